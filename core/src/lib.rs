@@ -1,1 +1,7 @@
-//! dhurandhar.
+//! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
+
+pub mod document;
+pub mod model;
+pub mod weights;
+
+pub use model::Model;
