@@ -1,0 +1,4 @@
+//! Memory.
+
+mod provenance;
+pub use provenance::Provenance;
