@@ -166,8 +166,7 @@ fn mixed(stock: StockType, part: Part, index: usize, shape: &Shape) -> Option<Bl
     let grouped = shape.query_heads_per_kv_head >= 4;
     let eight_experts = shape.experts == 8;
     match part {
-        Part::Value if eight_experts => Some(Q8_0),
-        Part::Key if eight_experts => Some(Q8_0),
+        Part::Value | Part::Key if eight_experts => Some(Q8_0),
         Part::Value => match stock {
             S::Q2K => Some(if grouped { Q4K } else { Q3K }),
             S::Q3KM => Some(if index < 2 { Q5K } else { Q4K }),
