@@ -4,6 +4,7 @@ pub mod device;
 pub mod document;
 pub mod memory;
 pub mod model;
+pub mod seed;
 pub mod weights;
 
 pub use model::Model;
