@@ -2,9 +2,12 @@
 
 pub mod device;
 pub mod document;
+pub mod feasibility;
 pub mod memory;
 pub mod model;
+pub mod report;
 pub mod seed;
+pub mod throughput;
 pub mod weights;
 
 pub use model::Model;
