@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::path::SitePath;
+use crate::path::{SitePath, extension};
 use crate::site::Site;
 use crate::wasm::Bundle;
 
@@ -52,7 +52,7 @@ impl Assets {
 /// All `*.css` files of the folder, in the order of their names.
 fn stylesheet(folder: &Path) -> Result<String> {
     let names = crate::disk::files(folder)?;
-    let parts = names.iter().filter(|name| name.ends_with(".css"));
+    let parts = names.iter().filter(|name| extension(name) == "css");
     let read = |name: &String| {
         let path = folder.join(name);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))

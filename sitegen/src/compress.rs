@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::disk;
+use crate::path::extension;
 
 /// Which twins to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub type Twin = (&'static str, Vec<u8>);
 
 /// The twins of a file; `cache` is the folder where they are kept.
 pub fn twins(place: &str, bytes: &[u8], compression: Compression, cache: &Path) -> Result<Vec<Twin>> {
-    let extension = Path::new(place).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if compression == Compression::Off || bytes.len() < LEAST_BYTES || !EXTENSIONS.contains(&extension) {
+    if compression == Compression::Off || bytes.len() < LEAST_BYTES || !EXTENSIONS.contains(&extension(place))
+    {
         return Ok(Vec::new());
     }
     let hash = blake3::hash(bytes).to_hex();

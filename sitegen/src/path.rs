@@ -83,6 +83,11 @@ impl fmt::Display for SitePath {
     }
 }
 
+/// The extension of a file in the site, without its dot; empty when there is none.
+pub fn extension(place: &str) -> &str {
+    place.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, extension)| extension)
+}
+
 /// Length of the longest common run of whole folders.
 fn shared_folders(a: &str, b: &str) -> usize {
     let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::disk;
+use crate::path::extension;
 
 /// Files by their place (`docs/index.html`), in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Site {
     pub fn read(folder: &Path) -> Result<Self> {
         let mut site = Self::default();
         for name in disk::files(folder)? {
-            if name.ends_with(".br") || name.ends_with(".gz") || name.starts_with('.') {
+            if matches!(extension(&name), "br" | "gz") || name.starts_with('.') {
                 continue;
             }
             let path = folder.join(&name);

@@ -106,7 +106,7 @@ mod tests {
     fn a_second_build_writes_what_differs_and_removes_what_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let (out, cache) = (dir.path().join("out"), dir.path().join("cache"));
-        let write = |site: &Site| super::write(site, &out, Compression::Off, &cache).unwrap();
+        let write = |site: &Site| write(site, &out, Compression::Off, &cache).unwrap();
         let first = write(&site(&[("index.html", "a"), ("old/index.html", "b")]));
         assert_eq!(first, Written { files: 2, changed: 2, removed: 0 });
         let second = write(&site(&[("index.html", "a"), ("new/index.html", "c")]));

@@ -92,7 +92,7 @@ fn day(date: &Spanned<Datetime>) -> Result<String, String> {
 
 /// The line (from 1) at a byte offset.
 pub fn line_of(source: &str, offset: usize) -> usize {
-    source.as_bytes()[..offset.min(source.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    source.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]

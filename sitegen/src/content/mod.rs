@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::disk;
 use crate::markdown::{self, MarkdownError};
 use crate::page::{Page, Shape};
-use crate::path::SitePath;
+use crate::path::{SitePath, extension};
 use front_matter::{FrontMatter, FrontMatterError, line_of};
 
 /// Reports are data, read by the pages that show them, not content to copy.
@@ -74,7 +74,7 @@ pub fn load(folder: &Path) -> Result<Content> {
 }
 
 fn is_markdown(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension == "md")
+    extension(name) == "md"
 }
 
 /// Renders one file. `siblings` are all files of the folder: links between Markdown files are checked against them.

@@ -89,14 +89,14 @@ fn use_id(number: usize, count: usize) -> String {
 }
 
 fn back_links(number: usize, count: usize) -> String {
-    (1..=count).fold(String::new(), |mut links, nth| {
+    let link = |nth| {
         let id = use_id(number, nth);
         let which = if count == 1 { String::new() } else { format!(" {nth}") };
-        links.push_str(&format!(
+        format!(
             " <a class=\"footnote-back\" href=\"#{id}\" aria-label=\"Back to use{which} of footnote {number}\">↩{which}</a>"
-        ));
-        links
-    })
+        )
+    };
+    (1..=count).map(link).collect()
 }
 
 /// The links go inside the last paragraph, so that they stay on its last line.
