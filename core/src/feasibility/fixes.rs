@@ -2,7 +2,7 @@
 
 use super::verdict::{Fit, Mode};
 use crate::device::Device;
-use crate::memory::{Footprint, KvFormat, Scenario};
+use crate::memory::{Footprint, KvFormat, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use serde::Serialize;
@@ -49,6 +49,24 @@ fn name<S: serde::Serializer>(format: &StockType, serializer: S) -> Result<S::Ok
 }
 
 impl Change {
+    /// The scenario with the change made.
+    #[must_use]
+    pub fn applied(&self, now: &Scenario) -> Scenario {
+        let mut changed = now.clone();
+        match *self {
+            Self::DropAudio => changed.audio = false,
+            Self::DropVision => changed.vision = false,
+            Self::NoRepack => changed.repack = false,
+            Self::SmallerUbatch { tokens } => changed.ubatch = tokens,
+            Self::WindowedCaches => changed.runtime = Runtime::LlamaCpp,
+            Self::KvQ8 => (changed.k, changed.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
+            Self::ShorterContext { tokens } => changed.context_tokens = tokens,
+            Self::KvQ4 => (changed.k, changed.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
+            Self::SmallerWeights { format } => changed.weights = WeightFormat::Stock(format),
+        }
+        changed
+    }
+
     /// The change in words.
     pub fn describe(&self) -> String {
         match self {
@@ -160,7 +178,7 @@ impl Seeker<'_> {
         let mut fixes: Vec<Fix> = self
             .simple_changes()
             .into_iter()
-            .filter_map(|(change, scenario)| self.fix(change, &scenario))
+            .filter_map(|change| self.fix(change))
             .collect();
         let now = self.plan.text_bytes(self.model);
         if let Some((format, fit)) = self.largest_format(|plan| plan.text_bytes(self.model) < now)? {
@@ -169,61 +187,32 @@ impl Seeker<'_> {
         Ok(fixes)
     }
 
-    fn simple_changes(&self) -> Vec<(Change, Scenario)> {
-        use crate::memory::Runtime;
+    /// Changes that apply and leave the weights as they are.
+    fn simple_changes(&self) -> Vec<Change> {
         let now = self.scenario;
         let towers = &self.model.architecture;
-        let mut changes = Vec::new();
-        let mut offer = |applies: bool, change: Change, scenario: Scenario| {
-            if applies {
-                changes.push((change, scenario));
-            }
-        };
-        let copy = || now.clone();
-        offer(now.audio && towers.audio.is_some(), Change::DropAudio, Scenario { audio: false, ..copy() });
-        offer(
-            now.vision && towers.vision.is_some(),
-            Change::DropVision,
-            Scenario { vision: false, ..copy() },
-        );
         let llama = now.runtime.is_llama_cpp();
-        offer(
-            now.runtime == Runtime::LlamaCppApi,
-            Change::WindowedCaches,
-            Scenario { runtime: Runtime::LlamaCpp, ..copy() },
-        );
-        offer(llama && now.repack, Change::NoRepack, Scenario { repack: false, ..copy() });
-        offer(
-            llama && now.ubatch > 128,
-            Change::SmallerUbatch { tokens: 128 },
-            Scenario { ubatch: 128, ..copy() },
-        );
         let bits = |format: KvFormat| format.bits_per_channel(128);
         let wide = bits(now.k).max(bits(now.v));
-        offer(
-            wide > bits(KvFormat::Q8_0),
-            Change::KvQ8,
-            Scenario { k: KvFormat::Q8_0, v: KvFormat::Q8_0, ..copy() },
-        );
-        if let Some(tokens) = self.longest_context().filter(|tokens| *tokens < now.context_tokens) {
-            // A round number is easier to defend, and still fits.
-            let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
-            offer(
-                tokens >= 512,
-                Change::ShorterContext { tokens },
-                Scenario { context_tokens: tokens, ..copy() },
-            );
-        }
-        offer(
-            wide > bits(KvFormat::Q4_0),
-            Change::KvQ4,
-            Scenario { k: KvFormat::Q4_0, v: KvFormat::Q4_0, ..copy() },
-        );
-        changes
+        let shorter = self.longest_context().filter(|tokens| *tokens < now.context_tokens);
+        // A round number is easier to defend, and still fits.
+        let round = |tokens| if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
+        let shorter = shorter.map(round).filter(|tokens| *tokens >= 512);
+        let offered = [
+            (now.audio && towers.audio.is_some()).then_some(Change::DropAudio),
+            (now.vision && towers.vision.is_some()).then_some(Change::DropVision),
+            (now.runtime == Runtime::LlamaCppApi).then_some(Change::WindowedCaches),
+            (llama && now.repack).then_some(Change::NoRepack),
+            (llama && now.ubatch > 128).then_some(Change::SmallerUbatch { tokens: 128 }),
+            (wide > bits(KvFormat::Q8_0)).then_some(Change::KvQ8),
+            shorter.map(|tokens| Change::ShorterContext { tokens }),
+            (wide > bits(KvFormat::Q4_0)).then_some(Change::KvQ4),
+        ];
+        offered.into_iter().flatten().collect()
     }
 
-    fn fix(&self, change: Change, scenario: &Scenario) -> Option<Fix> {
-        self.fit(scenario, self.plan).map(|fit| into_fix(change, &fit))
+    fn fix(&self, change: Change) -> Option<Fix> {
+        self.fit(&change.applied(self.scenario), self.plan).map(|fit| into_fix(change, &fit))
     }
 }
 
