@@ -97,7 +97,7 @@ impl GroupedBars {
         let role = Role::Series(index);
         if self.spread() == Spread::Log {
             let foot = rows.bodies.first().map_or(0.0, |body| body.x);
-            scene.line((foot, middle), (end, middle), Stroke::solid(role, 2.0));
+            scene.line((foot, middle), (end, middle), Stroke::solid(role, 1.4));
         } else {
             let foot = rows.at(0.0);
             let area =

@@ -1,7 +1,7 @@
 //! A matrix of values on a sequential scale, each cell with its number where it fits.
 
 use crate::axis::{Spread, usable};
-use crate::number::short;
+use crate::number::{brief, short};
 use crate::scene::{Align, Label, Rect, Scene, Shape};
 use crate::text::{Font, Measure, fit};
 use crate::theme::{Role, STEPS};
@@ -37,6 +37,16 @@ impl From<f64> for Cell {
     fn from(value: f64) -> Self {
         Self { value: Some(value), text: None }
     }
+}
+
+/// How to write numbers, and how large.
+type Figures = (fn(f64) -> String, Font);
+
+/// What the cells of a map have in common.
+struct Looks {
+    pitch: f64,
+    range: Option<(f64, f64)>,
+    figures: Option<Figures>,
 }
 
 const FONT: Font = Font::SMALL;
@@ -77,6 +87,24 @@ impl HeatMap {
         }
     }
 
+    /// Every cell of a short or worded row; the ends of the range of a long one.
+    fn row_in_words(&self, row: usize) -> String {
+        let cells = || self.columns.iter().enumerate().map(|(index, name)| (name, self.at(row, index)));
+        let numbers = || cells().filter_map(|(name, cell)| Some((name, self.value(&cell)?)));
+        let least = numbers().min_by(|a, b| a.1.total_cmp(&b.1));
+        let most = numbers().max_by(|a, b| a.1.total_cmp(&b.1));
+        match (least, most) {
+            (Some(least), Some(most)) if self.columns.len() > 8 => {
+                let end = |(name, value): (&String, f64)| [short(value).as_str(), " at ", name].concat();
+                ["from ", &end(least), " to ", &end(most)].concat()
+            }
+            _ => {
+                let cell = |(name, cell): (&String, Cell)| [name, " ", &self.text(&cell)].concat();
+                cells().take(8).map(cell).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
     /// Column names above their columns, turned where they do not fit; returns the height taken.
     fn header(&self, scene: &mut Scene, left: f64, cell: f64, measure: &dyn Measure) -> f64 {
         let longest = self.columns.iter().map(|name| measure.width(name, FONT)).fold(0.0, f64::max);
@@ -97,19 +125,39 @@ impl HeatMap {
         height
     }
 
-    fn cell(&self, scene: &mut Scene, area: Rect, (row, column): (usize, usize), measure: &dyn Measure) {
-        let none = Cell::default();
-        let cell = self.cells.get(row).and_then(|cells| cells.get(column)).unwrap_or(&none);
-        let value = self.value(cell).zip(self.range());
-        let step = value.map(|(value, range)| self.step(value, range));
-        let text = self.text(cell);
-        scene.rect(area, step.map_or(Role::Surface, Role::Step));
-        let (row, column) = (self.rows.get(row), self.columns.get(column));
-        let (row, column) = (row.map_or("", String::as_str), column.map_or("", String::as_str));
-        scene.tip([row, ", ", column, ": ", &text].concat());
-        if measure.width(&text, FONT) <= area.width - 4.0 && area.height >= FONT.size {
+    /// The largest way to write numbers that fits every cell, or none.
+    fn figures(&self, room: f64, measure: &dyn Measure) -> Option<Figures> {
+        let small = Font { size: 10.0, ..FONT };
+        let ways: [Figures; 4] = [(short, FONT), (short, small), (brief, FONT), (brief, small)];
+        let values =
+            || self.cells.iter().flatten().filter(|c| c.text.is_none()).filter_map(|c| self.value(c));
+        ways.into_iter()
+            .find(|(write, font)| values().all(|value| measure.width(&write(value), *font) <= room))
+    }
+
+    fn at(&self, row: usize, column: usize) -> Cell {
+        self.cells.get(row).and_then(|cells| cells.get(column)).cloned().unwrap_or_default()
+    }
+
+    /// One row of cells from the left edge of `first`, which is the area of the first cell.
+    fn row(&self, scene: &mut Scene, row: usize, first: Rect, looks: &Looks, measure: &dyn Measure) {
+        let room = first.width - 4.0;
+        let name = self.rows.get(row).map_or("", String::as_str);
+        for (column, heading) in self.columns.iter().enumerate() {
+            let cell = self.at(row, column);
+            let value = self.value(&cell);
+            let step = value.zip(looks.range).map(|(value, range)| self.step(value, range));
+            let area = Rect { x: first.x + column as f64 * looks.pitch, ..first };
+            scene.rect(area, step.map_or(Role::Surface, Role::Step));
+            scene.tip([name, ", ", heading, ": ", &self.text(&cell)].concat());
+            let (text, font) = match (&cell.text, value, looks.figures) {
+                (Some(text), ..) => (fit(text, room, FONT, measure), FONT),
+                (None, Some(value), Some((write, font))) => (write(value), font),
+                (None, Some(_), None) => continue,
+                (None, None, _) => (fit("–", room, FONT, measure), FONT),
+            };
             let middle = (area.x + area.width / 2.0, area.y + area.height / 2.0);
-            scene.text(&text, middle, FONT, step.map_or(Role::Muted, Role::OnStep), Align::Middle);
+            scene.text(&text, middle, font, step.map_or(Role::Muted, Role::OnStep), Align::Middle);
         }
     }
 
@@ -149,16 +197,7 @@ impl Drawing for HeatMap {
     }
 
     fn summary(&self) -> String {
-        let row = |(index, name): (usize, &String)| {
-            let cells = self.cells.get(index).map_or(&[][..], Vec::as_slice);
-            let named =
-                self.columns.iter().zip(cells).map(|(column, cell)| [column, " ", &self.text(cell)].concat());
-            let mut named: Vec<String> = named.collect();
-            let more = named.len().saturating_sub(8);
-            named.truncate(8);
-            let tail = if more > 0 { [" and ", &more.to_string(), " more"].concat() } else { String::new() };
-            [name.as_str(), ": ", &named.join(", "), &tail].concat()
-        };
+        let row = |(row, name): (usize, &String)| [name.as_str(), " ", &self.row_in_words(row)].concat();
         let title = match (self.title.as_str(), self.range()) {
             (title, Some((low, high))) => {
                 [title, ", ", &self.quantity, " from ", &short(low), " to ", &short(high)].concat()
@@ -176,15 +215,14 @@ impl Drawing for HeatMap {
         let height = if self.rows.len() > 24 { 18.0 } else { 26.0 };
         let top = self.header(&mut scene, left, cell, measure);
         let gap = if cell > 12.0 { GAP } else { 0.0 };
+        let figures = self.figures(cell - gap - 4.0, measure);
+        let looks = Looks { pitch: cell, range: self.range(), figures };
         for (row, name) in self.rows.iter().enumerate() {
             let y = top + row as f64 * height;
             let name = fit(name, left - 10.0, FONT, measure);
             scene.text(&name, (left - 10.0, y + height / 2.0), FONT, Role::Ink, Align::End);
-            for column in 0..self.columns.len() {
-                let x = left + column as f64 * cell;
-                let area = Rect { x, y, width: cell - gap, height: height - gap.min(1.0) };
-                self.cell(&mut scene, area, (row, column), measure);
-            }
+            let first = Rect { x: left, y, width: cell - gap, height: height - gap.min(1.0) };
+            self.row(&mut scene, row, first, &looks, measure);
         }
         let bottom = top + self.rows.len() as f64 * height + 12.0;
         scene.height = bottom + self.key(&mut scene, bottom, measure) + 2.0;
@@ -220,7 +258,7 @@ mod tests {
     #[test]
     fn missing_cells_are_dashes() {
         let map = example();
-        assert_eq!(map.summary(), "Key error, MSE from 0.01 to 1: 0: K 0.01, V 0.1; 1: K 1.");
+        assert_eq!(map.summary(), "Key error, MSE from 0.01 to 1: 0 K 0.01, V 0.1; 1 K 1, V –.");
         let scene = map.scene(400.0, &crate::Estimate);
         assert!(scene.labels().any(|label| label.text == "–"));
     }

@@ -1,7 +1,7 @@
 //! Curves: quality over bits, loss over steps, latency percentiles, predicted beside measured.
 
-use crate::axis::{Axis, Scale, usable};
-use crate::number::short;
+use crate::axis::{Axis, Scale, Spread, usable};
+use crate::number::{fixed, short};
 use crate::scene::{Point, Scene};
 use crate::text::Measure;
 use crate::{Drawing, summary};
@@ -144,9 +144,9 @@ impl LineChart {
 }
 
 /// Thins a line to what its pixels can show: first, least, greatest and last point of each pixel column.
-fn thinned(points: Vec<Point>, width: f64) -> Vec<Point> {
+fn thinned(points: &[Point], width: f64) -> Vec<Point> {
     if (points.len() as f64) < width * 2.0 {
-        return points;
+        return points.to_vec();
     }
     let mut kept: Vec<Point> = Vec::new();
     for column in points.chunk_by(|a, b| (libm::floor(a.0) - libm::floor(b.0)).abs() < 0.5) {
@@ -168,21 +168,25 @@ impl Drawing for LineChart {
     }
 
     fn summary(&self) -> String {
+        let across = |x: f64| match self.x.spread {
+            Spread::Percentile => [&fixed(x * 100.0, 3), "%"].concat(),
+            _ => short(x),
+        };
         let line = |line: &Line| {
             let points = self.shown(line);
             match points.as_slice() {
                 [] => [line.name.as_str(), " without points"].concat(),
-                [only] => [line.name.as_str(), " ", &short(only.y), " at ", &short(only.x)].concat(),
+                [only] => [line.name.as_str(), " ", &short(only.y), " at ", &across(only.x)].concat(),
                 [first, .., last] => [
                     line.name.as_str(),
                     " from ",
                     &short(first.y),
                     " at ",
-                    &short(first.x),
+                    &across(first.x),
                     " to ",
                     &short(last.y),
                     " at ",
-                    &short(last.x),
+                    &across(last.x),
                 ]
                 .concat(),
             }
@@ -219,7 +223,7 @@ mod tests {
     fn thinning_keeps_extremes_and_order() {
         let points: Vec<Point> =
             (0..10_000).map(|i| (f64::from(i) / 100.0, if i == 5_050 { 99.0 } else { 1.0 })).collect();
-        let kept = thinned(points, 100.0);
+        let kept = thinned(&points, 100.0);
         assert!(kept.len() <= 400);
         assert!(kept.iter().any(|point| point.1 > 98.0));
         assert!(kept.is_sorted_by(|a, b| a.0 <= b.0 || (a.0 - b.0).abs() < 1.0));

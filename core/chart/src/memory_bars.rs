@@ -86,6 +86,30 @@ impl MemoryBars {
         bars.chain(self.budgets.iter().map(|budget| positive(budget.bytes))).fold(0.0, f64::max)
     }
 
+    /// ", over the budget by 264 MiB"; with several budgets, their names alone.
+    fn against_budgets(&self, total: f64, unit: ByteUnit) -> String {
+        let budgets = || self.budgets.iter().filter(|budget| positive(budget.bytes) > 0.0);
+        let over = |budget: &Budget| total > positive(budget.bytes);
+        if budgets().count() == 1 {
+            let verdict = |budget: &Budget| {
+                let verdict = if over(budget) { ", over the " } else { ", within the " };
+                let by = unit.text((total - positive(budget.bytes)).abs());
+                [verdict, &budget.label, " by ", &by].concat()
+            };
+            return budgets().map(verdict).collect();
+        }
+        let mut text = String::new();
+        for (lead, wanted) in [(", over ", true), (", within ", false)] {
+            let names: Vec<&str> =
+                budgets().filter(|b| over(b) == wanted).map(|b| b.label.as_str()).collect();
+            if !names.is_empty() {
+                text.push_str(lead);
+                text.push_str(&names.join(" and "));
+            }
+        }
+        text
+    }
+
     fn unit(&self) -> ByteUnit {
         ByteUnit::for_bytes(self.largest())
     }
@@ -134,7 +158,10 @@ impl MemoryBars {
                 if area.width > 0.0 {
                     scene.tip([&segment.name, ": ", &unit.text(segment.size())].concat());
                 }
-                within(scene, area, index, segment, unit, measure);
+                // The whisker keeps its part of the bar free of text.
+                let clear = bar.interval().map_or(f64::MAX, |(low, _)| rows.at(low) - 4.0);
+                let free = Rect { width: area.width.min(clear - area.x), ..area };
+                within(scene, free, index, segment, unit, measure);
             }
         }
     }
@@ -202,11 +229,7 @@ impl Drawing for MemoryBars {
             if let Some(part) = biggest.filter(|part| part.size() > 0.0) {
                 text.push_str(&[" (most of it ", &part.name, ", ", &unit.text(part.size()), ")"].concat());
             }
-            for budget in self.budgets.iter().filter(|budget| positive(budget.bytes) > 0.0) {
-                let over = bar.total() - positive(budget.bytes);
-                let verdict = if over > 0.0 { " over the " } else { " within the " };
-                text.push_str(&[",", verdict, &budget.label, " by ", &unit.text(over.abs())].concat());
-            }
+            text.push_str(&self.against_budgets(bar.total(), unit));
             text
         };
         summary::sentence(&self.title, self.bars.iter().map(bar))

@@ -71,6 +71,18 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// About two significant figures, for tight places: `0.014`, `4.3`, `88`, `1.5k`.
+pub fn brief(value: f64) -> String {
+    match value.abs() {
+        s if (0.000_95..0.009_5).contains(&s) => fixed(value, 4),
+        s if (0.009_5..0.095).contains(&s) => fixed(value, 3),
+        s if (0.095..0.95).contains(&s) => fixed(value, 2),
+        s if (0.95..9.5).contains(&s) => fixed(value, 1),
+        s if (9.5..999.5).contains(&s) => fixed(value, 0),
+        _ => short(value),
+    }
+}
+
 fn suffixed(value: f64) -> String {
     let (scale, suffix) = match value.abs() {
         s if s < 999_500.0 => (1e3, "k"),
@@ -202,6 +214,13 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(short(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn brief_numbers_keep_two_figures() {
+        for (value, expected) in [(0.0136, "0.014"), (4.251, "4.3"), (0.5, "0.5"), (87.6, "88"), (0.0, "0")] {
+            assert_eq!(brief(value), expected, "{value}");
         }
     }
 

@@ -49,7 +49,7 @@ impl Rows {
         let half_tick = |tick: Option<&(f64, String)>| {
             tick.map_or(0.0, |(_, text)| measure.width(text, Font::SMALL) / 2.0).ceil()
         };
-        let left = if beside { longest + 14.0 } else { half_tick(ticks.first()) };
+        let left = if beside { longest + 14.0 } else { 0.0 };
         let right = scene.width - frame.reserve.max(half_tick(ticks.last())).min(scene.width * 0.45);
         let mut rows =
             Self { bodies: Vec::new(), scale: frame.scale, left, right, bottom: 0.0, limits: Vec::new() };
@@ -96,11 +96,12 @@ impl Rows {
         for (value, text) in &self.scale.ticks {
             let x = self.at(*value);
             scene.line((x, top), (x, self.bottom), Stroke::solid(Role::Grid, 1.0));
-            let half = measure.width(text, Font::SMALL) / 2.0;
-            if x - half >= free {
-                let middle = (x, self.bottom + TICK_LINE / 2.0 + 2.0);
-                scene.text(text, middle, Font::SMALL, Role::Muted, Align::Middle);
-                free = x + half + 8.0;
+            let wide = measure.width(text, Font::SMALL);
+            let from = (x - wide / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
+            if from >= free {
+                let at = (from, self.bottom + TICK_LINE / 2.0 + 2.0);
+                scene.text(text, at, Font::SMALL, Role::Muted, Align::Start);
+                free = from + wide + 8.0;
             }
         }
     }

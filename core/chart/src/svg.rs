@@ -17,20 +17,20 @@ pub const NARROW: f64 = 340.0;
 /// image with title and summary. `id` must be unique in the page; characters outside `[A-Za-z0-9_-]` become `-`.
 /// The page includes [`crate::theme::stylesheet`].
 pub fn inline(drawing: &dyn Drawing, width: f64, id: &str) -> String {
-    Writer::write(drawing, width, id, "chart", None)
+    Writer::write(drawing, width, id, "drawing", None)
 }
 
 /// Two inline drawings in one `<div class="chart">`, of which the style sheet shows the one that suits the room:
 /// text stays readable on a phone, where scaling one drawing down would not leave it so.
 pub fn responsive(drawing: &dyn Drawing, id: &str) -> String {
-    let wide = Writer::write(drawing, WIDE, id, "wide", None);
-    let narrow = Writer::write(drawing, NARROW, &[id, "-narrow"].concat(), "narrow", None);
+    let wide = Writer::write(drawing, WIDE, id, "drawing wide", None);
+    let narrow = Writer::write(drawing, NARROW, &[id, "-narrow"].concat(), "drawing narrow", None);
     ["<div class=\"chart\">", &wide, &narrow, "</div>"].concat()
 }
 
 /// A file of its own with the theme's colours and surface.
 pub fn standalone(drawing: &dyn Drawing, width: f64, theme: &Theme) -> String {
-    Writer::write(drawing, width, "chart", "chart", Some(theme))
+    Writer::write(drawing, width, "chart", "drawing", Some(theme))
 }
 
 struct Writer<'a> {

@@ -232,10 +232,9 @@ pub fn stylesheet() -> String {
         "@media (forced-colors:active){:root:root{--chart-ink:CanvasText;--chart-muted:CanvasText;",
         "--chart-grid:GrayText;--chart-surface:Canvas;--chart-accent:LinkText}}",
         ".chart{display:block;max-width:60rem;container-type:inline-size}",
-        ".chart svg,svg.chart{display:block;width:100%;height:auto}",
-        ".chart text{font-variant-numeric:tabular-nums}",
-        ".chart .narrow{display:none}@container (max-width:559px){",
-        ".chart .narrow{display:block}.chart .wide{display:none}}",
+        ".drawing{display:block;width:100%;height:auto}.drawing text{font-variant-numeric:tabular-nums}",
+        ".drawing.narrow{display:none}@container (max-width:559px){",
+        ".drawing.narrow{display:block}.drawing.wide{display:none}}",
     ]
     .concat()
 }

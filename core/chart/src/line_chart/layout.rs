@@ -169,16 +169,14 @@ impl Plot<'_> {
             }
         }
         let places: Vec<Point> = points.iter().map(|point| self.at(point.x, point.y)).collect();
+        let sparse = places.len() as f64 <= self.area.width / 14.0;
+        // A noisy curve of many points reads better thin.
+        let width = if places.len() as f64 > self.area.width { 1.2 } else { 2.0 };
         match line.style {
-            LineStyle::Joined => {
-                scene.path(thinned(places.clone(), self.area.width), Stroke::solid(role, 2.0));
-            }
-            LineStyle::Theory => {
-                scene.path(thinned(places.clone(), self.area.width), Stroke::dashed(role, 1.6));
-            }
+            LineStyle::Joined => scene.path(thinned(&places, self.area.width), Stroke::solid(role, width)),
+            LineStyle::Theory => scene.path(thinned(&places, self.area.width), Stroke::dashed(role, 1.6)),
             LineStyle::Points => {}
         }
-        let sparse = places.len() as f64 <= self.area.width / 14.0;
         let marked = match line.style {
             LineStyle::Joined => sparse,
             LineStyle::Theory => places.len() == 1,
