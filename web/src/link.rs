@@ -77,7 +77,9 @@ pub(crate) fn read(query: &str, imported: &[Loaded]) -> Read {
     let mut problems = Vec::new();
     let value = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     if let Some(version) = value("v").filter(|version| *version != VERSION) {
-        problems.push(format!("This link is of version {version}; this page reads version {VERSION}. What it knows was taken."));
+        problems.push(format!(
+            "This link is of version {version}; this page reads version {VERSION}. What it knows was taken."
+        ));
     }
     let model = model(value("model"), value("file"), imported, &mut problems);
     let Some(mut state) = model.map(State::start) else {

@@ -268,11 +268,14 @@ mod tests {
 
     #[test]
     fn another_model_keeps_the_choices_that_apply() {
-        let long = after(start(), [
-            Action::Set(Setting::Context(131_072)),
-            Action::Set(Setting::Keys(KvFormat::Q8_0)),
-            Action::Choose("qwen2.5-1.5b".into()),
-        ]);
+        let long = after(
+            start(),
+            [
+                Action::Set(Setting::Context(131_072)),
+                Action::Set(Setting::Keys(KvFormat::Q8_0)),
+                Action::Choose("qwen2.5-1.5b".into()),
+            ],
+        );
         assert_eq!(long.scenario.k, KvFormat::Q8_0);
         assert_eq!(long.scenario.context_tokens, 32_768);
         assert_eq!((long.entries, long.notices.len()), (1, 0));
@@ -281,11 +284,14 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_in_words_and_nothing_changes() {
         let before = start();
-        let state = after(before.clone(), [
-            Action::Set(Setting::Context(0)),
-            Action::Set(Setting::Weights(WeightFormat::AsStored)),
-            Action::Choose("gemma5".into()),
-        ]);
+        let state = after(
+            before.clone(),
+            [
+                Action::Set(Setting::Context(0)),
+                Action::Set(Setting::Weights(WeightFormat::AsStored)),
+                Action::Choose("gemma5".into()),
+            ],
+        );
         assert_eq!(state.notices.len(), 3);
         assert_eq!((&state.scenario, &state.model), (&before.scenario, &before.model));
         let id = state.notices[0].id;
@@ -297,11 +303,14 @@ mod tests {
         let text = dhurandhar_core::model::registry::yaml("llama-3.2-1b").unwrap();
         let text = text.replace("llama-3.2-1b", "mine");
         let model = Model::from_yaml("mine.yaml", &text).unwrap();
-        let state = after(start(), [
-            Action::Import(Box::new(model)),
-            Action::Choose("gemma4-e2b".into()),
-            Action::Choose("mine".into()),
-        ]);
+        let state = after(
+            start(),
+            [
+                Action::Import(Box::new(model)),
+                Action::Choose("gemma4-e2b".into()),
+                Action::Choose("mine".into()),
+            ],
+        );
         assert_eq!((state.model.name(), state.imported.len(), state.entries), ("mine", 1, 3));
     }
 }

@@ -41,7 +41,11 @@ pub(crate) fn Choice(props: &ChoiceProps) -> Html {
     };
     let group = |group: &Group| {
         let options: Html = group.options.iter().map(option).collect();
-        if group.title.is_empty() { options } else { html! { <optgroup label={group.title}>{ options }</optgroup> } }
+        if group.title.is_empty() {
+            options
+        } else {
+            html! { <optgroup label={group.title}>{ options }</optgroup> }
+        }
     };
     let hint = format!("{}-hint", props.id);
     let described = (!props.hint.is_empty()).then(|| hint.clone());

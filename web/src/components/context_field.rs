@@ -30,7 +30,11 @@ pub(crate) fn ContextField(props: &ContextFieldProps) -> Html {
     };
     let on_value = {
         let on = props.on.clone();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the field's range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole and within the field's range"
+        )]
         Callback::from(move |tokens: f64| on.emit(Action::Set(Setting::Context(tokens as u64))))
     };
     let spoken = [&format::whole(props.tokens), " tokens"].concat();

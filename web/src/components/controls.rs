@@ -33,7 +33,8 @@ pub(crate) struct ControlsProps {
 #[function_component]
 pub(crate) fn Controls(props: &ControlsProps) -> Html {
     let scenario = &props.scenario;
-    let weight_groups = use_memo((props.model.clone(), scenario.weights), |(model, now)| weight_groups(model, *now));
+    let weight_groups =
+        use_memo((props.model.clone(), scenario.weights), |(model, now)| weight_groups(model, *now));
     let hint = props.bits_per_weight.map(|bits| format!("{bits:.2} bits per weight, scales included"));
     let longest = props.model.architecture.max_context_tokens;
     html! {
@@ -114,7 +115,8 @@ fn kv_groups(now: KvFormat) -> Vec<Group> {
 }
 
 fn runtime_groups() -> Vec<Group> {
-    let options = Runtime::ALL.map(|runtime| (AttrValue::from(runtime.name()), AttrValue::from(runtime.title())));
+    let options =
+        Runtime::ALL.map(|runtime| (AttrValue::from(runtime.name()), AttrValue::from(runtime.title())));
     vec![Group { title: "", options: options.into() }]
 }
 
@@ -138,7 +140,11 @@ fn towers(props: &ControlsProps) -> Html {
 
 fn advanced(props: &ControlsProps) -> Html {
     let scenario = &props.scenario;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the field's range")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and within the field's range"
+    )]
     let ubatch = set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64));
     let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
     let hits = (props.ple_cache_hit_share * 1e4).round() / 1e2;

@@ -20,10 +20,15 @@ pub(crate) fn DeviceSelect(props: &DeviceSelectProps) -> Html {
     let built_in = use_memo((), |()| {
         let mut titles: Vec<_> = device::registry::titles().collect();
         titles.sort_by_key(|(_, title)| title.to_lowercase());
-        titles.into_iter().map(|(slug, title)| (AttrValue::from(slug), AttrValue::from(title))).collect::<Vec<_>>()
+        titles
+            .into_iter()
+            .map(|(slug, title)| (AttrValue::from(slug), AttrValue::from(title)))
+            .collect::<Vec<_>>()
     });
     let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
-    own.extend(props.custom.as_ref().map(|title| (AttrValue::from(custom_device::SLUG), title.clone().into())));
+    own.extend(
+        props.custom.as_ref().map(|title| (AttrValue::from(custom_device::SLUG), title.clone().into())),
+    );
     let groups =
         vec![Group { title: "", options: own }, Group { title: "Built in", options: built_in.to_vec() }];
     let on_value = {

@@ -2,7 +2,9 @@
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{File, HtmlInputElement};
-use yew::{Callback, DragEvent, Event, Html, Properties, TargetCast, classes, function_component, html, use_state_eq};
+use yew::{
+    Callback, DragEvent, Event, Html, Properties, TargetCast, classes, function_component, html, use_state_eq,
+};
 
 use crate::dropped_file;
 use crate::state::Action;

@@ -2,8 +2,8 @@
 
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::{
-    AttrValue, Callback, FocusEvent, Html, InputEvent, KeyboardEvent, MouseEvent, Properties, TargetCast, function_component,
-    html, use_effect_with, use_node_ref, use_state,
+    AttrValue, Callback, FocusEvent, Html, InputEvent, KeyboardEvent, MouseEvent, Properties, TargetCast,
+    function_component, html, use_effect_with, use_node_ref, use_state,
 };
 
 use crate::catalogue::Loaded;

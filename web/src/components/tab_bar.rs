@@ -1,7 +1,9 @@
 //! The row of tabs, after the ARIA tabs pattern: one stop in the tab order, arrows, Home and End move and open.
 
 use web_sys::HtmlElement;
-use yew::{Callback, Html, KeyboardEvent, NodeRef, Properties, TargetCast, function_component, html, use_node_ref};
+use yew::{
+    Callback, Html, KeyboardEvent, NodeRef, Properties, TargetCast, function_component, html, use_node_ref,
+};
 
 use crate::state::Action;
 use crate::tabs::Tab;
@@ -76,7 +78,8 @@ fn next(key: &str, open: Tab) -> Option<Tab> {
 fn focus(list: &NodeRef, tab: Tab) {
     let list = list.cast::<web_sys::Element>();
     let button = list.and_then(|list| list.query_selector(&["#", &tab_id(tab)].concat()).ok().flatten());
-    if let Some(button) = button.and_then(|button| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(button).ok()) {
+    if let Some(button) = button.and_then(|button| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(button).ok())
+    {
         // A tab that cannot take the focus leaves it where it is.
         let _ = button.focus();
     }

@@ -41,11 +41,11 @@ struct Watch {
 impl Watch {
     fn start(element: Element, setter: UseStateSetter<Appearance>) -> Self {
         setter.set(look(&element));
-        let observed = element.clone();
+        let target = element.clone();
         let update = move || setter.set(look(&element));
-        let listen = |target: &EventTarget, name: &'static str| {
+        let listen = |source: &EventTarget, name: &'static str| {
             let update = update.clone();
-            EventListener::new(target, name, move |_| update())
+            EventListener::new(source, name, move |_| update())
         };
         let window = web_sys::window();
         // Zooming and moving to another screen fire `resize` too.
@@ -54,7 +54,7 @@ impl Watch {
         let closure = Closure::<dyn FnMut()>::new(update);
         let observer = ResizeObserver::new(closure.as_ref().unchecked_ref()).ok();
         if let Some(observer) = &observer {
-            observer.observe(&observed);
+            observer.observe(&target);
         }
         Self { _listeners: resize.into_iter().chain(scheme).collect(), observer, _closure: closure }
     }
