@@ -74,7 +74,7 @@ pub(crate) fn ExportBar(props: &ExportBarProps) -> Html {
         let (report, on) = (props.report.clone(), props.on.clone());
         let save = move |_: MouseEvent| {
             let (ending, mime) = kind.kind();
-            report_failure(&on, download::text(&file_name(&report, ending), mime, &kind.of(&report)));
+            report_failure(&on, &download::text(&file_name(&report, ending), mime, &kind.of(&report)));
         };
         html! { <button type="button" id={["export-", kind.kind().0].concat()} onclick={save}>{ kind.title() }</button> }
     };
@@ -97,7 +97,7 @@ pub(crate) fn ExportBar(props: &ExportBarProps) -> Html {
     }
 }
 
-fn report_failure(on: &Callback<Action>, done: Result<(), JsValue>) {
+fn report_failure(on: &Callback<Action>, done: &Result<(), JsValue>) {
     if done.is_err() {
         on.emit(Action::Fail("The browser refused the download.".to_owned()));
     }
@@ -108,9 +108,9 @@ fn save_png(canvas: &NodeRef, name: &str, on: &Callback<Action>) {
     let (failed, name) = (on.clone(), name.to_owned());
     let saved = Closure::once_into_js(move |blob: Option<Blob>| {
         let done = blob.ok_or(JsValue::NULL).and_then(|blob| download::save(&name, &blob));
-        report_failure(&failed, done);
+        report_failure(&failed, &done);
     });
-    report_failure(on, canvas.to_blob(saved.unchecked_ref()));
+    report_failure(on, &canvas.to_blob(saved.unchecked_ref()));
 }
 
 fn copy_link(on: Callback<Action>) {
