@@ -1,6 +1,7 @@
 //! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
 
 pub mod document;
+pub mod memory;
 pub mod model;
 pub mod weights;
 
