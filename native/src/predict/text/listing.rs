@@ -28,9 +28,9 @@ pub(crate) fn models(models: impl Iterator<Item = Model>) -> String {
             mib(full_cache(&model)),
         ]
     });
-    let header = ["Model", "Text", "of it PLE", "Layers", "KV layers", "Context", "KV MiB"];
+    let header = ["Model", "Text", "PLE", "Layers", "KV", "Context", "KV MiB"];
     table(&header, &[1, 2, 3, 4, 5, 6], rows.collect())
-        + "\nKV layers keep a cache of their own; w: within a sliding window.\n\
+        + "\nKV: layers with a cache of their own; w: within a sliding window.\n\
             KV MiB: 16 bits, 32,768 tokens or the maximum, logical cells.\n"
 }
 
