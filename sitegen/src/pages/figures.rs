@@ -7,12 +7,6 @@ pub(super) fn mib(bytes: u64) -> String {
     count_of((bytes as f64 / MIB).round())
 }
 
-/// Signed bytes in MiB with a typographic minus.
-pub(super) fn signed_mib(bytes: i64) -> String {
-    let text = mib(bytes.unsigned_abs());
-    if bytes < 0 && text != "0" { format!("−{text}") } else { text }
-}
-
 /// A whole number with commas.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -65,7 +59,6 @@ mod tests {
             ["0", "12", "999", "1,000", "131,072", "4,628,569,344"]
         );
         assert_eq!(mib(5 * 1_048_576 + 600_000), "6");
-        assert_eq!([signed_mib(-3 << 20), signed_mib(2000 << 20), signed_mib(-1)], ["−3", "2,000", "0"]);
         assert_eq!([parameters(4_628_569_344), parameters(596_049_920)], ["4.63 B", "596 M"]);
         assert_eq!([speed(9.94), speed(9.96), speed(1234.4)], ["9.9", "10", "1,234"]);
         assert_eq!([speeds((2.14, 2.11)), speeds((9.2, 16.0))], ["2.1", "9.2–16"]);

@@ -3,7 +3,7 @@
 use dhurandhar_core::feasibility::Assessment;
 use maud::{Markup, html};
 
-use super::figures::{count, mib, signed_mib, speeds};
+use super::figures::{count, mib, speeds};
 use super::parts;
 
 /// One line of the table.
@@ -37,7 +37,6 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
                         th scope="col" { "Verdict" }
                         th.num scope="col" { "Needs MiB" }
                         th.num scope="col" { "Budget MiB" }
-                        th.num scope="col" { "To spare MiB" }
                         th.num scope="col" { "Decode tok/s" }
                         th.num scope="col" { "Longest context" }
                         th scope="col" { "Why, and what would help" }
@@ -46,7 +45,7 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
                 @for group in groups {
                     tbody {
                         @if groups.len() > 1 {
-                            tr.group { th colspan="8" scope="rowgroup" { (group.name) } }
+                            tr.group { th colspan="7" scope="rowgroup" { (group.name) } }
                         }
                         @for row in &group.rows { (line(row)) }
                     }
@@ -64,7 +63,6 @@ fn line(row: &Row<'_>) -> Markup {
             td { (parts::verdict(verdict, &row.calculator)) }
             td.num { (mib(verdict.needed_bytes)) }
             td.num { (mib(verdict.budget_bytes)) }
-            td.num { (signed_mib(verdict.headroom_bytes)) }
             td.num { (verdict.ceilings.expected_tokens_per_s.map_or_else(|| "unknown".to_owned(), speeds)) }
             td.num { (verdict.inverse.longest_context_tokens.map_or_else(|| "none".to_owned(), count)) }
             td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } }
