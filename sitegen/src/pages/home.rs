@@ -34,7 +34,6 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
     let body = html! {
         p.actions {
             a.button href=(page.path.to("calculator/")) { "Open the calculator" }
-            " "
             a.button.quiet href=(page.path.to("methodology/")) { "How it is computed" }
         }
         (PreEscaped(&page.body))

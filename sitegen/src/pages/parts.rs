@@ -45,20 +45,24 @@ pub(super) fn verdict(verdict: &Assessment, href: &str) -> Markup {
         Mode::Infeasible => "✕",
     };
     let doubt = if verdict.certainty == Certainty::Borderline { "?" } else { "" };
+    let slow = verdict.mode != Mode::Infeasible && verdict.meets_target == Some(false);
     html! {
         a.verdict.(verdict.mode.name()) href=(href) {
             span aria-hidden="true" { (sign) " " } (verdict.mode.name()) (doubt)
         }
+        @if slow { " " span.slow { "slow" } }
     }
 }
 
 /// The signs of [`verdict`] in words.
 pub(super) fn legend() -> Markup {
     html! {
-        p.small.muted {
-            "● resident: everything in memory. ◐ mmap: the per-layer embedding table stays on storage. "
-            "✕ infeasible: not at all, or at a speed that does not count. "
-            "A question mark: the budget lies within the prediction's interval, measure before deciding."
+        ul.legend {
+            li { "● resident: everything in memory" }
+            li { "◐ mmap: the per-layer embedding table stays on storage" }
+            li { "✕ infeasible: not at all, or at a speed that does not count" }
+            li { "slow: below the asked-for speed, even at best" }
+            li { "? borderline: the budget lies within the prediction's interval, so measure" }
         }
     }
 }
@@ -87,9 +91,9 @@ pub(super) fn memory_table(report: &Report) -> Markup {
     let footprint = &report.footprint;
     let mapped = footprint.mmap != footprint.resident;
     html! {
+        p { "Predicted for " (scenario(report)) "." }
         div.scroll role="region" aria-label="Memory by component" tabindex="0" {
             table {
-                caption { "Predicted for " (scenario(report)) "." }
                 thead {
                     tr {
                         th scope="col" { "Component" }
