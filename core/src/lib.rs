@@ -1,1 +1,3 @@
 //! dhurandhar.
+
+pub mod codec;
