@@ -68,7 +68,9 @@ pub enum CodecError {
         value: f32,
     },
     /// The scale of a vector does not fit the stored format.
-    #[error("vector {vector} needs a scale of {scale:e}; {format} holds at most {max:e} (f32 scales hold more)")]
+    #[error(
+        "vector {vector} needs a scale of {scale:e}; {format} holds at most {max:e} (f32 scales hold more)"
+    )]
     ScaleOverflow {
         /// Index of the vector in the batch.
         vector: usize,
@@ -121,10 +123,7 @@ mod tests {
     fn a_message_names_field_value_and_expectation() {
         let error = CodecError::Bits { codec: "turboquant", bits: 9, min: 1, max: 8 };
         assert_eq!(error.to_string(), "bits is 9; turboquant takes 1 to 8");
-        assert_eq!(
-            CodecError::check_dim(8193).unwrap_err().to_string(),
-            "dim is 8193; expected 1 to 8192"
-        );
+        assert_eq!(CodecError::check_dim(8193).unwrap_err().to_string(), "dim is 8193; expected 1 to 8192");
     }
 
     #[test]

@@ -117,9 +117,7 @@ impl Simd for Avx2 {
     fn count_ge(self, count: __m256i, v: __m256, threshold: __m256) -> __m256i {
         // A true lane is -1.
         // SAFETY: `self` proves AVX2.
-        unsafe {
-            _mm256_sub_epi32(count, _mm256_castps_si256(_mm256_cmp_ps::<_CMP_GE_OQ>(v, threshold)))
-        }
+        unsafe { _mm256_sub_epi32(count, _mm256_castps_si256(_mm256_cmp_ps::<_CMP_GE_OQ>(v, threshold))) }
     }
     #[inline(always)]
     fn mark_negative(self, code: __m256i, v: __m256, bit: __m256i) -> __m256i {

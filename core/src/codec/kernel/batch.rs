@@ -5,11 +5,11 @@ use half::f16;
 use super::quantise::{dot, join_nibbles, nibble_values, quantise, table, values};
 use super::rotate::{load_rotated, padded_len, store_unrotated};
 use super::simd::{Kernel, Simd};
+use crate::codec::CodecError;
 use crate::codec::pack::{pack_plane, plane_widths, unpack_plane};
 use crate::codec::planes::{Planes, PlanesMut};
 use crate::codec::rotation::Rotation;
 use crate::codec::turboquant::{ScaleFormat, ScaleMode, TurboQuant};
-use crate::codec::CodecError;
 
 /// Squared norms in this range neither overflow nor lose small entries; others are rescaled first.
 const PLAIN_SQUARES: core::ops::Range<f32> = 8.7e-19..1.2e24;
@@ -157,7 +157,9 @@ pub(crate) fn write_scale(
             Ok(())
         }
         ScaleFormat::F16 => Err(CodecError::ScaleOverflow { vector, scale, format: "f16", max: 65504.0 }),
-        ScaleFormat::F32 => Err(CodecError::ScaleOverflow { vector, scale, format: "f32", max: MAX_F32_SCALE }),
+        ScaleFormat::F32 => {
+            Err(CodecError::ScaleOverflow { vector, scale, format: "f32", max: MAX_F32_SCALE })
+        }
     }
 }
 

@@ -56,7 +56,8 @@ pub(crate) fn values<S: Simd>(simd: S, book: &Codebook, codes: &[u8], out: &mut 
         return;
     }
     let table = table(simd, book);
-    for (codes, out) in codes.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0)
+    for (codes, out) in
+        codes.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0)
     {
         let (low, high) = simd.lookup(table, simd.load_bytes(codes));
         simd.store(low, &mut out[0]);

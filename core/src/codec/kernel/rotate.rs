@@ -98,7 +98,8 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     }
     for round in 0..hadamard.rounds() {
         if round > 0 {
-            for (z, signs) in z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
+            for (z, signs) in
+                z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
             {
                 simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
             }
@@ -130,7 +131,8 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
             normalise(simd, hadamard, &mut z[..window]);
         }
         if round > 0 {
-            for (z, signs) in z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
+            for (z, signs) in
+                z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
             {
                 simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
             }
