@@ -7,16 +7,21 @@
 
 mod error;
 mod kernel;
+mod mixed;
 pub mod pack;
 mod planes;
+mod qjl;
 mod random;
 pub mod rotation;
 pub mod scalar;
+pub mod seed;
 mod turboquant;
 
 pub use error::{CodecError, MAX_DIM};
 pub use kernel::Isa;
+pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
+pub use qjl::{ProdConfig, SketchKind, TurboQuantProd};
 pub use random::Random;
 pub use turboquant::{ScaleFormat, ScaleMode, TurboQuant, TurboQuantConfig};
 

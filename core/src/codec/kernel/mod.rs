@@ -18,7 +18,7 @@ mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
 
-pub(crate) use batch::{DecodeBatch, EncodeBatch, ScoreBatch};
+pub(crate) use batch::{DecodeBatch, EncodeBatch, ScoreBatch, read_scale, write_scale};
 pub(crate) use rotate::RotateOne;
 pub(crate) use simd::{Kernel, Simd};
 
@@ -97,4 +97,17 @@ pub(crate) fn dot_product(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
         }
     }
     isa.run(Dot(a, b))
+}
+
+/// The Walsh–Hadamard transform of one slice, unnormalised; its length is a power of two.
+pub(crate) fn fwht_in_place(isa: Isa, x: &mut [f32]) {
+    struct Transform<'a>(&'a mut [f32]);
+    impl Kernel for Transform<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            fwht::fwht(simd, self.0);
+        }
+    }
+    isa.run(Transform(x));
 }

@@ -117,7 +117,7 @@ impl Integrator {
 }
 
 /// Gamma(d/2) / Gamma((d-1)/2), by its two-step recurrence.
-fn gamma_ratio(dim: u32) -> f64 {
+pub(crate) fn gamma_ratio(dim: u32) -> f64 {
     let mut ratio = if dim % 2 == 0 { 1.0 / PI.sqrt() } else { PI.sqrt() / 2.0 };
     let mut step = 2 + dim % 2;
     while step < dim {

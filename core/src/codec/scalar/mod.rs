@@ -4,6 +4,9 @@
 mod codebook;
 mod law;
 pub mod lloyd_max;
+mod sign_residual;
 
 pub use codebook::Codebook;
 pub use law::Law;
+pub(crate) use law::gamma_ratio;
+pub(crate) use sign_residual::SignResidual;
