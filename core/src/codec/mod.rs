@@ -5,16 +5,20 @@
 //! on every target. Nothing here starts threads: split a batch with [`PlanesMut::chunks`] and encode the
 //! pieces wherever there are cores.
 
+pub mod attention;
+pub mod cost;
 mod error;
 mod kernel;
 mod mixed;
 pub mod pack;
 mod planes;
 mod qjl;
+pub mod quality;
 mod random;
 pub mod rotation;
 pub mod scalar;
 pub mod seed;
+mod synthetic;
 mod turboquant;
 
 pub use error::{CodecError, MAX_DIM};
@@ -23,6 +27,7 @@ pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
 pub use qjl::{ProdConfig, SketchKind, TurboQuantProd};
 pub use random::Random;
+pub use synthetic::Source;
 pub use turboquant::{ScaleFormat, ScaleMode, TurboQuant, TurboQuantConfig};
 
 /// A lossy code for vectors of a fixed number of channels.
