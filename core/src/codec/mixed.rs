@@ -43,6 +43,14 @@ impl MixedPrecision {
             }
         }
         let count = outlier_channels.len();
+        if count == 0 || count >= dim {
+            let expected = format!("at least 1 and fewer than {dim}");
+            return Err(CodecError::Parameter {
+                field: "outlier channels",
+                value: count.to_string(),
+                expected,
+            });
+        }
         let outliers = TurboQuant::new(count, TurboQuantConfig { bits: outlier_bits, ..config })?;
         let rest = TurboQuant::new(dim - count, config)?;
         let mut order: Vec<usize> = (0..dim).filter(|&channel| is_outlier[channel]).collect();

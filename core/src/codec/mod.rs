@@ -6,9 +6,11 @@
 //! pieces wherever there are cores.
 
 pub mod attention;
+mod centred;
 pub mod cost;
 mod error;
 mod kernel;
+mod kind;
 mod mixed;
 pub mod pack;
 mod planes;
@@ -18,11 +20,15 @@ mod random;
 pub mod rotation;
 pub mod scalar;
 pub mod seed;
+pub mod sweep;
 mod synthetic;
+pub mod tensor_file;
 mod turboquant;
 
+pub use centred::{Centred, SINK_TOKENS, mean_vector};
 pub use error::{CodecError, MAX_DIM};
 pub use kernel::Isa;
+pub use kind::{CodecKind, UnknownCodec};
 pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
 pub use qjl::{ProdConfig, SketchKind, TurboQuantProd};
