@@ -1,1 +1,2 @@
 //! dhurandhar.
+pub mod storage;
