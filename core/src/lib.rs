@@ -1,2 +1,3 @@
 //! dhurandhar.
+pub mod measurement;
 pub mod storage;

@@ -29,7 +29,9 @@ impl TableGeometry {
             extents.clear();
             self.row_extents(layout, order.apply(rank), &mut extents);
             for extent in &extents {
-                for page in extent.offset / self.page_bytes..=(extent.offset + extent.bytes - 1) / self.page_bytes {
+                for page in
+                    extent.offset / self.page_bytes..=(extent.offset + extent.bytes - 1) / self.page_bytes
+                {
                     if let Some(rate) = usize::try_from(page).ok().and_then(|p| rates.get_mut(p)) {
                         *rate += share;
                     }
@@ -131,9 +133,17 @@ mod tests {
     fn measured_misses_of_a_budgeted_cache() {
         // exponent, MB, measured mmap, worst relative error the FIFO model may have
         let measured = [
-            (0.8, 32.0, 1.61), (0.8, 64.0, 1.45), (0.8, 128.0, 1.25), (0.8, 256.0, 0.97),
-            (1.0, 32.0, 0.98), (1.0, 64.0, 0.82), (1.0, 128.0, 0.65), (1.0, 256.0, 0.49),
-            (1.2, 32.0, 0.36), (1.2, 64.0, 0.27), (1.2, 128.0, 0.19),
+            (0.8, 32.0, 1.61),
+            (0.8, 64.0, 1.45),
+            (0.8, 128.0, 1.25),
+            (0.8, 256.0, 0.97),
+            (1.0, 32.0, 0.98),
+            (1.0, 64.0, 0.82),
+            (1.0, 128.0, 0.65),
+            (1.0, 256.0, 0.49),
+            (1.2, 32.0, 0.36),
+            (1.2, 64.0, 0.27),
+            (1.2, 128.0, 0.19),
         ];
         let mut errors: Vec<f64> = measured
             .iter()

@@ -118,8 +118,13 @@ impl TableGeometry {
     }
 
     /// The same table with `share` of its rows (at least 1).
+    #[must_use]
     pub fn scaled(&self, share: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to [1, rows] right here")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to [1, rows] right here"
+        )]
         let rows = ((self.rows as f64 * share).floor() as u64).clamp(1, self.rows);
         Self { rows, ..*self }
     }
@@ -188,7 +193,10 @@ mod tests {
                 let mut extents = Vec::new();
                 table.row_extents(layout, row, &mut extents);
                 assert_eq!(extents.iter().map(|e| e.bytes).sum::<u64>(), 15);
-                assert!(extents.iter().all(|e| e.offset + e.bytes <= table.bytes(layout)), "{layout:?} {row}");
+                assert!(
+                    extents.iter().all(|e| e.offset + e.bytes <= table.bytes(layout)),
+                    "{layout:?} {row}"
+                );
             }
         }
     }
