@@ -1,0 +1,277 @@
+//! What a model is made of, layer by layer.
+//!
+//! Models differ from layer to layer (Gemma 4 has wider global heads and doubled FFNs in its shared tail), so
+//! nothing here is an average: every layer carries its own attention, state and FFN. The compact forms people
+//! write (YAML profiles, `config.json`, GGUF metadata) are expanded into this on load.
+
+use serde::Serialize;
+
+/// A decoder-only language model, with the towers and tables that travel with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Architecture {
+    /// Slug: lower case, unique within the registry.
+    pub name: String,
+    /// The name people use.
+    pub title: String,
+    /// `model_type` in the Hugging Face sense, or the GGUF architecture; decides tensor naming only.
+    pub family: String,
+    /// Width of the residual stream, in elements.
+    pub hidden_size: u64,
+    /// Longest context the checkpoint declares, in tokens.
+    pub max_context_tokens: u64,
+    /// Token embeddings and output head.
+    pub embeddings: Embeddings,
+    /// The decoder's layers, first to last.
+    pub layers: Vec<Layer>,
+    /// The per-layer embedding table, when the model has one.
+    pub ple: Option<PerLayerEmbedding>,
+    /// Tensors that belong to no layer and appear in some families only.
+    pub extras: Extras,
+    /// Vision tower with its projection.
+    pub vision: Option<Encoder>,
+    /// Audio tower with its projection.
+    pub audio: Option<Encoder>,
+    /// What the publisher states, for cross-checks; never used in place of a computed figure.
+    pub published: Published,
+    /// Fixed cost of the process that the profile's author states, in bytes; zero when unstated.
+    pub stated_overhead_bytes: u64,
+    /// Where the constants come from.
+    pub sources: Vec<String>,
+    /// What had to be assumed on import, in sentences.
+    pub assumptions: Vec<String>,
+}
+
+/// Token embedding table and output head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Embeddings {
+    /// Rows of the table.
+    pub vocab_size: u64,
+    /// The output head is the same matrix.
+    pub tied: bool,
+}
+
+/// One decoder layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// How tokens see each other.
+    pub mixer: Mixer,
+    /// The feed-forward block.
+    pub ffn: Ffn,
+    /// RMS norms of width `hidden_size` in this layer (2 in most families, 4 in Gemma).
+    pub norms: u64,
+}
+
+/// Token mixing of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mixer {
+    /// Softmax attention with a KV cache.
+    Attention(Attention),
+    /// A recurrence with a state of fixed size.
+    Recurrent(Recurrent),
+}
+
+/// Grouped-query attention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attention {
+    /// Sliding window in tokens; `None` attends to the whole context.
+    pub window: Option<u64>,
+    /// Query heads.
+    pub query_heads: u64,
+    /// KV heads.
+    pub kv_heads: u64,
+    /// Channels of a key head (and of a query head).
+    pub k_head_dim: u64,
+    /// Channels of a value head.
+    pub v_head_dim: u64,
+    /// Where this layer's keys and values come from.
+    pub kv: KvSource,
+    /// Bias on the query, key and value projections.
+    pub qkv_bias: bool,
+    /// Bias on the output projection.
+    pub output_bias: bool,
+    /// RMS norm over head_dim on queries and keys.
+    pub qk_norm: bool,
+    /// There is no value projection: values are the (differently normed) keys. Both are still cached.
+    pub values_from_keys: bool,
+    /// The query projection is twice as wide and gates the output.
+    pub output_gate: bool,
+}
+
+/// Whose keys and values a layer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvSource {
+    /// Its own.
+    Own,
+    /// Those of an earlier layer; nothing is cached here.
+    Shared {
+        /// Index of the layer that owns the cache.
+        donor: usize,
+        /// The published checkpoint still carries key and value weights that no runtime reads.
+        unused_weights: bool,
+    },
+}
+
+/// A recurrence: what it keeps, and what its tensors are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recurrent {
+    /// Name in the field: `short_conv`, `gated_delta_net`, `mamba2`.
+    pub kind: RecurrentKind,
+    /// State per sequence in bytes, independent of the context length (kept in f32).
+    pub state_bytes: u64,
+    /// Weight matrices and vectors of the block, without the layer's norms.
+    pub tensors: Vec<RecurrentTensor>,
+}
+
+/// Kinds of recurrence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecurrentKind {
+    /// Gated short convolution (LFM2).
+    ShortConv,
+    /// Gated DeltaNet linear attention (Qwen 3.5).
+    GatedDeltaNet,
+    /// Mamba-2 state space block (Granite 4 hybrid).
+    Mamba2,
+}
+
+/// A tensor of a recurrent block: the name's middle part and its shape `[rows, row length]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecurrentTensor {
+    /// GGUF-style name between `blk.N.` and `.weight`.
+    pub name: &'static str,
+    /// Rows (1 for a vector).
+    pub rows: u64,
+    /// Elements in a row.
+    pub row_length: u64,
+}
+
+/// Feed-forward block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ffn {
+    /// One block for every token.
+    Dense {
+        /// Inner width.
+        width: u64,
+        /// Gate, up and down (3 matrices) or up and down (2).
+        gated: bool,
+    },
+    /// Mixture of experts: all resident, few read per token.
+    Experts {
+        /// Experts in the layer.
+        experts: u64,
+        /// Experts read for each token.
+        active: u64,
+        /// Inner width of an expert.
+        width: u64,
+        /// Inner width of the expert that every token uses; 0 without one.
+        shared_width: u64,
+        /// Inner width of a dense block beside the experts; 0 without one.
+        dense_width: u64,
+        /// Router parameters beyond the `experts x hidden_size` matrix.
+        router_extras: u64,
+    },
+    /// No feed-forward block.
+    None,
+}
+
+/// A table with one row per token id that holds every layer's vector, looked up once per token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PerLayerEmbedding {
+    /// Rows: token ids with an entry.
+    pub rows: u64,
+    /// Channels per layer; a row has `layers x width` of them.
+    pub width: u64,
+    /// The model has the per-layer gate, projection and norms of Gemma 3n and 4 (the seed's form has one projection).
+    pub gated: bool,
+}
+
+/// Parts that only some families have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Extras {
+    /// AltUp streams (Gemma 3n: 4); 0 without AltUp.
+    pub altup_streams: u64,
+    /// LAuReL rank (Gemma 3n: 64); 0 without.
+    pub laurel_rank: u64,
+    /// One learned scalar per layer (Gemma 4).
+    pub layer_scalar: bool,
+}
+
+/// A modality tower.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Encoder {
+    /// Parameters, projection included; 0 when only a size is stated.
+    pub parameters: u64,
+    /// Size as shipped, in bytes.
+    pub bytes: u64,
+}
+
+/// Figures the publisher states.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Published {
+    /// Parameters by the publisher's own count, exact where a checkpoint header was read.
+    pub parameters: Option<u64>,
+    /// What that count includes, in words.
+    pub parameters_note: String,
+    /// Text-decoder section of the published mobile checkpoint, in bytes.
+    pub decoder_bytes: Option<u64>,
+    /// Embedding section of the published mobile checkpoint, in bytes.
+    pub embedding_bytes: Option<u64>,
+}
+
+impl Attention {
+    /// Channels cached per token and layer, keys then values; zero when the layer shares another's cache.
+    pub fn cached_channels(&self) -> (u64, u64) {
+        match self.kv {
+            KvSource::Own => (self.kv_heads * self.k_head_dim, self.kv_heads * self.v_head_dim),
+            KvSource::Shared { .. } => (0, 0),
+        }
+    }
+
+    /// Whether the layer keeps a cache of its own.
+    pub fn owns_cache(&self) -> bool {
+        self.kv == KvSource::Own
+    }
+}
+
+impl Layer {
+    /// The attention block, if that is what mixes tokens here.
+    pub fn attention(&self) -> Option<&Attention> {
+        match &self.mixer {
+            Mixer::Attention(attention) => Some(attention),
+            Mixer::Recurrent(_) => None,
+        }
+    }
+}
+
+impl Architecture {
+    /// Attention blocks with their layer index.
+    pub fn attention_layers(&self) -> impl Iterator<Item = (usize, &Attention)> {
+        self.layers.iter().enumerate().filter_map(|(index, layer)| Some((index, layer.attention()?)))
+    }
+
+    /// Recurrent state of one sequence, in bytes.
+    pub fn state_bytes(&self) -> u64 {
+        self.layers
+            .iter()
+            .map(|layer| match &layer.mixer {
+                Mixer::Recurrent(recurrent) => recurrent.state_bytes,
+                Mixer::Attention(_) => 0,
+            })
+            .sum()
+    }
+
+    /// Elements of one row of the per-layer embedding table; 0 without one.
+    pub fn ple_row_elements(&self) -> u64 {
+        self.ple.as_ref().map_or(0, |ple| ple.width * self.layers.len() as u64)
+    }
+
+    /// Layers that own a KV cache, as (attending to everything, sliding).
+    pub fn cache_owners(&self) -> (usize, usize) {
+        self.attention_layers().filter(|(_, a)| a.owns_cache()).fold((0, 0), |(full, sliding), (_, a)| {
+            if a.window.is_some() { (full, sliding + 1) } else { (full + 1, sliding) }
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Models: per-layer architectures, their tensors, and the ways in (profiles, configs, checkpoint headers).
+
+pub mod architecture;
+mod compact;
+mod expand;
+pub mod family;
+pub mod import;
+pub mod inventory;
+mod parameters;
+pub mod profile;
+mod recurrent;
+pub mod registry;
+pub mod tensor;
+
+pub use architecture::Architecture;
+pub use parameters::ParameterCounts;
+pub use profile::Profile;
+pub use tensor::{Role, Tensor};
+
+use crate::document::DocumentError;
+
+/// A model ready for prediction: its architecture and its tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Layer by layer.
+    pub architecture: Architecture,
+    /// From the architecture's inventory, or from the file's own table.
+    pub tensors: Vec<Tensor>,
+    /// Where the weights' bytes come from.
+    pub origin: Origin,
+    /// The compact form, where one was read (the seed's arithmetic needs it).
+    pub profile: Option<Profile>,
+}
+
+/// What a model was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A built-in profile.
+    BuiltIn,
+    /// A YAML profile.
+    Profile,
+    /// A Hugging Face `config.json`.
+    Config,
+    /// A GGUF header: exact stored types and bytes.
+    Gguf {
+        /// Size of the whole file according to its tensor table, in bytes.
+        file_bytes: u64,
+    },
+    /// A safetensors header: exact stored types and bytes.
+    Safetensors {
+        /// Size of the weights according to the header, in bytes.
+        file_bytes: u64,
+    },
+}
+
+impl Model {
+    /// A model whose tensors follow from its architecture.
+    pub fn new(architecture: Architecture, origin: Origin, profile: Option<Profile>) -> Self {
+        let tensors = inventory::tensors(&architecture);
+        Self { architecture, tensors, origin, profile }
+    }
+
+    /// Parse a YAML profile in the compact form.
+    ///
+    /// `source` names the file in messages.
+    pub fn from_yaml(source: &str, text: &str) -> Result<Self, DocumentError> {
+        let profile = Profile::parse(source, text)?;
+        Ok(Self::new(profile.expand(), Origin::Profile, Some(profile)))
+    }
+
+    /// Exact parameter counts by group.
+    pub fn parameters(&self) -> ParameterCounts {
+        ParameterCounts::of(&self.tensors)
+    }
+
+    /// Whether stored bytes are known from a file.
+    pub fn is_stored(&self) -> bool {
+        matches!(self.origin, Origin::Gguf { .. } | Origin::Safetensors { .. })
+    }
+}

@@ -1,0 +1,78 @@
+//! Built-in models, embedded from `profiles/models`.
+
+use super::{Model, Origin, Profile};
+use crate::document::{DocumentError, nearest};
+
+include!(concat!(env!("OUT_DIR"), "/models.rs"));
+
+/// A slug that names no built-in model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no built-in model `{slug}`{}; `dhurandhar models` lists them", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+pub struct UnknownModel {
+    /// What was asked for.
+    pub slug: String,
+    /// Nearest built-in slugs, comma-separated.
+    pub nearest: Option<String>,
+}
+
+/// Slugs of the built-in models, in alphabetical order.
+pub fn slugs() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|(slug, _)| *slug)
+}
+
+/// YAML text of a built-in profile.
+pub fn yaml(slug: &str) -> Option<&'static str> {
+    MODELS.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
+}
+
+/// A built-in model by slug.
+pub fn model(slug: &str) -> Result<Model, UnknownModel> {
+    let found = yaml(slug).and_then(|text| load(slug, text).ok());
+    found.ok_or_else(|| UnknownModel { slug: slug.to_owned(), nearest: suggestions(slug) })
+}
+
+/// All built-in models.
+pub fn models() -> impl Iterator<Item = Model> {
+    MODELS.iter().filter_map(|(slug, text)| load(slug, text).ok())
+}
+
+fn load(slug: &str, text: &str) -> Result<Model, DocumentError> {
+    let profile = Profile::parse(&format!("profiles/models/{slug}.yaml"), text)?;
+    Ok(Model::new(profile.expand(), Origin::BuiltIn, Some(profile)))
+}
+
+/// Up to three slugs that look like `slug`.
+fn suggestions(slug: &str) -> Option<String> {
+    let mut left: Vec<&str> = slugs().collect();
+    let mut found = Vec::new();
+    while let Some(name) = nearest(slug, left.iter().copied()).filter(|_| found.len() < 3) {
+        left.retain(|other| *other != name);
+        found.push(name);
+    }
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_loads_under_its_own_name() {
+        for (slug, text) in MODELS {
+            let profile =
+                Profile::parse(&format!("{slug}.yaml"), text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(profile.name, *slug);
+            assert!(!profile.sources.is_empty(), "{slug}: sources");
+            assert_eq!(profile.assumptions, Vec::<String>::new(), "{slug}");
+        }
+    }
+
+    #[test]
+    fn recomputed_parameters_equal_the_published_counts() {
+        for model in models() {
+            let name = &model.architecture.name;
+            let published = model.architecture.published.parameters;
+            assert_eq!(Some(model.parameters().text), published, "{name}: {:?}", model.parameters());
+        }
+    }
+}
