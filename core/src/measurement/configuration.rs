@@ -35,6 +35,11 @@ impl Pattern {
             Self::PromptPrefill => "prompt_prefill",
         }
     }
+
+    /// Whether rows come in file order, so that pages are shared between neighbours.
+    pub fn is_sequential(self) -> bool {
+        self == Self::SequentialPrefill
+    }
 }
 
 /// How bytes get from the file to the reader.

@@ -1,10 +1,11 @@
 //! The table as bytes in a file: rows, layers and the three ways to lay them out.
 
+use crate::model::Architecture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How the slices of one token lie in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
@@ -95,6 +96,23 @@ impl TableGeometry {
         }
     }
 
+    /// The lookup table of a model at `bits` a weight: its per-layer embeddings, or else its token embeddings.
+    ///
+    /// A slice is rounded up to whole bytes, as packed rows are.
+    pub fn of_model(model: &Architecture, bits: f64, page_bytes: u64) -> Result<Self, GeometryError> {
+        let (rows, layers, width) = match &model.ple {
+            Some(ple) => (ple.rows, model.layers.len() as u64, ple.width),
+            None => (model.embeddings.vocab_size, 1, model.hidden_size),
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to [0, 2^40] right here"
+        )]
+        let layer_bytes = (width as f64 * bits / 8.0).ceil().clamp(0.0, (1_u64 << 40) as f64) as u64;
+        Self::new(rows, layers, layer_bytes, page_bytes)
+    }
+
     /// Bytes of one token's row without padding.
     pub fn row_bytes(&self) -> u64 {
         self.layers * self.layer_bytes
@@ -183,6 +201,16 @@ mod tests {
         assert_eq!(table.stride(Layout::Padded), 8192);
         assert!((table.pages_per_token(Layout::Contiguous) - 2.0625).abs() < 1e-12);
         assert!((table.pages_per_token(Layout::LayerMajor) - 35.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn built_in_models_give_the_published_table() {
+        let gemma = crate::model::registry::model("gemma4-e2b").unwrap();
+        assert_eq!(TableGeometry::of_model(&gemma.architecture, 4.0, 4096), Ok(e2b()));
+        let llama = crate::model::registry::model("llama-3.2-1b").unwrap();
+        let table = TableGeometry::of_model(&llama.architecture, 4.0, 4096).unwrap();
+        assert_eq!((table.rows, table.layers, table.layer_bytes), (128_256, 1, 1024));
+        assert!(TableGeometry::of_model(&llama.architecture, f64::NAN, 4096).is_err());
     }
 
     #[test]
