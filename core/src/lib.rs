@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod measurement;
+pub mod memory;
 pub mod model;
 pub mod storage;
 pub mod weights;

@@ -284,7 +284,7 @@ impl PerLayer {
     }
 
     /// Length of the list, if it is one.
-    pub fn len(&self) -> Option<usize> {
+    pub fn list_length(&self) -> Option<usize> {
         match self {
             Self::Same(_) => None,
             Self::Each(values) => Some(values.len()),

@@ -109,7 +109,7 @@ pub enum DocumentError {
         expected: String,
     },
     /// A field nobody reads.
-    #[error("{place}: unknown field `{field}`{}", hint(.nearest))]
+    #[error("{place}: unknown field `{field}`{}", hint(.nearest.as_deref()))]
     Unknown {
         /// Where.
         place: Place,
@@ -128,6 +128,6 @@ pub enum DocumentError {
     },
 }
 
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }

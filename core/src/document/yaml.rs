@@ -68,27 +68,32 @@ impl Builder<'_> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
-                Some(name) => entries.push((name, node)),
-                None => {
-                    let name = match node.value {
-                        Value::Text(text) => text,
-                        Value::Integer(number) => number.to_string(),
-                        other => {
-                            let message = format!("a field name is {}; expected text", other.describe());
-                            return Err(self.syntax(node.line, message));
-                        }
-                    };
-                    if entries.iter().any(|(known, _)| *known == name) {
-                        let place = Place { source: self.source.to_owned(), line: node.line };
-                        return Err(DocumentError::Duplicate { place, field: name });
-                    }
-                    *key = Some(name);
+            Some(Open::Map { entries, key, .. }) => {
+                if let Some(name) = key.take() {
+                    entries.push((name, node));
+                } else {
+                    *key = Some(field_name(self.source, node, entries)?);
                 }
-            },
+            }
         }
         Ok(())
     }
+}
+
+fn field_name(source: &str, node: Node, entries: &[(String, Node)]) -> Result<String, DocumentError> {
+    let place = Place { source: source.to_owned(), line: node.line };
+    let name = match node.value {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        other => {
+            let message = format!("a field name is {}; expected text", other.describe());
+            return Err(DocumentError::Syntax { place, message });
+        }
+    };
+    if entries.iter().any(|(known, _)| *known == name) {
+        return Err(DocumentError::Duplicate { place, field: name });
+    }
+    Ok(name)
 }
 
 /// Resolve an unquoted scalar by the core schema; digits may be grouped with `_`.

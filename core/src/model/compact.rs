@@ -139,7 +139,7 @@ fn layered(
 ) -> Result<PerLayer, DocumentError> {
     let expected = format!("a whole number from {} to {}, or a list of {layers}", range.start(), range.end());
     let value = fields.per_layer(name, range)?.ok_or_else(|| fields.missing(name, &expected))?;
-    match value.len() {
+    match value.list_length() {
         Some(length) if length as u64 != layers => Err(fields.wrong_value(
             name,
             &format!("a list of {length}"),
@@ -150,7 +150,7 @@ fn layered(
 }
 
 fn check_heads(fields: &Fields<'_>, heads: &PerLayer, kv_heads: &PerLayer) -> Result<(), DocumentError> {
-    let layers = heads.len().or(kv_heads.len()).unwrap_or(1);
+    let layers = heads.list_length().or(kv_heads.list_length()).unwrap_or(1);
     match (0..layers).map(|layer| (heads.at(layer), kv_heads.at(layer))).find(|(q, kv)| kv > q) {
         None => Ok(()),
         Some((q, kv)) => {

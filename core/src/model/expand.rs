@@ -70,8 +70,8 @@ impl Profile {
         let full = kind == LayerKind::Full;
         let k_head_dim = self.global_head_dim.filter(|_| full).unwrap_or(self.head_dim);
         let donor = || {
-            let fresh = self.layer_kinds.iter().take(usize::try_from(first_shared).unwrap_or(0));
-            fresh.enumerate().filter(|(_, other)| **other == kind).map(|(donor, _)| donor).last()
+            let mut fresh = self.layer_kinds.iter().take(usize::try_from(first_shared).unwrap_or(0));
+            fresh.rposition(|other| *other == kind)
         };
         let kv = match donor().filter(|_| index >= first_shared) {
             Some(donor) => KvSource::Shared { donor, unused_weights: self.conventions.unused_kv_weights },

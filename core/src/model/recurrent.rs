@@ -9,7 +9,7 @@ use super::profile::RecurrentShape;
 const F32_BYTES: u64 = 4;
 
 /// Spell out a block over a stream of `hidden` channels.
-pub fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
+pub(super) fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
     match shape {
         RecurrentShape::ShortConv { kernel } => Recurrent {
             kind: RecurrentKind::ShortConv,

@@ -1,5 +1,11 @@
 //! Weight formats: block types, stock quantiser rules, and the bytes of a model under each.
 
 mod block;
+mod format;
+mod plan;
+mod stock;
 
 pub use block::BlockType;
+pub use format::{UniformFormat, UnknownFormat, WeightFormat};
+pub use plan::{PlanError, PlannedTensor, WeightPlan};
+pub use stock::StockType;

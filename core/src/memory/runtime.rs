@@ -1,0 +1,84 @@
+//! What different runtimes do with the same model.
+
+use serde::Serialize;
+use std::fmt;
+
+/// The program that runs the model; it decides cache cells, copies and buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// `llama-cli` and `llama-server`: window layers keep window + ubatch cells.
+    LlamaCpp,
+    /// llama.cpp's C API defaults (llama-cpp-python): window layers keep the full context (`swa_full`).
+    LlamaCppApi,
+    /// LiteRT-LM on the CPU: memory-mapped sections, packed copy of the decoder.
+    LitertLm,
+    /// vLLM: pages of 16 tokens, window layers paged like the others.
+    Vllm,
+    /// Hugging Face transformers on the CPU: weights in private memory, dynamic cache.
+    Transformers,
+    /// No runtime: logical cache cells, no copies; process overhead as the profile states it.
+    Ideal,
+}
+
+/// A runtime nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown runtime `{name}`; expected one of {}", Runtime::ALL.map(Runtime::name).join(", "))]
+pub struct UnknownRuntime {
+    /// What was asked for.
+    pub name: String,
+}
+
+impl Runtime {
+    /// Every runtime.
+    pub const ALL: [Self; 6] =
+        [Self::LlamaCpp, Self::LlamaCppApi, Self::LitertLm, Self::Vllm, Self::Transformers, Self::Ideal];
+
+    /// Its name on the command line and in links.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LlamaCpp => "llama-cpp",
+            Self::LlamaCppApi => "llama-cpp-api",
+            Self::LitertLm => "litert-lm",
+            Self::Vllm => "vllm",
+            Self::Transformers => "transformers",
+            Self::Ideal => "ideal",
+        }
+    }
+
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::LlamaCpp => "llama.cpp (CLI, server)",
+            Self::LlamaCppApi => "llama.cpp (C API, full window caches)",
+            Self::LitertLm => "LiteRT-LM (CPU)",
+            Self::Vllm => "vLLM",
+            Self::Transformers => "transformers (CPU)",
+            Self::Ideal => "no runtime (logical bytes)",
+        }
+    }
+
+    /// A runtime by name.
+    pub fn parse(name: &str) -> Result<Self, UnknownRuntime> {
+        let lower = name.trim().to_ascii_lowercase().replace(['.', '_'], "-");
+        let found = Self::ALL.into_iter().find(|runtime| runtime.name() == lower);
+        found.ok_or_else(|| UnknownRuntime { name: name.to_owned() })
+    }
+
+    /// Whether it is llama.cpp in one form or the other.
+    pub const fn is_llama_cpp(self) -> bool {
+        matches!(self, Self::LlamaCpp | Self::LlamaCppApi)
+    }
+
+    /// Whether it can leave a per-layer embedding table on storage and read rows as they are needed.
+    pub const fn reads_ple_lazily(self) -> bool {
+        matches!(self, Self::LlamaCpp | Self::LlamaCppApi | Self::LitertLm | Self::Ideal)
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,305 @@
+//! The rule behind every component of a footprint.
+//!
+//! Mapped sizes, KV, repacked copies and compute reserves are exact rules read off llama.cpp; touched compute and
+//! tokenizer memory are fitted on two models; LiteRT-LM's packed copy is fitted to the published memory of six
+//! CPU runs; what is left is estimated. Every term says which.
+
+use super::footprint::{Component, Place, Term};
+use super::{LayerCache, Provenance, Runtime, Scenario};
+use crate::model::architecture::{Encoder, Ffn};
+use crate::model::{Model, Role, Tensor};
+use crate::weights::{BlockType, WeightPlan};
+
+const MIB: u64 = 1 << 20;
+
+/// Every term of a footprint, in the order shown.
+pub(super) fn all(model: &Model, plan: &WeightPlan, scenario: &Scenario, kv: &[LayerCache]) -> Vec<Term> {
+    let mut terms = weights(model, plan, scenario);
+    terms.push(kv_term(model, scenario, kv));
+    let state = model.architecture.state_bytes();
+    if state > 0 {
+        terms.push(exact(Component::RecurrentState, state, Place::Private, "f32 state, one sequence".into()));
+    }
+    terms.extend(towers(model, plan, scenario));
+    terms.extend(packed(model, plan, scenario));
+    terms.push(compute(model, scenario));
+    terms.extend(process(model, scenario));
+    terms
+}
+
+fn exact(component: Component, bytes: u64, place: Place, note: String) -> Term {
+    Term {
+        component,
+        bytes,
+        low: bytes,
+        high: bytes,
+        reserved: bytes,
+        provenance: Provenance::Exact,
+        place,
+        note,
+    }
+}
+
+/// A term known to a relative interval, in percent of its value.
+fn uncertain(
+    component: Component,
+    bytes: u64,
+    percent: (u64, u64),
+    provenance: Provenance,
+    place: Place,
+    note: String,
+) -> Term {
+    let (low, high) = (bytes * percent.0 / 100, bytes * percent.1 / 100);
+    Term { component, bytes, low, high, reserved: bytes, provenance, place, note }
+}
+
+fn weights(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Vec<Term> {
+    let place = if scenario.runtime == Runtime::Transformers { Place::Private } else { Place::Mapped };
+    let is_decoder = |t: &Tensor| {
+        !matches!(
+            t.role,
+            Role::TokenEmbedding
+                | Role::OutputHead
+                | Role::PleTable
+                | Role::Unused
+                | Role::Vision
+                | Role::Audio
+        )
+    };
+    let mut terms = Vec::new();
+    let mut push = |component, bytes: u64, note: String| {
+        if bytes > 0 {
+            let mut term = exact(component, bytes, place, note);
+            term.provenance = plan.provenance;
+            terms.push(term);
+        }
+    };
+    let format = plan.format;
+    push(Component::Decoder, plan.bytes_where(model, is_decoder), format!("{format}, per tensor"));
+    let head = if model.architecture.embeddings.tied { ", also the output head" } else { "" };
+    let table = |role| plan.bytes_where(model, |t| t.role == role);
+    push(
+        Component::TokenEmbedding,
+        table(Role::TokenEmbedding),
+        format!("{}{head}", table_type(model, plan, Role::TokenEmbedding)),
+    );
+    push(Component::OutputHead, table(Role::OutputHead), table_type(model, plan, Role::OutputHead));
+    let rows = model.architecture.ple.as_ref().map_or(0, |ple| ple.rows);
+    let row = plan.ple_row_bytes(model);
+    push(
+        Component::PleTable,
+        table(Role::PleTable),
+        format!("{}, {rows} rows of {row} B", table_type(model, plan, Role::PleTable)),
+    );
+    push(Component::UnusedWeights, table(Role::Unused), "carried by the file, read by nothing".into());
+    if rows > 0 {
+        terms.push(working_set(rows, row, table(Role::PleTable)));
+    }
+    terms
+}
+
+fn table_type(model: &Model, plan: &WeightPlan, role: Role) -> String {
+    let found = model.tensors.iter().zip(&plan.tensors).find(|(t, _)| t.role == role);
+    found
+        .and_then(|(_, planned)| planned.block)
+        .map_or_else(|| plan.format.to_string(), |b| b.name().to_owned())
+}
+
+/// Pages of the table that a conversation keeps cached: distinct tokens times the pages their rows touch.
+///
+/// 2,048 to 16,384 distinct ids are taken for a conversation; kernels map whole folios around a fault, which the
+/// upper end covers.
+fn working_set(rows: u64, row_bytes: u64, table: u64) -> Term {
+    const PAGE: u64 = 4096;
+    let pages_per_row = 1 + row_bytes.saturating_sub(1).div_ceil(PAGE);
+    let touched = |ids: u64| (ids.min(rows) * pages_per_row * PAGE).min(table);
+    let bytes = touched(8_192);
+    Term {
+        component: Component::PleWorkingSet,
+        bytes,
+        low: touched(2_048),
+        high: touched(16_384).max(bytes),
+        reserved: table,
+        provenance: Provenance::Estimated,
+        place: Place::Mapped,
+        note: format!("8,192 distinct token ids x {pages_per_row} pages of 4 KiB"),
+    }
+}
+
+fn kv_term(model: &Model, scenario: &Scenario, kv: &[LayerCache]) -> Term {
+    let bytes: u64 = kv.iter().map(|layer| layer.bytes).sum();
+    let (full, sliding) = model.architecture.cache_owners();
+    let shared = model.architecture.attention_layers().count() - full - sliding;
+    let mut note = format!("{full} full");
+    if sliding > 0 {
+        note += &format!(" + {sliding} sliding");
+    }
+    if shared > 0 {
+        note += &format!(", {shared} shared (free)");
+    }
+    note += &format!(", K {} V {}", scenario.k, scenario.v);
+    let mut term = exact(Component::KvCache, bytes, Place::Private, note);
+    match scenario.runtime {
+        Runtime::Vllm => {
+            let logical = Scenario { runtime: Runtime::Ideal, ..scenario.clone() };
+            term.low = super::kv_cache::total(&model.architecture, &logical);
+            term.provenance = Provenance::Estimated;
+        }
+        Runtime::LitertLm => {
+            let padded = Scenario { runtime: Runtime::LlamaCppApi, ..scenario.clone() };
+            term.high = super::kv_cache::total(&model.architecture, &padded).max(bytes);
+            term.provenance = Provenance::Estimated;
+        }
+        _ => {}
+    }
+    term
+}
+
+fn towers(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Vec<Term> {
+    let parts = [
+        (Component::Vision, Role::Vision, &model.architecture.vision, scenario.vision),
+        (Component::Audio, Role::Audio, &model.architecture.audio, scenario.audio),
+    ];
+    let tower = |(component, role, encoder, kept): (Component, Role, &Option<_>, bool)| {
+        let encoder: &Encoder = encoder.as_ref()?;
+        let stored = if model.is_stored() { plan.bytes_where(model, |t| t.role == role) } else { 0 };
+        let bytes = if stored > 0 { stored } else { encoder.bytes };
+        let note = if !kept {
+            "left out".to_owned()
+        } else if encoder.parameters > 0 {
+            format!("{:.1} M parameters", encoder.parameters as f64 / 1e6)
+        } else {
+            "size as stated".to_owned()
+        };
+        Some(exact(component, if kept { bytes } else { 0 }, Place::Private, note))
+    };
+    parts.into_iter().filter_map(tower).collect()
+}
+
+/// Private copies of weights in a layout for the CPU.
+fn packed(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Option<Term> {
+    match scenario.runtime {
+        runtime if runtime.is_llama_cpp() && scenario.repack => {
+            // Lookup tables are never multiplied, so they are not repacked.
+            let copied = |t: &Tensor, block: Option<BlockType>| {
+                !matches!(t.role, Role::TokenEmbedding | Role::PleTable)
+                    && matches!(block, Some(BlockType::Q4K | BlockType::Q4_0 | BlockType::Iq4Nl))
+            };
+            let pairs = model.tensors.iter().zip(&plan.tensors);
+            let bytes = pairs.filter(|(t, p)| copied(t, p.block)).map(|(_, p)| p.bytes).sum();
+            let note = "q4_k, q4_0 and iq4_nl matrices, copied at load".to_owned();
+            (bytes > 0).then(|| exact(Component::PackedWeights, bytes, Place::Private, note))
+        }
+        Runtime::LitertLm => {
+            let table = |t: &Tensor| {
+                matches!(
+                    t.role,
+                    Role::TokenEmbedding | Role::PleTable | Role::Vision | Role::Audio | Role::Unused
+                )
+            };
+            let bytes = plan.bytes_where(model, |t| !table(t)) * 85 / 100;
+            let note = "0.85 x decoder, fitted to six published CPU runs".to_owned();
+            Some(uncertain(
+                Component::PackedWeights,
+                bytes,
+                (80, 120),
+                Provenance::Fitted,
+                Place::Private,
+                note,
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Activation buffers: what is reserved, and how much of it is touched.
+fn compute(model: &Model, scenario: &Scenario) -> Term {
+    let architecture = &model.architecture;
+    let hidden = architecture.hidden_size;
+    let ubatch = scenario.ubatch.min(scenario.context_tokens);
+    let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
+    let touched = ubatch * (2 * widest + 6 * hidden) * 4;
+    if !scenario.runtime.is_llama_cpp() {
+        let note = format!("{ubatch} tokens x (2 x FFN + 6 x hidden) x 4 B");
+        return uncertain(
+            Component::Compute,
+            touched,
+            (50, 200),
+            Provenance::Estimated,
+            Place::Private,
+            note,
+        );
+    }
+    let vocab = architecture.embeddings.vocab_size;
+    let mut reserved = (vocab + 2 * hidden + architecture.ple_row_elements()) * ubatch * 4;
+    let mut bytes = touched;
+    if !scenario.flash_attention {
+        let heads = architecture.attention_layers().map(|(_, a)| a.query_heads).max().unwrap_or(0);
+        let cells = scenario.context_tokens.next_multiple_of(256);
+        let scores = (heads + 1) * cells * ubatch * 4;
+        reserved = reserved.max(scores + 25 * hidden * ubatch);
+        bytes = bytes.max(scores);
+    }
+    let note = format!("touched; {} MiB reserved at ubatch {ubatch}", reserved.div_ceil(MIB));
+    let mut term = uncertain(Component::Compute, bytes, (70, 140), Provenance::Fitted, Place::Private, note);
+    term.reserved = reserved.max(bytes);
+    term
+}
+
+fn ffn_width(ffn: &Ffn) -> u64 {
+    match *ffn {
+        Ffn::Dense { width, .. } => width,
+        Ffn::Experts { width, active, shared_width, dense_width, .. } => {
+            (width * active + shared_width).max(dense_width)
+        }
+        Ffn::None => 0,
+    }
+}
+
+/// Tokenizer and the process around it.
+fn process(model: &Model, scenario: &Scenario) -> Vec<Term> {
+    let vocab = model.architecture.embeddings.vocab_size;
+    let family = model.architecture.family.as_str();
+    let fixed = |mib: u64, percent, note: &str| {
+        uncertain(
+            Component::Runtime,
+            mib * MIB,
+            percent,
+            Provenance::Estimated,
+            Place::Private,
+            note.to_owned(),
+        )
+    };
+    match scenario.runtime {
+        Runtime::LlamaCpp | Runtime::LlamaCppApi => {
+            let (per_token, kind) = if family.starts_with("gemma") { (166, "SPM") } else { (356, "BPE") };
+            let note = format!("{kind}: {per_token} B a token, fitted on two vocabularies");
+            let tokenizer = uncertain(
+                Component::Tokenizer,
+                vocab * per_token,
+                (70, 130),
+                Provenance::Fitted,
+                Place::Private,
+                note,
+            );
+            let mut base = fixed(9, (80, 150), "process and graph, as measured on the CPU");
+            base.provenance = Provenance::Fitted;
+            vec![tokenizer, base]
+        }
+        Runtime::LitertLm => vec![fixed(96, (50, 200), "process, graph and tokenizer")],
+        Runtime::Transformers => vec![fixed(545, (90, 140), "Python and PyTorch, as measured")],
+        Runtime::Vllm => vec![fixed(1536, (50, 200), "Python, PyTorch and captured graphs")],
+        Runtime::Ideal => {
+            let stated = model.architecture.stated_overhead_bytes;
+            let note = "as the profile states it".to_owned();
+            vec![uncertain(
+                Component::Runtime,
+                stated,
+                (50, 200),
+                Provenance::Estimated,
+                Place::Private,
+                note,
+            )]
+        }
+    }
+}
