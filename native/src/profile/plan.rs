@@ -266,7 +266,7 @@ fn sized(settings: &Settings, key: Key) -> Planned {
             planned.blocks = (settings.mode.blocks() / 2).max(5);
         }
         (State::Cold, _) => {
-            planned.tokens = planned.tokens.min(floor(table_pages * COLD_SHARE / pages)).max(1)
+            planned.tokens = planned.tokens.min(floor(table_pages * COLD_SHARE / pages)).max(1);
         }
         (State::Warm, _) => planned.warm_up = settings.warmup_tokens,
         (State::Budget, _) => {

@@ -94,16 +94,13 @@ impl Session<'_> {
 
     /// Runs or recalls one block; `true` when it should be repeated.
     fn one_block(&mut self, spec: &BlockSpec, outcome: &mut Outcome) -> bool {
-        let reply = match self.journal.recall(spec) {
-            Some(reply) => reply,
-            None => {
-                let reply = self.runner.run(spec);
-                if !self.stop.load(Ordering::Relaxed) {
-                    self.journal.keep(spec, &reply);
-                }
-                reply
+        let reply = self.journal.recall(spec).unwrap_or_else(|| {
+            let reply = self.runner.run(spec);
+            if !self.stop.load(Ordering::Relaxed) {
+                self.journal.keep(spec, &reply);
             }
-        };
+            reply
+        });
         match reply {
             Reply::Failed(failure) => {
                 // A killed child after Ctrl-C is the user's doing, not the device's.

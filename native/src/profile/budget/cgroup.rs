@@ -52,7 +52,7 @@ pub fn find() -> Result<Parent, String> {
         match Group::new(&parent, 64 << 20) {
             Ok(_) => return Ok(parent),
             Err(error) => {
-                refusals.push(format!("{} {}: {error}", parent.version.name(), parent.directory.display()))
+                refusals.push(format!("{} {}: {error}", parent.version.name(), parent.directory.display()));
             }
         }
     }
@@ -170,7 +170,8 @@ pub fn charge_bytes(directory: &Path) -> Option<u64> {
         .or_else(|| proc::number(directory.join("memory.current")))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::{Group, find};
 

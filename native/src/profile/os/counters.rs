@@ -37,7 +37,8 @@ fn usage() -> Option<libc::rusage> {
     unsafe { (libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) == 0).then(|| usage.assume_init()) }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     #[test]
     fn touching_memory_counts_faults() {

@@ -55,7 +55,8 @@ pub fn resident_share(_file: &File, _offset: u64, _bytes: u64) -> io::Result<f64
     Err(io::ErrorKind::Unsupported.into())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::resident_share;
     use crate::profile::os::evict::evict;

@@ -24,15 +24,15 @@ pub fn name(seed: u64) -> String {
 
 /// Whether `file` holds this content: first, last and seeded pages in between compared byte by byte.
 pub fn matches(file: &mut File, bytes: u64, seed: u64) -> io::Result<bool> {
-    let mut seen = vec![0; SAMPLE];
+    let mut found = vec![0; SAMPLE];
     let mut expected = vec![0; SAMPLE];
     for offset in sampled(bytes, seed) {
         let length = usize::try_from((bytes - offset).min(SAMPLE as u64)).map_err(io::Error::other)?;
-        let (seen, expected) = (&mut seen[..length], &mut expected[..length]);
+        let (found, expected) = (&mut found[..length], &mut expected[..length]);
         file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(seen)?;
+        file.read_exact(found)?;
         fill(seed, offset, expected);
-        if seen != expected {
+        if found != expected {
             return Ok(false);
         }
     }
