@@ -40,6 +40,11 @@ impl Pattern {
     pub fn is_sequential(self) -> bool {
         self == Self::SequentialPrefill
     }
+
+    /// Whether a cold block is meant to fill the cache as it goes: the whole of it is one cold event.
+    pub fn fills_the_cache(self) -> bool {
+        matches!(self, Self::SequentialPrefill | Self::PromptPrefill)
+    }
 }
 
 /// How bytes get from the file to the reader.

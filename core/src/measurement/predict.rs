@@ -120,7 +120,10 @@ impl Calibration {
             State::Budget => self.budget_reads(configuration),
             State::Cold if configuration.engine.reads_ahead() => {
                 if configuration.pattern.is_sequential() {
-                    return (Some(fresh), "every page once, read ahead".to_owned());
+                    return (
+                        Some(fresh),
+                        "every page once; a block also reads up to one window too far".to_owned(),
+                    );
                 }
                 if layout != Layout::Contiguous || configuration.pattern != Pattern::RandomDecode {
                     return (None, "readahead windows of one token overlap: no claim".to_owned());

@@ -93,6 +93,10 @@ pub struct ProfileMmapArgs {
     /// What to call this device in the report.
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
+    /// Read under the real-time scheduler (needs the right to), so that other work on the machine does not
+    /// delay the reader; said so in the report.
+    #[arg(long)]
+    pub realtime: bool,
     /// Print what would run and how many bytes it writes and reads; touch nothing.
     #[arg(long)]
     pub plan: bool,

@@ -18,7 +18,7 @@ const QUANTILES: [f64; 24] = [
 ];
 
 /// One configuration of the report.
-pub(super) fn configuration(planned: &Planned, outcome: Outcome, seed: u64) -> Configuration {
+pub(super) fn configuration(planned: &Planned, outcome: Outcome, seed: u64, realtime: bool) -> Configuration {
     let summary = summary(planned, &outcome, seed);
     let key = planned.key;
     Configuration {
@@ -29,7 +29,7 @@ pub(super) fn configuration(planned: &Planned, outcome: Outcome, seed: u64) -> C
         state: key.state,
         pacing_us: key.pacing_us,
         budget_bytes: (key.budget_bytes > 0).then_some(key.budget_bytes),
-        method: method(planned),
+        method: if realtime { format!("{}; SCHED_FIFO", method(planned)) } else { method(planned) },
         summary,
         prediction: None,
         failures: outcome.failures,

@@ -167,6 +167,7 @@ fn time_window(
         timed.record(spec, &extents, end.saturating_sub(begin), end.saturating_sub(due));
         if spec.key.state == State::Cold
             && spec.key.engine.reads_ahead()
+            && !spec.key.pattern.fills_the_cache()
             && share_read(spec, &start_counters, &storage.counters()) > spec.stop_share
         {
             break;
@@ -268,6 +269,17 @@ mod tests {
         let clock = FakeClock::default();
         let windows = run_block(&spec, &mut fake.clone(), &clock, &mut || Ok(fake.reader(&clock))).unwrap();
         assert!(windows[0].block.latency.tokens < 10, "{}", windows[0].block.latency.tokens);
+    }
+
+    #[test]
+    fn a_prompt_is_read_to_its_end_whatever_comes_along() {
+        let mut spec = spec(Pattern::PromptPrefill, Engine::MmapDefault, State::Cold);
+        spec.tokens = 300;
+        let fake = FakeStorage::of(&spec);
+        fake.set_readahead_pages(16);
+        let clock = FakeClock::default();
+        let windows = run_block(&spec, &mut fake.clone(), &clock, &mut || Ok(fake.reader(&clock))).unwrap();
+        assert_eq!(windows[0].block.latency.tokens, 300);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::block::run_block;
 use super::budget::cgroup;
-use super::os::RealStorage;
+use super::os::{self, RealStorage};
 use super::reader;
 use super::seam::SystemClock;
 use super::spec::{BlockSpec, Reply};
@@ -118,6 +118,9 @@ fn answer(spec: &BlockSpec) -> Reply {
     let run = || {
         if let Some(group) = &spec.group {
             cgroup::join(group)?;
+        }
+        if spec.realtime {
+            os::realtime()?;
         }
         let mut storage = RealStorage::open(&spec.place, spec.group.clone())?;
         let mut open = || reader::open(spec.key.engine, &spec.place);

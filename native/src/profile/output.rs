@@ -95,7 +95,9 @@ fn configurations(setup: &Setup, outcomes: Vec<Outcome>) -> Vec<Configuration> {
     });
     pairs
         .into_iter()
-        .map(|(planned, outcome)| assemble::configuration(planned, outcome, setup.args.seed))
+        .map(|(planned, outcome)| {
+            assemble::configuration(planned, outcome, setup.args.seed, setup.args.realtime)
+        })
         .collect()
 }
 
@@ -151,7 +153,7 @@ pub(super) fn finish(setup: &Setup, profile: &MmapProfile) -> Result<ExitCode> {
 /// Writes beside the target, then renames: a reader never sees half a file.
 pub(super) fn write_json(path: &Path, profile: &MmapProfile) -> Result<()> {
     let partial = path.with_extension("json.partial");
-    let mut text = serde_json::to_string_pretty(profile)?;
+    let mut text = serde_json::to_string(profile)?;
     text.push('\n');
     std::fs::write(&partial, text).with_context(|| format!("cannot write {}", partial.display()))?;
     std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))

@@ -118,6 +118,8 @@ pub struct Plan {
 
 /// Share of the table that the single pages of a cold block may fill.
 const COLD_SHARE: f64 = 0.03;
+/// Share of the table that a sequential block reads: many readahead windows.
+const SEQUENTIAL_SHARE: f64 = 0.1;
 /// Share of the table after which a block that reads ahead ends.
 pub const STOP_SHARE: f64 = 0.04;
 
@@ -265,6 +267,9 @@ fn sized(settings: &Settings, key: Key) -> Planned {
             planned.tokens = settings.prompt_tokens.min(geometry.rows);
             planned.blocks = (settings.mode.blocks() / 2).max(5);
         }
+        (State::Cold, Pattern::SequentialPrefill) => {
+            planned.tokens = floor(table_pages * SEQUENTIAL_SHARE / pages).max(1);
+        }
         (State::Cold, _) => {
             planned.tokens = planned.tokens.min(floor(table_pages * COLD_SHARE / pages)).max(1);
         }
@@ -272,8 +277,9 @@ fn sized(settings: &Settings, key: Key) -> Planned {
         (State::Budget, _) => {
             let budget_pages = key.budget_bytes / whole.page_bytes;
             planned.warm_up = (budget_pages * 8).clamp(2000, 800_000);
-            planned.windows = settings.mode.blocks();
-            planned.tokens = planned.tokens.max(1000);
+            // Short windows: a busy machine spoils few of many.
+            planned.windows = settings.mode.blocks() * 4;
+            planned.tokens = planned.tokens.clamp(250, 1000);
             planned.blocks = 1;
         }
     }
@@ -300,12 +306,12 @@ fn read_bound(settings: &Settings, planned: &Planned, pages: f64, file: u64) -> 
     let a_block = match planned.key.state {
         State::Cold if planned.key.engine.reads_ahead() => {
             let each = readahead_bytes_per_row(pages, page, settings.readahead_bytes);
-            let stop = if planned.key.pattern == Pattern::PromptPrefill {
-                file as f64
-            } else {
-                file as f64 * STOP_SHARE + each
+            let bound = match planned.key.pattern {
+                Pattern::PromptPrefill => tokens * each,
+                Pattern::SequentialPrefill => tokens * pages * page as f64 + 2.0 * each,
+                _ => (tokens * each).min(file as f64 * STOP_SHARE + each),
             };
-            (tokens * each).min(stop).min(file as f64)
+            bound.min(file as f64)
         }
         _ => tokens * pages * page as f64,
     };
@@ -322,7 +328,7 @@ impl Plan {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{Mode, Settings, plan};
-    use dhurandhar_core::measurement::{Engine, Pattern, State};
+    use dhurandhar_core::measurement::{Engine, State};
     use dhurandhar_core::storage::TableGeometry;
 
     /// The E2B table at a sixteenth.
@@ -375,7 +381,7 @@ pub(crate) mod tests {
     fn cold_blocks_end_before_they_warm_the_table() {
         let settings = settings(Mode::Full);
         for planned in plan(&settings).configurations {
-            let cold = planned.key.state == State::Cold && planned.key.pattern != Pattern::PromptPrefill;
+            let cold = planned.key.state == State::Cold && !planned.key.pattern.fills_the_cache();
             if cold && !planned.key.engine.reads_ahead() {
                 let share = planned.read_bytes as f64 / planned.blocks as f64 / 73_400_320.0;
                 assert!(share <= 0.0301, "{} {share}", planned.key.id());

@@ -279,6 +279,7 @@ fn block_spec(setup: &Setup, table: &TableFile, planned: &Planned, order: u64) -
         trace: setup.trace.clone(),
         group: None,
         settle_ms: if setup.args.quick { 30 } else { 200 },
+        realtime: setup.args.realtime,
         stop_share: STOP_SHARE,
     }
 }

@@ -53,6 +53,8 @@ pub struct Session<'a> {
     pub readahead_bytes: u64,
 }
 
+/// How often a block may be repeated on average before a configuration is given up.
+const REPEATS: u64 = 3;
 /// Fewest valid blocks that an estimate may rest on.
 const ENOUGH: u64 = 5;
 
@@ -66,7 +68,8 @@ impl Session<'_> {
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::default(); plan.configurations.len()];
         let mut queue: std::collections::VecDeque<usize> = plan.order.iter().copied().collect();
-        let mut spare: Vec<u64> = plan.configurations.iter().map(|planned| planned.blocks.max(2)).collect();
+        let mut spare: Vec<u64> =
+            plan.configurations.iter().map(|planned| planned.blocks.max(2) * REPEATS).collect();
         let (mut order, mut total) = (0, queue.len() as u64);
         while let Some(index) = queue.pop_front() {
             if self.stop.load(Ordering::Relaxed) || self.clock.now_ns() > self.deadline_ns {
@@ -110,15 +113,15 @@ impl Session<'_> {
                 false
             }
             Reply::Windows(windows) => {
-                let mut voided = false;
+                let mut valid = 0;
                 for mut window in windows {
                     window.block.flags = validity::flags(spec, &window, self.readahead_bytes);
                     window.block.valid = !window.block.flags.iter().any(|flag| flag.hard);
-                    voided |= !window.block.valid;
+                    valid += u64::from(window.block.valid);
                     outcome.windows.push(window);
                 }
-                // Under a budget the windows of one child are many; one bad one is no reason for another child.
-                voided && spec.windows == 1
+                // Under a budget the windows of one child are many; a few bad ones are no reason for another child.
+                valid < ENOUGH.min(spec.windows)
             }
         }
     }
@@ -242,6 +245,7 @@ mod tests {
             trace: Vec::new(),
             group: None,
             settle_ms: 0,
+            realtime: false,
             stop_share: STOP_SHARE,
         }
     }

@@ -87,6 +87,8 @@ pub struct BlockSpec {
     pub group: Option<PathBuf>,
     /// Pause between eviction and reading, milliseconds.
     pub settle_ms: u64,
+    /// Read under the real-time scheduler, so that other work does not delay it.
+    pub realtime: bool,
     /// Share of the table after which a cold block ends.
     pub stop_share: f64,
 }
@@ -166,6 +168,7 @@ pub(crate) mod tests {
             trace: vec![3, 4],
             group: None,
             settle_ms: 0,
+            realtime: false,
             stop_share: 0.04,
         }
     }

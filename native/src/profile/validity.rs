@@ -45,7 +45,7 @@ fn cold_residency(spec: &BlockSpec, window: &Window, readahead_bytes: u64, flags
         )),
         Some(_) => {}
     }
-    if spec.key.engine == Engine::Direct {
+    if spec.key.engine == Engine::Direct || spec.key.pattern.fills_the_cache() {
         return;
     }
     // A window of readahead may stick out over the limit; more than that is a warmed run.
