@@ -32,7 +32,4 @@ pub mod validity;
 pub use args::ProfileMmapArgs;
 pub use run::run;
 
-/// An error in what the user asked for: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadInput(pub String);
+use crate::BadInput;

@@ -2,13 +2,11 @@
 
 use super::BadInput;
 use super::args::ProfileMmapArgs;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use dhurandhar_core::Model;
 use dhurandhar_core::memory::{Component, Footprint, Scenario};
-use dhurandhar_core::model::registry;
 use dhurandhar_core::storage::TableGeometry;
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
-use std::path::Path;
 
 /// A model and the table of it.
 #[derive(Clone, Debug)]
@@ -22,7 +20,7 @@ pub(super) struct Subject {
 impl Subject {
     /// Finds the model and sizes its table.
     pub(super) fn new(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
-        let model = load(&args.model)?;
+        let model = crate::model_source::load(&args.model)?;
         let geometry = TableGeometry::of_model(&model.architecture, args.quant_bits, page_bytes)
             .map_err(|error| BadInput(error.to_string()))?;
         Ok(Self { model, geometry })
@@ -45,18 +43,4 @@ impl Subject {
 /// Bytes of a component, 0 where the model has none.
 pub(super) fn component_bytes(footprint: &Footprint, component: Component) -> u64 {
     footprint.term(component).map_or(0, |term| term.bytes)
-}
-
-/// A built-in model by name, or a profile by path.
-fn load(name: &str) -> Result<Model> {
-    let path = Path::new(name);
-    let is_profile = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    if !is_profile {
-        return registry::model(name).map_err(|error| BadInput(error.to_string()).into());
-    }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| BadInput(format!("cannot read {name}: {error}")))?;
-    Model::from_yaml(name, &text)
-        .map_err(|error| BadInput(error.to_string()))
-        .context("the profile is not usable")
 }

@@ -28,11 +28,11 @@ pub struct Stopped;
 pub fn reuse(path: &Path, bytes: u64) -> Result<TableFile> {
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if !metadata.is_file() {
-        bail!(crate::profile::BadInput(format!("{} is not a regular file", path.display())));
+        bail!(crate::BadInput(format!("{} is not a regular file", path.display())));
     }
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     if metadata.len() < bytes || !content::matches(&mut file, metadata.len(), CONTENT_SEED)? {
-        bail!(crate::profile::BadInput(format!(
+        bail!(crate::BadInput(format!(
             "{} ({} bytes) is not a table of at least {bytes} bytes made by this program; it is left as it is, \
              name another path",
             path.display(),
@@ -74,7 +74,7 @@ pub fn create(
 fn check_space(directory: &Path, bytes: u64) -> Result<()> {
     let needed = bytes.saturating_add(bytes / SPARE);
     match filesystem::free_bytes(directory) {
-        Some(free) if free < needed => bail!(crate::profile::BadInput(format!(
+        Some(free) if free < needed => bail!(crate::BadInput(format!(
             "{} has {free} bytes free, the table needs {needed}; use --scale or --directory",
             directory.display()
         ))),
