@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use crate::{document, predict, profile};
+use crate::{document, predict, profile, publish};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -24,6 +24,8 @@ enum Command {
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
     ProfileMmap(Box<profile::ProfileMmapArgs>),
+    /// Check a measured result and file it for the report site
+    Publish(publish::PublishArgs),
     /// Print the JSON schema of a report
     Schema(document::SchemaArgs),
     /// Print shell completions
@@ -41,6 +43,7 @@ impl Cli {
             Command::Devices(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
+            Command::Publish(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),
             Command::Man => document::man(Self::command()),

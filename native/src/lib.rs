@@ -8,6 +8,7 @@ mod model_source;
 mod output;
 mod predict;
 pub mod profile;
+pub mod publish;
 
 use std::process::ExitCode;
 

@@ -143,3 +143,24 @@ pub fn follow_parent() {
         let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     }
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::interpret;
+    use crate::profile::spec::Reply;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn every_end_of_a_child_has_a_name() {
+        let kind = |raw| match interpret(ExitStatus::from_raw(raw), "no such file") {
+            Reply::Failed(failure) => (failure.kind, failure.detail),
+            Reply::Windows(_) => (String::new(), String::new()),
+        };
+        assert_eq!(kind(libc::SIGBUS).0, "signal");
+        assert_eq!(kind(libc::SIGKILL).0, "out_of_memory");
+        assert!(kind(libc::SIGSYS).1.contains("forbidden"));
+        assert_eq!(kind(1 << 8), ("refused".to_owned(), "exit status: 1: no such file".to_owned()));
+    }
+}

@@ -12,7 +12,6 @@ const ALIGN: usize = 4096;
 pub(super) struct Positioned {
     file: File,
     place: Place,
-    size: u64,
     direct: bool,
     buffer: Vec<u8>,
 }
@@ -24,8 +23,7 @@ impl Positioned {
         if !direct {
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random)?;
         }
-        let size = file.metadata()?.len();
-        Ok(Self { file, place: place.clone(), size, direct, buffer: Vec::new() })
+        Ok(Self { file, place: place.clone(), direct, buffer: Vec::new() })
     }
 
     fn read_direct(&mut self, start: u64, length: usize) -> io::Result<()> {
@@ -36,11 +34,12 @@ impl Positioned {
         self.buffer.resize(span + ALIGN, 0);
         let shift = self.buffer.as_ptr().align_offset(ALIGN).min(ALIGN);
         let target = self.buffer.get_mut(shift..shift + span).ok_or(io::ErrorKind::InvalidInput)?;
+        // The last block of a file may be short; what was asked for may not.
+        let wanted = usize::try_from(start - first).map_err(io::Error::other)? + length;
         let mut filled = 0;
-        while filled < span {
+        while filled < wanted {
             let rest = target.get_mut(filled..).ok_or(io::ErrorKind::InvalidInput)?;
             match read_at(&self.file, rest, first + filled as u64)? {
-                0 if first + filled as u64 >= self.size => break,
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => filled += count,
             }
