@@ -52,7 +52,10 @@ fn run(input: &Path, bytes: Vec<u8>) -> Result<Glued> {
         .with_context(|| format!("wasm-bindgen cannot use {}", input.display()))?;
     // Dependencies may carry files for other ways of building; only what the glue names would be loaded.
     if output.js().contains("snippets/") {
-        bail!("{} needs JavaScript files of its dependencies; only the generated glue is served", input.display());
+        bail!(
+            "{} needs JavaScript files of its dependencies; only the generated glue is served",
+            input.display()
+        );
     }
     Ok(Glued { js: output.js().to_owned(), wasm: output.wasm_mut().emit_wasm() })
 }

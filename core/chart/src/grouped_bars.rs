@@ -184,7 +184,7 @@ impl Drawing for GroupedBars {
                 written.push(((reach + 7.0, top + THICKNESS / 2.0), text));
             }
         }
-        rows.limit_lines(&mut scene);
+        rows.finish(&mut scene, measure);
         for (at, text) in written {
             plate(&mut scene, &text, at, Font::SMALL, measure);
             let role = if text == "n/a" { Role::Muted } else { Role::Ink };

@@ -142,8 +142,10 @@ impl MemoryBars {
         self.components().into_iter().map(entry).collect()
     }
 
-    fn segments(&self, scene: &mut Scene, rows: &Rows, measure: &dyn Measure) {
-        let (unit, components) = (self.unit(), self.components());
+    /// Each bar's visible segments with their areas and colour indices.
+    fn placed(&self, rows: &Rows) -> Vec<(&Bar, &Segment, Rect, usize)> {
+        let components = self.components();
+        let mut placed = Vec::new();
         for (bar, body) in self.bars.iter().zip(&rows.bodies) {
             let mut sum = 0.0;
             for segment in bar.segments.iter().filter(|segment| segment.size() > 0.0) {
@@ -154,14 +156,34 @@ impl MemoryBars {
                 // A hairline of surface keeps neighbours apart; slivers keep their width instead.
                 let gap = if to - from > 4.0 { 1.0 } else { 0.0 };
                 let area = Rect { x: from, y: body.y, width: to - from - gap, height: body.height };
-                scene.textured(area, Role::Series(index), look(index, segment.mapped));
-                if area.width > 0.0 {
-                    scene.tip([&segment.name, ": ", &unit.text(segment.size())].concat());
+                placed.push((bar, segment, area, index));
+            }
+        }
+        placed
+    }
+
+    fn bars(&self, scene: &mut Scene, rows: &Rows, measure: &dyn Measure) {
+        let unit = self.unit();
+        let placed = self.placed(rows);
+        for (_, segment, area, index) in &placed {
+            let before = scene.shapes.len();
+            scene.textured(*area, Role::Series(*index), look(*index, segment.mapped));
+            if scene.shapes.len() > before {
+                scene.tip([&segment.name, ": ", &unit.text(segment.size())].concat());
+            }
+        }
+        rows.finish(scene, measure);
+        for (bar, segment, area, index) in placed {
+            // The whisker keeps its part of the bar free of text.
+            let clear = bar.interval().map_or(f64::MAX, |(low, _)| rows.at(low) - 4.0);
+            let free = Rect { width: area.width.min(clear - area.x), ..area };
+            if let Some((text, wide)) = within(free, segment, unit, measure) {
+                let middle = area.y + area.height / 2.0;
+                let ground = Rect { x: area.x + 3.0, y: middle - 9.0, width: wide + 8.0, height: 18.0 };
+                if look(index, segment.mapped) != Texture::Solid || rows.crossed(ground.x, ground.right()) {
+                    scene.rect(ground, Role::Series(index));
                 }
-                // The whisker keeps its part of the bar free of text.
-                let clear = bar.interval().map_or(f64::MAX, |(low, _)| rows.at(low) - 4.0);
-                let free = Rect { width: area.width.min(clear - area.x), ..area };
-                within(scene, free, index, segment, unit, measure);
+                scene.text(&text, (area.x + 7.0, middle), Font::SMALL, Role::OnSeries(index), Align::Start);
             }
         }
     }
@@ -190,30 +212,15 @@ fn look(index: usize, mapped: bool) -> Texture {
     }
 }
 
-/// Writes into a segment as much of its name and size as fits.
-fn within(
-    scene: &mut Scene,
-    area: Rect,
-    index: usize,
-    segment: &Segment,
-    unit: ByteUnit,
-    measure: &dyn Measure,
-) {
+/// As much of a segment's name and size as fits into it, with its width.
+fn within(area: Rect, segment: &Segment, unit: ByteUnit, measure: &dyn Measure) -> Option<(String, f64)> {
     let size = unit.count(segment.size());
     let both = [&segment.name, " ", &size].concat();
-    let room = area.width - 14.0;
-    let Some(text) =
-        [both.as_str(), &segment.name, &size].into_iter().find(|t| measure.width(t, Font::SMALL) <= room)
-    else {
-        return;
-    };
-    let middle = area.y + area.height / 2.0;
-    if look(index, segment.mapped) != Texture::Solid {
-        let wide = measure.width(text, Font::SMALL);
-        let ground = Rect { x: area.x + 3.0, y: middle - 9.0, width: wide + 8.0, height: 18.0 };
-        scene.rect(ground, Role::Series(index));
-    }
-    scene.text(text, (area.x + 7.0, middle), Font::SMALL, Role::OnSeries(index), Align::Start);
+    let candidates = [both, segment.name.clone(), size].map(|text| {
+        let wide = measure.width(&text, Font::SMALL);
+        (text, wide)
+    });
+    candidates.into_iter().find(|(_, wide)| *wide <= area.width - 14.0)
 }
 
 impl Drawing for MemoryBars {
@@ -259,8 +266,7 @@ impl Drawing for MemoryBars {
             gap: 14.0,
         };
         let rows = Rows::new(&mut scene, top, frame, measure);
-        self.segments(&mut scene, &rows, measure);
-        rows.limit_lines(&mut scene);
+        self.bars(&mut scene, &rows, measure);
         self.totals(&mut scene, &rows, measure);
         scene
     }

@@ -1,8 +1,10 @@
 //! The frame of charts whose values run to the right: named rows, a value axis below, and limit lines across.
 //! Names stand beside the rows where there is room and above them where there is not.
 
+use std::cmp::Ordering;
+
 use crate::axis::Scale;
-use crate::scene::{Align, Label, Rect, Scene, Stroke};
+use crate::scene::{Align, Label, Point, Rect, Scene, Stroke};
 use crate::text::{Font, Measure, fit};
 use crate::theme::Role;
 
@@ -37,6 +39,8 @@ pub(crate) struct Rows {
     bottom: f64,
     /// Position of each limit, and the top of its line.
     limits: Vec<(f64, f64)>,
+    /// Names with their places.
+    names: Vec<(String, Point)>,
 }
 
 impl Rows {
@@ -51,30 +55,31 @@ impl Rows {
         };
         let left = if beside { longest + 14.0 } else { 0.0 };
         let right = scene.width - frame.reserve.max(half_tick(ticks.last())).min(scene.width * 0.45);
-        let mut rows =
-            Self { bodies: Vec::new(), scale: frame.scale, left, right, bottom: 0.0, limits: Vec::new() };
+        let mut rows = Self {
+            bodies: Vec::new(),
+            scale: frame.scale,
+            left,
+            right,
+            bottom: 0.0,
+            limits: Vec::new(),
+            names: Vec::new(),
+        };
         let first = top + rows.limit_labels(scene, top, &frame.limits, measure);
         let mut y = first + if beside { 8.0 } else { 0.0 };
-        let mut names = Vec::new();
         for (name, height) in frame.rows {
             let name_line = if beside || name.is_empty() { 0.0 } else { Font::LABEL.line() + 4.0 };
-            names.push(if beside {
-                (left - 14.0, y + height / 2.0, name, Align::End)
+            let name = fit(name, scene.width, Font::LABEL, measure);
+            rows.names.push(if beside {
+                let from = left - 14.0 - measure.width(&name, Font::LABEL);
+                (name, (from, y + height / 2.0))
             } else {
-                (0.0, y + name_line / 2.0, name, Align::Start)
+                (name, (0.0, y + name_line / 2.0))
             });
             rows.bodies.push(Rect { x: left, y: y + name_line, width: right - left, height });
             y += name_line + height + frame.gap;
         }
         rows.bottom = y - frame.gap + 8.0;
         rows.grid(scene, first, measure);
-        for (x, middle, name, align) in names {
-            let name = fit(name, scene.width, Font::LABEL, measure);
-            if align == Align::Start {
-                plate(scene, &name, (x, middle), Font::LABEL, measure);
-            }
-            scene.text(&name, (x, middle), Font::LABEL, Role::Ink, align);
-        }
         scene.height = rows.bottom + TICK_LINE + 4.0;
         if !frame.axis.is_empty() {
             let text = fit(frame.axis, scene.width, Font::SMALL, measure);
@@ -106,7 +111,8 @@ impl Rows {
         }
     }
 
-    /// Puts the labels of limits on as many lines as they need; returns the height of those lines.
+    /// Puts the labels of limits on as many lines as they need, clear of each other and of each other's limit
+    /// lines; returns the height of those label lines.
     fn limit_labels(
         &mut self,
         scene: &mut Scene,
@@ -114,35 +120,62 @@ impl Rows {
         limits: &[(f64, String)],
         measure: &dyn Measure,
     ) -> f64 {
-        let mut lines: Vec<Vec<(f64, f64)>> = Vec::new();
-        let mut placed = Vec::new();
+        let mut placed: Vec<LimitLabel> = Vec::new();
         for (value, text) in limits {
             let text = fit(text, scene.width, Font::SMALL, measure);
             let wide = measure.width(&text, Font::SMALL);
-            let at = self.at(*value);
-            let from = (at - wide / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
-            let free = |line: &Vec<(f64, f64)>| {
-                line.iter().all(|(start, end)| from + wide + 12.0 <= *start || from >= end + 12.0)
-            };
-            let line = lines.iter().position(free).unwrap_or(lines.len());
-            if line == lines.len() {
-                lines.push(Vec::new());
-            }
-            lines[line].push((from, from + wide));
-            placed.push((at, from, line, text));
+            let x = self.at(*value);
+            let last = (scene.width - wide).max(0.0);
+            // Centred over its line if it can be, else to one side of it.
+            let froms = [x - wide / 2.0, x - 4.0, x + 4.0 - wide].map(|from| from.clamp(0.0, last));
+            let label = |line, from| LimitLabel { x, line, from, to: from + wide };
+            let free = (0..=placed.len())
+                .flat_map(|line| froms.map(|from| label(line, from)))
+                .find(|label| placed.iter().all(|other| label.clear_of(other)));
+            let label = free.unwrap_or_else(|| label(placed.len(), froms[0]));
+            let middle = top + (label.line as f64 + 0.5) * LIMIT_LINE;
+            scene.text(&text, (label.from, middle), Font::SMALL, Role::Accent, Align::Start);
+            self.limits.push((x, middle + LIMIT_LINE / 2.0));
+            placed.push(label);
         }
-        for (at, from, line, text) in placed {
-            let middle = top + line as f64 * LIMIT_LINE + LIMIT_LINE / 2.0;
-            scene.text(&text, (from, middle), Font::SMALL, Role::Accent, Align::Start);
-            self.limits.push((at, middle + LIMIT_LINE / 2.0));
-        }
-        if lines.is_empty() { 0.0 } else { lines.len() as f64 * LIMIT_LINE + 4.0 }
+        let lines = placed.iter().map(|label| label.line + 1).max().unwrap_or(0);
+        if lines == 0 { 0.0 } else { lines as f64 * LIMIT_LINE + 4.0 }
     }
 
-    /// Adds the limit lines; call it after the bars, so that they lie on top.
-    pub(crate) fn limit_lines(&self, scene: &mut Scene) {
+    /// Adds the limit lines and, on top of them, the names; call it after the bars.
+    pub(crate) fn finish(&self, scene: &mut Scene, measure: &dyn Measure) {
         for (x, top) in &self.limits {
             scene.line((*x, *top), (*x, self.bottom), Stroke::dashed(Role::Accent, 1.5));
+        }
+        for (name, at) in &self.names {
+            if self.crossed(at.0, at.0 + measure.width(name, Font::LABEL)) {
+                plate(scene, name, *at, Font::LABEL, measure);
+            }
+            scene.text(name, *at, Font::LABEL, Role::Ink, Align::Start);
+        }
+    }
+
+    /// Whether a limit line runs between two positions.
+    pub(crate) fn crossed(&self, from: f64, to: f64) -> bool {
+        self.limits.iter().any(|(x, _)| *x > from - 3.0 && *x < to + 3.0)
+    }
+}
+
+/// The label of a limit at `x`, on a label line counted from the top, between two positions.
+struct LimitLabel {
+    x: f64,
+    line: usize,
+    from: f64,
+    to: f64,
+}
+
+impl LimitLabel {
+    fn clear_of(&self, other: &Self) -> bool {
+        let covers = |label: &Self, x: f64| x > label.from - 4.0 && x < label.to + 4.0;
+        match self.line.cmp(&other.line) {
+            Ordering::Equal => self.to + 12.0 <= other.from || other.to + 12.0 <= self.from,
+            Ordering::Less => !covers(other, self.x),
+            Ordering::Greater => !covers(self, other.x),
         }
     }
 }

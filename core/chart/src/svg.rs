@@ -64,6 +64,8 @@ impl<'a> Writer<'a> {
             self.attribute("width", "100%");
         }
         let (title, desc) = ([self.id, "-title"].concat(), [self.id, "-desc"].concat());
+        // A reader's font may run wider than the estimate; better over the edge than cut.
+        self.attribute("overflow", "visible");
         self.attribute("role", "img");
         self.attribute("aria-labelledby", &[&title, " ", &desc].concat());
         self.out.push('>');

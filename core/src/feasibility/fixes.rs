@@ -49,22 +49,21 @@ fn name<S: serde::Serializer>(format: &StockType, serializer: S) -> Result<S::Ok
 }
 
 impl Change {
-    /// The scenario with the change made.
-    #[must_use]
-    pub fn applied(&self, now: &Scenario) -> Scenario {
-        let mut changed = now.clone();
+    /// The scenario after the change.
+    pub fn applied(&self, scenario: &Scenario) -> Scenario {
+        let mut after = scenario.clone();
         match *self {
-            Self::DropAudio => changed.audio = false,
-            Self::DropVision => changed.vision = false,
-            Self::NoRepack => changed.repack = false,
-            Self::SmallerUbatch { tokens } => changed.ubatch = tokens,
-            Self::WindowedCaches => changed.runtime = Runtime::LlamaCpp,
-            Self::KvQ8 => (changed.k, changed.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
-            Self::ShorterContext { tokens } => changed.context_tokens = tokens,
-            Self::KvQ4 => (changed.k, changed.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
-            Self::SmallerWeights { format } => changed.weights = WeightFormat::Stock(format),
+            Self::DropAudio => after.audio = false,
+            Self::DropVision => after.vision = false,
+            Self::NoRepack => after.repack = false,
+            Self::SmallerUbatch { tokens } => after.ubatch = tokens,
+            Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
+            Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
+            Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
+            Self::ShorterContext { tokens } => after.context_tokens = tokens,
+            Self::SmallerWeights { format } => after.weights = WeightFormat::Stock(format),
         }
-        changed
+        after
     }
 
     /// The change in words.
@@ -107,6 +106,8 @@ pub struct Inverse {
     pub largest_weight_format: Option<String>,
     /// Single changes that make an infeasible pair feasible, cheapest first; empty when it is feasible already.
     pub fixes: Vec<Fix>,
+    /// When no single change is enough: the fewest of the cheapest that do it together; empty if nothing does.
+    pub together: Vec<Change>,
 }
 
 /// Answer the inverse questions; fixes are sought only when `infeasible`.
@@ -119,10 +120,13 @@ pub(super) fn inverse(
 ) -> Result<Inverse, PlanError> {
     let seeker = Seeker { model, plan, scenario, device };
     let largest = seeker.largest_format(|_| true)?;
+    let fixes = if infeasible { seeker.fixes()? } else { Vec::new() };
+    let together = if infeasible && fixes.is_empty() { seeker.together()? } else { Vec::new() };
     Ok(Inverse {
         longest_context_tokens: seeker.longest_context(),
         largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
-        fixes: if infeasible { seeker.fixes()? } else { Vec::new() },
+        fixes,
+        together,
     })
 }
 
@@ -178,7 +182,7 @@ impl Seeker<'_> {
         let mut fixes: Vec<Fix> = self
             .simple_changes()
             .into_iter()
-            .filter_map(|change| self.fix(change))
+            .filter_map(|(change, scenario)| self.fix(change, &scenario))
             .collect();
         let now = self.plan.text_bytes(self.model);
         if let Some((format, fit)) = self.largest_format(|plan| plan.text_bytes(self.model) < now)? {
@@ -187,32 +191,82 @@ impl Seeker<'_> {
         Ok(fixes)
     }
 
-    /// Changes that apply and leave the weights as they are.
-    fn simple_changes(&self) -> Vec<Change> {
+    /// Changes that apply here, cheapest first, format changes apart.
+    fn simple_changes(&self) -> Vec<(Change, Scenario)> {
         let now = self.scenario;
-        let towers = &self.model.architecture;
-        let llama = now.runtime.is_llama_cpp();
         let bits = |format: KvFormat| format.bits_per_channel(128);
         let wide = bits(now.k).max(bits(now.v));
-        let shorter = self.longest_context().filter(|tokens| *tokens < now.context_tokens);
-        // A round number is easier to defend, and still fits.
-        let round = |tokens| if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
-        let shorter = shorter.map(round).filter(|tokens| *tokens >= 512);
-        let offered = [
-            (now.audio && towers.audio.is_some()).then_some(Change::DropAudio),
-            (now.vision && towers.vision.is_some()).then_some(Change::DropVision),
-            (now.runtime == Runtime::LlamaCppApi).then_some(Change::WindowedCaches),
-            (llama && now.repack).then_some(Change::NoRepack),
-            (llama && now.ubatch > 128).then_some(Change::SmallerUbatch { tokens: 128 }),
-            (wide > bits(KvFormat::Q8_0)).then_some(Change::KvQ8),
-            shorter.map(|tokens| Change::ShorterContext { tokens }),
-            (wide > bits(KvFormat::Q4_0)).then_some(Change::KvQ4),
-        ];
-        offered.into_iter().flatten().collect()
+        let llama = now.runtime.is_llama_cpp();
+        let architecture = &self.model.architecture;
+        let mut changes = Vec::new();
+        let mut offer = |applies: bool, change: Change| {
+            if applies {
+                changes.push((change, change.applied(now)));
+            }
+        };
+        offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
+        offer(now.vision && architecture.vision.is_some(), Change::DropVision);
+        offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
+        offer(llama && now.repack, Change::NoRepack);
+        offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
+        offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
+        if let Some(tokens) = self.longest_context().filter(|tokens| *tokens < now.context_tokens) {
+            // A round number is easier to defend, and still fits.
+            let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
+            offer(tokens >= 512, Change::ShorterContext { tokens });
+        }
+        offer(wide > bits(KvFormat::Q4_0), Change::KvQ4);
+        changes
     }
 
-    fn fix(&self, change: Change) -> Option<Fix> {
-        self.fit(&change.applied(self.scenario), self.plan).map(|fit| into_fix(change, &fit))
+    /// Pile changes up, cheapest first, until the model fits; then drop those that were not needed.
+    fn together(&self) -> Result<Vec<Change>, PlanError> {
+        let mut changes: Vec<Change> = self.simple_changes().into_iter().map(|(change, _)| change).collect();
+        changes.push(Change::ShorterContext { tokens: self.scenario.context_tokens.min(4096) });
+        let now = self.plan.text_bytes(self.model);
+        for format in StockType::ALL {
+            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
+            if plan.text_bytes(self.model) < now {
+                changes.push(Change::SmallerWeights { format: *format });
+            }
+        }
+        let mut chosen: Vec<Change> = Vec::new();
+        for change in changes {
+            // A later change of the same kind replaces an earlier one.
+            chosen.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(&change));
+            if matches!(change, Change::KvQ4) {
+                chosen.retain(|earlier| *earlier != Change::KvQ8);
+            }
+            chosen.push(change);
+            if self.fits_with(&chosen)? {
+                return self.pruned(chosen);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn pruned(&self, mut chosen: Vec<Change>) -> Result<Vec<Change>, PlanError> {
+        for index in (0..chosen.len()).rev() {
+            let mut fewer = chosen.clone();
+            fewer.remove(index);
+            if self.fits_with(&fewer)? {
+                chosen = fewer;
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
+        let scenario =
+            changes.iter().fold(self.scenario.clone(), |scenario, change| change.applied(&scenario));
+        if scenario.weights == self.scenario.weights {
+            return Ok(self.fit(&scenario, self.plan).is_some());
+        }
+        Ok(self.fit(&scenario, &WeightPlan::new(self.model, scenario.weights)?).is_some())
+    }
+
+    fn fix(&self, change: Change, scenario: &Scenario) -> Option<Fix> {
+        self.fit(scenario, self.plan).map(|fit| into_fix(change, &fit))
     }
 }
 

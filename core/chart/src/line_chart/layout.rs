@@ -27,7 +27,8 @@ pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Sce
     let direct = end_room(chart, scene.width, measure);
     let mut top = 0.0;
     if direct.is_none() && chart.lines.len() > 1 {
-        let entries: Vec<_> = (0..chart.lines.len()).map(|index| key(chart, index)).collect();
+        let entries: Vec<_> =
+            chart.lines.iter().enumerate().map(|line| key(chart, line, scene.width)).collect();
         top = legend(&mut scene, 0.0, &entries, measure) + 10.0;
     }
     if !chart.y.label.is_empty() {
@@ -45,10 +46,11 @@ pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Sce
     let area = Rect { x: left, y: top, width: (right - left).max(40.0), height };
     let plot = Plot { chart, area, x, y, measure };
     plot.axes(&mut scene);
-    plot.limits(&mut scene);
+    plot.limit_lines(&mut scene);
     for (index, line) in chart.lines.iter().enumerate() {
         plot.line(&mut scene, index, line);
     }
+    plot.limit_labels(&mut scene);
     if direct.is_some() {
         plot.end_labels(&mut scene);
     }
@@ -83,13 +85,22 @@ fn look(chart: &LineChart, index: usize) -> (Role, usize) {
     }
 }
 
-fn key(chart: &LineChart, index: usize) -> (Key, String) {
+/// Whether a line of so many points has markers on a drawing of this width.
+fn marked(style: LineStyle, points: usize, width: f64) -> bool {
+    match style {
+        LineStyle::Joined => points as f64 <= width / 16.0,
+        LineStyle::Theory => points == 1,
+        LineStyle::Points => true,
+    }
+}
+
+fn key(chart: &LineChart, (index, line): (usize, &Line), width: f64) -> (Key, String) {
     let (role, place) = look(chart, index);
-    let (style, name) =
-        chart.lines.get(index).map_or((LineStyle::Joined, ""), |line| (line.style, line.name.as_str()));
+    let marker = marked(line.style, chart.shown(line).len(), width).then(|| Marker::of(place));
+    let (style, name) = (line.style, line.name.as_str());
     let key = match style {
         LineStyle::Theory => Key::Line(Stroke::dashed(role, 2.0), None),
-        LineStyle::Joined => Key::Line(Stroke::solid(role, 2.0), Some(Marker::of(place))),
+        LineStyle::Joined => Key::Line(Stroke::solid(role, 2.0), marker),
         LineStyle::Points => Key::Point(role, Marker::of(place)),
     };
     (key, name.to_owned())
@@ -131,29 +142,70 @@ impl Plot<'_> {
         }
     }
 
-    fn limits(&self, scene: &mut Scene) {
+    fn limit_lines(&self, scene: &mut Scene) {
         let (area, stroke) = (self.area, Stroke::dashed(Role::Accent, 1.5));
         for limit in &self.chart.limits {
-            let (text, at) = match limit {
-                Limit::X(value, text) if usable(*value, self.chart.x.spread).is_some() => {
-                    let x = area.x + self.x.share(*value) * area.width;
-                    scene.line((x, area.y), (x, area.bottom()), stroke);
-                    (text, (x + 6.0, area.y + 8.0))
-                }
-                Limit::Y(value, text) if usable(*value, self.chart.y.spread).is_some() => {
-                    let y = area.bottom() - self.y.share(*value) * area.height;
-                    scene.line((area.x, y), (area.right(), y), stroke);
-                    let above = y - 10.0;
-                    (text, (area.x + 6.0, if above < area.y { y + 10.0 } else { above }))
-                }
-                _ => continue,
+            match self.limit(limit) {
+                Some((true, x)) => scene.line((x, area.y), (x, area.bottom()), stroke),
+                Some((false, y)) => scene.line((area.x, y), (area.right(), y), stroke),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether a limit is upright, and its position, if the axis can show it.
+    fn limit(&self, limit: &Limit) -> Option<(bool, f64)> {
+        let (upright, value) = match limit {
+            Limit::X(value, _) => (true, usable(*value, self.chart.x.spread)?),
+            Limit::Y(value, _) => (false, usable(*value, self.chart.y.spread)?),
+        };
+        let at = self.at(value, value);
+        Some((upright, if upright { at.0 } else { at.1 }))
+    }
+
+    /// Labels of limits, where they hide least: beside their line at the end that is free of data.
+    fn limit_labels(&self, scene: &mut Scene) {
+        let area = self.area;
+        let data: Vec<Rect> = self.chart.lines.iter().flat_map(|line| self.pieces(line)).collect();
+        for limit in &self.chart.limits {
+            let (Some((upright, at)), Limit::X(_, text) | Limit::Y(_, text)) = (self.limit(limit), limit)
+            else {
+                continue;
             };
-            let text = fit(text, area.width - 12.0, FONT, self.measure);
+            let text = fit(text, area.width - 16.0, FONT, self.measure);
             let wide = self.measure.width(&text, FONT);
-            // Near the right edge the label stands on the other side of its line.
-            let x = if at.0 + wide > area.right() { (at.0 - 12.0 - wide).max(area.x) } else { at.0 };
-            plate(scene, &text, (x, at.1), FONT, self.measure);
-            scene.text(&text, (x, at.1), FONT, Role::Accent, Align::Start);
+            let (near, far) = (at + 7.0, at - 7.0 - wide);
+            let (above, below) = (at - 10.0, at + 10.0);
+            let places = if upright {
+                let (high, low) = (area.y + 9.0, area.bottom() - 12.0);
+                [(near, high), (far, high), (near, low), (far, low)]
+            } else {
+                let (start, end) = (area.x + 6.0, area.right() - 6.0 - wide);
+                [(start, above), (end, above), (start, below), (end, below)]
+            };
+            let covered = |place: &Point| {
+                let (x, y) = *place;
+                let label = Rect { x: x - 3.0, y: y - 8.0, width: wide + 6.0, height: 16.0 };
+                let outside = x < area.x || x + wide > area.right() || y < area.y || y > area.bottom();
+                (outside, data.iter().filter(|piece| piece.overlaps(label)).count())
+            };
+            let Some(place) = places.into_iter().min_by_key(covered) else {
+                continue;
+            };
+            let place = (place.0.clamp(0.0, (scene.width - wide).max(0.0)), place.1);
+            plate(scene, &text, place, FONT, self.measure);
+            scene.text(&text, place, FONT, Role::Accent, Align::Start);
+        }
+    }
+
+    /// The boxes around the pieces of a line.
+    fn pieces(&self, line: &Line) -> Vec<Rect> {
+        let points = self.chart.shown(line);
+        let places: Vec<Point> = points.iter().map(|point| self.at(point.x, point.y)).collect();
+        let grown = |a: Point, b: Point| Rect::between((a.0 - 1.0, a.1 - 1.0), (b.0 + 1.0, b.1 + 1.0));
+        match places.as_slice() {
+            [only] => vec![grown(*only, *only)],
+            _ => places.windows(2).map(|pair| grown(pair[0], pair[1])).collect(),
         }
     }
 
@@ -169,7 +221,6 @@ impl Plot<'_> {
             }
         }
         let places: Vec<Point> = points.iter().map(|point| self.at(point.x, point.y)).collect();
-        let sparse = places.len() as f64 <= self.area.width / 14.0;
         // A noisy curve of many points reads better thin.
         let width = if places.len() as f64 > self.area.width { 1.2 } else { 2.0 };
         match line.style {
@@ -177,12 +228,7 @@ impl Plot<'_> {
             LineStyle::Theory => scene.path(thinned(&places, self.area.width), Stroke::dashed(role, 1.6)),
             LineStyle::Points => {}
         }
-        let marked = match line.style {
-            LineStyle::Joined => sparse,
-            LineStyle::Theory => places.len() == 1,
-            LineStyle::Points => true,
-        };
-        if marked {
+        if marked(line.style, places.len(), scene.width) {
             for (point, place_at) in points.iter().zip(places).take(2_000) {
                 mark(scene, Marker::of(place), place_at, role);
                 scene.tip([&line.name, ": ", &short(point.y), " at ", &short(point.x)].concat());
