@@ -86,30 +86,27 @@ pub(crate) fn App(props: &AppProps) -> Html {
             html! { <p class="calc-short" role="alert">{ error.to_string() }</p> }
         }
         (Ok(report), Tab::Memory) => {
-            html! { <MemoryPanel report={report.clone()} canvas={canvas.clone()} on={on.clone()} /> }
+            html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), on: on.clone() }.view() } }
         }
         (Ok(report), Tab::Devices) => html! {
-            <DevicesPanel report={report.clone()} filter={state.filter.clone()} custom={state.custom.clone()}
-                on={on.clone()} on_drag={on_drag.clone()} />
+            { DevicesPanel { report: report.clone(), filter: state.filter.clone(), custom: state.custom.clone(), on: on.clone(), on_drag: on_drag.clone() }.view() }
         },
-        _ => html! { <GuidePanel tab={state.tab} /> },
+        _ => html! { { GuidePanel { tab: state.tab }.view() } },
     };
     let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
     let custom = state.custom.device().and_then(Result::ok).map(|device| device.title);
     let bits = report.as_ref().as_ref().ok().map(|report| report.weights.bits_per_weight);
     let export = report.as_ref().as_ref().ok().filter(|_| with_controls).map(|report| {
         let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
-        html! { <ExportBar report={report.clone()} {canvas} on={on.clone()} /> }
+        html! { { ExportBar { report: report.clone(), canvas, on: on.clone() }.view() } }
     });
     html! {
         <div class="calc" data-worker={props.worker_url.clone()}>
-            <Notices notices={state.notices.clone()} on={on.clone()} />
-            <TabBar open={state.tab} on={on.clone()} />
+            { Notices { notices: state.notices.clone(), on: on.clone() }.view() }
+            { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
                 if with_controls {
-                    <Controls model={state.model.clone()} imported={state.imported.clone()} scenario={state.scenario.clone()}
-                        ple_cache_hit_share={state.ple_cache_hit_share} device={state.device.clone()} {custom}
-                        bits_per_weight={bits} on={on.clone()} on_drag={on_drag.clone()} />
+                    { Controls { state: &state, custom, bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { panel }

@@ -1,7 +1,7 @@
 //! A choice among named values, in groups.
 
 use web_sys::HtmlSelectElement;
-use yew::{AttrValue, Callback, Event, Html, Properties, TargetCast, function_component, html};
+use yew::{AttrValue, Callback, Event, Html, TargetCast, html};
 
 /// Options under a heading; an empty heading means none.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,43 +19,44 @@ impl Group {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct ChoiceProps {
+/// What it shows.
+pub(crate) struct Choice {
     pub(crate) id: &'static str,
     pub(crate) label: &'static str,
-    pub(crate) value: AttrValue,
+    pub(crate) value: String,
     pub(crate) groups: Vec<Group>,
-    #[prop_or_default]
-    pub(crate) hint: AttrValue,
+    pub(crate) hint: String,
     pub(crate) on_value: Callback<String>,
 }
 
-#[function_component]
-pub(crate) fn Choice(props: &ChoiceProps) -> Html {
-    let onchange = {
-        let on_value = props.on_value.clone();
-        move |event: Event| on_value.emit(event.target_unchecked_into::<HtmlSelectElement>().value())
-    };
-    let option = |(value, title): &(AttrValue, AttrValue)| {
-        html! { <option value={value.clone()} selected={*value == props.value}>{ title.clone() }</option> }
-    };
-    let group = |group: &Group| {
-        let options: Html = group.options.iter().map(option).collect();
-        if group.title.is_empty() {
-            options
-        } else {
-            html! { <optgroup label={group.title}>{ options }</optgroup> }
+impl Choice {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let onchange = {
+            let on_value = self.on_value.clone();
+            move |event: Event| on_value.emit(event.target_unchecked_into::<HtmlSelectElement>().value())
+        };
+        let option = |(value, title): &(AttrValue, AttrValue)| {
+            html! { <option value={value.clone()} selected={value.as_str() == self.value}>{ title.clone() }</option> }
+        };
+        let group = |group: &Group| {
+            let options: Html = group.options.iter().map(option).collect();
+            if group.title.is_empty() {
+                options
+            } else {
+                html! { <optgroup label={group.title}>{ options }</optgroup> }
+            }
+        };
+        let hint = format!("{}-hint", self.id);
+        let described = (!self.hint.is_empty()).then(|| hint.clone());
+        html! {
+            <div class="calc-field">
+                <label for={self.id}>{ self.label }</label>
+                <select id={self.id} {onchange} aria-describedby={described}>
+                    { for self.groups.iter().map(group) }
+                </select>
+                if !self.hint.is_empty() { <p class="calc-hint" id={hint}>{ self.hint.clone() }</p> }
+            </div>
         }
-    };
-    let hint = format!("{}-hint", props.id);
-    let described = (!props.hint.is_empty()).then(|| hint.clone());
-    html! {
-        <div class="calc-field">
-            <label for={props.id}>{ props.label }</label>
-            <select id={props.id} {onchange} aria-describedby={described}>
-                { for props.groups.iter().map(group) }
-            </select>
-            if !props.hint.is_empty() { <p class="calc-hint" id={hint}>{ props.hint.clone() }</p> }
-        </div>
     }
 }

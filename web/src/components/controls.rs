@@ -1,8 +1,8 @@
 //! What is run, and how: everything that a prediction depends on.
 
-use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
+use dhurandhar_core::memory::{KvFormat, Runtime};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
-use yew::{AttrValue, Callback, Html, Properties, function_component, html, use_memo};
+use yew::{AttrValue, Callback, Html, html};
 
 use super::choice::{Choice, Group};
 use super::context_field::ContextField;
@@ -13,15 +13,12 @@ use super::number_field::NumberField;
 use super::switch::Switch;
 use crate::catalogue::Loaded;
 use crate::format;
-use crate::state::{Action, Setting};
+use crate::state::{Action, Setting, State};
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct ControlsProps {
-    pub(crate) model: Loaded,
-    pub(crate) imported: Vec<Loaded>,
-    pub(crate) scenario: Scenario,
-    pub(crate) ple_cache_hit_share: f64,
-    pub(crate) device: String,
+/// What it shows.
+pub(crate) struct Controls<'a> {
+    pub(crate) state: &'a State,
+    /// Name of the reader's own device.
     pub(crate) custom: Option<String>,
     pub(crate) bits_per_weight: Option<f64>,
     /// Reports what was chosen.
@@ -30,33 +27,29 @@ pub(crate) struct ControlsProps {
     pub(crate) on_drag: Callback<Action>,
 }
 
-#[function_component]
-pub(crate) fn Controls(props: &ControlsProps) -> Html {
-    let scenario = &props.scenario;
-    let weight_groups =
-        use_memo((props.model.clone(), scenario.weights), |(model, now)| weight_groups(model, *now));
-    let hint = props.bits_per_weight.map(|bits| format!("{bits:.2} bits per weight, scales included"));
-    let longest = props.model.architecture.max_context_tokens;
-    html! {
-        <section class="calc-controls" aria-label="Model and run">
-            <ModelPicker model={props.model.clone()} imported={props.imported.clone()} on={props.on.clone()} />
-            <FileDrop on={props.on.clone()} />
-            <ContextField tokens={scenario.context_tokens} {longest} on={props.on_drag.clone()} />
-            <Choice id="weights" label="Weights" value={scenario.weights.to_string()} groups={(*weight_groups).clone()}
-                hint={hint.unwrap_or_default()}
-                on_value={chosen(&props.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights))} />
-            <div class="calc-pair">
-                <Choice id="keys" label="Keys (K)" value={scenario.k.to_string()} groups={kv_groups(scenario.k)}
-                    on_value={chosen(&props.on, |name| KvFormat::parse(name).ok().map(Setting::Keys))} />
-                <Choice id="values" label="Values (V)" value={scenario.v.to_string()} groups={kv_groups(scenario.v)}
-                    on_value={chosen(&props.on, |name| KvFormat::parse(name).ok().map(Setting::Values))} />
-            </div>
-            <Choice id="runtime" label="Runtime" value={scenario.runtime.name()} groups={runtime_groups()}
-                on_value={chosen(&props.on, |name| Runtime::parse(name).ok().map(Setting::Runtime))} />
-            <DeviceSelect device={props.device.clone()} custom={props.custom.clone()} on={props.on.clone()} />
-            { towers(props) }
-            { advanced(props) }
-        </section>
+impl Controls<'_> {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let scenario = &self.state.scenario;
+        let weight_groups = weight_groups(&self.state.model, scenario.weights);
+        let hint = self.bits_per_weight.map(|bits| format!("{bits:.2} bits per weight, scales included"));
+        let longest = self.state.model.architecture.max_context_tokens;
+        html! {
+            <section class="calc-controls" aria-label="Model and run">
+                <ModelPicker model={self.state.model.clone()} imported={self.state.imported.clone()} on={self.on.clone()} />
+                <FileDrop on={self.on.clone()} />
+                { ContextField { tokens: scenario.context_tokens, longest, on: self.on_drag.clone() }.view() }
+                { Choice { id: "weights", label: "Weights", value: scenario.weights.to_string(), groups: weight_groups, hint: hint.unwrap_or_default(), on_value: chosen(&self.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
+                <div class="calc-pair">
+                    { Choice { id: "keys", label: "Keys (K)", value: scenario.k.to_string(), groups: kv_groups(scenario.k), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Keys)), hint: String::new() }.view() }
+                    { Choice { id: "values", label: "Values (V)", value: scenario.v.to_string(), groups: kv_groups(scenario.v), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Values)), hint: String::new() }.view() }
+                </div>
+                { Choice { id: "runtime", label: "Runtime", value: scenario.runtime.name().to_owned(), groups: runtime_groups(), on_value: chosen(&self.on, |name| Runtime::parse(name).ok().map(Setting::Runtime)), hint: String::new() }.view() }
+                { DeviceSelect { device: self.state.device.clone(), custom: self.custom.clone(), on: self.on.clone() }.view() }
+                { towers(props) }
+                { advanced(props) }
+            </section>
+        }
     }
 }
 
@@ -120,8 +113,8 @@ fn runtime_groups() -> Vec<Group> {
     vec![Group { title: "", options: options.into() }]
 }
 
-fn towers(props: &ControlsProps) -> Html {
-    let architecture = &props.model.architecture;
+fn towers(props: &Controls<'_>) -> Html {
+    let architecture = &props.state.model.architecture;
     if architecture.vision.is_none() && architecture.audio.is_none() {
         return Html::default();
     }
@@ -129,17 +122,17 @@ fn towers(props: &ControlsProps) -> Html {
         <fieldset class="calc-switches">
             <legend>{ "Load" }</legend>
             if architecture.vision.is_some() {
-                <Switch id="vision" label="Vision tower" on={props.scenario.vision} on_value={set(&props.on, Setting::Vision)} />
+                { Switch { id: "vision", label: "Vision tower", on: props.state.scenario.vision, on_value: set(&props.on, Setting::Vision) }.view() }
             }
             if architecture.audio.is_some() {
-                <Switch id="audio" label="Audio tower" on={props.scenario.audio} on_value={set(&props.on, Setting::Audio)} />
+                { Switch { id: "audio", label: "Audio tower", on: props.state.scenario.audio, on_value: set(&props.on, Setting::Audio) }.view() }
             }
         </fieldset>
     }
 }
 
-fn advanced(props: &ControlsProps) -> Html {
-    let scenario = &props.scenario;
+fn advanced(props: &Controls<'_>) -> Html {
+    let scenario = &props.state.scenario;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -147,24 +140,19 @@ fn advanced(props: &ControlsProps) -> Html {
     )]
     let ubatch = set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64));
     let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
-    let hits = (props.ple_cache_hit_share * 1e4).round() / 1e2;
+    let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
     let on = || props.on.clone();
     html! {
         <details class="calc-advanced">
             <summary>{ "Advanced" }</summary>
-            <NumberField id="target" label="Target speed" unit="tok/s" value={scenario.target_tokens_per_s} min={0.01}
-                max={1e6} step="any" on_value={set(&props.on_drag, Setting::Target)} on={on()} />
-            if props.model.architecture.ple.is_some() {
-                <NumberField id="hits" label="PLE rows found in the page cache" unit="%" value={hits} min={0.0} max={100.0}
-                    step="any" on_value={percent} on={on()} />
+            { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
+            if props.state.model.architecture.ple.is_some() {
+                { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
             }
-            <NumberField id="ubatch" label="Micro-batch (ubatch)" unit="tokens" value={scenario.ubatch as f64} min={1.0}
-                max={65_536.0} step="1" on_value={ubatch} on={on()} />
+            { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
             if scenario.runtime.is_llama_cpp() {
-                <Switch id="flash-attention" label="Flash attention" on={scenario.flash_attention}
-                    on_value={set(&props.on, Setting::FlashAttention)} />
-                <Switch id="repack" label="Repack 4-bit weights for the CPU" on={scenario.repack}
-                    on_value={set(&props.on, Setting::Repack)} />
+                { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
+                { Switch { id: "repack", label: "Repack 4-bit weights for the CPU", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
             }
             <p class="calc-hint">
                 { format!("Micro-batch: tokens computed at once in prefill, {} in llama.cpp unless told otherwise.", format::whole(512)) }

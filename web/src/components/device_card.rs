@@ -1,53 +1,55 @@
 //! One device: the verdict, the figures behind it, and what would change it.
 
 use dhurandhar_core::feasibility::{Assessment, Mode};
-use yew::{Callback, Html, Properties, classes, function_component, html};
+use yew::{Callback, Html, classes, html};
 
-use super::decides::Fixes;
-use super::verdict::Verdict;
+use super::decides::fixes;
+use super::verdict::verdict;
 use crate::format;
 use crate::state::Action;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct DeviceCardProps {
+/// What it shows.
+pub(crate) struct DeviceCard {
     pub(crate) assessment: Assessment,
     pub(crate) on: Callback<Action>,
 }
 
-#[function_component]
-pub(crate) fn DeviceCard(props: &DeviceCardProps) -> Html {
-    let assessment = &props.assessment;
-    let inverse = &assessment.inverse;
-    let draw = {
-        let (on, slug) = (props.on.clone(), assessment.device.clone());
-        Callback::from(move |_| on.emit(Action::DrawDevice(slug.clone())))
-    };
-    let longest = inverse
-        .longest_context_tokens
-        .map_or("none".to_owned(), |tokens| format!("{} tokens", format::whole(tokens)));
-    let largest = inverse.largest_weight_format.clone().unwrap_or_else(|| "none".to_owned());
-    let speed = format::speeds(assessment.ceilings.expected_tokens_per_s);
-    html! {
-        <li class={classes!("calc-card", assessment.mode.name())}>
-            <div class="calc-card-head">
-                <h3>{ &assessment.device_title }</h3>
-                <Verdict mode={assessment.mode} certainty={assessment.certainty} />
-            </div>
-            { load(assessment) }
-            <dl>
-                { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.headroom_bytes))) }
-                { pair(if assessment.mode == Mode::Infeasible { "Expected, if it ran" } else { "Expected" }, speed) }
-                { pair("Binds", assessment.bound.title().to_owned()) }
-                { pair("Longest context", longest) }
-                { pair("Largest format", largest) }
-            </dl>
-            <p class="calc-reason">{ &assessment.reason }</p>
-            { target(assessment) }
-            <Fixes fixes={inverse.fixes.clone()} on={props.on.clone()} />
-            <button type="button" class="calc-small" onclick={draw}>
-                { "Draw this budget" }<span class="visually-hidden">{ ": " }{ &assessment.device_title }</span>
-            </button>
-        </li>
+impl DeviceCard {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let assessment = &self.assessment;
+        let inverse = &assessment.inverse;
+        let draw = {
+            let (on, slug) = (self.on.clone(), assessment.device.clone());
+            Callback::from(move |_| on.emit(Action::DrawDevice(slug.clone())))
+        };
+        let longest = inverse
+            .longest_context_tokens
+            .map_or("none".to_owned(), |tokens| format!("{} tokens", format::whole(tokens)));
+        let largest = inverse.largest_weight_format.clone().unwrap_or_else(|| "none".to_owned());
+        let speed = format::speeds(assessment.ceilings.expected_tokens_per_s);
+        html! {
+            <li class={classes!("calc-card", assessment.mode.name())}>
+                <div class="calc-card-head">
+                    <h3>{ &assessment.device_title }</h3>
+                    { verdict(assessment.mode, assessment.certainty) }
+                </div>
+                { load(assessment) }
+                <dl>
+                    { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.headroom_bytes))) }
+                    { pair(if assessment.mode == Mode::Infeasible { "Expected, if it ran" } else { "Expected" }, speed) }
+                    { pair("Binds", assessment.bound.title().to_owned()) }
+                    { pair("Longest context", longest) }
+                    { pair("Largest format", largest) }
+                </dl>
+                <p class="calc-reason">{ &assessment.reason }</p>
+                { target(assessment) }
+                { fixes(&inverse.fixes, &self.on) }
+                <button type="button" class="calc-small" onclick={draw}>
+                    { "Draw this budget" }<span class="visually-hidden">{ ": " }{ &assessment.device_title }</span>
+                </button>
+            </li>
+        }
     }
 }
 

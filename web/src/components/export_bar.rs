@@ -8,14 +8,14 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, HtmlCanvasElement};
-use yew::{Callback, Html, MouseEvent, NodeRef, Properties, function_component, html};
+use yew::{Callback, Html, MouseEvent, NodeRef, html};
 
 use crate::download;
 use crate::drawing::memory_bars;
 use crate::state::Action;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct ExportBarProps {
+/// What it shows.
+pub(crate) struct ExportBar {
     pub(crate) report: Rc<Report>,
     /// The canvas, on the tab that has one.
     pub(crate) canvas: Option<NodeRef>,
@@ -64,36 +64,38 @@ impl Text {
 /// `gemma4-e2b-q4_k_m.json`, of characters that any file system takes.
 fn file_name(report: &Report, ending: &str) -> String {
     let name = format!("{}-{}", report.model.name, report.weights.format);
-    let safe = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' });
+    let safe = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
     [&safe.collect::<String>(), ".", ending].concat()
 }
 
-#[function_component]
-pub(crate) fn ExportBar(props: &ExportBarProps) -> Html {
-    let text = |kind: Text| {
-        let (report, on) = (props.report.clone(), props.on.clone());
-        let save = move |_: MouseEvent| {
-            let (ending, mime) = kind.kind();
-            report_failure(&on, &download::text(&file_name(&report, ending), mime, &kind.of(&report)));
+impl ExportBar {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let text = |kind: Text| {
+            let (report, on) = (self.report.clone(), self.on.clone());
+            let save = move |_: MouseEvent| {
+                let (ending, mime) = kind.kind();
+                report_failure(&on, &download::text(&file_name(&report, ending), mime, &kind.of(&report)));
+            };
+            html! { <button type="button" id={["export-", kind.kind().0].concat()} onclick={save}>{ kind.title() }</button> }
         };
-        html! { <button type="button" id={["export-", kind.kind().0].concat()} onclick={save}>{ kind.title() }</button> }
-    };
-    let png = props.canvas.clone().map(|canvas| {
-        let (report, on) = (props.report.clone(), props.on.clone());
-        let save = move |_: MouseEvent| save_png(&canvas, &file_name(&report, "png"), &on);
-        html! { <button type="button" id="export-png" onclick={save}>{ "PNG" }</button> }
-    });
-    let copy = {
-        let on = props.on.clone();
-        move |_: MouseEvent| copy_link(on.clone())
-    };
-    html! {
-        <div class="calc-export" role="group" aria-label="Export">
-            <span aria-hidden="true">{ "Export" }</span>
-            { for [Text::Json, Text::Csv, Text::Markdown].map(text) }
-            if let Some(png) = png { { png }{ text(Text::Svg) } }
-            <button type="button" id="copy-link" onclick={copy}>{ "Copy link" }</button>
-        </div>
+        let png = self.canvas.clone().map(|canvas| {
+            let (report, on) = (self.report.clone(), self.on.clone());
+            let save = move |_: MouseEvent| save_png(&canvas, &file_name(&report, "png"), &on);
+            html! { <button type="button" id="export-png" onclick={save}>{ "PNG" }</button> }
+        });
+        let copy = {
+            let on = self.on.clone();
+            move |_: MouseEvent| copy_link(on.clone())
+        };
+        html! {
+            <div class="calc-export" role="group" aria-label="Export">
+                <span aria-hidden="true">{ "Export" }</span>
+                { for [Text::Json, Text::Csv, Text::Markdown].map(text) }
+                if let Some(png) = png { { png }{ text(Text::Svg) } }
+                <button type="button" id="copy-link" onclick={copy}>{ "Copy link" }</button>
+            </div>
+        }
     }
 }
 

@@ -1,19 +1,21 @@
 //! Tabs whose figures are made elsewhere: what they are about, and where to find it.
 
-use yew::{Html, Properties, function_component, html};
+use yew::{Html, html};
 
 use crate::tabs::Tab;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct GuidePanelProps {
+/// What it shows.
+pub(crate) struct GuidePanel {
     pub(crate) tab: Tab,
 }
 
-#[function_component]
-pub(crate) fn GuidePanel(props: &GuidePanelProps) -> Html {
-    match props.tab {
-        Tab::Mmap => mmap(),
-        _ => codecs(props.tab),
+impl GuidePanel {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        match self.tab {
+            Tab::Mmap => mmap(),
+            _ => codecs(self.tab),
+        }
     }
 }
 

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use dhurandhar_core::feasibility::Assessment;
 use dhurandhar_core::memory::{Component, Total};
 use dhurandhar_core::report::Report;
-use yew::{Html, Properties, function_component, html};
+use yew::{Html, html};
 
-use super::verdict::{Verdict, words};
+use super::verdict::{verdict, words};
 use crate::format;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct HeadlineProps {
+/// What it shows.
+pub(crate) struct Headline {
     pub(crate) report: Rc<Report>,
 }
 
@@ -20,30 +20,32 @@ pub(crate) fn has_table(report: &Report) -> bool {
     report.footprint.term(Component::PleTable).is_some()
 }
 
-#[function_component]
-pub(crate) fn Headline(props: &HeadlineProps) -> Html {
-    let report = &props.report;
-    let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
-    let table = has_table(report);
-    let name = if table { "Resident, PLE table in memory" } else { "Resident" };
-    html! {
-        <div class="calc-headline">
-            <dl class="calc-figures">
-                { figure(name, resident) }
-                if table { { figure("PLE table left on storage", mmap) } }
-                <div>
-                    <dt>{ "Mapped from the file" }</dt>
-                    <dd><b>{ format::whole_mib(resident.bytes - resident.private) }</b>{ " MiB" }</dd>
-                    <dd class="calc-hint">{ "clean pages, can be dropped" }</dd>
-                </div>
-                <div>
-                    <dt>{ "Private" }</dt>
-                    <dd><b>{ format::whole_mib(resident.private) }</b>{ " MiB" }</dd>
-                    <dd class="calc-hint">{ "cannot be dropped" }</dd>
-                </div>
-            </dl>
-            if let Some(assessment) = report.devices.first() { { answer(assessment) } }
-        </div>
+impl Headline {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let report = &self.report;
+        let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
+        let table = has_table(report);
+        let name = if table { "Resident, PLE table in memory" } else { "Resident" };
+        html! {
+            <div class="calc-headline">
+                <dl class="calc-figures">
+                    { figure(name, resident) }
+                    if table { { figure("PLE table left on storage", mmap) } }
+                    <div>
+                        <dt>{ "Mapped from the file" }</dt>
+                        <dd><b>{ format::whole_mib(resident.bytes - resident.private) }</b>{ " MiB" }</dd>
+                        <dd class="calc-hint">{ "clean pages, can be dropped" }</dd>
+                    </div>
+                    <div>
+                        <dt>{ "Private" }</dt>
+                        <dd><b>{ format::whole_mib(resident.private) }</b>{ " MiB" }</dd>
+                        <dd class="calc-hint">{ "cannot be dropped" }</dd>
+                    </div>
+                </dl>
+                if let Some(assessment) = report.devices.first() { { answer(assessment) } }
+            </div>
+        }
     }
 }
 
@@ -60,7 +62,7 @@ fn figure(name: &str, total: &Total) -> Html {
 fn answer(assessment: &Assessment) -> Html {
     html! {
         <p class="calc-answer">
-            <Verdict mode={assessment.mode} certainty={assessment.certainty} />
+            { verdict(assessment.mode, assessment.certainty) }
             <strong>{ &assessment.device_title }</strong>
             <span>{ format::signed_mib(assessment.headroom_bytes) }{ " MiB headroom" }</span>
             <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ " expected" }</span>

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dhurandhar_core::report::Report;
-use yew::{Callback, Html, NodeRef, Properties, function_component, html};
+use yew::{Callback, Html, NodeRef, html};
 
 use super::decides::Decides;
 use super::headline::Headline;
@@ -11,31 +11,33 @@ use super::memory_chart::MemoryChart;
 use super::memory_table::{MemoryTable, TABLE_ID};
 use crate::state::Action;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct MemoryPanelProps {
+/// What it shows.
+pub(crate) struct MemoryPanel {
     pub(crate) report: Rc<Report>,
     pub(crate) canvas: NodeRef,
     pub(crate) on: Callback<Action>,
 }
 
-#[function_component]
-pub(crate) fn MemoryPanel(props: &MemoryPanelProps) -> Html {
-    let report = &props.report;
-    let assumptions = &report.model.assumptions;
-    html! {
-        <>
-            <Headline report={report.clone()} />
-            <MemoryChart report={report.clone()} canvas={props.canvas.clone()} described_by={TABLE_ID} />
-            if let Some(assessment) = report.devices.first() {
-                <Decides assessment={assessment.clone()} on={props.on.clone()} />
-            }
-            <MemoryTable report={report.clone()} />
-            if !assumptions.is_empty() {
-                <div class="calc-assumed">
-                    <h2>{ "Assumed" }</h2>
-                    <ul>{ for assumptions.iter().map(|line| html! { <li>{ line }</li> }) }</ul>
-                </div>
-            }
-        </>
+impl MemoryPanel {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let report = &self.report;
+        let assumptions = &report.model.assumptions;
+        html! {
+            <>
+                { Headline { report: report.clone() }.view() }
+                <MemoryChart report={report.clone()} canvas={self.canvas.clone()} described_by={TABLE_ID} />
+                if let Some(assessment) = report.devices.first() {
+                    { Decides { assessment: assessment.clone(), on: self.on.clone() }.view() }
+                }
+                <MemoryTable report={report.clone()} />
+                if !assumptions.is_empty() {
+                    <div class="calc-assumed">
+                        <h2>{ "Assumed" }</h2>
+                        <ul>{ for assumptions.iter().map(|line| html! { <li>{ line }</li> }) }</ul>
+                    </div>
+                }
+            </>
+        }
     }
 }

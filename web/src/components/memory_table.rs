@@ -1,6 +1,5 @@
 //! Memory by component: every term with its interval, how it is known, and the rule behind it on demand.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use dhurandhar_core::memory::{Component, Place, Term, Total};
@@ -21,15 +20,16 @@ pub(crate) struct MemoryTableProps {
 #[function_component]
 pub(crate) fn MemoryTable(props: &MemoryTableProps) -> Html {
     let report = &props.report;
-    let open = use_state_eq(BTreeSet::<Component>::new);
+    let open = use_state_eq(Vec::<Component>::new);
     let row = |term: &Term| {
         let is_open = open.contains(&term.component);
         let toggle = {
             let (open, component) = (open.clone(), term.component);
             Callback::from(move |_| {
                 let mut now = (*open).clone();
-                if !now.remove(&component) {
-                    now.insert(component);
+                match now.iter().position(|opened| *opened == component) {
+                    Some(at) => drop(now.swap_remove(at)),
+                    None => now.push(component),
                 }
                 open.set(now);
             })

@@ -33,7 +33,7 @@ struct Entry {
 }
 
 fn entries(imported: &[Loaded], text: &str) -> Vec<Entry> {
-    let words: Vec<String> = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = text.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let files = imported.iter().map(|model| (model.name(), model.title(), true));
     let built_in = dhurandhar_core::model::registry::titles().map(|(slug, title)| (slug, title, false));
     let all = files.chain(built_in).map(|(name, title, from_file)| Entry {
@@ -42,7 +42,7 @@ fn entries(imported: &[Loaded], text: &str) -> Vec<Entry> {
         from_file,
     });
     all.filter(|entry| {
-        let text = [&entry.name, " ", &entry.title].concat().to_lowercase();
+        let text = [&entry.name, " ", &entry.title].concat().to_ascii_lowercase();
         words.iter().all(|word| text.contains(word.as_str()))
     })
     .collect()

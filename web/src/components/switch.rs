@@ -1,26 +1,28 @@
 //! Something that is on or off.
 
 use web_sys::HtmlInputElement;
-use yew::{Callback, Event, Html, Properties, TargetCast, function_component, html};
+use yew::{Callback, Event, Html, TargetCast, html};
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct SwitchProps {
+/// What it shows.
+pub(crate) struct Switch {
     pub(crate) id: &'static str,
     pub(crate) label: &'static str,
     pub(crate) on: bool,
     pub(crate) on_value: Callback<bool>,
 }
 
-#[function_component]
-pub(crate) fn Switch(props: &SwitchProps) -> Html {
-    let onchange = {
-        let on_value = props.on_value.clone();
-        move |event: Event| on_value.emit(event.target_unchecked_into::<HtmlInputElement>().checked())
-    };
-    html! {
-        <label class="calc-switch" for={props.id}>
-            <input type="checkbox" id={props.id} checked={props.on} {onchange} />
-            <span>{ props.label }</span>
-        </label>
+impl Switch {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let onchange = {
+            let on_value = self.on_value.clone();
+            move |event: Event| on_value.emit(event.target_unchecked_into::<HtmlInputElement>().checked())
+        };
+        html! {
+            <label class="calc-switch" for={self.id}>
+                <input type="checkbox" id={self.id} checked={self.on} {onchange} />
+                <span>{ self.label }</span>
+            </label>
+        }
     }
 }

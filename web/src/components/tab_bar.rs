@@ -1,15 +1,14 @@
 //! The row of tabs, after the ARIA tabs pattern: one stop in the tab order, arrows, Home and End move and open.
 
+use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
-use yew::{
-    Callback, Html, KeyboardEvent, NodeRef, Properties, TargetCast, function_component, html, use_node_ref,
-};
+use yew::{Callback, Html, KeyboardEvent, html};
 
 use crate::state::Action;
 use crate::tabs::Tab;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct TabBarProps {
+/// What it shows.
+pub(crate) struct TabBar {
     pub(crate) open: Tab,
     pub(crate) on: Callback<Action>,
 }
@@ -22,34 +21,35 @@ pub(crate) fn tab_id(tab: Tab) -> String {
 /// The id of the panel, which is one element for all tabs.
 pub(crate) const PANEL_ID: &str = "calc-panel";
 
-#[function_component]
-pub(crate) fn TabBar(props: &TabBarProps) -> Html {
-    let list = use_node_ref();
-    let onkeydown = {
-        let (on, open, list) = (props.on.clone(), props.open, list.clone());
-        move |event: KeyboardEvent| {
-            if let Some(next) = target(&event, open) {
-                event.prevent_default();
-                on.emit(Action::Open(next));
-                focus(&list, next);
+impl TabBar {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let onkeydown = {
+            let (on, open) = (self.on.clone(), self.open);
+            move |event: KeyboardEvent| {
+                if let Some(next) = target(&event, open) {
+                    event.prevent_default();
+                    on.emit(Action::Open(next));
+                    focus(next);
+                }
             }
-        }
-    };
-    let tab = |tab: Tab| {
-        let on = props.on.clone();
-        let selected = tab == props.open;
+        };
+        let tab = |tab: Tab| {
+            let on = self.on.clone();
+            let selected = tab == self.open;
+            html! {
+                <button type="button" role="tab" id={tab_id(tab)} aria-selected={selected.to_string()}
+                    aria-controls={selected.then_some(PANEL_ID)} tabindex={if selected { "0" } else { "-1" }}
+                    onclick={move |_| on.emit(Action::Open(tab))}>
+                    { tab.title() }
+                </button>
+            }
+        };
         html! {
-            <button type="button" role="tab" id={tab_id(tab)} aria-selected={selected.to_string()}
-                aria-controls={selected.then_some(PANEL_ID)} tabindex={if selected { "0" } else { "-1" }}
-                onclick={move |_| on.emit(Action::Open(tab))}>
-                { tab.title() }
-            </button>
+            <div class="calc-tabs" role="tablist" aria-label="Views" {onkeydown}>
+                { for Tab::ALL.into_iter().map(tab) }
+            </div>
         }
-    };
-    html! {
-        <div ref={list} class="calc-tabs" role="tablist" aria-label="Views" {onkeydown}>
-            { for Tab::ALL.into_iter().map(tab) }
-        </div>
     }
 }
 
@@ -58,7 +58,6 @@ fn target(event: &KeyboardEvent, open: Tab) -> Option<Tab> {
     if event.ctrl_key() || event.alt_key() || event.meta_key() {
         return None;
     }
-    event.target_dyn_into::<HtmlElement>()?;
     next(&event.key(), open)
 }
 
@@ -75,11 +74,10 @@ fn next(key: &str, open: Tab) -> Option<Tab> {
     Tab::ALL.get(next).copied()
 }
 
-fn focus(list: &NodeRef, tab: Tab) {
-    let list = list.cast::<web_sys::Element>();
-    let button = list.and_then(|list| list.query_selector(&["#", &tab_id(tab)].concat()).ok().flatten());
-    if let Some(button) = button.and_then(|button| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(button).ok())
-    {
+fn focus(tab: Tab) {
+    let document = web_sys::window().and_then(|window| window.document());
+    let button = document.and_then(|document| document.get_element_by_id(&tab_id(tab)));
+    if let Some(button) = button.and_then(|button| button.dyn_into::<HtmlElement>().ok()) {
         // A tab that cannot take the focus leaves it where it is.
         let _ = button.focus();
     }

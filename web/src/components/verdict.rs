@@ -1,15 +1,9 @@
 //! A verdict in colour, shape and words.
 
 use dhurandhar_core::feasibility::{Certainty, Mode};
-use yew::{Html, Properties, classes, function_component, html};
+use yew::{Html, classes, html};
 
-use super::icon::{Icon, Shape};
-
-#[derive(Properties, PartialEq)]
-pub(crate) struct VerdictProps {
-    pub(crate) mode: Mode,
-    pub(crate) certainty: Certainty,
-}
+use super::icon::{Shape, icon};
 
 /// The verdict's words.
 pub(crate) const fn words(mode: Mode) -> &'static str {
@@ -29,13 +23,13 @@ pub(crate) const fn shape(mode: Mode) -> Shape {
     }
 }
 
-#[function_component]
-pub(crate) fn Verdict(props: &VerdictProps) -> Html {
-    let doubt = props.certainty == Certainty::Borderline;
+/// The verdict as a badge.
+pub(crate) fn verdict(mode: Mode, certainty: Certainty) -> Html {
+    let doubt = certainty == Certainty::Borderline;
     html! {
-        <span class={classes!("verdict", props.mode.name())}>
-            <Icon shape={shape(props.mode)} />
-            { words(props.mode) }
+        <span class={classes!("verdict", mode.name())}>
+            { icon(shape(mode)) }
+            { words(mode) }
             if doubt { { ", borderline" } }
         </span>
     }
