@@ -1,7 +1,7 @@
 //! Builds, serves and checks the site of dhurandhar.
 //!
 //! The way through: [`wasm`] compiles the calculator, [`content`] renders Markdown, [`pages`] makes pages from
-//! data, [`template`] puts the layout around all of them, [`build`] gathers a [`site::Site`] in memory, [`write`]
+//! data, [`template`] puts the layout around all of them, [`build`] gathers a [`site::Site`] in memory, [`write`](mod@write)
 //! brings it to disk, [`check`] reads it back and looks for what is broken, [`serve`] shows it while it changes.
 //!
 //! Two things are absent on purpose: arithmetic about models or codecs (that is `dhurandhar-core`), and any request
