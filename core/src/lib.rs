@@ -1,5 +1,6 @@
 //! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
 
+pub mod codec;
 pub mod device;
 pub mod document;
 pub mod feasibility;

@@ -34,9 +34,10 @@ pub struct Sources {
 pub fn build(sources: &Sources) -> Result<Site> {
     let Content { pages: prose, files } = content::load(&sources.content)?;
     let data = pages::pages(&pages::Context { content: &sources.content, prose: &prose })?;
-    let pages = merged(prose, data);
+    let mut pages = merged(prose, data);
     let mut site = Site::default();
-    for (place, bytes) in files {
+    let data = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.files));
+    for (place, bytes) in files.into_iter().chain(data) {
         site.insert(place.as_str(), bytes);
     }
     let assets = Assets::publish(&mut site, &sources.style, sources.bundle.as_ref())?;

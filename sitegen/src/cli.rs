@@ -8,11 +8,13 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::base_url::BaseUrl;
+use crate::bench;
 use crate::build::{Sources, build};
 use crate::check;
 use crate::compress::Compression;
 use crate::serve;
 use crate::site::Site;
+use crate::size;
 use crate::wasm;
 use crate::workspace::Workspace;
 use crate::write::{Written, write};
@@ -34,6 +36,14 @@ enum Command {
     Build(BuildArguments),
     /// Build, serve on this machine, rebuild on change and reload the browser.
     Serve(ServeArguments),
+    /// Measure how fast pages are generated: content pages with tables, no compression, no calculator.
+    Bench {
+        /// How many pages.
+        #[arg(long, default_value_t = 10_000)]
+        pages: usize,
+    },
+    /// Print how many bytes a first visit to the calculator takes, and the budget; exit code 1 if it is exceeded.
+    Size(Output),
     /// Look for broken links, missing files and requests to elsewhere in a built site; exit code 1 if there are any.
     Check {
         /// The built site.
@@ -102,6 +112,16 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(arguments) => serve_site(&workspace, &arguments),
+        Command::Bench { pages } => {
+            println!("{}", bench::run(pages, &workspace)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Size(output) => {
+            let site = build(&output.sources(&workspace, None)?)?;
+            let visit = size::first_visit(&site)?;
+            print!("{visit}");
+            Ok(if visit.within_budget() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Check { folder } => {
             let folder = folder.unwrap_or_else(|| workspace.root.join("site"));
             Ok(report_problems(&folder, &check::problems(&Site::read(&folder)?)))

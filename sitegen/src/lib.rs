@@ -9,6 +9,7 @@
 
 pub mod assets;
 pub mod base_url;
+pub mod bench;
 pub mod bindgen;
 pub mod build;
 pub mod check;
@@ -24,6 +25,7 @@ pub mod pages;
 pub mod path;
 pub mod serve;
 pub mod site;
+pub mod size;
 pub mod template;
 pub mod toolchain;
 pub mod wasm;

@@ -4,6 +4,7 @@
 //! for ever; everything else comes from the network while there is one, so that no page is ever stale.
 
 use crate::assets;
+use crate::path::SitePath;
 use crate::site::Site;
 
 /// Where it is: at the top, so that the whole site is in its scope.
@@ -11,13 +12,13 @@ pub const PLACE: &str = "sw.js";
 
 const SCRIPT: &str = include_str!("offline.js");
 /// Pages that are kept from the first visit on.
-const PAGES: [&str; 2] = ["./", "./calculator/"];
+const PAGES: [&str; 2] = ["", "calculator/"];
 
 /// Adds the service worker for the files that `site` has now.
 pub fn add(site: &mut Site) {
-    let kept = site.files.keys().filter(|place| assets::is_hashed(place)).map(|place| format!("./{place}"));
-    let list: Vec<String> =
-        PAGES.into_iter().map(str::to_owned).chain(kept).map(|url| format!("'{url}'")).collect();
+    let pages = PAGES.into_iter().filter(|page| site.files.contains_key(&SitePath::new(*page).file()));
+    let kept = site.files.keys().map(String::as_str).filter(|place| assets::is_hashed(place));
+    let list: Vec<String> = pages.chain(kept).map(|place| format!("'./{place}'")).collect();
     let list = list.join(", ");
     let version = blake3::hash(list.as_bytes()).to_hex();
     let script = SCRIPT.replace("'%VERSION%'", &format!("'{}'", &version[..10])).replace("'%FILES%'", &list);

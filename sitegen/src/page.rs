@@ -24,6 +24,8 @@ pub struct Page {
     pub headings: Vec<Heading>,
     /// HTML below the page's heading.
     pub body: String,
+    /// Files that come with the page: its data, to download.
+    pub files: Vec<(SitePath, Vec<u8>)>,
 }
 
 /// How wide a page runs and what it loads.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::disk;
 use crate::markdown::{self, MarkdownError};
-use crate::page::{Page, Shape};
+use crate::page::Page;
 use crate::path::{SitePath, extension};
 use front_matter::{FrontMatter, FrontMatterError, line_of};
 
@@ -99,9 +99,9 @@ pub fn page(file: &str, source: &str, siblings: &[String]) -> Result<Page, Conte
         date,
         menu,
         order,
-        shape: Shape::Article,
         headings: rendered.headings,
         body: rendered.html,
+        ..Page::default()
     })
 }
 

@@ -1,6 +1,16 @@
 //! Pages made from data. Their prose, where they have some, is the Markdown page at the same place.
+//!
+//! A kind of page is a module with a function that takes the [`Context`] (and the [`Catalogue`] of predictions, if
+//! it shows any) and gives [`Page`]s; [`pages`] names them all. Every figure in them comes from `dhurandhar-core`.
 
 mod calculator;
+pub mod catalogue;
+mod devices;
+mod figures;
+mod home;
+mod models;
+mod parts;
+mod verdicts;
 
 use std::path::Path;
 
@@ -8,6 +18,7 @@ use anyhow::Result;
 
 use crate::page::Page;
 use crate::path::SitePath;
+use catalogue::Catalogue;
 
 /// What data pages are made from.
 #[derive(Debug)]
@@ -28,5 +39,10 @@ impl Context<'_> {
 
 /// All data pages. One at the place of a Markdown page takes its place.
 pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
-    Ok(calculator::page(context).into_iter().collect())
+    let catalogue = Catalogue::built_in()?;
+    let mut pages = models::pages(context, catalogue);
+    pages.extend(devices::pages(context, catalogue));
+    pages.extend(calculator::page(context, catalogue));
+    pages.extend(home::page(context, catalogue));
+    Ok(pages)
 }
