@@ -11,6 +11,7 @@ pub mod cost;
 mod error;
 mod kernel;
 mod kind;
+pub mod kv_cache;
 mod mixed;
 pub mod pack;
 mod planes;
