@@ -200,11 +200,6 @@ impl<'a> Planes<'a> {
         Self { vectors: self.vectors, planes: self.planes[first..].to_vec() }
     }
 
-    /// The bytes of plane `index` for all vectors of the view.
-    pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
-        self.planes[index].1
-    }
-
     pub(crate) fn row(&self, index: usize, vector: usize) -> &'a [u8] {
         let (stride, bytes) = self.planes[index];
         &bytes[vector * stride..][..stride]
@@ -266,10 +261,6 @@ impl PlanesMut<'_> {
     pub(crate) fn skip(&mut self, first: usize) -> PlanesMut<'_> {
         let planes = self.planes[first..].iter_mut().map(|(stride, bytes)| (*stride, &mut **bytes)).collect();
         PlanesMut { vectors: self.vectors, planes }
-    }
-
-    pub(crate) fn bytes(&mut self, index: usize) -> &mut [u8] {
-        self.planes[index].1
     }
 
     pub(crate) fn row(&mut self, index: usize, vector: usize) -> &mut [u8] {
