@@ -52,7 +52,7 @@ fn main() {
     }
     let codec = TurboQuant::new(128, TurboQuantConfig::new(4)).expect("legal");
     row("TurboQuant b=4, 16 MiB", 128, 32768, &codec);
-    row("TurboQuant b=4, scalar", 128, 512, &codec.clone().on(Isa::Scalar));
+    row("TurboQuant b=4, scalar", 128, 512, &codec.clone().on(Isa::SCALAR));
     for dim in [64, 80, 96, 256, 512] {
         let codec = TurboQuant::new(dim, TurboQuantConfig::new(4)).expect("legal");
         row(&codec.label(), dim, 512, &codec);

@@ -85,7 +85,7 @@ mod tests {
         let rotation = Rotation::Hadamard(Hadamard::new(64, 1, 3).unwrap());
         let mut x = vec![0.0; 64];
         x[17] = 8.0;
-        assert!(rotation.forward(Isa::Scalar, &x).iter().all(|v| (v.abs() - 1.0).abs() < 1e-6));
+        assert!(rotation.forward(Isa::SCALAR, &x).iter().all(|v| (v.abs() - 1.0).abs() < 1e-6));
     }
 
     #[test]
