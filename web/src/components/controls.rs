@@ -46,8 +46,8 @@ impl Controls<'_> {
                 </div>
                 { Choice { id: "runtime", label: "Runtime", value: scenario.runtime.name().to_owned(), groups: runtime_groups(), on_value: chosen(&self.on, |name| Runtime::parse(name).ok().map(Setting::Runtime)), hint: String::new() }.view() }
                 { DeviceSelect { device: self.state.device.clone(), custom: self.custom.clone(), on: self.on.clone() }.view() }
-                { towers(props) }
-                { advanced(props) }
+                { towers(self) }
+                { advanced(self) }
             </section>
         }
     }
