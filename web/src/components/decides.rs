@@ -40,12 +40,6 @@ fn first_up(text: &str) -> String {
     })
 }
 
-#[derive(PartialEq)]
-pub(crate) struct FixesProps {
-    pub(crate) fixes: Vec<Fix>,
-    pub(crate) on: Callback<Action>,
-}
-
 /// Single changes that make it fit, each with a button that makes it.
 pub(crate) fn fixes(fixes: &[Fix], on: &Callback<Action>) -> Html {
     if fixes.is_empty() {
