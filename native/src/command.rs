@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use crate::{document, predict};
+use crate::{document, predict, profile, publish};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -22,6 +22,10 @@ enum Command {
     Devices(predict::DevicesArgs),
     /// Read a config.json, GGUF or safetensors header and say what it holds
     Import(predict::ImportArgs),
+    /// Measure what reading a lookup table from this device's storage costs a token
+    ProfileMmap(Box<profile::ProfileMmapArgs>),
+    /// Check a measured result and file it for the report site
+    Publish(publish::PublishArgs),
     /// Print the JSON schema of a report
     Schema(document::SchemaArgs),
     /// Print shell completions
@@ -38,6 +42,8 @@ impl Cli {
             Command::Models(args) => args.run(),
             Command::Devices(args) => args.run(),
             Command::Import(args) => args.run(),
+            Command::ProfileMmap(args) => profile::run(*args),
+            Command::Publish(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),
             Command::Man => document::man(Self::command()),

@@ -2,6 +2,7 @@
 
 use crate::output;
 use clap::{Args, ValueEnum};
+use dhurandhar_core::measurement::MmapProfile;
 use dhurandhar_core::report::Report;
 use std::process::ExitCode;
 
@@ -17,12 +18,15 @@ pub(crate) struct SchemaArgs {
 enum Schema {
     /// `analyze-ple --json`
     Analysis,
+    /// `profile-mmap --json-out`
+    MmapProfile,
 }
 
 impl SchemaArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let schema = match self.report {
             Schema::Analysis => schemars::schema_for!(Report),
+            Schema::MmapProfile => schemars::schema_for!(MmapProfile),
         };
         output::print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
         Ok(ExitCode::SUCCESS)

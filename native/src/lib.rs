@@ -7,6 +7,8 @@ mod document;
 mod model_source;
 mod output;
 mod predict;
+pub mod profile;
+pub mod publish;
 
 use std::process::ExitCode;
 
