@@ -1,7 +1,7 @@
 //! Throughput of the codecs on one thread, in GB/s of f32, beside a memcpy measured in the same run.
 //!
 //! `cargo bench -p dhurandhar-core` prints a table of best-of-many times and their ratio to the memcpy.
-#![expect(clippy::print_stdout, reason = "the table is the point")]
+#![expect(clippy::expect_used, reason = "the input is finite, the settings are legal, the bytes are its own")]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -52,7 +52,7 @@ fn main() {
     }
     let codec = TurboQuant::new(128, TurboQuantConfig::new(4)).expect("legal");
     row("TurboQuant b=4, 16 MiB", 128, 32768, &codec);
-    row("TurboQuant b=4, scalar", 128, 512, &codec.clone().on(Isa::Scalar));
+    row("TurboQuant b=4, scalar", 128, 512, &codec.clone().on(Isa::SCALAR));
     for dim in [64, 80, 96, 256, 512] {
         let codec = TurboQuant::new(dim, TurboQuantConfig::new(4)).expect("legal");
         row(&codec.label(), dim, 512, &codec);

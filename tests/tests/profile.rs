@@ -2,25 +2,14 @@
 //!
 //! Counts and exit codes only; no test looks at a latency.
 
-#![cfg(test)]
-
 use dhurandhar_core::measurement::{MmapProfile, State, read_mmap_profile};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// The program beside this test's own target directory; built when it is not there yet.
 fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap();
-    let program = folder.join(format!("dhurandhar{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
-        let status =
-            Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "dhurandhar"]).status();
-        assert!(status.unwrap().success(), "cannot build the program");
-    }
-    program
+    dhurandhar_tests::program::path("dhurandhar", "dhurandhar").unwrap()
 }
 
 fn dhurandhar(directory: &Path, arguments: &[&str]) -> Output {

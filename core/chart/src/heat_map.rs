@@ -47,9 +47,12 @@ struct Looks {
     pitch: f64,
     range: Option<(f64, f64)>,
     figures: Option<Figures>,
+    words: Font,
 }
 
 const FONT: Font = Font::SMALL;
+/// Where the small font does not fit.
+const TIGHT: Font = Font { size: 10.0, bold: false };
 const GAP: f64 = 2.0;
 const KEY: f64 = 10.0;
 
@@ -114,6 +117,7 @@ impl HeatMap {
         let every = (1..=self.columns.len().max(1)).find(|n| !turned || *n as f64 * cell >= FONT.size + 2.0);
         for (index, name) in self.columns.iter().enumerate().filter(|(i, _)| i % every.unwrap_or(1) == 0) {
             let x = left + (index as f64 + 0.5) * cell;
+            let x = if turned { x.min(scene.width - FONT.size / 2.0) } else { x };
             let text = fit(name, if turned { 130.0 } else { cell }, FONT, measure);
             let (at, align) =
                 if turned { ((x, height - 6.0), Align::Start) } else { ((x, height / 2.0), Align::Middle) };
@@ -127,8 +131,7 @@ impl HeatMap {
 
     /// The largest way to write numbers that fits every cell, or none.
     fn figures(&self, room: f64, measure: &dyn Measure) -> Option<Figures> {
-        let small = Font { size: 10.0, ..FONT };
-        let ways: [Figures; 4] = [(short, FONT), (short, small), (brief, FONT), (brief, small)];
+        let ways: [Figures; 4] = [(short, FONT), (short, TIGHT), (brief, FONT), (brief, TIGHT)];
         let values =
             || self.cells.iter().flatten().filter(|c| c.text.is_none()).filter_map(|c| self.value(c));
         ways.into_iter()
@@ -151,7 +154,7 @@ impl HeatMap {
             scene.rect(area, step.map_or(Role::Surface, Role::Step));
             scene.tip([name, ", ", heading, ": ", &self.text(&cell)].concat());
             let (text, font) = match (&cell.text, value, looks.figures) {
-                (Some(text), ..) => (fit(text, room, FONT, measure), FONT),
+                (Some(text), ..) => (fit(text, room, looks.words, measure), looks.words),
                 (None, Some(value), Some((write, font))) => (write(value), font),
                 (None, Some(_), None) => continue,
                 (None, None, _) => (fit("–", room, FONT, measure), FONT),
@@ -215,8 +218,11 @@ impl Drawing for HeatMap {
         let height = if self.rows.len() > 24 { 18.0 } else { 26.0 };
         let top = self.header(&mut scene, left, cell, measure);
         let gap = if cell > 12.0 { GAP } else { 0.0 };
-        let figures = self.figures(cell - gap - 4.0, measure);
-        let looks = Looks { pitch: cell, range: self.range(), figures };
+        let cell_room = cell - gap - 4.0;
+        let figures = self.figures(cell_room, measure);
+        let fits = |cell: &Cell| cell.text.as_ref().is_none_or(|text| measure.width(text, FONT) <= cell_room);
+        let words = if self.cells.iter().flatten().all(fits) { FONT } else { TIGHT };
+        let looks = Looks { pitch: cell, range: self.range(), figures, words };
         for (row, name) in self.rows.iter().enumerate() {
             let y = top + row as f64 * height;
             let name = fit(name, left - 10.0, FONT, measure);

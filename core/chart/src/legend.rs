@@ -54,3 +54,28 @@ pub(crate) fn legend(scene: &mut Scene, top: f64, entries: &[(Key, String)], mea
     }
     if entries.is_empty() { 0.0 } else { middle + LINE / 2.0 - top }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Estimate;
+
+    #[test]
+    fn sixty_entries_wrap_without_overlap() {
+        let mut scene = Scene::new(320.0);
+        let entry = |i: usize| (Key::Swatch(Role::Series(i), Texture::Solid), "x".repeat(1 + i * 7 % 50));
+        let entries: Vec<_> = (0..60).map(entry).collect();
+        let height = legend(&mut scene, 0.0, &entries, &Estimate);
+        let bounds: Vec<Rect> = scene.labels().map(|label| label.bounds(&Estimate)).collect();
+        assert_eq!(bounds.len(), 60);
+        for (i, a) in bounds.iter().enumerate() {
+            assert!(a.x >= 0.0 && a.right() <= 320.0 && a.bottom() <= height, "{a:?}");
+            assert!(bounds[i + 1..].iter().all(|b| !a.overlaps(*b)), "{a:?}");
+        }
+    }
+
+    #[test]
+    fn no_entries_take_no_room() {
+        assert!(legend(&mut Scene::new(320.0), 0.0, &[], &Estimate).abs() < f64::EPSILON);
+    }
+}

@@ -52,6 +52,8 @@ pub struct Budget {
 }
 
 const BODY: f64 = 30.0;
+/// Far beyond any memory; keeps sums finite and texts short.
+const GREATEST: f64 = 1e20;
 
 impl Segment {
     fn size(&self) -> f64 {
@@ -60,13 +62,13 @@ impl Segment {
 }
 
 fn positive(bytes: f64) -> f64 {
-    if bytes > 0.0 { bytes.min(1e27) } else { 0.0 }
+    if bytes > 0.0 { bytes.min(GREATEST) } else { 0.0 }
 }
 
 impl Bar {
-    /// Bytes of all segments.
+    /// Bytes of all segments; saturates at 10^20.
     pub fn total(&self) -> f64 {
-        self.segments.iter().map(Segment::size).sum()
+        self.segments.iter().map(Segment::size).sum::<f64>().min(GREATEST)
     }
 
     /// The interval with its ends in order, if it is one.

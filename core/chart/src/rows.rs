@@ -53,8 +53,8 @@ impl Rows {
         let half_tick = |tick: Option<&(f64, String)>| {
             tick.map_or(0.0, |(_, text)| measure.width(text, Font::SMALL) / 2.0).ceil()
         };
-        let left = if beside { longest + 14.0 } else { 0.0 };
-        let right = scene.width - frame.reserve.max(half_tick(ticks.last())).min(scene.width * 0.45);
+        let left = if beside && longest > 0.0 { longest + 14.0 } else { 0.0 };
+        let right = scene.width - frame.reserve.max(half_tick(ticks.last())).min(scene.width * 0.5);
         let mut rows = Self {
             bodies: Vec::new(),
             scale: frame.scale,
@@ -78,7 +78,7 @@ impl Rows {
             rows.bodies.push(Rect { x: left, y: y + name_line, width: right - left, height });
             y += name_line + height + frame.gap;
         }
-        rows.bottom = y - frame.gap + 8.0;
+        rows.bottom = (y - frame.gap).max(first) + 8.0;
         rows.grid(scene, first, measure);
         scene.height = rows.bottom + TICK_LINE + 4.0;
         if !frame.axis.is_empty() {
@@ -97,17 +97,29 @@ impl Rows {
     }
 
     fn grid(&self, scene: &mut Scene, top: f64, measure: &dyn Measure) {
+        let place = |(value, text): &(f64, String)| {
+            let wide = measure.width(text, Font::SMALL);
+            let from = (self.at(*value) - wide / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
+            (from, from + wide)
+        };
+        // The last tick names the unit, so it stays; others give way.
+        let last = self.scale.ticks.last().map_or(f64::MAX, |tick| place(tick).0);
         let mut free = f64::NEG_INFINITY;
-        for (value, text) in &self.scale.ticks {
+        let mut shown = Vec::new();
+        for (index, tick) in self.scale.ticks.iter().enumerate() {
+            let (from, to) = place(tick);
+            if index + 1 == self.scale.ticks.len() || from >= free && to + 8.0 <= last {
+                shown.push((from, tick.1.as_str()));
+                free = to + 8.0;
+            }
+        }
+        for (value, _) in &self.scale.ticks {
             let x = self.at(*value);
             scene.line((x, top), (x, self.bottom), Stroke::solid(Role::Grid, 1.0));
-            let wide = measure.width(text, Font::SMALL);
-            let from = (x - wide / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
-            if from >= free {
-                let at = (from, self.bottom + TICK_LINE / 2.0 + 2.0);
-                scene.text(text, at, Font::SMALL, Role::Muted, Align::Start);
-                free = from + wide + 8.0;
-            }
+        }
+        for (from, text) in shown {
+            let at = (from, self.bottom + TICK_LINE / 2.0 + 2.0);
+            scene.text(text, at, Font::SMALL, Role::Muted, Align::Start);
         }
     }
 

@@ -184,9 +184,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// An empty scene. Widths that are not between 160 and 4,000 CSS px are brought there.
+    /// An empty scene. Widths that are not between 200 and 4,000 CSS px are brought there.
     pub fn new(width: f64) -> Self {
-        let width = if width.is_finite() { width.clamp(160.0, 4_000.0) } else { 640.0 };
+        let width = if width.is_finite() { width.clamp(200.0, 4_000.0) } else { 640.0 };
         Self { width, height: 0.0, shapes: Vec::new(), tips: Vec::new() }
     }
 

@@ -160,10 +160,9 @@ impl<'a> Writer<'a> {
     fn line(&mut self, points: &[Point], stroke: Stroke) {
         let (data, colour, width) = (path_data(points), self.colour(stroke.role), fixed(stroke.width, 2));
         let dash = [fixed(DASH.0, 1), " ".to_owned(), fixed(DASH.1, 1)].concat();
-        let mut attributes =
-            vec![("d", data.as_str()), ("stroke", &colour), ("stroke-width", &width), ("fill", "none")];
+        let mut attributes = vec![("d", data.as_str()), ("stroke", &colour), ("stroke-width", &width)];
         if points.len() > 2 {
-            attributes.push(("stroke-linejoin", "round"));
+            attributes.extend([("fill", "none"), ("stroke-linejoin", "round")]);
         }
         if stroke.dashed {
             attributes.push(("stroke-dasharray", &dash));

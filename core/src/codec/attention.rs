@@ -115,7 +115,8 @@ fn output_errors(exact: &[f64], coded: &[f64]) -> [f64; 2] {
     let sum = |f: &dyn Fn(f64, f64) -> f64| exact.iter().zip(coded).map(|(&a, &b)| f(a, b)).sum::<f64>();
     let (own, other) = (sum(&|a, _| a * a), sum(&|_, b| b * b));
     if own == 0.0 || other == 0.0 {
-        return [if own == other { 0.0 } else { 1.0 }, f64::from(u8::from(own == other))];
+        let both = own == 0.0 && other == 0.0;
+        return if both { [0.0, 1.0] } else { [1.0, 0.0] };
     }
     [sum(&|a, b| (a - b) * (a - b)) / own, sum(&|a, b| a * b) / libm::sqrt(own * other)]
 }

@@ -92,7 +92,9 @@ impl<C: Codec> Codec for Centred<C> {
     fn inner_products(&self, query: &[f32], packed: Planes<'_>, out: &mut [f32]) -> Result<(), CodecError> {
         self.codec.inner_products(query, packed, out)?;
         let shift = dot_product(Isa::detect(), query, &self.centre);
-        out.iter_mut().for_each(|product| *product += shift);
+        for product in out {
+            *product += shift;
+        }
         Ok(())
     }
 }
@@ -116,7 +118,7 @@ mod tests {
         let mut scores = vec![0.0; 500];
         centred.inner_products(&x[..64], packed.planes(), &mut scores).unwrap();
         for (score, y) in scores.iter().zip(decoded.chunks_exact(64)) {
-            let direct = dot_product(Isa::Scalar, &x[..64], y);
+            let direct = dot_product(Isa::SCALAR, &x[..64], y);
             assert!((score - direct).abs() < 1e-4 * direct.abs() + 1e-3);
         }
         assert!(Centred::new(plain.clone(), vec![0.0; 63]).is_err());

@@ -184,10 +184,14 @@ impl CodecKind {
         let known = (1..=super::MAX_DIM).contains(&dim) && self.bits_range().contains(&bits);
         match self {
             _ if !known => None,
-            Self::SeedTurbo | Self::SeedRotor | Self::TurboquantMixed | Self::CentredKeys => None,
-            Self::TurboquantProd | Self::TurboquantProdHadamard => None,
-            Self::TurboquantUnbiased | Self::TurboquantNorm | Self::TurboquantLeastSquares => None,
-            _ => Some(Codebook::shared(Law::Sphere(dim as u32), bits).exact().distortion),
+            Self::Turboquant
+            | Self::TurboquantDense
+            | Self::Rotorquant
+            | Self::Planarquant
+            | Self::Isoquant
+            | Self::IsoquantTwoSided
+            | Self::HadamardRotor => Some(Codebook::shared(Law::Sphere(dim as u32), bits).exact().distortion),
+            _ => None,
         }
     }
 }

@@ -202,7 +202,7 @@ mod tests {
         let mut scores = vec![0.0; 200];
         codec.inner_products(&x[..64], packed.planes(), &mut scores).unwrap();
         for (score, y) in scores.iter().zip(decoded.chunks_exact(64)) {
-            let direct = dot_product(Isa::Scalar, &x[..64], y);
+            let direct = dot_product(Isa::SCALAR, &x[..64], y);
             assert!((score - direct).abs() < 1e-4 * direct.abs() + 1e-2);
         }
         assert!(MixedPrecision::new(64, &[5, 5], 6, TurboQuantConfig::new(3)).is_err());

@@ -5,12 +5,27 @@
 //! on every target. Nothing here starts threads: split a batch with [`PlanesMut::chunks`] and encode the
 //! pieces wherever there are cores.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "codecs narrow on purpose; widths and bits are checked to be at most 8192 and 8 on the way in"
+)]
+#![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
+#![expect(
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "x, y, z, q and k are the field's names"
+)]
+
 pub mod attention;
 mod centred;
 pub mod cost;
 mod error;
+pub mod fingerprint;
 mod kernel;
 mod kind;
+pub mod kv_cache;
 mod mixed;
 pub mod pack;
 mod planes;

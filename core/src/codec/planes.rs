@@ -106,6 +106,33 @@ impl Packed {
         &self.bytes
     }
 
+    /// The first `vectors` vectors and the rest; `vectors` is clamped to what there is.
+    #[must_use]
+    pub fn split(self, vectors: usize) -> (Self, Self) {
+        if vectors >= self.vectors {
+            let rest = Self::zeroed(&self.layout, 0);
+            return (self, rest);
+        }
+        let (head, tail) = self.planes().split_at(vectors);
+        let copy = |view: &Planes<'_>| Self {
+            layout: self.layout.clone(),
+            vectors: view.vectors,
+            bytes: view.planes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect(),
+        };
+        (copy(&head), copy(&tail))
+    }
+
+    /// This batch followed by another of the same layout.
+    #[must_use]
+    pub(crate) fn joined(&self, other: &Self) -> Self {
+        let mut bytes = Vec::with_capacity(self.bytes.len() + other.bytes.len());
+        for ((_, first), (_, second)) in self.planes().planes.iter().zip(&other.planes().planes) {
+            bytes.extend_from_slice(first);
+            bytes.extend_from_slice(second);
+        }
+        Self { layout: self.layout.clone(), vectors: self.vectors + other.vectors, bytes }
+    }
+
     /// A shared view of all planes.
     pub fn planes(&self) -> Planes<'_> {
         let mut rest = self.bytes.as_slice();
@@ -173,11 +200,6 @@ impl<'a> Planes<'a> {
         Self { vectors: self.vectors, planes: self.planes[first..].to_vec() }
     }
 
-    /// The bytes of plane `index` for all vectors of the view.
-    pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
-        self.planes[index].1
-    }
-
     pub(crate) fn row(&self, index: usize, vector: usize) -> &'a [u8] {
         let (stride, bytes) = self.planes[index];
         &bytes[vector * stride..][..stride]
@@ -241,10 +263,6 @@ impl PlanesMut<'_> {
         PlanesMut { vectors: self.vectors, planes }
     }
 
-    pub(crate) fn bytes(&mut self, index: usize) -> &mut [u8] {
-        self.planes[index].1
-    }
-
     pub(crate) fn row(&mut self, index: usize, vector: usize) -> &mut [u8] {
         let (stride, bytes) = &mut self.planes[index];
         &mut bytes[vector * *stride..][..*stride]
@@ -293,6 +311,19 @@ mod tests {
         assert_eq!(whole, pieces);
         assert_eq!(whole.bytes()[..4], [0, 0, 1, 1]);
         assert_eq!(whole.planes().chunks(2)[2].row(1, 0), [104; 4]);
+    }
+
+    #[test]
+    fn splitting_and_joining_are_inverse() {
+        let mut whole = Packed::zeroed(&layout(), 5);
+        for (at, byte) in whole.bytes.iter_mut().enumerate() {
+            *byte = u8::try_from(at).unwrap();
+        }
+        for at in 0..7 {
+            let (head, tail) = whole.clone().split(at);
+            assert_eq!((head.vectors(), tail.vectors()), (at.min(5), 5 - at.min(5)));
+            assert_eq!(head.joined(&tail), whole);
+        }
     }
 
     #[test]

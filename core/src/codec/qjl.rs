@@ -225,7 +225,7 @@ mod tests {
                 let mut scores = vec![0.0; 70];
                 codec.inner_products(&y, packed.planes(), &mut scores).unwrap();
                 for (score, x) in scores.iter().zip(codec.decode(&packed).unwrap().chunks_exact(dim)) {
-                    let direct = dot_product(Isa::Scalar, x, &y);
+                    let direct = dot_product(Isa::SCALAR, x, &y);
                     assert!((score - direct).abs() < 1e-4 * (dim as f32).sqrt(), "{score} {direct}");
                 }
             }

@@ -257,7 +257,7 @@ mod tests {
                 .with_scale(MODES[mode])
                 .with_seed(seed);
             let fast = TurboQuant::new(dim, config).unwrap();
-            let scalar = fast.clone().on(Isa::Scalar);
+            let scalar = fast.clone().on(Isa::SCALAR);
             let factor = libm::ldexp(1.0, power) as f32;
             let x: Vec<f32> = Random::new(seed, 5).normals(3 * dim).iter().map(|v| v * factor).collect();
             let packed = fast.encode(&x).unwrap();

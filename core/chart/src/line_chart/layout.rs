@@ -40,7 +40,8 @@ pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Sce
     let height = (scene.width * 0.46).clamp(190.0, 300.0);
     let (x, y) = chart.scales(if scene.width < 480.0 { (4, 5) } else { (8, 6) });
     let tick = |(_, text): &(f64, String)| measure.width(text, FONT);
-    let left = y.ticks.iter().map(tick).fold(0.0, f64::max).ceil() + 8.0;
+    let first = x.ticks.first().map_or(0.0, tick) / 2.0;
+    let left = (y.ticks.iter().map(tick).fold(0.0, f64::max).ceil() + 8.0).max(first);
     let half = x.ticks.last().map_or(0.0, tick) / 2.0;
     let right = scene.width - direct.unwrap_or(0.0).max(half.ceil() + 1.0).max(6.0);
     let area = Rect { x: left, y: top, width: (right - left).max(40.0), height };

@@ -1,5 +1,6 @@
 //! AVX2: eight floats in a register.
 #![expect(unsafe_code, reason = "vector intrinsics; an `Avx2` value proves that the processor has them")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use core::arch::x86_64::*;
 
@@ -7,11 +8,11 @@ use super::simd::{Kernel, Simd};
 
 /// Proof that the processor has AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Avx2(());
+pub(super) struct Avx2(());
 
 impl Avx2 {
     /// The proof, if the processor has AVX2.
-    pub fn detect() -> Option<Self> {
+    pub(super) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 }
@@ -21,7 +22,7 @@ fn enter<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
-/// Two registers of four, for three shuffles' worth of sign patterns.
+/// A mask that flips signs, from the bits of its lanes.
 #[inline(always)]
 fn signs(lanes: [i32; 8]) -> __m256 {
     // SAFETY: [i32; 8] and __m256 are 32 bytes of plain data.

@@ -3,7 +3,6 @@
 //! All arithmetic is lane-wise IEEE addition, multiplication and comparison in one fixed order and nothing is
 //! contracted into a multiply-add, so codes are the same bytes on x86-64, aarch64 and WASM. `Scalar` is the
 //! twin that the others are held to.
-#![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -24,64 +23,63 @@ pub(crate) use simd::{Kernel, Simd};
 
 /// The instruction set that a codec's loops run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Isa {
-    /// Plain Rust, everywhere; the reference for the others.
+pub struct Isa(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
     Scalar,
-    /// x86-64 with AVX2.
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    /// aarch64.
+    Avx2(avx2::Avx2),
     #[cfg(target_arch = "aarch64")]
-    Neon(Neon),
-    /// WASM compiled with `simd128`.
+    Neon(neon::Neon),
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    Simd128(Simd128),
+    Simd128(simd128::Simd128),
 }
 
-#[cfg(target_arch = "x86_64")]
-pub use avx2::Avx2;
-#[cfg(target_arch = "aarch64")]
-pub use neon::Neon;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use simd128::Simd128;
-
 impl Isa {
+    /// Plain Rust, everywhere; the reference for the others.
+    pub const SCALAR: Self = Self(Set::Scalar);
+
     /// The fastest instruction set of this processor.
-    #[allow(unreachable_code, reason = "each target keeps one of the arms")]
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        return Avx2::detect().map_or(Self::Scalar, Self::Avx2);
+        let fastest = avx2::Avx2::detect().map_or(Set::Scalar, Set::Avx2);
         #[cfg(target_arch = "aarch64")]
-        return Self::Neon(Neon::new());
+        let fastest = Set::Neon(neon::Neon::new());
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return Self::Simd128(Simd128::new());
-        Self::Scalar
+        let fastest = Set::Simd128(simd128::Simd128::new());
+        #[cfg(not(any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            all(target_arch = "wasm32", target_feature = "simd128")
+        )))]
+        let fastest = Set::Scalar;
+        Self(fastest)
     }
 
     /// Its name, for reports.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
+        match self.0 {
+            Set::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => "avx2",
+            Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(_) => "neon",
+            Set::Neon(_) => "neon",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128(_) => "simd128",
+            Set::Simd128(_) => "simd128",
         }
     }
 
     /// Runs a kernel on this instruction set.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        match self {
-            Self::Scalar => scalar::Scalar.run(kernel),
+        match self.0 {
+            Set::Scalar => scalar::Scalar.run(kernel),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) => simd.run(kernel),
+            Set::Avx2(simd) => simd.run(kernel),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(simd) => simd.run(kernel),
+            Set::Neon(simd) => simd.run(kernel),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128(simd) => simd.run(kernel),
+            Set::Simd128(simd) => simd.run(kernel),
         }
     }
 }

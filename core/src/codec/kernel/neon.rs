@@ -1,5 +1,6 @@
 //! NEON: two registers of four floats. Part of every aarch64 processor.
 #![expect(unsafe_code, reason = "vector intrinsics; NEON is mandatory on aarch64")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use core::arch::aarch64::*;
 
@@ -7,10 +8,10 @@ use super::simd::{Kernel, Simd};
 
 /// aarch64's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Neon(());
+pub(super) struct Neon(());
 
 impl Neon {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(())
     }
 }

@@ -1,5 +1,6 @@
 //! WASM `simd128`: two registers of four floats. Never relaxed SIMD, whose results differ between machines.
 #![expect(unsafe_code, reason = "vector loads and stores; this file is compiled only with simd128 on")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
 
 use core::arch::wasm32::*;
 
@@ -7,10 +8,10 @@ use super::simd::{Kernel, Simd};
 
 /// WASM's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Simd128(());
+pub(super) struct Simd128(());
 
 impl Simd128 {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(())
     }
 }

@@ -74,8 +74,8 @@ fn turn<const N: usize>(block: &Block, x: &mut [f32], transposed: bool) {
     let v = *x;
     for (row, out) in x.iter_mut().enumerate() {
         let mut sum = entry(row, 0) * v[0];
-        for column in 1..N {
-            sum += entry(row, column) * v[column];
+        for (column, v) in v.iter().enumerate().skip(1) {
+            sum += entry(row, column) * v;
         }
         *out = sum;
     }

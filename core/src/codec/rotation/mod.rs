@@ -150,8 +150,8 @@ mod tests {
             let x = Random::new(seed, 98).normals(dim);
             for kind in KINDS.into_iter().filter(|kind| *kind != RotationKind::Dense || dim < 100) {
                 let rotation = Rotation::new(kind, dim, seed).unwrap();
-                prop_assert_eq!(rotation.forward(Isa::Scalar, &x), rotation.forward(Isa::detect(), &x));
-                prop_assert_eq!(rotation.inverse(Isa::Scalar, &x), rotation.inverse(Isa::detect(), &x));
+                prop_assert_eq!(rotation.forward(Isa::SCALAR, &x), rotation.forward(Isa::detect(), &x));
+                prop_assert_eq!(rotation.inverse(Isa::SCALAR, &x), rotation.inverse(Isa::detect(), &x));
             }
         }
     }

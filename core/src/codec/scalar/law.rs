@@ -118,7 +118,7 @@ impl Integrator {
 
 /// Gamma(d/2) / Gamma((d-1)/2), by its two-step recurrence.
 pub(crate) fn gamma_ratio(dim: u32) -> f64 {
-    let mut ratio = if dim % 2 == 0 { 1.0 / PI.sqrt() } else { PI.sqrt() / 2.0 };
+    let mut ratio = if dim.is_multiple_of(2) { 1.0 / PI.sqrt() } else { PI.sqrt() / 2.0 };
     let mut step = 2 + dim % 2;
     while step < dim {
         ratio *= f64::from(step) / f64::from(step - 1);

@@ -37,7 +37,7 @@ impl SeedStream {
         for block in values.as_chunks_mut::<16>().0 {
             box_muller(block);
         }
-        if n % 16 != 0 {
+        if !n.is_multiple_of(16) {
             let fresh = self.uniforms(16);
             if let (Some(tail), Some(fresh)) = (values.last_chunk_mut::<16>(), fresh.first_chunk::<16>()) {
                 *tail = *fresh;

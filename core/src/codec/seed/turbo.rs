@@ -43,7 +43,9 @@ impl Codec for SeedTurbo {
                 *z = if sign { x } else { -x };
             }
             fwht_in_place(Isa::detect(), &mut z);
-            z.iter_mut().for_each(|z| *z *= factor);
+            for z in &mut z {
+                *z *= factor;
+            }
             self.stage.store(x, &z, vector, &mut out)?;
         }
         Ok(())

@@ -1,12 +1,15 @@
-//! Writes a page with every chart, wide and narrow, light and dark, to the file named by the first argument.
-//! The figures are made up to exercise the layout; nothing here is a measurement.
-
-use std::process::ExitCode;
+//! One chart of every kind and a few variants. The figures are made up to exercise the layout; none is a
+//! measurement.
 
 use dhurandhar_chart::{
     Axis, Bar, Budget, Cell, Drawing, Group, GroupedBars, HeatMap, Limit, Line, LineChart, LinePoint,
-    LineStyle, MemoryBars, Segment, Spread, Value, svg, theme,
+    LineStyle, MemoryBars, Segment, Spread, Value,
 };
+
+/// Every chart with a short name.
+pub(crate) fn all() -> Vec<(&'static str, Box<dyn Drawing>)> {
+    [memory(), lines(), groups(), maps()].into_iter().flatten().collect()
+}
 
 const MIB: f64 = 1_048_576.0;
 
@@ -239,41 +242,4 @@ fn maps() -> Vec<(&'static str, Box<dyn Drawing>)> {
         spread: Spread::Log,
     };
     vec![("layers", Box::new(heat)), ("matrix", Box::new(matrix)), ("sources", Box::new(plain))]
-}
-
-fn page() -> String {
-    let mut html = String::from("<!doctype html><meta charset=\"utf-8\"><title>Gallery</title><style>");
-    html.push_str(&theme::stylesheet());
-    html.push_str(
-        ".sheet{background:var(--chart-surface);color:var(--chart-ink);font:14px/1.5 system-ui,sans-serif;\
-         padding:24px}body{margin:0}h2{font-size:14px;margin:28px 0 10px}.n{width:320px}.w{max-width:1200px}\
-         .chart{max-width:none}</style>",
-    );
-    let all: Vec<_> = [memory(), lines(), groups(), maps()].into_iter().flatten().collect();
-    for scheme in ["light", "dark"] {
-        for (class, width) in [("w", 1_200.0), ("n", 320.0)] {
-            html.push_str(&format!("<div id=\"{scheme}-{class}\" class=\"sheet\" data-theme=\"{scheme}\">"));
-            for (index, (name, drawing)) in all.iter().enumerate() {
-                let svg = svg::inline(drawing.as_ref(), width, &format!("{scheme}-{class}-{index}"));
-                let summary = drawing.summary();
-                html.push_str(&format!("<h2>{name}</h2><div class=\"{class}\">{svg}</div><p>{summary}</p>"));
-            }
-            html.push_str("</div>");
-        }
-    }
-    html
-}
-
-fn main() -> ExitCode {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("usage: gallery FILE.html");
-        return ExitCode::from(2);
-    };
-    match std::fs::write(&path, page()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{path}: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
