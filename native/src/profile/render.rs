@@ -38,7 +38,7 @@ fn header(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
     )?;
     let kernel = profile.device.os.kernel.as_deref().unwrap_or("");
     let (device, os) = (&profile.device, &profile.device.os);
-    let line = format!("device   {}, {} {kernel}, {} B pages", device.name, os.name, device.page_bytes);
+    let line = format!("device {}, {} {kernel}, {} B pages", device.name, os.name, device.page_bytes);
     wrapped(text, "  ", &line)?;
     let storage = &profile.storage;
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
