@@ -102,11 +102,12 @@ fn configurations(setup: &Setup, outcomes: Vec<Outcome>) -> Vec<Configuration> {
 }
 
 fn table_facts(setup: &Setup, table: &TableFile) -> Table {
+    let tensor = setup.subject.tensor.as_ref().map(|tensor| tensor.name.clone());
     Table {
-        source: "synthetic".to_owned(),
-        model: Some(setup.subject.model.architecture.name.clone()),
-        tensor: None,
-        weight_bits: Some(setup.args.quant_bits),
+        source: if tensor.is_some() { "file" } else { "synthetic" }.to_owned(),
+        model: setup.subject.model.as_ref().map(|model| model.architecture.name.clone()),
+        weight_bits: tensor.is_none().then_some(setup.args.quant_bits),
+        tensor,
         scale: setup.args.scale,
         geometry: setup.geometry,
         bytes: table.place.bytes,
