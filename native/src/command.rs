@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use crate::{document, predict, profile, publish};
+use crate::{codec, document, predict, profile, publish};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -26,6 +26,10 @@ enum Command {
     ProfileMmap(Box<profile::ProfileMmapArgs>),
     /// Check a measured result and file it for the report site
     Publish(publish::PublishArgs),
+    /// Codec quality on KV tensors, and the KV cache of a model under each codec
+    BenchmarkKv(codec::BenchmarkArgs),
+    /// Codecs side by side: true bits, error against theory, arithmetic cost
+    CompareCodecs(codec::CompareArgs),
     /// Print the JSON schema of a report
     Schema(document::SchemaArgs),
     /// Print shell completions
@@ -44,6 +48,8 @@ impl Cli {
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
             Command::Publish(args) => args.run(),
+            Command::BenchmarkKv(args) => args.run(),
+            Command::CompareCodecs(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),
             Command::Man => document::man(Self::command()),

@@ -2,6 +2,7 @@
 //!
 //! Predictions come from `dhurandhar-core`; this crate reads files, prints tables and measures.
 
+mod codec;
 pub mod command;
 mod document;
 mod model_source;
