@@ -4,10 +4,12 @@ pub mod codec;
 pub mod device;
 pub mod document;
 pub mod feasibility;
+pub mod measurement;
 pub mod memory;
 pub mod model;
 pub mod report;
 pub mod seed;
+pub mod storage;
 pub mod throughput;
 pub mod weights;
 

@@ -3,6 +3,8 @@
 //! Distortions are exact for isotropic vectors (arXiv:2504.19874, section 3); tolerances are four standard
 //! errors of the sample at hand unless a test says otherwise.
 
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
 use dhurandhar_core::codec::quality::{InnerProductError, InnerProductSums, compare};
 use dhurandhar_core::codec::rotation::RotationKind;
 use dhurandhar_core::codec::{

@@ -2,7 +2,7 @@
 
 use super::verdict::{Fit, Mode};
 use crate::device::Device;
-use crate::memory::{Footprint, KvFormat, Scenario};
+use crate::memory::{Footprint, KvFormat, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use serde::Serialize;
@@ -49,6 +49,23 @@ fn name<S: serde::Serializer>(format: &StockType, serializer: S) -> Result<S::Ok
 }
 
 impl Change {
+    /// The scenario after the change.
+    pub fn applied(&self, scenario: &Scenario) -> Scenario {
+        let mut after = scenario.clone();
+        match *self {
+            Self::DropAudio => after.audio = false,
+            Self::DropVision => after.vision = false,
+            Self::NoRepack => after.repack = false,
+            Self::SmallerUbatch { tokens } => after.ubatch = tokens,
+            Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
+            Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
+            Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
+            Self::ShorterContext { tokens } => after.context_tokens = tokens,
+            Self::SmallerWeights { format } => after.weights = WeightFormat::Stock(format),
+        }
+        after
+    }
+
     /// The change in words.
     pub fn describe(&self) -> String {
         match self {
@@ -89,6 +106,8 @@ pub struct Inverse {
     pub largest_weight_format: Option<String>,
     /// Single changes that make an infeasible pair feasible, cheapest first; empty when it is feasible already.
     pub fixes: Vec<Fix>,
+    /// When no single change is enough: the fewest of the cheapest that do it together; empty if nothing does.
+    pub together: Vec<Change>,
 }
 
 /// Answer the inverse questions; fixes are sought only when `infeasible`.
@@ -101,10 +120,13 @@ pub(super) fn inverse(
 ) -> Result<Inverse, PlanError> {
     let seeker = Seeker { model, plan, scenario, device };
     let largest = seeker.largest_format(|_| true)?;
+    let fixes = if infeasible { seeker.fixes()? } else { Vec::new() };
+    let together = if infeasible && fixes.is_empty() { seeker.together()? } else { Vec::new() };
     Ok(Inverse {
         longest_context_tokens: seeker.longest_context(),
         largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
-        fixes: if infeasible { seeker.fixes()? } else { Vec::new() },
+        fixes,
+        together,
     })
 }
 
@@ -169,57 +191,78 @@ impl Seeker<'_> {
         Ok(fixes)
     }
 
+    /// Changes that apply here, cheapest first, format changes apart.
     fn simple_changes(&self) -> Vec<(Change, Scenario)> {
-        use crate::memory::Runtime;
         let now = self.scenario;
-        let towers = &self.model.architecture;
-        let mut changes = Vec::new();
-        let mut offer = |applies: bool, change: Change, scenario: Scenario| {
-            if applies {
-                changes.push((change, scenario));
-            }
-        };
-        let copy = || now.clone();
-        offer(now.audio && towers.audio.is_some(), Change::DropAudio, Scenario { audio: false, ..copy() });
-        offer(
-            now.vision && towers.vision.is_some(),
-            Change::DropVision,
-            Scenario { vision: false, ..copy() },
-        );
-        let llama = now.runtime.is_llama_cpp();
-        offer(
-            now.runtime == Runtime::LlamaCppApi,
-            Change::WindowedCaches,
-            Scenario { runtime: Runtime::LlamaCpp, ..copy() },
-        );
-        offer(llama && now.repack, Change::NoRepack, Scenario { repack: false, ..copy() });
-        offer(
-            llama && now.ubatch > 128,
-            Change::SmallerUbatch { tokens: 128 },
-            Scenario { ubatch: 128, ..copy() },
-        );
         let bits = |format: KvFormat| format.bits_per_channel(128);
         let wide = bits(now.k).max(bits(now.v));
-        offer(
-            wide > bits(KvFormat::Q8_0),
-            Change::KvQ8,
-            Scenario { k: KvFormat::Q8_0, v: KvFormat::Q8_0, ..copy() },
-        );
+        let llama = now.runtime.is_llama_cpp();
+        let architecture = &self.model.architecture;
+        let mut changes = Vec::new();
+        let mut offer = |applies: bool, change: Change| {
+            if applies {
+                changes.push((change, change.applied(now)));
+            }
+        };
+        offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
+        offer(now.vision && architecture.vision.is_some(), Change::DropVision);
+        offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
+        offer(llama && now.repack, Change::NoRepack);
+        offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
+        offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
         if let Some(tokens) = self.longest_context().filter(|tokens| *tokens < now.context_tokens) {
             // A round number is easier to defend, and still fits.
             let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
-            offer(
-                tokens >= 512,
-                Change::ShorterContext { tokens },
-                Scenario { context_tokens: tokens, ..copy() },
-            );
+            offer(tokens >= 512, Change::ShorterContext { tokens });
         }
-        offer(
-            wide > bits(KvFormat::Q4_0),
-            Change::KvQ4,
-            Scenario { k: KvFormat::Q4_0, v: KvFormat::Q4_0, ..copy() },
-        );
+        offer(wide > bits(KvFormat::Q4_0), Change::KvQ4);
         changes
+    }
+
+    /// Pile changes up, cheapest first, until the model fits; then drop those that were not needed.
+    fn together(&self) -> Result<Vec<Change>, PlanError> {
+        let mut changes: Vec<Change> = self.simple_changes().into_iter().map(|(change, _)| change).collect();
+        changes.push(Change::ShorterContext { tokens: self.scenario.context_tokens.min(4096) });
+        let now = self.plan.text_bytes(self.model);
+        for format in StockType::ALL {
+            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
+            if plan.text_bytes(self.model) < now {
+                changes.push(Change::SmallerWeights { format: *format });
+            }
+        }
+        let mut chosen: Vec<Change> = Vec::new();
+        for change in changes {
+            // A later change of the same kind replaces an earlier one.
+            chosen.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(&change));
+            if matches!(change, Change::KvQ4) {
+                chosen.retain(|earlier| *earlier != Change::KvQ8);
+            }
+            chosen.push(change);
+            if self.fits_with(&chosen)? {
+                return self.pruned(chosen);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn pruned(&self, mut chosen: Vec<Change>) -> Result<Vec<Change>, PlanError> {
+        for index in (0..chosen.len()).rev() {
+            let mut fewer = chosen.clone();
+            fewer.remove(index);
+            if self.fits_with(&fewer)? {
+                chosen = fewer;
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
+        let scenario =
+            changes.iter().fold(self.scenario.clone(), |scenario, change| change.applied(&scenario));
+        if scenario.weights == self.scenario.weights {
+            return Ok(self.fit(&scenario, self.plan).is_some());
+        }
+        Ok(self.fit(&scenario, &WeightPlan::new(self.model, scenario.weights)?).is_some())
     }
 
     fn fix(&self, change: Change, scenario: &Scenario) -> Option<Fix> {

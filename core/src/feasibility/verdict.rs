@@ -146,6 +146,11 @@ pub(super) struct Fit {
 impl Fit {
     pub(super) fn of(model: &Model, footprint: &Footprint, scenario: &Scenario, device: &Device) -> Self {
         let budget = device.ram_budget_bytes();
+        // A limit on private memory lets mapped weights exceed it, but not the machine.
+        let physical = match device.budget_metric {
+            BudgetMetric::Rss => budget,
+            BudgetMetric::Footprint => device.ram_mib.map_or(budget, |mib| budget.max(mib * MIB * 3 / 4)),
+        };
         let counted = |total: &Total| match device.budget_metric {
             BudgetMetric::Rss => (total.bytes, total.low, total.high),
             BudgetMetric::Footprint => {
@@ -153,22 +158,16 @@ impl Fit {
                 (total.private, total.private.saturating_sub(spread), total.private_high)
             }
         };
-        let resident = counted(&footprint.resident);
-        let mapped = counted(&footprint.mmap);
+        let fits = |total: &Total| counted(total).0 <= budget && total.bytes <= physical;
         let lazy = has_table(model) && scenario.runtime.reads_ple_lazily();
-        let (mode, (needed, low, high)) = if resident.0 <= budget {
-            (Mode::Resident, resident)
-        } else if lazy && mapped.0 <= budget {
-            (Mode::Mmap, mapped)
-        } else {
-            (Mode::Infeasible, if lazy { mapped } else { resident })
+        let mode = match () {
+            () if fits(&footprint.resident) => Mode::Resident,
+            () if lazy && fits(&footprint.mmap) => Mode::Mmap,
+            () => Mode::Infeasible,
         };
-        // A limit on private memory lets mapped weights exceed it, but not the machine.
-        let hot_budget = match device.budget_metric {
-            BudgetMetric::Rss => budget,
-            BudgetMetric::Footprint => device.ram_mib.map_or(budget, |mib| budget.max(mib * MIB * 3 / 4)),
-        };
-        let cliff = throughput::eviction_cliff(footprint, device, hot_budget);
+        let total = if mode != Mode::Resident && lazy { &footprint.mmap } else { &footprint.resident };
+        let (needed, low, high) = counted(total);
+        let cliff = throughput::eviction_cliff(footprint, device, physical);
         let mode = if cliff.is_some() { Mode::Infeasible } else { mode };
         let straddles = low <= budget && budget < high;
         let certainty = if straddles { Certainty::Borderline } else { Certainty::Certain };

@@ -62,6 +62,10 @@ pub struct ModelSummary {
     pub parameters: ParameterCounts,
     /// The publisher's own count, when known.
     pub published_parameters: Option<u64>,
+    /// Decoder section of the publisher's mobile checkpoint, in bytes, when stated.
+    pub published_decoder_bytes: Option<u64>,
+    /// Embedding section of the publisher's mobile checkpoint, in bytes, when stated.
+    pub published_embedding_bytes: Option<u64>,
     /// Where the constants come from.
     pub sources: Vec<String>,
     /// What had to be assumed.
@@ -170,6 +174,8 @@ impl ModelSummary {
             max_context_tokens: architecture.max_context_tokens,
             parameters: model.parameters(),
             published_parameters: architecture.published.parameters,
+            published_decoder_bytes: architecture.published.decoder_bytes,
+            published_embedding_bytes: architecture.published.embedding_bytes,
             sources: architecture.sources.clone(),
             assumptions: architecture.assumptions.clone(),
         }

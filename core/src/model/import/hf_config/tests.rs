@@ -1,0 +1,334 @@
+//! Configs of public checkpoints against their published counts and caches, and the traps that configs hold.
+
+use super::super::super::architecture::{Attention, KvSource, Mixer};
+use super::*;
+use std::fs;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../tests/fixtures/configs/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn load(name: &str) -> Model {
+    parse(&format!("{name}.json"), &fixture(name)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn error(json: &str) -> String {
+    parse("config.json", json.as_bytes()).unwrap_err().to_string()
+}
+
+/// A small config with `extra` fields.
+fn small(extra: &str) -> Model {
+    let text = small_text(extra);
+    parse("config.json", text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn small_text(extra: &str) -> String {
+    format!(
+        r#"{{"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 512, "vocab_size": 1000, "max_position_embeddings": 8192{extra}}}"#
+    )
+}
+
+fn attention(model: &Model, layer: usize) -> &Attention {
+    model.architecture.layers[layer].attention().unwrap()
+}
+
+/// Bytes of bf16 KV per token as (full, sliding) layers.
+fn kv_bytes(model: &Model) -> (u64, u64) {
+    model.architecture.attention_layers().fold((0, 0), |(full, sliding), (_, attention)| {
+        let (k, v) = attention.cached_channels();
+        let bytes = 2 * (k + v);
+        if attention.window.is_some() { (full, sliding + bytes) } else { (full + bytes, sliding) }
+    })
+}
+
+/// Checkpoint, parameters of the text model as published, bf16 KV in KiB per token: full layers, sliding layers.
+const PUBLISHED: &[(&str, u64, f64, f64)] = &[
+    ("gemma4-e2b", 4_628_569_344, 6.0, 12.0),
+    ("gemma4-e4b", 7_463_013_376, 16.0, 40.0),
+    ("gemma4-12b", 11_907_350_272, 16.0, 320.0),
+    ("gemma4-26b-a4b", 25_233_141_760, 20.0, 200.0),
+    ("gemma4-31b", 30_697_345_280, 80.0, 800.0),
+    ("gemma3n-e2b", 4_435_182_688, 8.0, 32.0),
+    ("gemma3n-e4b", 6_835_235_568, 8.0, 32.0),
+    ("gemma3-270m", 268_098_176, 3.0, 15.0),
+    ("gemma3-1b", 999_885_952, 4.0, 22.0),
+    ("gemma3-4b", 3_880_263_168, 20.0, 116.0),
+    ("gemma2-2b", 2_614_341_888, 52.0, 52.0),
+    ("gemma-2b", 2_506_172_416, 18.0, 0.0),
+    ("qwen2.5-0.5b", 494_032_768, 12.0, 0.0),
+    ("qwen2.5-1.5b", 1_543_714_304, 28.0, 0.0),
+    ("qwen2.5-3b", 3_085_938_688, 36.0, 0.0),
+    ("deepseek-r1-distill-qwen-1.5b", 1_777_088_000, 28.0, 0.0),
+    ("qwen1.5-moe-a2.7b", 14_315_784_192, 192.0, 0.0),
+    ("qwen3-0.6b", 596_049_920, 112.0, 0.0),
+    ("qwen3-1.7b", 1_720_574_976, 112.0, 0.0),
+    ("qwen3-4b", 4_022_468_096, 144.0, 0.0),
+    ("qwen3-30b-a3b", 30_532_122_624, 96.0, 0.0),
+    ("qwen3.5-0.8b", 752_393_024, 12.0, 0.0),
+    ("qwen3.5-2b", 1_881_825_088, 12.0, 0.0),
+    ("qwen3.5-4b", 4_205_751_296, 32.0, 0.0),
+    ("llama-3.2-1b", 1_235_814_400, 32.0, 0.0),
+    ("llama-3.2-3b", 3_212_749_824, 112.0, 0.0),
+    ("llama-3.1-8b", 8_030_261_248, 128.0, 0.0),
+    ("phi-3.5-mini", 3_821_079_552, 384.0, 0.0),
+    ("phi-4-mini", 3_836_021_760, 128.0, 0.0),
+    ("smollm2-135m", 134_515_008, 22.5, 0.0),
+    ("smollm2-360m", 361_821_120, 40.0, 0.0),
+    ("smollm2-1.7b", 1_711_376_384, 192.0, 0.0),
+    ("smollm3-3b", 3_075_098_624, 72.0, 0.0),
+    ("ministral-3-3b", 3_429_006_336, 104.0, 0.0),
+    ("mistral-7b-v0.1", 7_241_732_096, 0.0, 128.0),
+    ("mixtral-8x7b", 46_702_792_704, 128.0, 0.0),
+    ("lfm2-350m", 354_483_968, 12.0, 0.0),
+    ("lfm2-700m", 742_489_344, 12.0, 0.0),
+    ("lfm2-1.2b", 1_170_340_608, 12.0, 0.0),
+    ("lfm2-2.6b", 2_569_272_320, 16.0, 0.0),
+    ("lfm2-8b-a1b", 8_339_929_856, 12.0, 0.0),
+    ("granite-3.3-2b", 2_533_539_840, 80.0, 0.0),
+    ("granite-3.1-1b-a400m", 1_334_628_352, 48.0, 0.0),
+    ("granite-4.0-350m", 352_379_904, 28.0, 0.0),
+    ("granite-4.0-1b", 1_631_750_144, 80.0, 0.0),
+    ("gpt-oss-20b", 20_914_757_184, 24.0, 24.0),
+    ("llama-4-scout", 107_769_861_120, 48.0, 144.0),
+    ("qwen3-next-80b-a3b", 79_674_391_296, 24.0, 0.0),
+    ("falcon-7b", 6_921_720_704, 8.0, 0.0),
+    ("deepseek-v2-lite", 15_706_484_224, 30.375, 0.0),
+];
+
+#[test]
+fn parameters_and_cache_of_public_checkpoints() {
+    let mut wrong = Vec::new();
+    for (name, parameters, full, sliding) in PUBLISHED {
+        let model = load(name);
+        let found = model.parameters().text;
+        let (found_full, found_sliding) = kv_bytes(&model);
+        let kib = |bytes: u64| bytes as f64 / 1024.0;
+        let differ = |bytes: u64, expected: f64| (kib(bytes) - expected).abs() > 1e-9;
+        if found != *parameters || differ(found_full, *full) || differ(found_sliding, *sliding) {
+            wrong.push(format!(
+                "{name}: {found} parameters, expected {parameters} ({:+}); KV {} + {} KiB, expected {full} + {sliding}",
+                i128::from(found) - i128::from(*parameters),
+                kib(found_full),
+                kib(found_sliding)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whole_gemma4_e2b_is_the_published_header() {
+    let model = load("gemma4-e2b");
+    let counts = model.parameters();
+    // Language, audio and vision towers, and their projections, as in the published safetensors header.
+    assert_eq!(counts.total, 5_123_178_979);
+    assert_eq!(counts.unused, 18_880_512);
+    assert_eq!(counts.ple_table, 2_348_810_240);
+    assert_eq!(counts.vision + counts.audio, 304_825_088 + 167_365_056 + 3_538_944);
+    assert_eq!(model.architecture.cache_owners(), (3, 12));
+    assert_eq!(load("gemma3-4b").parameters().total, 4_300_079_472);
+}
+
+#[test]
+fn double_wide_blocks_stand_where_kv_is_shared() {
+    let model = load("gemma4-e2b");
+    let width = |layer: usize| match model.architecture.layers[layer].ffn {
+        Ffn::Dense { width, .. } => width,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!((width(0), width(14), width(15), width(34)), (6_144, 6_144, 12_288, 12_288));
+    let donor = |layer| match attention(&model, layer).kv {
+        KvSource::Shared { donor, .. } => donor,
+        KvSource::Own => panic!("layer {layer} owns its cache"),
+    };
+    // The last sliding and the last full layer that still keep a cache.
+    assert_eq!((donor(15), donor(19)), (13, 14));
+    assert_eq!((attention(&model, 13).k_head_dim, attention(&model, 14).k_head_dim), (256, 512));
+}
+
+#[test]
+fn head_dim_is_derived_only_when_absent() {
+    assert_eq!(attention(&load("llama-3.1-8b"), 0).k_head_dim, 128);
+    assert_eq!(attention(&load("qwen3-0.6b"), 0).k_head_dim, 128);
+    assert_eq!(attention(&load("ministral-3-3b"), 0).k_head_dim, 128);
+    assert_eq!(attention(&load("gemma3-4b"), 0).k_head_dim, 256);
+    assert_eq!(attention(&small(r#", "head_dim": null"#), 0).k_head_dim, 64);
+    let text = small_text("").replace("256", "255");
+    assert!(error(&text).contains("`head_dim` is missing"), "{}", error(&text));
+}
+
+#[test]
+fn layer_types_win_over_a_period() {
+    let model = small(
+        r#", "model_type": "gemma3_text", "sliding_window": 512, "sliding_window_pattern": 2,
+        "layer_types": ["full_attention", "sliding_attention", "sliding_attention", "sliding_attention"]"#,
+    );
+    let windows: Vec<_> = (0..4).map(|layer| attention(&model, layer).window).collect();
+    assert_eq!(windows, [None, Some(512), Some(512), Some(512)]);
+    let period =
+        small(r#", "model_type": "gemma3_text", "sliding_window": 512, "sliding_window_pattern": 2"#);
+    let windows: Vec<_> = (0..4).map(|layer| attention(&period, layer).window).collect();
+    assert_eq!(windows, [Some(512), None, Some(512), None]);
+}
+
+#[test]
+fn gemma4_forces_its_last_layer_to_full_attention() {
+    let model = small(
+        r#", "model_type": "gemma4_text", "sliding_window": 512,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]"#,
+    );
+    assert_eq!(attention(&model, 3).window, None);
+    assert_eq!(attention(&model, 2).window, Some(512));
+}
+
+#[test]
+fn inert_windows_are_no_windows() {
+    for name in ["qwen2.5-0.5b", "deepseek-r1-distill-qwen-1.5b", "phi-3.5-mini", "smollm3-3b"] {
+        assert!(load(name).architecture.attention_layers().all(|(_, a)| a.window.is_none()), "{name}");
+    }
+    let opted_in = small(
+        r#", "model_type": "qwen2", "use_sliding_window": true, "sliding_window": 1024, "max_window_layers": 2"#,
+    );
+    assert_eq!(opted_in.architecture.cache_owners(), (2, 2));
+    let everywhere = small(r#", "model_type": "mistral", "sliding_window": 1024"#);
+    assert_eq!(everywhere.architecture.cache_owners(), (0, 4));
+}
+
+#[test]
+fn tying_follows_the_text_part_then_the_whole_then_the_class() {
+    let tied = |extra| small(extra).architecture.embeddings.tied;
+    assert!(!tied(r#", "model_type": "llama""#));
+    assert!(tied(r#", "model_type": "gemma""#));
+    assert!(tied(r#", "model_type": "lfm2", "conv_L_cache": 3, "full_attn_idxs": [0, 1, 2, 3]"#));
+    assert!(!tied(
+        r#", "model_type": "lfm2", "conv_L_cache": 3, "full_attn_idxs": [0, 1, 2, 3], "tie_embedding": false"#
+    ));
+    let nested = format!(
+        r#"{{"model_type": "mistral3", "tie_word_embeddings": true, "text_config": {}}}"#,
+        small_text(r#", "model_type": "mistral""#)
+    );
+    assert!(parse("config.json", nested.as_bytes()).unwrap().architecture.embeddings.tied);
+    assert!(
+        small(r#", "model_type": "llama""#)
+            .architecture
+            .assumptions
+            .iter()
+            .any(|a| a.contains("tie_word_embeddings"))
+    );
+}
+
+#[test]
+fn hybrids_keep_a_state_of_fixed_size() {
+    const MIB: f64 = 1_048_576.0;
+    let state = |name: &str| load(name).architecture.state_bytes() as f64 / MIB;
+    assert!((state("qwen3.5-0.8b") - 19.3).abs() < 0.05, "{}", state("qwen3.5-0.8b"));
+    assert!((state("qwen3.5-4b") - 50.3).abs() < 0.05, "{}", state("qwen3.5-4b"));
+    // Ten convolutions of two past columns each, in f32.
+    assert_eq!(load("lfm2-1.2b").architecture.state_bytes(), 10 * 2 * 2_048 * 4);
+    let granite = load("granite-4.0-h-350m");
+    assert_eq!(granite.architecture.cache_owners(), (4, 0));
+    assert_eq!(
+        granite.architecture.layers.iter().filter(|layer| matches!(layer.mixer, Mixer::Recurrent(_))).count(),
+        28
+    );
+    assert!((340_000_000..341_000_000).contains(&granite.parameters().text), "{}", granite.parameters().text);
+}
+
+#[test]
+fn experts_are_resident_but_few_are_read() {
+    let counts = load("qwen3-30b-a3b").parameters();
+    assert!((3.0e9..3.4e9).contains(&(counts.active_per_token as f64)), "{}", counts.active_per_token);
+    let tiny = load("granite-4.0-h-tiny").parameters();
+    assert!((6.8e9..7.0e9).contains(&(tiny.text as f64)), "{}", tiny.text);
+    let sparse = small(
+        r#", "model_type": "qwen3_moe", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "decoder_sparse_step": 2"#,
+    );
+    let dense = |layer: usize| matches!(sparse.architecture.layers[layer].ffn, Ffn::Dense { width: 512, .. });
+    assert_eq!((0..4).map(dense).collect::<Vec<_>>(), [true, false, true, false]);
+    let listed = small(
+        r#", "model_type": "qwen3_moe", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "mlp_only_layers": [2]"#,
+    );
+    assert!(matches!(listed.architecture.layers[2].ffn, Ffn::Dense { .. }));
+    assert!(matches!(listed.architecture.layers[3].ffn, Ffn::Experts { experts: 8, .. }));
+}
+
+#[test]
+fn drafting_heads_are_left_out_and_named() {
+    let model = load("qwen3.5-0.8b");
+    assert!(model.architecture.assumptions.iter().any(|a| a.contains("multi-token-prediction")));
+}
+
+#[test]
+fn latent_attention_caches_one_vector() {
+    let model = load("deepseek-v2-lite");
+    assert_eq!(attention(&model, 5).cached_channels(), (576, 0));
+    let sum: u64 = model
+        .tensors
+        .iter()
+        .filter(|t| t.layer == Some(3))
+        .filter(|t| t.name.contains("attn_kv"))
+        .map(crate::model::Tensor::elements)
+        .sum();
+    assert_eq!(sum, 576 * 2_048 + 512 + 16 * 256 * 512);
+}
+
+#[test]
+fn unlisted_types_work_and_say_what_was_assumed() {
+    let model = small(r#", "model_type": "zebra", "sliding_window": 512"#);
+    assert_eq!(model.architecture.family, "zebra");
+    let said = model.architecture.assumptions.join("\n");
+    for part in ["`zebra` is not listed", "`sliding_window` 512", "tie_word_embeddings"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(small("").architecture.assumptions.iter().any(|a| a.contains("is not given")));
+    let gpt2 = parse("config.json", br#"{"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "n_positions": 1024, "vocab_size": 50257, "attn_pdrop": 0.1, "num_key_value_heads": 12}"#).unwrap();
+    assert_eq!(gpt2.parameters().text, 124_439_808);
+}
+
+#[test]
+fn encoders_are_refused_by_name_and_by_field() {
+    let refused = |name: &str| parse(&format!("{name}.json"), &fixture(name)).unwrap_err().to_string();
+    assert_eq!(
+        refused("bert-base-uncased"),
+        "bert-base-uncased.json: `bert` is an encoder without a decoder; expected a decoder-only language model"
+    );
+    assert!(refused("t5-small").contains("`t5` is an encoder-decoder model"));
+    assert!(
+        error(&small_text(r#", "model_type": "newbert", "type_vocab_size": 2"#))
+            .contains("encoder without a decoder")
+    );
+    assert!(error(r#"{"model_type": "jamba"}"#).contains("Mamba blocks"));
+}
+
+#[test]
+fn broken_fields_are_named() {
+    assert!(error("[1]").contains("the document"), "{}", error("[1]"));
+    assert!(error("{}").contains("`num_hidden_layers` is missing"));
+    assert!(
+        error(&small_text("").replace("\"hidden_size\": 256", "\"hidden_size\": -1"))
+            .contains("`hidden_size` is -1")
+    );
+    assert!(
+        error(&small_text(r#", "layer_types": ["full_attention"]"#))
+            .contains("`layer_types` is a list of 1; expected one entry for each of 4 layers")
+    );
+    assert!(
+        error(&small_text(r#", "layer_types": ["full_attention", "warp", "conv", "conv"]"#))
+            .contains("\"warp\" at layer 1")
+    );
+    assert!(
+        error(&small_text("").replace("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"))
+            .contains("a divisor of num_attention_heads (4)")
+    );
+    let absurd = small_text("")
+        .replace("\"vocab_size\": 1000", "\"vocab_size\": 99999999")
+        .replace("256", "9999744")
+        .replace("512", "9999999");
+    assert!(parse("config.json", absurd.as_bytes()).is_ok(), "each field alone is within bounds");
+    let beyond = small_text(r#", "num_experts": 65536, "num_experts_per_tok": 1"#)
+        .replace("256", "9999744")
+        .replace("512", "9999999");
+    assert!(error(&beyond).contains("more than any model has"), "{}", error(&beyond));
+}
