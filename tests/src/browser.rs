@@ -67,13 +67,16 @@ impl Stage {
     fn set_up() -> Result<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
-        let (driver, line) = started(command, "started successfully on port ")
-            .context("a browser is required: install Chromium and chromedriver (Debian: chromium, chromium-driver)")?;
+        let (driver, line) = started(command, "started successfully on port ").context(
+            "a browser is required: install Chromium and chromedriver (Debian: chromium, chromium-driver)",
+        )?;
         let port: String = line.chars().take_while(char::is_ascii_digit).collect();
         let site = tempfile::tempdir()?;
         let mut command = program::sitegen()?;
         command.current_dir(workspace::root());
-        command.args(["serve", "--port", "0", "--no-watch", "--no-compress", "--out"]).arg(site.path().join("site"));
+        command
+            .args(["serve", "--port", "0", "--no-watch", "--no-compress", "--out"])
+            .arg(site.path().join("site"));
         let (server, line) = started(command, "serving at ").context("sitegen serve")?;
         let address = line.split_whitespace().next().context("sitegen names no address")?;
         let address = format!("{}/", address.trim_end_matches('/'));
@@ -88,7 +91,8 @@ impl Stage {
     {
         let _turn = TURN.lock().await;
         let profile = tempfile::tempdir()?;
-        let driver = WebDriver::new(&self.driver_address, capabilities(profile.path(), width, height)?).await?;
+        let driver =
+            WebDriver::new(&self.driver_address, capabilities(profile.path(), width, height)?).await?;
         driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await?;
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await?;

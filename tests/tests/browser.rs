@@ -74,7 +74,11 @@ async fn the_page_shows_what_core_computes() -> Result<()> {
             until(&driver, &format!("return (() => {{ {colours} }})() > 8")).await?;
             let opened = driver.find(By::Css("#memory-table .calc-open")).await?;
             opened.click().await?;
-            until(&driver, "return document.querySelector('.calc-rule:not([hidden])').innerText.includes('bytes')").await?;
+            until(
+                &driver,
+                "return document.querySelector('.calc-rule:not([hidden])').innerText.includes('bytes')",
+            )
+            .await?;
             no_problems(&driver).await
         }
     };
@@ -95,7 +99,11 @@ async fn the_slider_moves_by_keyboard_and_the_link_follows() -> Result<()> {
             assert_eq!(rows(&driver).await?, expected);
             slider.send_keys(Key::End).await?;
             until(&driver, "return location.search === '?v=1&ctx=131072'").await?;
-            until(&driver, "return document.querySelector('[role=status]').innerText.includes('131,072 tokens')").await?;
+            until(
+                &driver,
+                "return document.querySelector('[role=status]').innerText.includes('131,072 tokens')",
+            )
+            .await?;
             let marks = "return ['compute', 'draw'].map(name => performance.getEntriesByName(name, 'measure').length)";
             let marks = ask(&driver, marks).await?;
             ensure!(marks[0].as_u64() >= Some(3) && marks[1].as_u64() >= Some(3), "{marks}");
@@ -123,7 +131,11 @@ async fn a_link_survives_reload_and_the_history_goes_back_and_forward() -> Resul
             driver.refresh().await?;
             until(&driver, "return document.querySelectorAll('.calc-card').length > 40").await?;
             driver.back().await?;
-            until(&driver, "return document.querySelector('#tab-memory').getAttribute('aria-selected') === 'true'").await?;
+            until(
+                &driver,
+                "return document.querySelector('#tab-memory').getAttribute('aria-selected') === 'true'",
+            )
+            .await?;
             driver.forward().await?;
             until(&driver, "return document.querySelectorAll('.calc-card').length > 40").await?;
             no_problems(&driver).await
@@ -148,7 +160,8 @@ async fn unreadable_links_and_values_are_said_and_change_nothing() -> Result<()>
             let field = driver.find(By::Id("context")).await?;
             field.clear().await?;
             field.send_keys("999999999" + Key::Tab).await?;
-            until(&driver, "return document.querySelector('.calc-notice').innerText.includes('999999999')").await?;
+            until(&driver, "return document.querySelector('.calc-notice').innerText.includes('999999999')")
+                .await?;
             until(&driver, "return document.querySelector('#context').value === '32768'").await?;
             no_problems(&driver).await
         }
@@ -172,12 +185,20 @@ async fn a_dropped_config_becomes_the_model_and_a_bad_file_does_not() -> Result<
             let title = serde_json::to_string(&model.architecture.title)?;
             until(&driver, &format!("return document.querySelector('#model').value === {title}")).await?;
             let total = mib(report.footprint.resident.bytes);
-            until(&driver, &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'")).await?;
+            until(
+                &driver,
+                &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'"),
+            )
+            .await?;
             let folder = tempfile::tempdir()?;
             let bad = folder.path().join("bad.gguf");
             std::fs::write(&bad, b"GGUF\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f")?;
             driver.find(By::Id("model-file")).await?.send_keys(bad.to_str().context("path")?).await?;
-            until(&driver, "return document.querySelector('.calc-notice.error')?.innerText.includes('bad.gguf')").await?;
+            until(
+                &driver,
+                "return document.querySelector('.calc-notice.error')?.innerText.includes('bad.gguf')",
+            )
+            .await?;
             until(&driver, &format!("return document.querySelector('#model').value === {title}")).await?;
             no_problems(&driver).await
         }
@@ -195,11 +216,16 @@ async fn models_are_found_and_chosen_by_keyboard() -> Result<()> {
             let field = driver.find(By::Id("model")).await?;
             field.send_keys(Key::Control + "a").await?;
             field.send_keys("llama 3b").await?;
-            until(&driver, "return document.querySelectorAll('#model-list [role=option]').length === 1").await?;
+            until(&driver, "return document.querySelectorAll('#model-list [role=option]').length === 1")
+                .await?;
             field.send_keys(Key::Enter + "").await?;
             until(&driver, "return location.search === '?v=1&model=llama-3.2-3b'").await?;
             field.send_keys(Key::Down + "").await?;
-            until(&driver, "return document.querySelector('#model').getAttribute('aria-expanded') === 'true'").await?;
+            until(
+                &driver,
+                "return document.querySelector('#model').getAttribute('aria-expanded') === 'true'",
+            )
+            .await?;
             field.send_keys(Key::Escape + "").await?;
             until(&driver, "return document.querySelector('#model').value === 'Llama 3.2 3B'").await?;
             no_problems(&driver).await
@@ -219,16 +245,23 @@ async fn a_custom_device_joins_the_list_and_the_link() -> Result<()> {
                 driver.find(By::Id(field)).await?.send_keys(text).await?;
             }
             until(&driver, "return document.querySelector('.calc-card h3').innerText === 'My board'").await?;
-            until(&driver, "return location.search === '?v=1&tab=devices&dn=My%20board&db=6000&df=1.5'").await?;
+            until(&driver, "return location.search === '?v=1&tab=devices&dn=My%20board&db=6000&df=1.5'")
+                .await?;
             driver.refresh().await?;
-            until(&driver, "return document.querySelector('.calc-card h3')?.innerText === 'My board'").await?;
+            until(&driver, "return document.querySelector('.calc-card h3')?.innerText === 'My board'")
+                .await?;
             let reason = "return document.querySelector('.calc-card .calc-reason').innerText";
-            let device = device::Device::from_yaml("d", "name: custom\nram_budget_mb: 6000\nflash_read_gbps: 1.5\n")?;
+            let device =
+                device::Device::from_yaml("d", "name: custom\nram_budget_mb: 6000\nflash_read_gbps: 1.5\n")?;
             let model = registry::model("gemma4-e2b")?;
             let report = Report::new(&model, &Scenario::for_model(&model), &[device], 0.0)?;
             assert_eq!(ask(&driver, reason).await?, json!(report.devices[0].reason));
             driver.find(By::Id("custom-db")).await?.send_keys("x").await?;
-            until(&driver, "return document.querySelector('#custom-problem')?.innerText.includes('ram_budget_mb')").await?;
+            until(
+                &driver,
+                "return document.querySelector('#custom-problem')?.innerText.includes('ram_budget_mb')",
+            )
+            .await?;
             no_problems(&driver).await
         }
     };
@@ -243,12 +276,20 @@ async fn tabs_follow_the_arrow_keys() -> Result<()> {
         async move {
             stage.open(&driver, "").await?;
             let selected = |name: &str| {
-                format!("const tab = document.activeElement; return tab.id === 'tab-{name}' && tab.getAttribute('aria-selected') === 'true' \
+                format!(
+                    "const tab = document.activeElement; return tab.id === 'tab-{name}' && tab.getAttribute('aria-selected') === 'true' \
                      && tab.tabIndex === 0 && document.querySelectorAll('[role=tab][tabindex=\"0\"]').length === 1 \
-                     && document.querySelector('[role=tabpanel]').getAttribute('aria-labelledby') === tab.id")
+                     && document.querySelector('[role=tabpanel]').getAttribute('aria-labelledby') === tab.id"
+                )
             };
             driver.find(By::Id("tab-memory")).await?.click().await?;
-            for (key, name) in [(Key::Right, "devices"), (Key::End, "codecs"), (Key::Right, "memory"), (Key::Left, "codecs"), (Key::Home, "memory")] {
+            for (key, name) in [
+                (Key::Right, "devices"),
+                (Key::End, "codecs"),
+                (Key::Right, "memory"),
+                (Key::Left, "codecs"),
+                (Key::Home, "memory"),
+            ] {
                 driver.active_element().await?.send_keys(key + "").await?;
                 until(&driver, &selected(name)).await?;
             }
@@ -270,11 +311,19 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
                 URL.createObjectURL = blob => { blob.text().then(text => __files.push(text)); return make.call(URL, blob); };";
             driver.execute(catch, vec![]).await?;
             let report = report(|_| ())?;
-            let expected = [("export-json", report.to_json()), ("export-csv", report.to_csv()), ("export-md", report.to_markdown())];
+            let expected = [
+                ("export-json", report.to_json()),
+                ("export-csv", report.to_csv()),
+                ("export-md", report.to_markdown()),
+            ];
             for (count, (button, text)) in expected.into_iter().enumerate() {
                 driver.find(By::Id(button)).await?.click().await?;
                 until(&driver, &format!("return __files.length === {}", count + 1)).await?;
-                assert_eq!(ask(&driver, "return __files[__files.length - 1]").await?, json!(text), "{button}");
+                assert_eq!(
+                    ask(&driver, "return __files[__files.length - 1]").await?,
+                    json!(text),
+                    "{button}"
+                );
             }
             driver.find(By::Id("export-svg")).await?.click().await?;
             until(&driver, "return (__files[3] || '').startsWith('<svg')").await?;
