@@ -173,7 +173,9 @@ fn prod_is_unbiased_at_the_variance_of_its_sketch() {
                 let codec = TurboQuantProd::new(dim, config).expect("legal");
                 let x = Random::new(seed, 6).normals(dim * 1000);
                 let decoded = round_trip(&codec, &x);
-                sums.iter_mut().for_each(|sums| sums.add(&x, &decoded));
+                for sums in &mut sums {
+                    sums.add(&x, &decoded);
+                }
             }
             for sums in &sums {
                 let error = sums.finish();
