@@ -23,6 +23,7 @@ mod centred;
 pub mod cost;
 mod error;
 pub mod fingerprint;
+pub mod job;
 mod kernel;
 mod kind;
 pub mod kv_cache;

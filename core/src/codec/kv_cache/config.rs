@@ -128,3 +128,23 @@ pub(super) fn shapes(model: &Architecture) -> Vec<LayerShape> {
     };
     model.layers.iter().map(|layer| shape(&layer.mixer)).collect()
 }
+
+/// The layers of a model as far as its KV cache is concerned: all that its memory depends on, and little to send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvGeometry(Vec<LayerShape>);
+
+impl KvGeometry {
+    /// The layers of `model`.
+    pub fn of(model: &Architecture) -> Self {
+        Self(shapes(model))
+    }
+
+    /// Channels of the widest head that is cached; none if nothing is.
+    pub fn widest_head(&self) -> Option<usize> {
+        self.0.iter().filter_map(LayerShape::heads_and_dims).flat_map(|(_, dims)| dims).max()
+    }
+
+    pub(super) fn layers(&self) -> &[LayerShape] {
+        &self.0
+    }
+}

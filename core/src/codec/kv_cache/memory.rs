@@ -1,10 +1,11 @@
 //! Bytes of a compressed cache: counted from what is held, or worked out ahead for a context length.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::config::shapes;
 use super::side::stored_codec;
-use super::{Architecture, KvCacheConfig, KvCacheError, codec_error};
+use super::{Architecture, KvCacheConfig, KvCacheError, KvGeometry, codec_error};
 
 /// Bytes by what they hold, and the same tokens in bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,20 +51,37 @@ impl KvMemory {
         config: &KvCacheConfig,
         context_tokens: u64,
     ) -> Result<Self, KvCacheError> {
+        Self::of_geometry(&KvGeometry::of(model), config, context_tokens)
+    }
+
+    /// The same from the layers alone.
+    pub fn of_geometry(
+        geometry: &KvGeometry,
+        config: &KvCacheConfig,
+        context_tokens: u64,
+    ) -> Result<Self, KvCacheError> {
         config.check()?;
-        let shapes = shapes(model);
+        let shapes = geometry.layers();
         let owners = shapes.iter().filter(|shape| shape.owns()).count();
         let (mut sum, mut rank) = (Self::default(), 0);
+        // Layers of one width share a codec's sizes; a dense rotation takes long to build.
+        let mut known: BTreeMap<(usize, u32, usize), (u64, bool)> = BTreeMap::new();
         for (layer, shape) in shapes.iter().enumerate() {
             let Some((heads, dims)) = shape.heads_and_dims() else { continue };
             let bits = config.bits(rank, owners);
             rank += 1;
             let tokens = Tokens::after(context_tokens, shape.window().map(|window| window as u64), config);
             for (side, kind) in [config.k_codec, config.v_codec].into_iter().enumerate() {
-                let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
-                    .map_err(codec_error(layer, side))?;
+                let key = (side, bits[side], dims[side]);
+                let (vector_bytes, centred) = match known.get(&key) {
+                    Some(sizes) => *sizes,
+                    None => {
+                        let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
+                            .map_err(codec_error(layer, side))?;
+                        *known.entry(key).or_insert((codec.layout().bytes_per_vector() as u64, centred))
+                    }
+                };
                 let row = heads as u64 * dims[side] as u64;
-                let vector_bytes = codec.layout().bytes_per_vector() as u64;
                 sum = sum.plus(Self {
                     packed_bytes: tokens.packed * heads as u64 * vector_bytes,
                     full_precision_bytes: 2 * tokens.full_precision * row,

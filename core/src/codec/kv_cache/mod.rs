@@ -11,7 +11,7 @@ mod side;
 
 use thiserror::Error;
 
-pub use config::KvCacheConfig;
+pub use config::{KvCacheConfig, KvGeometry};
 pub use file::{KvFileError, VERSION};
 pub use memory::KvMemory;
 
