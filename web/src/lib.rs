@@ -4,7 +4,10 @@
 //! words. The state is one struct ([`state`]), changed by one reducer and mirrored in the address bar ([`link`]).
 
 mod catalogue;
+mod codec_choice;
+mod codec_drawing;
 mod components;
+mod compute;
 mod context_steps;
 mod custom_device;
 mod download;

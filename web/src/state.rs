@@ -10,6 +10,7 @@ use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use yew::Reducible;
 
 use crate::catalogue::Loaded;
+use crate::codec_choice::CodecChoice;
 use crate::custom_device::{self, CustomDevice, Field};
 use crate::link;
 use crate::tabs::Tab;
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) device: String,
     pub(crate) custom: CustomDevice,
     pub(crate) filter: Filter,
+    pub(crate) codec: CodecChoice,
     pub(crate) notices: Vec<Notice>,
     /// Grows with every change that deserves an entry in the browser's history.
     pub(crate) entries: u32,
@@ -90,6 +92,7 @@ pub(crate) enum Action {
     Custom(Field, String),
     ClearCustom,
     Filter(Filter),
+    Codec(CodecChoice),
     /// The part of a link after the question mark, from the browser's history.
     Restore(String),
     Fail(String),
@@ -114,6 +117,7 @@ impl State {
             device: DEFAULT_DEVICE.to_owned(),
             custom: CustomDevice::default(),
             filter: Filter::default(),
+            codec: CodecChoice::default(),
             notices: Vec::new(),
             entries: 0,
             last_notice: 0,
@@ -247,6 +251,7 @@ impl Reducible for State {
                 }
             }
             Action::Filter(filter) => state.filter = filter,
+            Action::Codec(choice) => state.codec = choice,
             Action::Restore(query) => state = state.restored(&query),
             Action::Fail(text) => state.notify(true, text),
             Action::Tell(text) => state.notify(false, text),

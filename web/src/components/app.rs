@@ -7,6 +7,7 @@ use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::report::{Report, ReportError};
 use yew::{Callback, Html, Properties, function_component, html, use_memo, use_node_ref, use_reducer_eq};
 
+use super::codec_panel::CodecPanel;
 use super::controls::Controls;
 use super::devices_panel::DevicesPanel;
 use super::export_bar::ExportBar;
@@ -91,7 +92,11 @@ pub(crate) fn App(props: &AppProps) -> Html {
         (Ok(report), Tab::Devices) => html! {
             { DevicesPanel { report: report.clone(), filter: state.filter.clone(), custom: state.custom.clone(), on: on.clone(), on_drag: on_drag.clone() }.view() }
         },
-        _ => html! { { GuidePanel { tab: state.tab }.view() } },
+        (_, Tab::TurboQuant | Tab::Codecs) => html! {
+            <CodecPanel key={state.tab.name()} tab={state.tab} choice={state.codec} model={state.model.clone()} imported={state.imported.clone()}
+                context_tokens={state.scenario.context_tokens} worker_url={props.worker_url.clone()} on={on.clone()} on_drag={on_drag.clone()} />
+        },
+        (_, Tab::Mmap) => html! { { GuidePanel.view() } },
     };
     let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
     let custom = state.custom.device().and_then(Result::ok).map(|device| device.title);
@@ -101,7 +106,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
         html! { { ExportBar { report: report.clone(), canvas, on: on.clone() }.view() } }
     });
     html! {
-        <div class="calc" data-worker={props.worker_url.clone()}>
+        <div class="calc">
             { Notices { notices: state.notices.clone(), on: on.clone() }.view() }
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>

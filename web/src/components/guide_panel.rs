@@ -2,20 +2,14 @@
 
 use yew::{Html, html};
 
-use crate::tabs::Tab;
-
-/// What it shows.
-pub(crate) struct GuidePanel {
-    pub(crate) tab: Tab,
-}
+/// A tab that explains.
+pub(crate) struct GuidePanel;
 
 impl GuidePanel {
     /// Its part of the page.
+    #[expect(clippy::unused_self, reason = "as every other part of the page is made")]
     pub(crate) fn view(&self) -> Html {
-        match self.tab {
-            Tab::Mmap => mmap(),
-            _ => codecs(self.tab),
-        }
+        mmap()
     }
 }
 
@@ -31,21 +25,6 @@ fn mmap() -> Html {
                 { "What can be predicted is predicted here: the stall of a row that is not cached, and the speed at which \
                    dropped weights are read again, are part of every verdict on the Devices tab. The share of rows found in \
                    the page cache is under Advanced on the Memory tab." }
-            </p>
-            <p><a href="../methodology/">{ "How the predictions are made" }</a></p>
-        </div>
-    }
-}
-
-fn codecs(tab: Tab) -> Html {
-    let title = if tab == Tab::TurboQuant { "TurboQuant for the KV cache" } else { "Codecs at equal bits" };
-    html! {
-        <div class="calc-guide">
-            <h2>{ title }</h2>
-            <p>
-                { "What a KV-cache codec costs in bits is part of the Memory tab today: choose a TurboQuant format for keys or \
-                   values, and the cache is counted with its scales. What it costs in error is measured on vectors, which this \
-                   version of the page does not do." }
             </p>
             <p><a href="../methodology/">{ "How the predictions are made" }</a></p>
         </div>

@@ -53,7 +53,7 @@ fn theme(appearance: Appearance) -> Theme {
     theme.scaled(appearance.pixel_ratio)
 }
 
-fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance: Appearance) -> Option<()> {
+pub(super) fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance: Appearance) -> Option<()> {
     let context = canvas.get_context("2d").ok()??.dyn_into::<CanvasRenderingContext2d>().ok()?;
     let theme = theme(appearance);
     let scene = drawing.scene(f64::from(appearance.width), &CanvasMeasure { context: &context });

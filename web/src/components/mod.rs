@@ -2,6 +2,8 @@
 
 mod app;
 mod choice;
+mod codec_panel;
+mod codec_tables;
 mod context_field;
 mod controls;
 mod decides;
@@ -21,9 +23,11 @@ mod memory_table;
 mod model_picker;
 mod notices;
 mod number_field;
+mod plot;
 mod spoken;
 mod switch;
 mod tab_bar;
+mod tensor_drop;
 mod verdict;
 
 pub(crate) use app::{App, AppProps};

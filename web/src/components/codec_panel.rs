@@ -1,0 +1,245 @@
+//! The two codec tabs: one codec over its widths, and codecs at equal bits. All figures come from the worker.
+
+use dhurandhar_core::codec::job::{Input, Job, Part};
+use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
+use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
+use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
+use web_sys::File;
+use yew::{
+    AttrValue, Callback, Html, Properties, UseStateHandle, function_component, html, use_state, use_state_eq,
+};
+
+use super::choice::{Choice, Group};
+use super::codec_tables::{self, COSTS_ID, ROWS_ID};
+use super::context_field::ContextField;
+use super::model_picker::ModelPicker;
+use super::number_field::NumberField;
+use super::plot::{Chart, Plot};
+use super::tensor_drop::TensorDrop;
+use crate::catalogue::Loaded;
+use crate::codec_choice::{CodecChoice, VECTORS};
+use crate::codec_drawing;
+use crate::format;
+use crate::hooks::use_compute;
+use crate::state::Action;
+use crate::tabs::Tab;
+
+/// Compared at equal bits: they store the same codes and scales.
+const EQUAL: [CodecKind; 4] =
+    [CodecKind::Turboquant, CodecKind::Rotorquant, CodecKind::Isoquant, CodecKind::HadamardRotor];
+/// Those whose rotations are counted.
+const COUNTED: [CodecKind; 6] = [
+    CodecKind::Turboquant,
+    CodecKind::Rotorquant,
+    CodecKind::Isoquant,
+    CodecKind::HadamardRotor,
+    CodecKind::SeedTurbo,
+    CodecKind::SeedRotor,
+];
+/// Seed of synthetic vectors.
+const SEED: u32 = 42;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct CodecPanelProps {
+    pub(crate) tab: Tab,
+    pub(crate) choice: CodecChoice,
+    pub(crate) model: Loaded,
+    pub(crate) imported: Vec<Loaded>,
+    pub(crate) context_tokens: u64,
+    pub(crate) worker_url: String,
+    pub(crate) on: Callback<Action>,
+    pub(crate) on_drag: Callback<Action>,
+}
+
+impl CodecPanelProps {
+    fn dim(&self, geometry: &KvGeometry) -> usize {
+        self.choice.dim.or_else(|| geometry.widest_head()).unwrap_or(128)
+    }
+
+    /// The sweeps; a tensor takes the place of the synthetic source.
+    fn sweep(&self, dim: usize, tensor: Option<usize>) -> Job {
+        let request = |codecs: Vec<CodecKind>, bits: Vec<u32>| {
+            let sinks = if codecs.contains(&CodecKind::CentredKeys) { SINK_TOKENS } else { 0 };
+            SweepRequest { codecs, bits, dim, sinks, ..SweepRequest::default() }
+        };
+        let input = tensor.map_or(Input::Source(self.choice.source, SEED), Input::Tensor);
+        let parts = if self.tab == Tab::TurboQuant {
+            let chosen = self.choice.codec;
+            let beside = (chosen != CodecKind::Turboquant).then_some(CodecKind::Turboquant);
+            let part = |codec| Part { request: request(vec![codec], self.choice.widths().to_vec()), input };
+            std::iter::once(chosen).chain(beside).map(part).collect()
+        } else {
+            let part = |source| Part {
+                request: request(EQUAL.to_vec(), vec![self.choice.bits]),
+                input: Input::Source(source, SEED),
+            };
+            Source::ALL.into_iter().map(part).collect()
+        };
+        Job::Sweep { vectors: self.choice.vectors, parts }
+    }
+
+    /// What is known without vectors: the model's cache, or costs.
+    fn aside(&self, geometry: KvGeometry, dim: usize) -> Job {
+        if self.tab == Tab::Codecs {
+            return Job::Cost { codecs: COUNTED.to_vec(), dim };
+        }
+        let config = |bits: &u32| match self.choice.codec {
+            CodecKind::CentredKeys => KvCacheConfig::recommended(*bits, *bits),
+            codec => KvCacheConfig::plain(codec, *bits, *bits),
+        };
+        let configs = self.choice.widths().iter().map(config).collect();
+        Job::Memory { geometry, context_tokens: self.context_tokens, configs }
+    }
+}
+
+#[function_component]
+pub(crate) fn CodecPanel(props: &CodecPanelProps) -> Html {
+    let file = use_state(|| None::<File>);
+    let tensor = use_state_eq(|| 0_usize);
+    let geometry = KvGeometry::of(&props.model.architecture);
+    let own = (*file).clone().filter(|_| props.tab == Tab::TurboQuant);
+    let dim = props.dim(&geometry);
+    let sweep = props.sweep(dim, own.as_ref().map(|_| *tensor));
+    let (results, cancel) = use_compute(&props.worker_url, Some(sweep), own.clone());
+    let (aside, _) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
+    let (listed, _) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own);
+    let names = Source::ALL.map(Source::name);
+    let is_sweep = props.tab == Tab::TurboQuant;
+    let chart = if is_sweep {
+        Chart::Lines(codec_drawing::quality(&results.rows))
+    } else {
+        Chart::Bars(codec_drawing::comparison(&results.rows, &EQUAL, &names))
+    };
+    let problems = [&results.failed, &aside.failed].into_iter().flatten();
+    html! {
+        <>
+            { controls(props, dim) }
+            if is_sweep { { own_tensors(&file, &tensor, &listed.tensors) } }
+            { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
+            { running(results.running, results.progress, &cancel) }
+            if !results.rows.is_empty() {
+                <Plot {chart} described_by={ROWS_ID} />
+                { codec_tables::rows(&results.rows, if is_sweep { &[] } else { &names }) }
+            }
+            if is_sweep && !aside.memory.is_empty() {
+                { codec_tables::memory(props.model.title(), props.context_tokens, props.choice.widths(), &aside.memory) }
+            }
+            if let (Some(costs), false) = (&aside.costs, is_sweep) {
+                <Plot chart={Chart::Bars(codec_drawing::costs(costs))} described_by={COSTS_ID} />
+                { codec_tables::costs(costs, dim) }
+            }
+        </>
+    }
+}
+
+/// Progress and a way out, in a place that is always there so that nothing jumps.
+fn running(running: bool, progress: Option<Progress>, cancel: &Callback<()>) -> Html {
+    let cancel = cancel.clone();
+    let value = progress.map_or(0, |progress| progress.done);
+    let total = progress.map_or(1, |progress| progress.total);
+    html! {
+        <div class="calc-running" aria-busy={running.to_string()}>
+            if running {
+                <progress aria-label="Vectors coded" value={value.to_string()} max={total.to_string()} />
+                <button type="button" class="calc-small" id="codec-cancel" onclick={move |_| cancel.emit(())}>{ "Cancel" }</button>
+            }
+        </div>
+    }
+}
+
+fn pick(
+    props: &CodecPanelProps,
+    change: fn(&mut CodecChoice, &str) -> Result<(), String>,
+) -> Callback<String> {
+    let (on, choice) = (props.on.clone(), props.choice);
+    Callback::from(move |value: String| {
+        let mut choice = choice;
+        if change(&mut choice, &value).is_ok() {
+            on.emit(Action::Codec(choice));
+        }
+    })
+}
+
+fn controls(props: &CodecPanelProps, dim: usize) -> Html {
+    let choice = props.choice;
+    let title = |codec: CodecKind| match codec {
+        CodecKind::CentredKeys => "centred-keys (recommended for keys)",
+        other => other.name(),
+    };
+    let codecs = CodecKind::ALL.map(|codec| (AttrValue::from(codec.name()), AttrValue::from(title(codec))));
+    let codecs = vec![Group { title: "", options: codecs.into() }];
+    let plain = |names: Vec<String>| vec![Group::plain("", names)];
+    let sources = plain(Source::ALL.map(|source| source.name().to_owned()).into());
+    let vectors = plain(VECTORS.map(|count| count.to_string()).into());
+    let bits = plain((1..=8).map(|bits: u32| bits.to_string()).collect());
+    let widths = vec![Group {
+        title: "",
+        options: vec![("few".into(), "2, 3, 4, 6, 8".into()), ("all".into(), "1 to 8".into())],
+    }];
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and within the field's range"
+    )]
+    let on_dim = {
+        let on = props.on_drag.clone();
+        Callback::from(move |dim: f64| {
+            on.emit(Action::Codec(CodecChoice { dim: Some(dim as usize), ..choice }))
+        })
+    };
+    let width = if choice.every_width { "all" } else { "few" };
+    html! {
+        <section class="calc-codec" aria-label="What is measured">
+            <ModelPicker model={props.model.clone()} imported={props.imported.clone()} on={props.on.clone()} />
+            if props.tab == Tab::TurboQuant {
+                { ContextField { tokens: props.context_tokens, longest: props.model.architecture.max_context_tokens, on: props.on_drag.clone() }.view() }
+                { Choice { id: "codec", label: "Codec", value: choice.codec.name().to_owned(), groups: codecs, hint: String::new(), on_value: pick(props, |choice, value| choice.set("codec", value)) }.view() }
+                { Choice { id: "source", label: "Source", value: choice.source.name().to_owned(), groups: sources, hint: String::new(), on_value: pick(props, |choice, value| choice.set("source", value)) }.view() }
+                { Choice { id: "widths", label: "Bits", value: width.to_owned(), groups: widths, hint: String::new(), on_value: pick(props, |choice, value| choice.set("widths", value)) }.view() }
+            } else {
+                { Choice { id: "cbits", label: "Bits", value: choice.bits.to_string(), groups: bits, hint: String::new(), on_value: pick(props, |choice, value| choice.set("cbits", value)) }.view() }
+            }
+            { Choice { id: "vectors", label: "Vectors", value: choice.vectors.to_string(), groups: vectors, hint: String::new(), on_value: pick(props, |choice, value| choice.set("vectors", value)) }.view() }
+            { NumberField { id: "dim", label: "Head dim", hidden_label: false, unit: "channels", value: dim as f64, min: 1.0, max: MAX_DIM as f64, step: "1", on_value: on_dim, on: props.on.clone() }.view() }
+        </section>
+    }
+}
+
+/// The reader's own tensors: the drop, and which tensor of the file.
+fn own_tensors(
+    file: &UseStateHandle<Option<File>>,
+    tensor: &UseStateHandle<usize>,
+    listed: &[dhurandhar_core::codec::job::TensorShape],
+) -> Html {
+    let on_file = {
+        let (file, tensor) = (file.clone(), tensor.clone());
+        Callback::from(move |dropped: File| {
+            tensor.set(0);
+            file.set(Some(dropped));
+        })
+    };
+    let option = |(at, tensor): (usize, &dhurandhar_core::codec::job::TensorShape)| {
+        let shape: Vec<String> = tensor.shape.iter().map(|axis| format::whole(*axis as u64)).collect();
+        let title = [tensor.name.as_str(), " ", &shape.join(" \u{d7} ")].concat();
+        (AttrValue::from(at.to_string()), AttrValue::from(title))
+    };
+    let groups = vec![Group { title: "", options: listed.iter().enumerate().map(option).collect() }];
+    let on_value = {
+        let tensor = tensor.clone();
+        Callback::from(move |at: String| tensor.set(at.parse().unwrap_or(0)))
+    };
+    let back = {
+        let file = file.clone();
+        move |_| file.set(None)
+    };
+    html! {
+        <div class="calc-own-tensors">
+            if let Some(name) = file.as_ref().map(File::name) {
+                { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its values must be a multiple of the head dim"), on_value }.view() }
+                <button type="button" class="calc-small" onclick={back}>{ "Back to synthetic vectors" }</button>
+            } else {
+                { TensorDrop { on_file }.view() }
+            }
+        </div>
+    }
+}

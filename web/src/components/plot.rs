@@ -1,0 +1,52 @@
+//! A chart of a codec tab on a canvas, redrawn when its data, its place or the colour scheme changes.
+
+use dhurandhar_chart::{Drawing, GroupedBars, LineChart};
+use web_sys::HtmlCanvasElement;
+use yew::{Html, Properties, function_component, html, use_effect_with, use_node_ref};
+
+use super::memory_chart::draw;
+use crate::hooks::use_appearance;
+
+/// What can be plotted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Chart {
+    Lines(LineChart),
+    Bars(GroupedBars),
+}
+
+impl Chart {
+    fn drawing(&self) -> &dyn Drawing {
+        match self {
+            Self::Lines(chart) => chart,
+            Self::Bars(chart) => chart,
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct PlotProps {
+    pub(crate) chart: Chart,
+    /// Id of the table with the same figures.
+    pub(crate) described_by: &'static str,
+}
+
+#[function_component]
+pub(crate) fn Plot(props: &PlotProps) -> Html {
+    let (place, canvas) = (use_node_ref(), use_node_ref());
+    let appearance = use_appearance(&place);
+    {
+        let canvas = canvas.clone();
+        use_effect_with((props.chart.clone(), appearance), move |(chart, appearance)| {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) {
+                // A canvas that cannot be drawn on leaves the table, which says the same.
+                draw(chart.drawing(), &canvas, *appearance).unwrap_or_default();
+            }
+        });
+    }
+    let summary = props.chart.drawing().summary();
+    html! {
+        <div class="calc-chart" ref={place}>
+            <canvas ref={canvas} role="img" aria-label={summary} aria-describedby={props.described_by} />
+        </div>
+    }
+}

@@ -1,0 +1,104 @@
+//! The page's side of the compute worker: started with the first job, ended to cancel one.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use dhurandhar_core::codec::job::{Answer, Job};
+use js_sys::{Array, JsString};
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
+use yew::Callback;
+
+/// A worker that does one job at a time.
+pub(crate) struct Compute {
+    url: String,
+    tell: Callback<Answer>,
+    running: Option<Running>,
+    /// Number of the last job; answers to earlier ones are late and dropped.
+    run: Rc<Cell<u32>>,
+    /// No job is under way.
+    idle: Rc<Cell<bool>>,
+}
+
+struct Running {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
+}
+
+impl Compute {
+    /// A worker not yet started, whose answers go to `tell`.
+    pub(crate) fn new(url: &str, tell: Callback<Answer>) -> Self {
+        Self { url: url.to_owned(), tell, running: None, run: Rc::default(), idle: Rc::new(Cell::new(true)) }
+    }
+
+    /// Gives the worker a job, in place of any that is under way.
+    pub(crate) fn start(&mut self, job: &Job, file: Option<&File>) {
+        self.cancel();
+        if self.send(job, file).is_err() {
+            self.tell
+                .emit(Answer::Failed("The compute worker cannot be started in this browser.".to_owned()));
+        }
+    }
+
+    /// Ends the job under way, if there is one.
+    pub(crate) fn cancel(&mut self) {
+        self.run.set(self.run.get() + 1);
+        if !self.idle.replace(true) {
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.worker.terminate();
+        }
+    }
+
+    fn send(&mut self, job: &Job, file: Option<&File>) -> Result<(), JsValue> {
+        let text = serde_json::to_string(job).map_err(|error| error.to_string())?;
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => self.spawn()?,
+        };
+        let run = JsValue::from(self.run.get());
+        let message = Array::of3(&run, &text.into(), &file.map_or(JsValue::NULL, |file| file.into()));
+        let sent = running.worker.post_message(&message);
+        self.running = Some(running);
+        self.idle.set(false);
+        sent
+    }
+
+    fn spawn(&self) -> Result<Running, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(&self.url, &options)?;
+        let (tell, run, idle) = (self.tell.clone(), self.run.clone(), self.idle.clone());
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let message: Array = event.data().unchecked_into();
+            if message.get(0).as_f64() != Some(f64::from(run.get())) {
+                return;
+            }
+            let text = String::from(message.get(1).unchecked_into::<JsString>());
+            let answer = serde_json::from_str(&text);
+            let answer = answer.unwrap_or_else(|error| Answer::Failed(error.to_string()));
+            idle.set(idle.get() || matches!(answer, Answer::Done | Answer::Failed(_)));
+            tell.emit(answer);
+        });
+        let (tell, idle) = (self.tell.clone(), self.idle.clone());
+        let on_error = Closure::<dyn FnMut(Event)>::new(move |_| {
+            idle.set(true);
+            tell.emit(Answer::Failed("The compute worker stopped. Reload the page to try again.".to_owned()));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Running { worker, _on_message: on_message, _on_error: on_error })
+    }
+}
+
+impl Drop for Compute {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

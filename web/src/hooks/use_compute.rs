@@ -1,0 +1,112 @@
+//! A worker's results for a component: the previous ones stay until the first of the new ones arrive.
+
+use std::rc::Rc;
+
+use dhurandhar_core::codec::job::{Answer, Costs, Job, TensorShape};
+use dhurandhar_core::codec::kv_cache::KvMemory;
+use dhurandhar_core::codec::sweep::{Progress, SweepRow};
+use gloo_timers::callback::Timeout;
+use web_sys::File;
+use yew::{
+    Callback, Reducible, UseReducerHandle, hook, use_callback, use_effect_with, use_mut_ref, use_reducer,
+};
+
+use crate::compute::Compute;
+
+/// Pause after the last change before a job starts, in milliseconds.
+const PAUSE_MS: u32 = 150;
+
+/// What has been answered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Results {
+    pub(crate) rows: Vec<(usize, SweepRow)>,
+    pub(crate) memory: Vec<Result<KvMemory, String>>,
+    pub(crate) costs: Option<Costs>,
+    pub(crate) tensors: Vec<TensorShape>,
+    pub(crate) failed: Option<String>,
+    pub(crate) progress: Option<Progress>,
+    pub(crate) running: bool,
+    /// What is shown comes from an earlier job.
+    stale: bool,
+}
+
+/// What changes the results.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Started,
+    Cancelled,
+    Answered(Answer),
+}
+
+impl Reducible for Results {
+    type Action = Change;
+
+    fn reduce(self: Rc<Self>, change: Change) -> Rc<Self> {
+        let mut now = Rc::unwrap_or_clone(self);
+        match change {
+            Change::Started => {
+                (now.running, now.stale, now.progress, now.failed) = (true, true, None, None);
+            }
+            Change::Cancelled => (now.running, now.progress) = (false, None),
+            Change::Answered(answer) => now.take(answer),
+        }
+        Rc::new(now)
+    }
+}
+
+impl Results {
+    fn take(&mut self, answer: Answer) {
+        match answer {
+            Answer::Row(part, row) => {
+                if std::mem::take(&mut self.stale) {
+                    self.rows.clear();
+                }
+                self.rows.push((part, *row));
+            }
+            Answer::Progress(progress) => self.progress = Some(progress),
+            Answer::Memory(memory) => self.memory = memory,
+            Answer::Cost(costs) => self.costs = Some(costs),
+            Answer::Tensors(tensors) => self.tensors = tensors,
+            Answer::Done => (self.running, self.progress) = (false, None),
+            Answer::Failed(text) => (self.running, self.progress, self.failed) = (false, None, Some(text)),
+            Answer::Fingerprints(_) => {}
+        }
+    }
+}
+
+/// Results of `job`, done again a moment after it changes; and a way to cancel it.
+#[hook]
+pub(crate) fn use_compute(
+    url: &str,
+    job: Option<Job>,
+    file: Option<File>,
+) -> (UseReducerHandle<Results>, Callback<()>) {
+    let results = use_reducer(Results::default);
+    let dispatcher = results.dispatcher();
+    let compute = use_mut_ref(|| {
+        let tell = Callback::from(move |answer| dispatcher.dispatch(Change::Answered(answer)));
+        Compute::new(url, tell)
+    });
+    let dispatcher = results.dispatcher();
+    let waiting = use_mut_ref(|| None::<Timeout>);
+    let started = use_mut_ref(|| false);
+    let cancel = {
+        let (compute, waiting) = (compute.clone(), waiting.clone());
+        use_callback(dispatcher.clone(), move |(), dispatcher| {
+            waiting.borrow_mut().take();
+            compute.borrow_mut().cancel();
+            dispatcher.dispatch(Change::Cancelled);
+        })
+    };
+    use_effect_with((job, file), move |(job, file)| {
+        let Some(job) = job.clone() else { return };
+        let file = file.clone();
+        let pause = if started.replace(true) { PAUSE_MS } else { 0 };
+        let (compute, dispatcher) = (compute.clone(), dispatcher.clone());
+        *waiting.borrow_mut() = Some(Timeout::new(pause, move || {
+            dispatcher.dispatch(Change::Started);
+            compute.borrow_mut().start(&job, file.as_ref());
+        }));
+    });
+    (results, cancel)
+}
