@@ -29,7 +29,8 @@ async fn answers(driver: &WebDriver, job: &Job) -> Result<Vec<Answer>> {
 }
 
 /// The calculator on this tab, with its worker started.
-const STARTED: &str = "return performance.getEntriesByType('resource').some(e => /worker-[0-9a-f]+\\.js$/.test(e.name))";
+const STARTED: &str =
+    "return performance.getEntriesByType('resource').some(e => /worker-[0-9a-f]+\\.js$/.test(e.name))";
 
 #[tokio::test]
 async fn the_worker_answers_what_the_native_core_answers() -> Result<()> {
@@ -88,7 +89,8 @@ async fn a_sweep_fills_its_table_and_own_tensors_take_its_place() -> Result<()> 
             std::fs::write(&bad, b"PK")?;
             driver.find(By::Css(".calc-own-tensors button")).await?.click().await?;
             driver.find(By::Id("tensor-file")).await?.send_keys(bad.to_str().context("path")?).await?;
-            until(&driver, "return document.querySelector('.calc-short')?.innerText.includes('.npy')").await?;
+            until(&driver, "return document.querySelector('.calc-short')?.innerText.includes('.npy')")
+                .await?;
             no_problems(&driver).await
         }
     };
@@ -106,7 +108,11 @@ async fn a_long_run_is_cancelled_and_what_was_there_stays() -> Result<()> {
             until(&driver, "return document.querySelectorAll('#codec-costs tbody tr').length === 6").await?;
             until(&driver, "return !document.querySelector('#codec-cancel')").await?;
             driver.find(By::Css("#vectors option[value='32768']")).await?.click().await?;
-            until(&driver, "const stop = document.querySelector('#codec-cancel'); stop?.click(); return !!stop").await?;
+            until(
+                &driver,
+                "const stop = document.querySelector('#codec-cancel'); stop?.click(); return !!stop",
+            )
+            .await?;
             until(&driver, "return !document.querySelector('#codec-cancel')").await?;
             until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length > 0").await?;
             no_problems(&driver).await

@@ -63,7 +63,7 @@ impl Compute {
             None => self.spawn()?,
         };
         let run = JsValue::from(self.run.get());
-        let message = Array::of3(&run, &text.into(), &file.map_or(JsValue::NULL, |file| file.into()));
+        let message = Array::of3(&run, &text.into(), &file.map_or(JsValue::NULL, Into::into));
         let sent = running.worker.post_message(&message);
         self.running = Some(running);
         self.idle.set(false);

@@ -184,7 +184,7 @@ fn controls(props: &CodecPanelProps, dim: usize) -> Html {
     let on_dim = {
         let on = props.on_drag.clone();
         Callback::from(move |dim: f64| {
-            on.emit(Action::Codec(CodecChoice { dim: Some(dim as usize), ..choice }))
+            on.emit(Action::Codec(CodecChoice { dim: Some(dim as usize), ..choice }));
         })
     };
     let width = if choice.every_width { "all" } else { "few" };

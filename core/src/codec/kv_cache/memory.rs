@@ -73,13 +73,12 @@ impl KvMemory {
             let tokens = Tokens::after(context_tokens, shape.window().map(|window| window as u64), config);
             for (side, kind) in [config.k_codec, config.v_codec].into_iter().enumerate() {
                 let key = (side, bits[side], dims[side]);
-                let (vector_bytes, centred) = match known.get(&key) {
-                    Some(sizes) => *sizes,
-                    None => {
-                        let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
-                            .map_err(codec_error(layer, side))?;
-                        *known.entry(key).or_insert((codec.layout().bytes_per_vector() as u64, centred))
-                    }
+                let (vector_bytes, centred) = if let Some(sizes) = known.get(&key) {
+                    *sizes
+                } else {
+                    let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
+                        .map_err(codec_error(layer, side))?;
+                    *known.entry(key).or_insert((codec.layout().bytes_per_vector() as u64, centred))
                 };
                 let row = heads as u64 * dims[side] as u64;
                 sum = sum.plus(Self {
