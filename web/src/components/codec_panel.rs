@@ -163,7 +163,7 @@ fn pick(
 fn controls(props: &CodecPanelProps, dim: usize) -> Html {
     let choice = props.choice;
     let title = |codec: CodecKind| match codec {
-        CodecKind::CentredKeys => "centred-keys (recommended for keys)",
+        CodecKind::CentredKeys => "centred-keys (recommended)",
         other => other.name(),
     };
     let codecs = CodecKind::ALL.map(|codec| (AttrValue::from(codec.name()), AttrValue::from(title(codec))));

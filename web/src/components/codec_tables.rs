@@ -21,7 +21,7 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
             <tr>
                 if let Some(name) = parts.get(*part) { <td>{ *name }</td> }
                 <th scope="row">{ row.codec.name() }</th>
-                <td class="num">{ row.bits }</td>
+                <td class="num wide">{ row.bits }</td>
                 <td class="num">{ format!("{:.3}", row.true_bits) }</td>
                 <td class="wide">{ row.published_label.clone() }</td>
                 <td class="num wide">{ format!("{:.2}\u{d7}", row.ratio_to_bf16) }</td>
@@ -40,7 +40,7 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
                     <tr>
                         if !parts.is_empty() { <th scope="col">{ "Source" }</th> }
                         <th scope="col">{ "Codec" }</th>
-                        <th scope="col" class="num">{ "Bits" }</th>
+                        <th scope="col" class="num wide">{ "Bits" }</th>
                         <th scope="col" class="num">{ "True bits" }</th>
                         <th scope="col" class="wide">{ "Published as" }</th>
                         <th scope="col" class="num wide">{ "vs bf16" }</th>
