@@ -37,7 +37,7 @@ mod tests {
         let html = html_of("```sh\na < \"b\"\n```\n");
         assert_eq!(
             html,
-            "<pre tabindex=\"0\"><code class=\"language-sh\">a &lt; &quot;b&quot;\n</code></pre>\n"
+            "<pre tabindex=\"0\"><code class=\"language-sh\">a &lt; \"b\"\n</code></pre>\n"
         );
         assert!(html_of("    four\n").starts_with("<pre tabindex=\"0\"><code>four"));
     }
