@@ -35,10 +35,7 @@ mod tests {
     #[test]
     fn a_block_of_code_takes_the_focus_and_keeps_its_text() {
         let html = html_of("```sh\na < \"b\"\n```\n");
-        assert_eq!(
-            html,
-            "<pre tabindex=\"0\"><code class=\"language-sh\">a &lt; \"b\"\n</code></pre>\n"
-        );
+        assert_eq!(html, "<pre tabindex=\"0\"><code class=\"language-sh\">a &lt; \"b\"\n</code></pre>\n");
         assert!(html_of("    four\n").starts_with("<pre tabindex=\"0\"><code>four"));
     }
 }
