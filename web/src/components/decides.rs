@@ -1,0 +1,84 @@
+//! What really decides on the chosen device, and what one could change.
+
+use dhurandhar_core::feasibility::{Assessment, Change, Fix, Inverse};
+use yew::{Callback, Html, html};
+
+use crate::format;
+use crate::state::Action;
+
+/// What it shows.
+pub(crate) struct Decides {
+    pub(crate) assessment: Assessment,
+    pub(crate) on: Callback<Action>,
+}
+
+impl Decides {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let assessment = &self.assessment;
+        let inverse = &assessment.inverse;
+        let longest = inverse.longest_context_tokens.map_or("none".to_owned(), format::whole);
+        let largest = inverse.largest_weight_format.as_deref().unwrap_or("none");
+        html! {
+            <section class="calc-decides" aria-labelledby="decides">
+                <h2 id="decides">{ "What decides" }</h2>
+                <p><strong>{ first_up(assessment.bound.title()) }</strong>{ ". " }{ &assessment.reason }</p>
+                <p>
+                    { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
+                    { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
+                </p>
+                { fixes(inverse, &self.on) }
+            </section>
+        }
+    }
+}
+
+fn first_up(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
+    })
+}
+
+/// Single changes that make it fit, each with a button that makes it; failing those, several that do together.
+pub(crate) fn fixes(inverse: &Inverse, on: &Callback<Action>) -> Html {
+    let apply = |changes: Vec<Change>, what: &str| {
+        let on = on.clone();
+        html! {
+            <button type="button" class="calc-small" onclick={move |_| on.emit(Action::Make(changes.clone()))}>
+                { "Apply" }<span class="visually-hidden">{ ": " }{ what.to_owned() }</span>
+            </button>
+        }
+    };
+    let fix = |fix: &Fix| {
+        let room = format::whole_mib(fix.headroom_bytes);
+        html! {
+            <li>
+                { apply(vec![fix.change], &fix.description) }
+                <span>
+                    { first_up(&fix.description) }
+                    <small>{ format!(" {}, {room} MiB to spare", fix.mode.name()) }</small>
+                </span>
+            </li>
+        }
+    };
+    if !inverse.fixes.is_empty() {
+        return html! {
+            <div class="calc-fixes">
+                <p>{ "Any one of these makes it fit:" }</p>
+                <ul>{ for inverse.fixes.iter().map(fix) }</ul>
+            </div>
+        };
+    }
+    if inverse.together.is_empty() {
+        return Html::default();
+    }
+    let all: Vec<String> = inverse.together.iter().map(Change::describe).collect();
+    let all = all.join("; ");
+    html! {
+        <div class="calc-fixes">
+            <p>{ "No single change is enough. Together these are:" }</p>
+            <ul><li>{ apply(inverse.together.clone(), &all) }<span>{ first_up(&all) }</span></li></ul>
+        </div>
+    }
+}
