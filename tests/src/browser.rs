@@ -96,6 +96,9 @@ impl Stage {
         driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await?;
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await?;
+        // Nothing glides away from under a click.
+        let calm = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+        driver.cdp().send_raw("Emulation.setEmulatedMedia", calm).await?;
         let told = story(driver.clone()).await;
         driver.quit().await?;
         told

@@ -158,11 +158,12 @@ async fn unreadable_links_and_values_are_said_and_change_nothing() -> Result<()>
             }
             until(&driver, "return document.querySelectorAll('.calc-notice').length === 0").await?;
             let field = driver.find(By::Id("context")).await?;
-            field.clear().await?;
+            field.send_keys(Key::Control + "a").await?;
             field.send_keys("999999999" + Key::Tab).await?;
             until(&driver, "return document.querySelector('.calc-notice').innerText.includes('999999999')")
                 .await?;
             until(&driver, "return document.querySelector('#context').value === '32768'").await?;
+            until(&driver, "return location.search === ''").await?;
             no_problems(&driver).await
         }
     };
@@ -342,7 +343,10 @@ async fn every_tab_is_accessible_and_fits_its_width() -> Result<()> {
         let play = |driver: WebDriver| {
             let stage = stage.clone();
             async move {
-                let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+                let media = json!({ "features": [
+                    { "name": "prefers-color-scheme", "value": scheme },
+                    { "name": "prefers-reduced-motion", "value": "reduce" },
+                ] });
                 driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await?;
                 for tab in ["memory", "devices", "turboquant", "mmap", "codecs"] {
                     stage.open(&driver, &format!("?v=1&tab={tab}")).await?;
