@@ -1,5 +1,6 @@
 //! Embeds `profiles/models/*.yaml` and `profiles/devices/*.yaml` as (slug, text) tables.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -20,7 +21,8 @@ fn embed(folder: &Path, table: &str, target: &Path) -> io::Result<()> {
     for path in &paths {
         println!("cargo::rerun-if-changed={}", path.display());
         let slug = path.file_stem().unwrap_or_default().to_string_lossy();
-        code += &format!("    ({slug:?}, {:?}),\n", strip_comments(&fs::read_to_string(path)?));
+        writeln!(code, "    ({slug:?}, {:?}),", strip_comments(&fs::read_to_string(path)?))
+            .map_err(io::Error::other)?;
     }
     fs::write(target, code + "];\n")
 }

@@ -22,6 +22,8 @@ pub struct Family {
     pub fused: bool,
     /// One learned scalar per layer.
     pub layer_scalar: bool,
+    /// A projection to one gate per query head scales the attention output.
+    pub head_gate: bool,
     /// The checkpoint carries key and value weights for layers that read another's cache.
     pub unused_kv_weights: bool,
     /// `sliding_window` counts only when `use_sliding_window` says so.
@@ -39,6 +41,7 @@ const LLAMA: Family = Family {
     gated_ffn: true,
     fused: false,
     layer_scalar: false,
+    head_gate: false,
     unused_kv_weights: false,
     window_opt_in: false,
     window_everywhere: false,
@@ -64,7 +67,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "phi3", fused: true, window_opt_in: true, ..LLAMA },
     Family { name: "smollm3", tied: true, window_opt_in: true, ..LLAMA },
     Family { name: "lfm2", qk_norm: true, tied: true, ..LLAMA },
-    Family { name: "lfm3", qk_norm: true, tied: true, ..LLAMA },
+    Family { name: "lfm3", qk_norm: true, norms: 4, tied: true, head_gate: true, ..LLAMA },
     Family { name: "gemma", tied: true, ..LLAMA },
     Family { name: "gemma2", norms: 4, tied: true, ..LLAMA },
     GEMMA3,

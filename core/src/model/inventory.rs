@@ -4,7 +4,7 @@
 //! disagree. Shapes follow each family's published implementation.
 
 use super::architecture::{Architecture, Attention, Encoder, Ffn, KvSource, Layer, Mixer};
-use super::family;
+use super::family::{self, Family};
 use super::tensor::{Active, Role, Tensor};
 
 /// Every tensor of the model, towers as one entry each.
@@ -32,10 +32,10 @@ pub fn tensors(model: &Architecture) -> Vec<Tensor> {
     if !model.embeddings.tied {
         list.push("output.weight", Role::OutputHead, vocab, hidden, Active::All);
     }
-    let fused = family::family(&model.family).is_some_and(|family| family.fused);
+    let family = family::family(&model.family).unwrap_or(family::FALLBACK);
     for (index, layer) in model.layers.iter().enumerate() {
         list.layer = Some(index);
-        list.layer_tensors(model, layer, fused);
+        list.layer_tensors(model, layer, family);
     }
     list.layer = None;
     list.encoder("vision tower", Role::Vision, model.vision.as_ref());
@@ -68,7 +68,7 @@ impl List {
         }
     }
 
-    fn layer_tensors(&mut self, model: &Architecture, layer: &Layer, fused: bool) {
+    fn layer_tensors(&mut self, model: &Architecture, layer: &Layer, family: &Family) {
         let hidden = model.hidden_size;
         const NORMS: [&str; 4] = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
         for index in 0..layer.norms {
@@ -79,7 +79,7 @@ impl List {
             );
         }
         match &layer.mixer {
-            Mixer::Attention(attention) => self.attention(hidden, attention, fused),
+            Mixer::Attention(attention) => self.attention(hidden, attention, family),
             Mixer::Recurrent(recurrent) => {
                 for tensor in &recurrent.tensors {
                     let role = match (tensor.rows, tensor.name) {
@@ -91,7 +91,7 @@ impl List {
                 }
             }
         }
-        self.ffn(hidden, &layer.ffn, fused);
+        self.ffn(hidden, &layer.ffn, family.fused);
         if let Some(ple) = model.ple.as_ref().filter(|ple| ple.gated) {
             self.matrix("inp_gate.weight", Role::PleProjection, ple.width, hidden);
             self.matrix("proj.weight", Role::PleProjection, hidden, ple.width);
@@ -120,7 +120,7 @@ impl List {
         }
     }
 
-    fn attention(&mut self, hidden: u64, attention: &Attention, fused: bool) {
+    fn attention(&mut self, hidden: u64, attention: &Attention, family: &Family) {
         let q_rows = attention.query_heads * attention.k_head_dim;
         let out_columns = attention.query_heads * attention.v_head_dim;
         let k_rows = attention.kv_heads * attention.k_head_dim;
@@ -130,7 +130,7 @@ impl List {
             KvSource::Shared { unused_weights, .. } => Some(unused_weights),
         };
         let gate = if attention.output_gate { 2 } else { 1 };
-        if fused && shared.is_none() {
+        if family.fused && shared.is_none() {
             self.matrix("attn_qkv.weight", Role::AttentionQkv, q_rows + k_rows + v_rows, hidden);
         } else {
             self.matrix("attn_q.weight", Role::AttentionQ, q_rows * gate, hidden);
@@ -146,6 +146,9 @@ impl List {
                     self.push("attn_v.weight", v_role, v_rows, hidden, active);
                 }
             }
+        }
+        if family.head_gate {
+            self.matrix("attn_gate.weight", Role::Unquantised, attention.query_heads, hidden);
         }
         self.matrix("attn_output.weight", Role::AttentionOutput, hidden, out_columns);
         if attention.qkv_bias {

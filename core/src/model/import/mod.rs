@@ -1,1 +1,6 @@
 //! Ways in from bytes.
+
+mod draft;
+pub mod hf_config;
+
+pub use draft::Unbelievable;

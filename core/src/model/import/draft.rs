@@ -1,0 +1,128 @@
+//! The compact form before an importer has filled it in, and the check that what came out is believable.
+
+use super::super::family::Family;
+use super::super::profile::Profile;
+use super::super::{Architecture, Tensor};
+use crate::document::PerLayer;
+
+/// Largest width that is believed.
+pub(super) const MAX_WIDTH: u64 = 10_000_000;
+/// Largest vocabulary that is believed.
+pub(super) const MAX_VOCAB: u64 = 100_000_000;
+/// Most layers that are believed.
+pub(super) const MAX_LAYERS: u64 = 4_096;
+/// Longest context that is believed, in tokens.
+pub(super) const MAX_CONTEXT: u64 = 1 << 32;
+/// Most heads, and channels of a head, that are believed.
+pub(super) const MAX_HEADS: u64 = 65_536;
+/// Context assumed where a file declares none, in tokens.
+pub(super) const UNSTATED_CONTEXT: u64 = 32_768;
+
+/// Largest sum of elements; keeps every product of elements and bytes within 64 bits.
+const MAX_ELEMENTS: u128 = 1 << 53;
+/// Most channels that all layers together may cache per token.
+const MAX_CACHED: u128 = 1 << 26;
+
+/// A profile with nothing in it but names and conventions.
+pub(super) fn profile(name: &str, title: &str, family: &str, conventions: Family) -> Profile {
+    Profile {
+        name: slug(name),
+        title: title.to_owned(),
+        family: family.to_owned(),
+        conventions,
+        param_count_b: 0.0,
+        num_hidden_layers: 0,
+        hidden_size: 0,
+        intermediate_size: PerLayer::Same(0),
+        shared_kv_intermediate_size: None,
+        vocab_size: 0,
+        num_attention_heads: PerLayer::Same(0),
+        num_key_value_heads: PerLayer::Same(0),
+        global_num_key_value_heads: None,
+        head_dim: 0,
+        global_head_dim: None,
+        v_head_dim: None,
+        layer_kinds: Vec::new(),
+        sliding_window: 0,
+        shared_kv_last_n_layers: 0,
+        ple_hidden_size: 0,
+        ple_vocab_size: 0,
+        tie_word_embeddings: false,
+        values_from_keys: false,
+        output_gate: false,
+        recurrent: None,
+        experts: None,
+        altup_streams: 0,
+        laurel_rank: 0,
+        vision: None,
+        audio: None,
+        published_parameters: None,
+        published_parameters_note: String::new(),
+        published_decoder_gb: 0.0,
+        published_embeddings_gb: 0.0,
+        weight_dtype_bits: 16,
+        kv_dtype_bits: 16,
+        max_context_tokens: UNSTATED_CONTEXT,
+        runtime_overhead_mb: 0.0,
+        local_to_global_ratio: 0,
+        encoder_mb: (0.0, 0.0),
+        sources: Vec::new(),
+        assumptions: Vec::new(),
+    }
+}
+
+/// A model larger than any that could exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} come to {found}, more than any model has; expected at most {limit}")]
+pub struct Unbelievable {
+    what: &'static str,
+    found: u128,
+    limit: u128,
+}
+
+/// Refuse sums that no model has, so that the arithmetic downstream cannot overflow.
+pub(super) fn believable(architecture: &Architecture, tensors: &[Tensor]) -> Result<(), Unbelievable> {
+    let check = |what, found, limit| {
+        if found > limit { Err(Unbelievable { what, found, limit }) } else { Ok(()) }
+    };
+    let elements = tensors.iter().map(|tensor| u128::from(tensor.rows) * u128::from(tensor.row_length)).sum();
+    check("parameters", elements, MAX_ELEMENTS)?;
+    let cached = architecture.attention_layers().map(|(_, attention)| {
+        let channels = u128::from(attention.k_head_dim) + u128::from(attention.v_head_dim);
+        u128::from(attention.kv_heads) * channels
+    });
+    check("cached channels per token", cached.sum(), MAX_CACHED)
+}
+
+/// Lower case, with every run of other signs as one hyphen.
+pub(super) fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len().min(64));
+    for sign in name.chars().take(64) {
+        if sign.is_ascii_alphanumeric() || sign == '.' || sign == '_' {
+            slug.push(sign.to_ascii_lowercase());
+        } else if !slug.ends_with('-') && !slug.is_empty() {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_matches(['-', '.']);
+    if slug.is_empty() { "model".to_owned() } else { slug.to_owned() }
+}
+
+/// The last part of a path, without one of the given endings.
+pub(super) fn stem<'a>(path: &'a str, endings: &[&str]) -> &'a str {
+    let file = path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path);
+    endings.iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_lower_case_and_never_empty() {
+        assert_eq!(slug("Gemma 3 (270M)"), "gemma-3-270m");
+        assert_eq!(slug("…"), "model");
+        assert_eq!(stem("org/Qwen2.5-0.5B", &[".gguf"]), "Qwen2.5-0.5B");
+        assert_eq!(stem("C:\\models\\x.gguf", &[".gguf"]), "x");
+    }
+}
