@@ -313,6 +313,17 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     (best.0 > 0.8).then_some(best.1)
 }
 
+/// Up to three of `known` that look like `name`, nearest first, comma-separated.
+pub fn nearest_names<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    let mut left: Vec<&str> = known.into_iter().collect();
+    let mut found = Vec::new();
+    while let Some(close) = nearest(name, left.iter().copied()).filter(|_| found.len() < 3) {
+        left.retain(|other| *other != close);
+        found.push(close);
+    }
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parse_yaml;

@@ -7,7 +7,7 @@ mod fields;
 mod json;
 mod yaml;
 
-pub use fields::{Fields, PerLayer, nearest};
+pub use fields::{Fields, PerLayer, nearest, nearest_names};
 pub use json::parse as parse_json;
 pub use yaml::parse as parse_yaml;
 

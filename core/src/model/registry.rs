@@ -1,7 +1,7 @@
 //! Built-in models, embedded from `profiles/models`.
 
 use super::{Model, Origin, Profile};
-use crate::document::{DocumentError, nearest};
+use crate::document::{DocumentError, nearest_names};
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 
@@ -28,7 +28,7 @@ pub fn yaml(slug: &str) -> Option<&'static str> {
 /// A built-in model by slug.
 pub fn model(slug: &str) -> Result<Model, UnknownModel> {
     let found = yaml(slug).and_then(|text| load(slug, text).ok());
-    found.ok_or_else(|| UnknownModel { slug: slug.to_owned(), nearest: suggestions(slug) })
+    found.ok_or_else(|| UnknownModel { slug: slug.to_owned(), nearest: nearest_names(slug, slugs()) })
 }
 
 /// All built-in models.
@@ -39,17 +39,6 @@ pub fn models() -> impl Iterator<Item = Model> {
 fn load(slug: &str, text: &str) -> Result<Model, DocumentError> {
     let profile = Profile::parse(&format!("profiles/models/{slug}.yaml"), text)?;
     Ok(Model::new(profile.expand(), Origin::BuiltIn, Some(profile)))
-}
-
-/// Up to three slugs that look like `slug`.
-fn suggestions(slug: &str) -> Option<String> {
-    let mut left: Vec<&str> = slugs().collect();
-    let mut found = Vec::new();
-    while let Some(name) = nearest(slug, left.iter().copied()).filter(|_| found.len() < 3) {
-        left.retain(|other| *other != name);
-        found.push(name);
-    }
-    (!found.is_empty()).then(|| found.join(", "))
 }
 
 #[cfg(test)]

@@ -1,0 +1,194 @@
+//! Devices: what memory an app may use, how fast memory and storage are, and how each figure is known.
+//!
+//! A device is a YAML file; the built-in ones are embedded from `profiles/devices`. The first version's five
+//! fields (`name`, `ram_budget_mb`, `flash_read_gbps`, `supports_npu`, `notes`) are enough: the rest follows from
+//! the operating system and the storage class, and says so in `sources`.
+
+mod budget;
+mod read;
+pub mod registry;
+pub mod storage;
+
+pub use budget::default_budget_mib;
+pub use storage::{Storage, StorageClass};
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+const MIB: f64 = 1_048_576.0;
+const GIB: f64 = 1_073_741_824.0;
+
+/// A phone, board or computer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Device {
+    /// Slug: unique among the built-in devices.
+    pub name: String,
+    /// The name people use.
+    pub title: String,
+    /// Operating system; decides which number its memory limit counts.
+    pub os: Os,
+    /// Physical memory in MiB, where known.
+    pub ram_mib: Option<u64>,
+    /// Memory that one app may use, in MiB.
+    pub ram_budget_mb: f64,
+    /// The same with the platform's permission to use more, in MiB.
+    pub ram_budget_entitled_mb: Option<f64>,
+    /// What the limit counts.
+    pub budget_metric: BudgetMetric,
+    /// Peak memory bandwidth in GB/s (1e9), where known.
+    pub dram_bandwidth_gb_per_s: Option<f64>,
+    /// Storage that holds the model file.
+    pub storage: Storage,
+    /// Size of a memory page in KiB.
+    pub page_size_kib: u64,
+    /// A neural processing unit is there.
+    pub supports_npu: bool,
+    /// Remarks.
+    pub notes: String,
+    /// Where each figure comes from, by field name (`storage.` before the storage's fields).
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// Operating systems that limit memory in different ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Os {
+    /// Android and its relatives.
+    Android,
+    /// iOS and iPadOS.
+    Ios,
+    /// Linux.
+    Linux,
+    /// macOS.
+    Macos,
+    /// Windows.
+    Windows,
+    /// Not stated.
+    Other,
+}
+
+/// Which number an operating system compares with its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetMetric {
+    /// Resident pages, clean pages of mapped files among them (Linux, Android).
+    Rss,
+    /// Private and GPU memory without clean pages of mapped files (Apple's `phys_footprint`, Windows' private
+    /// bytes).
+    Footprint,
+}
+
+/// How a figure is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Source {
+    /// Kind.
+    pub kind: SourceKind,
+    /// In words.
+    pub text: String,
+}
+
+/// Kinds of sources, from what the text starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// `spec-sheet:` the maker's data sheet.
+    SpecSheet,
+    /// `published:` somebody's measurement or documentation.
+    Published,
+    /// `estimate:` an engineering estimate or a rule applied here.
+    Estimate,
+    /// Whoever wrote the device file says so.
+    Stated,
+}
+
+impl Os {
+    /// Every system with its name in YAML.
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("android", Self::Android),
+        ("ios", Self::Ios),
+        ("linux", Self::Linux),
+        ("macos", Self::Macos),
+        ("windows", Self::Windows),
+        ("other", Self::Other),
+    ];
+
+    /// Its name in YAML.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, os)| *os == self).map_or("other", |(name, _)| name)
+    }
+
+    /// What its memory limit or pressure counts.
+    pub const fn budget_metric(self) -> BudgetMetric {
+        match self {
+            Self::Ios | Self::Macos | Self::Windows => BudgetMetric::Footprint,
+            Self::Android | Self::Linux | Self::Other => BudgetMetric::Rss,
+        }
+    }
+
+    /// Usual size of a memory page in KiB.
+    pub const fn page_size_kib(self) -> u64 {
+        match self {
+            Self::Ios | Self::Macos => 16,
+            Self::Android | Self::Linux | Self::Windows | Self::Other => 4,
+        }
+    }
+}
+
+impl Source {
+    /// Read a source; the kind is what the text starts with.
+    pub fn parse(text: &str) -> Self {
+        let marks = [
+            ("spec-sheet", SourceKind::SpecSheet),
+            ("published", SourceKind::Published),
+            ("estimate", SourceKind::Estimate),
+        ];
+        for (mark, kind) in marks {
+            if let Some(rest) = text.strip_prefix(mark).and_then(|rest| rest.strip_prefix(':')) {
+                return Self { kind, text: rest.trim().to_owned() };
+            }
+        }
+        Self { kind: SourceKind::Stated, text: text.to_owned() }
+    }
+}
+
+impl Device {
+    /// Memory that one app may use, in bytes.
+    pub fn ram_budget_bytes(&self) -> u64 {
+        whole(self.ram_budget_mb * MIB)
+    }
+
+    /// The same with the platform's permission to use more, where there is one.
+    pub fn ram_budget_entitled_bytes(&self) -> Option<u64> {
+        self.ram_budget_entitled_mb.map(|mib| whole(mib * MIB))
+    }
+
+    /// Sequential storage speed in the first version's unit: 2^30 bytes a second.
+    pub fn flash_read_gbps(&self) -> f64 {
+        self.storage.sequential_read_mb_per_s * 1e6 / GIB
+    }
+
+    /// Peak memory bandwidth in bytes a second.
+    pub fn dram_bytes_per_s(&self) -> Option<f64> {
+        self.dram_bandwidth_gb_per_s.map(|gigabytes| gigabytes * 1e9)
+    }
+
+    /// Size of a memory page in bytes.
+    pub const fn page_bytes(&self) -> u64 {
+        self.page_size_kib * 1024
+    }
+}
+
+/// A size in bytes, rounded to the nearest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "budgets are checked to be positive and below 2^44 bytes on reading"
+)]
+fn whole(bytes: f64) -> u64 {
+    bytes.round() as u64
+}

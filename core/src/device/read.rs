@@ -1,0 +1,261 @@
+//! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
+
+use super::{
+    BudgetMetric, Device, GIB, Os, Source, SourceKind, Storage, StorageClass, default_budget_mib, storage,
+};
+use crate::document::{self, DocumentError, Fields};
+use std::collections::BTreeMap;
+
+const MAX_RAM_MIB: u64 = 16_777_216;
+
+/// Fields whose source may be stated.
+const SOURCED: [&str; 12] = [
+    "ram_mib",
+    "ram_budget_mb",
+    "ram_budget_entitled_mb",
+    "budget_metric",
+    "dram_bandwidth_gb_per_s",
+    "page_size_kib",
+    "supports_npu",
+    "storage.class",
+    "storage.sequential_read_mb_per_s",
+    "storage.random_read_latency_us",
+    "storage.random_read_iops",
+    "storage.queue_depth",
+];
+
+impl Device {
+    /// Parse a device; `source` names the file in messages.
+    pub fn from_yaml(source: &str, text: &str) -> Result<Self, DocumentError> {
+        let node = document::parse_yaml(source, text)?;
+        let fields = Fields::of(source, &node)?;
+        let device = read(&fields)?;
+        fields.finish()?;
+        Ok(device)
+    }
+}
+
+fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
+    let name = fields.require_text("name")?;
+    let mut sources = stated_sources(fields)?;
+    let os = fields.choice("os", &Os::NAMES)?.unwrap_or(Os::Other);
+    let ram_mib = fields.integer("ram_mib", 64..=MAX_RAM_MIB)?;
+    let budget = budget(fields, os, ram_mib, &mut sources)?;
+    let metrics = [("rss", BudgetMetric::Rss), ("footprint", BudgetMetric::Footprint)];
+    let metric = fields.choice("budget_metric", &metrics)?;
+    let page_size = fields.integer("page_size_kib", 4..=64)?;
+    if let Some(kib) = page_size.filter(|kib| !kib.is_power_of_two()) {
+        return Err(fields.wrong_value("page_size_kib", &kib.to_string(), "4, 8, 16, 32 or 64"));
+    }
+    for (field, stated) in [("budget_metric", metric.is_some()), ("page_size_kib", page_size.is_some())] {
+        if !stated {
+            insert(&mut sources, field, estimate(format!("usual for the operating system ({})", os.name())));
+        }
+    }
+    let storage = storage_of(fields, &mut sources)?;
+    Ok(Device {
+        name: name.to_owned(),
+        title: fields.text("title")?.unwrap_or(name).to_owned(),
+        os,
+        ram_mib,
+        ram_budget_mb: budget.0,
+        ram_budget_entitled_mb: budget.1,
+        budget_metric: metric.unwrap_or(os.budget_metric()),
+        dram_bandwidth_gb_per_s: fields.number("dram_bandwidth_gb_per_s", 0.1..=20_000.0)?,
+        storage,
+        page_size_kib: page_size.unwrap_or(os.page_size_kib()),
+        supports_npu: fields.flag("supports_npu")?.unwrap_or(false),
+        notes: fields.text("notes")?.unwrap_or_default().to_owned(),
+        sources,
+    })
+}
+
+fn stated_sources(fields: &Fields<'_>) -> Result<BTreeMap<String, Source>, DocumentError> {
+    let mut sources = BTreeMap::new();
+    if let Some(map) = fields.map("sources")? {
+        for field in SOURCED {
+            if let Some(text) = map.text(field)? {
+                sources.insert(field.to_owned(), Source::parse(text));
+            }
+        }
+        map.finish()?;
+    }
+    Ok(sources)
+}
+
+/// Budget and the budget with an entitlement, in MiB.
+fn budget(
+    fields: &Fields<'_>,
+    os: Os,
+    ram_mib: Option<u64>,
+    sources: &mut BTreeMap<String, Source>,
+) -> Result<(f64, Option<f64>), DocumentError> {
+    let limit = ram_mib.unwrap_or(MAX_RAM_MIB) as f64;
+    let stated = fields.number("ram_budget_mb", 1.0..=limit)?;
+    let budget = match (stated, ram_mib) {
+        (Some(budget), _) => budget,
+        (None, Some(ram)) => {
+            let (budget, source) = default_budget_mib(os, ram);
+            insert(sources, "ram_budget_mb", source);
+            budget
+        }
+        (None, None) => {
+            return Err(fields.missing("ram_budget_mb", "the MiB one app may use (or `ram_mib`)"));
+        }
+    };
+    Ok((budget, fields.number("ram_budget_entitled_mb", budget..=limit.max(budget))?))
+}
+
+fn storage_of(fields: &Fields<'_>, sources: &mut BTreeMap<String, Source>) -> Result<Storage, DocumentError> {
+    let stated = StatedStorage::read(fields)?;
+    let Some(class) = stated.class.or_else(|| StorageClass::nearest(stated.sequential?)) else {
+        let expected = "GiB/s of sequential reads (or `storage` with a class)";
+        return Err(fields.missing("flash_read_gbps", expected));
+    };
+    let assumed = stated.class.is_none();
+    let mut usual = |field: &str, source: Source| {
+        let nearest = || estimate(format!("taken from {}, the class of nearest speed", class.title));
+        insert(sources, field, if assumed { nearest() } else { source });
+    };
+    if stated.sequential.is_none() {
+        usual("storage.sequential_read_mb_per_s", Source::parse(class.sequential_read_mb_per_s.1));
+    }
+    if stated.latency_us.is_none() {
+        usual("storage.random_read_latency_us", Source::parse(class.random_read_latency_us.1));
+    }
+    let (iops, iops_source) = class.iops();
+    if stated.iops.is_none() {
+        usual("storage.random_read_iops", iops_source);
+    }
+    if stated.queue_depth.is_none() {
+        usual("storage.queue_depth", estimate("outstanding reads that the class's figure needs".into()));
+    }
+    Ok(Storage {
+        class: stated.class.map(|class| class.name.to_owned()),
+        sequential_read_mb_per_s: stated.sequential.unwrap_or(class.sequential_read_mb_per_s.0),
+        random_read_latency_us: stated.latency_us.unwrap_or(class.random_read_latency_us.0),
+        random_read_iops: stated.iops.unwrap_or(iops),
+        queue_depth: stated.queue_depth.unwrap_or(class.queue_depth),
+    })
+}
+
+/// What the file says about storage.
+#[derive(Default)]
+struct StatedStorage {
+    class: Option<&'static StorageClass>,
+    sequential: Option<f64>,
+    latency_us: Option<f64>,
+    iops: Option<f64>,
+    queue_depth: Option<u64>,
+}
+
+impl StatedStorage {
+    fn read(fields: &Fields<'_>) -> Result<Self, DocumentError> {
+        // The first version's unit is 2^30 bytes a second.
+        let flash = fields.number("flash_read_gbps", 1e-4..=1_000.0)?.map(|gib| gib * GIB / 1e6);
+        let Some(map) = fields.map("storage")? else {
+            return Ok(Self { sequential: flash, ..Self::default() });
+        };
+        let names: Vec<_> = storage::CLASSES.iter().map(|class| (class.name, class)).collect();
+        let sequential = map.number("sequential_read_mb_per_s", 0.1..=200_000.0)?;
+        if let (Some(flash), Some(sequential)) = (flash, sequential)
+            && (flash / sequential - 1.0).abs() > 0.01
+        {
+            let expected = format!("the same speed as flash_read_gbps, {flash:.1}");
+            return Err(map.wrong_value("sequential_read_mb_per_s", &sequential.to_string(), &expected));
+        }
+        let stated = Self {
+            class: map.choice("class", &names)?,
+            sequential: sequential.or(flash),
+            latency_us: map.number("random_read_latency_us", 0.1..=1e6)?,
+            iops: map.number("random_read_iops", 1.0..=1e9)?,
+            queue_depth: map.integer("queue_depth", 1..=65_536)?,
+        };
+        map.finish()?;
+        Ok(stated)
+    }
+}
+
+fn insert(sources: &mut BTreeMap<String, Source>, field: &str, source: Source) {
+    sources.entry(field.to_owned()).or_insert(source);
+}
+
+fn estimate(text: String) -> Source {
+    Source { kind: SourceKind::Estimate, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Device::from_yaml("d.yaml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn five_fields_are_enough() {
+        let text = "name: Snapdragon 8 Gen 4 (UFS 4.0)\nram_budget_mb: 3072\nflash_read_gbps: 4.5\n\
+                    supports_npu: true\nnotes: Measured on a desk.\n";
+        let device = Device::from_yaml("d.yaml", text).unwrap();
+        assert_eq!(device.ram_budget_bytes(), 3 << 30);
+        assert!((device.flash_read_gbps() - 4.5).abs() < 1e-12);
+        assert_eq!(device.storage.class, None);
+        assert!((device.storage.random_read_latency_us - 70.0).abs() < 1e-9);
+        let latency = &device.sources["storage.random_read_latency_us"];
+        assert_eq!(latency.text, "taken from UFS 4.1, the class of nearest speed");
+        assert_eq!(
+            (device.os, device.budget_metric, device.page_size_kib),
+            (Os::Other, BudgetMetric::Rss, 4)
+        );
+    }
+
+    #[test]
+    fn system_and_class_fill_the_rest() {
+        let text = "name: phone\nos: ios\nram_mib: 8192\nstorage: {class: iphone-nvme}\n";
+        let device = Device::from_yaml("d.yaml", text).unwrap();
+        assert!((device.ram_budget_mb - 3686.0).abs() < 1e-9);
+        assert_eq!(device.sources["ram_budget_mb"].kind, SourceKind::Estimate);
+        assert_eq!((device.budget_metric, device.page_bytes()), (BudgetMetric::Footprint, 16_384));
+        assert_eq!(device.sources["storage.sequential_read_mb_per_s"].kind, SourceKind::SpecSheet);
+    }
+
+    #[test]
+    fn absurd_and_unknown_fields_are_named() {
+        for (text, message) in [
+            (
+                "name: a\nram_budget_mb: -1\nflash_read_gbps: 1\n",
+                "d.yaml:2: field `ram_budget_mb` is -1; expected a number from 1 to 16777216",
+            ),
+            (
+                "name: a\nram_mib: 4096\nram_budget_mb: 9000\nflash_read_gbps: 1\n",
+                "d.yaml:3: field `ram_budget_mb` is 9000; expected a number from 1 to 4096",
+            ),
+            (
+                "name: a\nram_budget_mb: 9\n",
+                "d.yaml:1: field `flash_read_gbps` is missing; expected GiB/s of sequential reads (or `storage` with a class)",
+            ),
+            (
+                "name: a\nram_budget_mb: 9\nflash_read_gbs: 1\nstorage: {class: ufs-4.0}\n",
+                "d.yaml:3: unknown field `flash_read_gbs`; did you mean `flash_read_gbps`?",
+            ),
+            (
+                "name: a\nram_budget_mb: 9\nstorage: {class: ufs-4.0}\npage_size_kib: 12\n",
+                "d.yaml:4: field `page_size_kib` is 12; expected 4, 8, 16, 32 or 64",
+            ),
+            (
+                "name: a\nram_budget_mb: 9\nflash_read_gbps: 1\nstorage: {sequential_read_mb_per_s: 9}\n",
+                "d.yaml:4: field `storage.sequential_read_mb_per_s` is 9; expected the same speed as flash_read_gbps, 1073.7",
+            ),
+            (
+                "name: a\nram_budget_mb: .nan\nflash_read_gbps: 1\n",
+                "d.yaml:2: field `ram_budget_mb` is NaN; expected a number from 1 to 16777216",
+            ),
+            (
+                "name: a\nram_budget_mb: 9\nflash_read_gbps: 1\nsources: {ram: x}\n",
+                "d.yaml:4: unknown field `sources.ram`; did you mean `ram_mib`?",
+            ),
+        ] {
+            assert_eq!(error(text), message);
+        }
+    }
+}
