@@ -103,11 +103,14 @@ fn profile(source: &str, reader: &mut Reader<'_>) -> Result<(Profile, Vec<bool>)
     let family = if reader.known { reader.dialect.name.to_owned() } else { reader.model_type.clone() };
     let mut profile = draft::profile(&title, &title, &family, reader.dialect.family);
     let layers =
-        sized(reader, &["num_hidden_layers", "n_layer", "n_layers", "num_layers"], 1..=MAX_LAYERS, None)?;
-    let hidden = sized(reader, &["hidden_size", "n_embd", "d_model", "model_dim"], 1..=MAX_WIDTH, None)?;
+        reader.require(&["num_hidden_layers", "n_layer", "n_layers", "num_layers"], 1..=MAX_LAYERS)?;
+    let hidden = reader.require(&["hidden_size", "n_embd", "d_model", "model_dim"], 1..=MAX_WIDTH)?;
     profile.num_hidden_layers = layers;
     profile.hidden_size = hidden;
-    profile.vocab_size = sized(reader, &["vocab_size", "n_vocab"], 1..=MAX_VOCAB, Some(262_208))?;
+    profile.vocab_size = match reader.integer(&["vocab_size", "n_vocab"], 1..=MAX_VOCAB)? {
+        None if reader.leaves_widths_out() => reader.class_default("vocab_size", 262_208),
+        _ => reader.require(&["vocab_size", "n_vocab"], 1..=MAX_VOCAB)?,
+    };
     attention::read(reader, &mut profile)?;
     let pattern = layers::pattern(reader, layers)?;
     // A window that no context outgrows is none (Phi's 262144).
@@ -137,22 +140,6 @@ fn profile(source: &str, reader: &mut Reader<'_>) -> Result<(Profile, Vec<bool>)
     profile.weight_dtype_bits = dtype_bits(reader)?;
     profile.sources = vec![format!("config.json of {title}")];
     Ok((profile, ffn.sparse))
-}
-
-/// A size that must be there, except that gemma-3-4b's nested config leaves `gemma3` class values out.
-fn sized(
-    reader: &mut Reader<'_>,
-    names: &[&'static str],
-    range: std::ops::RangeInclusive<u64>,
-    gemma3: Option<u64>,
-) -> Result<u64, DocumentError> {
-    match (reader.integer(names, range.clone())?, gemma3) {
-        (Some(value), _) => Ok(value),
-        (None, Some(value)) if reader.nested && reader.dialect.name == "gemma3" => {
-            Ok(reader.class_default(names.first().unwrap_or(&""), value))
-        }
-        _ => reader.require(names, range),
-    }
 }
 
 fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {

@@ -12,10 +12,14 @@ const KV_HEADS: [&str; 3] = ["num_key_value_heads", "n_head_kv", "num_kv_heads"]
 /// Fill in heads, their widths, sharing and conventions.
 pub(super) fn read(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(), DocumentError> {
     let layers = profile.num_hidden_layers;
-    profile.num_attention_heads = heads(reader, &HEADS, layers)?
-        .ok_or_else(|| reader.text.missing(HEADS[0], &format!("a whole number from 1 to {MAX_HEADS}")))?;
+    profile.num_attention_heads = match heads(reader, &HEADS, layers)? {
+        Some(heads) => heads,
+        None if reader.leaves_widths_out() => PerLayer::Same(reader.class_default(HEADS[0], 8)),
+        None => return Err(reader.text.missing(HEADS[0], &format!("a whole number from 1 to {MAX_HEADS}"))),
+    };
     profile.num_key_value_heads = match heads(reader, &KV_HEADS, layers)? {
         Some(kv) => kv,
+        None if reader.leaves_widths_out() => PerLayer::Same(reader.class_default(KV_HEADS[0], 4)),
         None if reader.flag("multi_query")? == Some(true) => PerLayer::Same(1),
         None => {
             reader.assume("`num_key_value_heads` not given: as many as query heads".into());
@@ -49,7 +53,7 @@ fn heads(
     let Some(name) = names.iter().find(|name| reader.text.has(name)) else { return Ok(None) };
     let least = u64::from(reader.text.integer(name, 1..=MAX_HEADS).is_ok());
     let value = reader.text.per_layer(name, least..=MAX_HEADS)?;
-    match value.as_ref().and_then(PerLayer::len) {
+    match value.as_ref().and_then(PerLayer::list_length) {
         Some(length) if length as u64 != layers => {
             let expected = format!("one entry for each of {layers} layers");
             Err(reader.text.wrong_value(name, &format!("a list of {length}"), &expected))
@@ -63,7 +67,7 @@ fn heads(
 
 fn check(reader: &Reader<'_>, profile: &Profile) -> Result<(), DocumentError> {
     let (q, kv) = (&profile.num_attention_heads, &profile.num_key_value_heads);
-    let layers = q.len().or(kv.len()).unwrap_or(1);
+    let layers = q.list_length().or(kv.list_length()).unwrap_or(1);
     let wrong = (0..layers)
         .map(|layer| (q.at(layer), kv.at(layer)))
         .find(|(q, kv)| *kv > 0 && (kv > q || q % kv != 0));

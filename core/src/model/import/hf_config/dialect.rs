@@ -110,7 +110,12 @@ const DIALECTS: &[Dialect] = &[
     Dialect { name: "smollm3", tied: true, windows: Windows::WithoutPositions, ..BASE },
     LFM2,
     Dialect { name: "lfm2_moe", ..LFM2 },
-    Dialect { name: "lfm3", family: Family { norms: 4, ..LFM2.family }, head_dim: 128, ..LFM2 },
+    Dialect {
+        name: "lfm3",
+        family: Family { norms: 4, head_gate: true, ..LFM2.family },
+        head_dim: 128,
+        ..LFM2
+    },
     GEMMA,
     GEMMA2,
     GEMMA3,
@@ -198,7 +203,7 @@ mod tests {
     #[test]
     fn inventories_agree_with_the_profiles_families() {
         for dialect in DIALECTS {
-            if let Some(family) = family::family(dialect.name) {
+            if let Some(family) = family::family(dialect.name).filter(|family| family.name == dialect.name) {
                 let ours = (
                     dialect.family.qkv_bias,
                     dialect.family.qk_norm,

@@ -8,6 +8,9 @@ use super::dialect::Dialect;
 pub(super) fn append(dialect: &Dialect, architecture: &Architecture, tensors: &mut Vec<Tensor>) {
     match dialect.name {
         "gpt_oss" => gpt_oss(architecture, tensors),
+        "lfm2_moe" | "deepseek_v3" | "kimi_k2" | "glm4_moe" | "glm4_moe_lite" => {
+            selection_biases(architecture, tensors);
+        }
         "gpt2" => {
             // Learned positions; layer norms have biases.
             push(
@@ -62,6 +65,15 @@ fn gpt_oss(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
             ] {
                 push(tensors, Some(index), name, Role::Vector, experts, length, part);
             }
+        }
+    }
+}
+
+/// The routers' correction biases, which transformers keeps as buffers.
+fn selection_biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        if let Ffn::Experts { experts, .. } = layer.ffn {
+            push(tensors, Some(index), "exp_probs_b.bias", Role::Buffer, 1, experts, Active::All);
         }
     }
 }

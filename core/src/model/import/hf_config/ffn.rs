@@ -102,7 +102,7 @@ fn per_layer(reader: &Reader<'_>, name: &'static str, layers: u64) -> Result<Per
     let expected = format!("a whole number from 1 to {MAX_WIDTH}, or a list of {layers}");
     let value =
         reader.text.per_layer(name, 1..=MAX_WIDTH)?.ok_or_else(|| reader.text.missing(name, &expected))?;
-    match value.len() {
+    match value.list_length() {
         Some(length) if length as u64 != layers => {
             let expected = format!("one entry for each of {layers} layers");
             Err(reader.text.wrong_value(name, &format!("a list of {length}"), &expected))
@@ -144,7 +144,7 @@ fn sparse_layers(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, Document
     // Some DeepSeek-likes write a period, others a flag for every layer.
     let frequency = reader.text.per_layer("moe_layer_freq", 0..=MAX_LAYERS)?;
     let frequent = |index: u64| match &frequency {
-        Some(PerLayer::Same(period)) => *period <= 1 || index % period == 0,
+        Some(PerLayer::Same(period)) => *period <= 1 || index.is_multiple_of(*period),
         Some(each) => each.at(usize::try_from(index).unwrap_or(usize::MAX)) > 0,
         None => true,
     };
@@ -175,12 +175,11 @@ fn shared_width(reader: &Reader<'_>, width: u64) -> Result<u64, DocumentError> {
     Ok(shared.saturating_mul(width).min(MAX_WIDTH))
 }
 
-/// Router parameters beyond the matrix: Gemma 4's scales, GPT-OSS's bias, the correction biases of LFM2 and
-/// DeepSeek V3, Qwen's gate of the shared expert.
+/// Router parameters beyond the matrix: Gemma 4's scales, GPT-OSS's bias, Qwen's gate of the shared expert.
 fn router_extras(reader: &Reader<'_>, count: u64, hidden: u64, shared_width: u64) -> u64 {
     match reader.dialect.name {
         "gemma4" => hidden + count,
-        "gpt_oss" | "lfm2_moe" | "deepseek_v3" | "kimi_k2" | "glm4_moe" | "glm4_moe_lite" => count,
+        "gpt_oss" => count,
         "qwen2_moe" | "qwen3_next" | "qwen3_5_moe" if shared_width > 0 => hidden,
         _ => 0,
     }

@@ -48,10 +48,8 @@ pub(super) fn pattern(reader: &mut Reader<'_>, layers: u64) -> Result<Pattern, D
             None => windowed(reader, layers, window, opted_out)?,
         },
     };
-    if reader.dialect.last_full {
-        if let Some(last) = kinds.last_mut() {
-            *last = LayerKind::Full;
-        }
+    if let Some(last) = kinds.last_mut().filter(|_| reader.dialect.last_full) {
+        *last = LayerKind::Full;
     }
     if kinds.contains(&LayerKind::Sliding) && (opted_out || window == 0) {
         if window == 0 && !opted_out {
@@ -126,7 +124,7 @@ fn placed(reader: &mut Reader<'_>, layers: u64) -> Result<Option<Vec<LayerKind>>
 
 /// Every `interval`-th layer full, the others `between`.
 fn every(layers: u64, interval: u64, between: LayerKind) -> Vec<LayerKind> {
-    (1..=layers).map(|n| if interval > 0 && n % interval == 0 { LayerKind::Full } else { between }).collect()
+    (1..=layers).map(|n| if n.is_multiple_of(interval) { LayerKind::Full } else { between }).collect()
 }
 
 /// No list of kinds: a period, the family's habit, or everything full.
@@ -160,7 +158,7 @@ fn windowed(
         }
         Windows::WithoutPositions => {
             let interval = reader.integer(&["no_rope_layer_interval"], 1..=MAX_LAYERS)?.unwrap_or(4);
-            let kind = |n: u64| if n % interval == 0 { LayerKind::Sliding } else { LayerKind::Full };
+            let kind = |n: u64| if n.is_multiple_of(interval) { LayerKind::Sliding } else { LayerKind::Full };
             Ok((1..=layers).map(kind).collect())
         }
         Windows::Ignored => {

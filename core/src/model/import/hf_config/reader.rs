@@ -68,6 +68,12 @@ impl<'a> Reader<'a> {
         self.known && self.dialect.name.starts_with(prefix)
     }
 
+    /// Whether the shipped config leaves widths to the class: gemma-3-4b's nested text part does, and its class
+    /// describes that very checkpoint.
+    pub(super) fn leaves_widths_out(&self) -> bool {
+        self.nested && self.dialect.name == "gemma3"
+    }
+
     /// Note an assumption.
     pub(super) fn assume(&mut self, sentence: String) {
         self.assumptions.push(sentence);
