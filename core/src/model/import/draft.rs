@@ -1,5 +1,6 @@
 //! The compact form before an importer has filled it in, and the check that what came out is believable.
 
+use super::super::architecture::Mixer;
 use super::super::family::Family;
 use super::super::profile::Profile;
 use super::super::{Architecture, Tensor};
@@ -20,6 +21,8 @@ pub(super) const UNSTATED_CONTEXT: u64 = 32_768;
 
 /// Largest sum of elements; keeps every product of elements and bytes within 64 bits.
 const MAX_ELEMENTS: u128 = 1 << 53;
+/// Most bytes of recurrent state.
+const MAX_STATE: u128 = 1 << 40;
 /// Most channels that all layers together may cache per token.
 const MAX_CACHED: u128 = 1 << 26;
 
@@ -87,6 +90,11 @@ pub(super) fn believable(architecture: &Architecture, tensors: &[Tensor]) -> Res
     };
     let elements = tensors.iter().map(|tensor| u128::from(tensor.rows) * u128::from(tensor.row_length)).sum();
     check("parameters", elements, MAX_ELEMENTS)?;
+    let state = architecture.layers.iter().map(|layer| match &layer.mixer {
+        Mixer::Recurrent(recurrent) => u128::from(recurrent.state_bytes),
+        Mixer::Attention(_) => 0,
+    });
+    check("bytes of recurrent state", state.sum(), MAX_STATE)?;
     let cached = architecture.attention_layers().map(|(_, attention)| {
         let channels = u128::from(attention.k_head_dim) + u128::from(attention.v_head_dim);
         u128::from(attention.kv_heads) * channels

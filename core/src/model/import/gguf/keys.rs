@@ -1,0 +1,86 @@
+//! The architecture's own keys, typed and range-checked: `llama.block_count` and its like.
+
+use super::GgufError;
+use super::metadata::{Metadata, Value};
+use std::ops::RangeInclusive;
+
+/// Metadata seen through the prefix of one architecture.
+pub(super) struct Keys<'a> {
+    metadata: &'a Metadata,
+    architecture: &'a str,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(metadata: &'a Metadata, architecture: &'a str) -> Self {
+        Self { metadata, architecture }
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}.{key}", self.architecture)
+    }
+
+    /// The raw value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+        self.metadata.get(&self.full(key))
+    }
+
+    /// The error for a key.
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> GgufError {
+        let found = self.get(key).map_or_else(|| "missing".to_owned(), Value::describe);
+        GgufError::Metadata { key: self.full(key), found, expected: expected.to_owned() }
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn integer(&self, key: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, GgufError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Integer(value)) => {
+                match u64::try_from(*value).ok().filter(|value| range.contains(value)) {
+                    Some(value) => Ok(Some(value)),
+                    None => Err(self.wrong(key, &whole(&range))),
+                }
+            }
+            // A list whose entries agree says the same.
+            Some(Value::Integers(values)) => {
+                let first = values.first().filter(|first| values.iter().all(|value| value == *first));
+                let same =
+                    first.and_then(|first| u64::try_from(*first).ok()).filter(|value| range.contains(value));
+                same.map(Some).ok_or_else(|| self.wrong(key, &whole(&range)))
+            }
+            Some(_) => Err(self.wrong(key, &whole(&range))),
+        }
+    }
+
+    /// A whole number that must be there.
+    pub(super) fn require(&self, key: &str, range: RangeInclusive<u64>) -> Result<u64, GgufError> {
+        let expected = whole(&range);
+        self.integer(key, range)?.ok_or_else(|| self.wrong(key, &expected))
+    }
+
+    /// One whole number for each of `layers` layers, given as a list or as one number.
+    pub(super) fn per_layer(
+        &self,
+        key: &str,
+        range: &RangeInclusive<u64>,
+        layers: usize,
+    ) -> Result<Option<Vec<u64>>, GgufError> {
+        let checked = |value: &i128| u64::try_from(*value).ok().filter(|value| range.contains(value));
+        let expected = || format!("{}, or a list of {layers} such", whole(range));
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Integer(value)) => match checked(value) {
+                Some(value) => Ok(Some(vec![value; layers])),
+                None => Err(self.wrong(key, &expected())),
+            },
+            Some(Value::Integers(values)) if values.len() >= layers => {
+                let values: Option<Vec<u64>> = values.iter().take(layers).map(checked).collect();
+                values.map(Some).ok_or_else(|| self.wrong(key, &expected()))
+            }
+            Some(_) => Err(self.wrong(key, &expected())),
+        }
+    }
+}
+
+fn whole(range: &RangeInclusive<u64>) -> String {
+    format!("a whole number from {} to {}", range.start(), range.end())
+}

@@ -1,0 +1,312 @@
+//! GGUF headers: whole models there and back, every kind of damage, and every truncation.
+
+use super::super::hf_config;
+use super::sample::{self, Sample, small};
+use super::*;
+use crate::model::architecture::Attention;
+use crate::model::{Model, Role};
+use crate::weights::BlockType;
+use proptest::prelude::*;
+
+fn config(name: &str) -> Model {
+    let path = format!("{}/../tests/fixtures/configs/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    hf_config::parse(name, &std::fs::read(path).unwrap()).unwrap()
+}
+
+fn model(sample: Sample) -> Result<Model, GgufError> {
+    let (bytes, length) = sample.finish();
+    parse_gguf(&bytes, Some(length))?.model("file.gguf")
+}
+
+fn failure(sample: Sample) -> String {
+    model(sample).unwrap_err().to_string()
+}
+
+#[test]
+fn whole_models_survive_the_way_through_a_header() {
+    for (name, architecture) in [
+        ("llama-3.2-1b", "llama"),
+        ("phi-3.5-mini", "phi3"),
+        ("qwen2.5-0.5b", "qwen2"),
+        ("qwen3-30b-a3b", "qwen3moe"),
+        ("qwen1.5-moe-a2.7b", "qwen2moe"),
+        ("qwen3.5-0.8b", "qwen35"),
+        ("granite-4.0-h-tiny", "granitehybrid"),
+        ("lfm2-1.2b", "lfm2"),
+        ("gemma3-270m", "gemma3"),
+        ("gemma3n-e2b", "gemma3n"),
+        ("gemma4-e2b", "gemma4"),
+        ("gemma4-26b-a4b", "gemma4"),
+        ("gpt-oss-20b", "gpt-oss"),
+    ] {
+        let expected = config(name);
+        let found =
+            model(sample::of(&expected, architecture)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = |model: &Model| {
+            (model.parameters().text, model.parameters().unused, model.parameters().ple_table)
+        };
+        assert_eq!(text(&found), text(&expected), "{name}");
+        assert_eq!(found.parameters().active_per_token, expected.parameters().active_per_token, "{name}");
+        let caches = |model: &Model| -> Vec<_> {
+            let cache = |(index, a): (usize, &Attention)| (index, a.window, a.kv, a.cached_channels());
+            model.architecture.attention_layers().map(cache).collect()
+        };
+        assert_eq!(caches(&found), caches(&expected), "{name}");
+        assert_eq!(sample::recurrences(&found), sample::recurrences(&expected), "{name}");
+        for (found, expected) in found.architecture.layers.iter().zip(&expected.architecture.layers) {
+            assert_eq!(found.ffn, expected.ffn, "{name}");
+        }
+        assert_eq!(found.architecture.embeddings, expected.architecture.embeddings, "{name}");
+    }
+}
+
+#[test]
+fn bytes_come_from_the_table() {
+    let (bytes, length) = small().finish();
+    let gguf = parse_gguf(&bytes, Some(length)).unwrap();
+    assert_eq!(gguf.file_bytes, length);
+    let model = gguf.model("x.gguf").unwrap();
+    assert_eq!(model.architecture.title, "Small");
+    assert!(model.is_stored() && model.architecture.embeddings.tied);
+    let stored: u64 =
+        model.tensors.iter().filter_map(|tensor| tensor.stored).map(|stored| stored.bytes).sum();
+    assert_eq!(stored, gguf.tensors.iter().map(|tensor| tensor.bytes).sum::<u64>());
+    let embedding = model.tensors.iter().find(|tensor| tensor.role == Role::TokenEmbedding).unwrap();
+    assert_eq!(embedding.stored.unwrap().bytes, 3 * 64 / 32 * 34);
+}
+
+#[test]
+fn latent_attention_by_its_keys() {
+    let base = || {
+        Sample::new("deepseek2")
+            .count("deepseek2.block_count", 1)
+            .count("deepseek2.embedding_length", 64)
+            .count("deepseek2.context_length", 512)
+            .count("deepseek2.attention.head_count", 4)
+            .count("deepseek2.attention.kv_lora_rank", 128)
+            .count("deepseek2.rope.dimension_count", 16)
+            .tensor("token_embd.weight", &[64, 10], BlockType::F16)
+            .tensor("blk.0.attn_q.weight", &[64, 192], BlockType::F16)
+            .tensor("blk.0.attn_kv_a_mqa.weight", &[64, 144], BlockType::F16)
+    };
+    let cached =
+        |sample| model(sample).unwrap().architecture.layers[0].attention().unwrap().cached_channels();
+    let new =
+        base().count("deepseek2.attention.head_count_kv", 1).count("deepseek2.attention.key_length", 144);
+    let new =
+        new.count("deepseek2.attention.value_length", 128).count("deepseek2.attention.key_length_mla", 48);
+    assert_eq!(cached(new), (144, 0));
+    let old =
+        base().count("deepseek2.attention.head_count_kv", 4).count("deepseek2.attention.key_length", 48);
+    assert_eq!(cached(old.count("deepseek2.attention.value_length", 32)), (4 * 48, 4 * 32));
+}
+
+#[test]
+fn windows_by_number_by_list_and_by_habit() {
+    let windows = |name: &str, sample: Sample| -> Vec<bool> {
+        let key = |part: &str| format!("{name}.{part}");
+        let mut sample = sample
+            .count(&key("block_count"), 4)
+            .count(&key("embedding_length"), 64)
+            .count(&key("context_length"), 4096)
+            .count(&key("attention.head_count"), 4)
+            .tensor("token_embd.weight", &[64, 3], BlockType::F16);
+        for layer in 0..4 {
+            sample = sample.tensor(&format!("blk.{layer}.attn_q.weight"), &[64, 64], BlockType::F16);
+        }
+        model(sample).unwrap().architecture.attention_layers().map(|(_, a)| a.window.is_some()).collect()
+    };
+    let with = |name: &str| Sample::new(name).count(&format!("{name}.attention.sliding_window"), 512);
+    assert_eq!(windows("gemma2", with("gemma2")), [true, false, true, false]);
+    assert_eq!(
+        windows("gemma3", with("gemma3").count("gemma3.attention.sliding_window_pattern", 3)),
+        [true, true, false, true]
+    );
+    assert_eq!(windows("smallthinker", with("smallthinker")), [false, true, true, true]);
+    assert_eq!(
+        windows(
+            "zebra",
+            with("zebra").flags("zebra.attention.sliding_window_pattern", [true, true, false, false])
+        ),
+        [true, true, false, false]
+    );
+    // llama.cpp keeps full caches for these.
+    assert_eq!(windows("phi3", with("phi3")), [false; 4]);
+    assert_eq!(windows("llama", with("llama")), [false; 4]);
+    assert_eq!(
+        windows("gemma3", Sample::new("gemma3").count("gemma3.attention.sliding_window", 4096)),
+        [false; 4]
+    );
+}
+
+#[test]
+fn parts_of_models_and_other_files_are_refused() {
+    let kind = |sample: Sample| failure(sample.tensor("token_embd.weight", &[64, 3], BlockType::F16));
+    assert!(kind(Sample::new("bert")).contains("`bert` is an encoder; expected a decoder-only"));
+    assert!(kind(Sample::new("llama").text("general.type", "adapter")).contains("a file of type `adapter`"));
+    assert!(failure(small().count("split.no", 1).count("split.count", 3)).contains("part 2 of 3"));
+    assert!(
+        kind(Sample::new("llama"))
+            .contains("metadata `llama.block_count` is missing; expected a whole number")
+    );
+    assert!(failure(Sample::default()).contains("metadata `general.architecture` is missing"));
+    let rwkv = Sample::new("rwkv7").count("rwkv7.block_count", 1).tensor(
+        "blk.0.time_mix_key.weight",
+        &[8, 8],
+        BlockType::F16,
+    );
+    assert!(failure(rwkv).contains("RWKV blocks"));
+    let beside = small().tensor("blk.0.ssm_in.weight", &[64, 64], BlockType::F16);
+    assert!(failure(beside).contains("side by side"));
+}
+
+#[test]
+fn contradictions_name_the_tensor() {
+    let message = failure(small().tensor("blk.2.attn_k.weight", &[64, 32], BlockType::F16));
+    assert_eq!(message, "tensor `blk.2.attn_k.weight` belongs to layer 2, but the model declares 2 layers");
+    let bytes = |sample: Sample| parse_gguf(&sample.finish().0, None).unwrap_err().to_string();
+    assert!(
+        bytes(small().tensor("token_embd.weight", &[64, 3], BlockType::F16))
+            .contains("tensor `token_embd.weight` is given twice")
+    );
+    assert!(bytes(small().count("llama.block_count", 2)).contains("key `llama.block_count` is given twice"));
+    assert!(
+        bytes(small().tensor("x", &[33, 2], BlockType::Q4_0))
+            .contains("the row length of `x` is 33; expected a multiple of 32")
+    );
+    assert!(bytes(small().tensor_at("x", &[32], 4, 1 << 20, BlockType::F32)).contains("`x` has type code 4"));
+    assert!(bytes(small().tensor_at("x", &[32], 1001, 1 << 20, BlockType::F32)).contains("type code 1001"));
+    assert!(
+        bytes(small().tensor_at("x", &[32], 0, 33, BlockType::F32))
+            .contains("the offset of `x` is 33; expected a multiple")
+    );
+    assert!(
+        bytes(small().tensor_at("x", &[32], 0, 0, BlockType::F32)).contains("data byte 0, inside"),
+        "{}",
+        bytes(small().tensor_at("x", &[32], 0, 0, BlockType::F32))
+    );
+    assert!(
+        bytes(small().tensor_at("x", &[32], 0, u64::MAX - 31, BlockType::F32))
+            .contains("a position within a file")
+    );
+    assert!(
+        bytes(small().raw("general.alignment", 4, &3_u32.to_le_bytes()))
+            .contains("metadata `general.alignment` is 3")
+    );
+    assert!(bytes(small().raw("x", 13, &[])).contains("the type of `x` is 13"));
+    assert!(bytes(small().raw("x", 9, &[9, 0, 0, 0])).contains("a list of lists"));
+    let (header, length) = small().finish();
+    let short = parse_gguf(&header, Some(length - 33)).unwrap_err().to_string();
+    assert!(short.contains("it is truncated"), "{short}");
+}
+
+#[test]
+fn other_formats_and_byte_orders_are_told_apart() {
+    let message = |bytes: &[u8]| parse_gguf(bytes, None).unwrap_err().to_string();
+    assert!(message(b"ggjt\x03\0\0\0").contains("the file starts with \"ggjt\"; expected \"GGUF\""));
+    assert!(message(b"GGUF\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").contains("big-endian"));
+    assert!(message(b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0").contains("version 1; expected 2 or 3"));
+}
+
+/// Offsets of every eight-byte length or count in a header, found by making each lie in turn.
+#[test]
+fn lying_lengths_are_refused_wherever_they_stand() {
+    let (bytes, length) = small().finish();
+    for lie in [u64::MAX, 1 << 63, 1 << 40] {
+        for at in 0..bytes.len() - 8 {
+            let mut damaged = bytes.clone();
+            damaged[at..at + 8].copy_from_slice(&lie.to_le_bytes());
+            // Whatever it hits, it must come back, and never ask for bytes the file cannot have.
+            match parse_gguf(&damaged, Some(length)) {
+                Err(GgufError::NeedMore { at_least }) => assert!(at_least <= length, "{at}: {at_least}"),
+                Err(error) => assert!(!error.to_string().is_empty()),
+                Ok(gguf) => drop(gguf.model("x.gguf")),
+            }
+        }
+    }
+    let mut counts = bytes.clone();
+    counts[8..16].copy_from_slice(&(1_u64 << 63).to_le_bytes());
+    let message = parse_gguf(&counts, Some(length)).unwrap_err().to_string();
+    assert!(
+        message.starts_with("byte 8: the tensor count is 9223372036854775808; expected at most"),
+        "{message}"
+    );
+}
+
+#[test]
+fn every_truncation_asks_for_more_or_says_that_the_file_ends() {
+    let (bytes, length) = small().finish();
+    for cut in 0..bytes.len() {
+        let prefix = &bytes[..cut];
+        match parse_gguf(prefix, Some(length)) {
+            Err(GgufError::NeedMore { at_least }) => {
+                assert!(at_least > cut as u64 && at_least <= bytes.len() as u64, "{cut}");
+            }
+            other => panic!("{cut}: {other:?}"),
+        }
+        assert!(
+            matches!(parse_gguf(prefix, None), Err(GgufError::NeedMore { at_least }) if at_least > cut as u64),
+            "{cut}"
+        );
+        // The same bytes as a whole file: nothing more will come.
+        let message = parse_gguf(prefix, Some(cut as u64)).unwrap_err().to_string();
+        assert!(message.starts_with("byte "), "{cut}: {message}");
+    }
+    assert!(parse_gguf(&bytes, Some(length)).is_ok());
+}
+
+#[test]
+fn reading_as_much_as_asked_for_always_arrives() {
+    let (bytes, length) = small().finish();
+    let mut have = 0_usize;
+    let mut rounds = 0;
+    while let Err(GgufError::NeedMore { at_least }) = parse_gguf(&bytes[..have], Some(length)) {
+        have = usize::try_from(at_least).unwrap();
+        rounds += 1;
+        assert!(rounds < 1_000);
+    }
+    assert_eq!(have, bytes.len());
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512), length in any::<Option<u64>>()) {
+        if let Ok(gguf) = parse_gguf(&bytes, length) {
+            drop(gguf.model("x.gguf"));
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_behind_a_true_start_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let mut header = b"GGUF\x03\0\0\0\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec();
+        header.extend(bytes);
+        drop(parse_gguf(&header, None));
+    }
+
+    #[test]
+    fn damaged_headers_never_panic(at in 0_usize..2_000, value in any::<u8>(), second in 0_usize..2_000, other in any::<u8>()) {
+        let (mut bytes, length) = small().finish();
+        let size = bytes.len();
+        bytes[at % size] = value;
+        bytes[second % size] = other;
+        if let Ok(model) = parse_gguf(&bytes, Some(length)).and_then(|gguf| gguf.model("x.gguf")) {
+            prop_assert!(model.parameters().total > 0);
+        }
+    }
+
+    #[test]
+    fn any_metadata_gives_a_model_or_an_error(key in "llama\\.(block_count|embedding_length|context_length|attention\\.(head_count|head_count_kv|key_length|value_length|sliding_window|shared_kv_layers)|expert_used_count|nextn_predict_layers|ssm\\.state_size)", value in any::<u32>()) {
+        let mut sample = Sample::new("llama");
+        for (name, usual) in [("block_count", 2), ("embedding_length", 64), ("attention.head_count", 4)] {
+            let usual_key = format!("llama.{name}");
+            if usual_key != key {
+                sample = sample.count(&usual_key, usual);
+            }
+        }
+        sample = sample.count(&key, value.into()).tensor("token_embd.weight", &[64, 3], BlockType::F16);
+        sample = sample.tensor("blk.0.attn_k.weight", &[64, 32], BlockType::F16);
+        if let Ok(model) = model(sample) {
+            prop_assert!(model.architecture.state_bytes() < 1 << 41);
+        }
+    }
+}
