@@ -16,7 +16,10 @@ impl Mapping {
     pub(super) fn open(path: &Path) -> Result<Self, CheckpointError> {
         let io = |problem| CheckpointError::Io { path: path.to_owned(), problem };
         let file = File::open(path).map_err(io)?;
-        #[expect(unsafe_code, reason = "checkpoints are not written while they are read; the map is read-only")]
+        #[expect(
+            unsafe_code,
+            reason = "checkpoints are not written while they are read; the map is read-only"
+        )]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         Ok(Self { map })
     }

@@ -71,7 +71,9 @@ pub(super) fn canonical(name: &str, norms: u64) -> Option<String> {
     if let Some((_, outer)) = OUTER.iter().find(|(from, _)| *from == inner) {
         return Some((*outer).to_owned());
     }
-    for (list, target) in [("altup_projections.", "altup_proj"), ("altup_unembed_projections.", "altup_unembd_proj")] {
+    for (list, target) in
+        [("altup_projections.", "altup_proj"), ("altup_unembed_projections.", "altup_unembd_proj")]
+    {
         if let Some(index) = inner.strip_prefix(list).and_then(|rest| rest.strip_suffix(".weight")) {
             return Some(format!("{target}.{index}.weight"));
         }

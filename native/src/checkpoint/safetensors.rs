@@ -86,7 +86,9 @@ fn text_config(path: &Path, mut config: Value) -> Value {
     {
         let layers = config.get("per_layer_config").and_then(Value::as_object);
         let value = layers.and_then(|layers| layers.values().find_map(|layer| layer.get(key))).cloned();
-        if let (Some(value), None, Some(fields)) = (value, config.get(stated).cloned(), config.as_object_mut()) {
+        if let (Some(value), None, Some(fields)) =
+            (value, config.get(stated).cloned(), config.as_object_mut())
+        {
             fields.insert(stated.to_owned(), value);
         }
     }
@@ -97,7 +99,8 @@ fn text_config(path: &Path, mut config: Value) -> Value {
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let document = json(index)?;
     let map = document.get("weight_map").and_then(Value::as_object);
-    let map = map.ok_or_else(|| header(index, "no `weight_map`; expected an object of tensor to file".into()))?;
+    let map =
+        map.ok_or_else(|| header(index, "no `weight_map`; expected an object of tensor to file".into()))?;
     let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
     if let Some(stray) = names.iter().find(|name| name.contains(['/', '\\'])) {
         return Err(header(index, format!("`{stray}` lies elsewhere; expected a file beside the index")));

@@ -58,9 +58,8 @@ impl Attention {
         let turn = recipe.interleaved.then_some(head_dim);
         let bias = shape.qkv_bias;
         let own = donor.is_none();
-        let norm = |part: &str, there: bool| {
-            there.then(|| loader.norm(&name(part), head_dim, recipe)).transpose()
-        };
+        let norm =
+            |part: &str, there: bool| there.then(|| loader.norm(&name(part), head_dim, recipe)).transpose();
         let key = own.then(|| loader.projection(&name("attn_k"), [kv_heads * head_dim, hidden], bias, turn));
         let value = (own && !shape.values_from_keys)
             .then(|| loader.projection(&name("attn_v"), [kv_heads * value_dim, hidden], bias, None));

@@ -4,8 +4,8 @@ use super::DecoderError;
 use super::load::Loader;
 use super::projection::Projection;
 use super::recipe::{Activation, Recipe};
-use burn::tensor::activation::{gelu_approximate, relu, silu};
 use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu_approximate, relu, silu};
 
 /// `down(act(gate x) * up x)`.
 #[derive(Debug, Clone)]
@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn quantiles_of_the_normal_law() {
-        for (share, quantile) in [(0.5, 0.0), (0.95, 1.644_853_626_951), (0.8, 0.841_621_233_573), (0.05, -1.644_853_626_951)] {
+        for (share, quantile) in
+            [(0.5, 0.0), (0.95, 1.644_853_626_951), (0.8, 0.841_621_233_573), (0.05, -1.644_853_626_951)]
+        {
             assert!((normal_quantile(share) - quantile).abs() < 1e-10, "{share}");
         }
     }

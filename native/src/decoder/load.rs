@@ -24,9 +24,9 @@ pub(super) struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// For a checkpoint that has every tensor its architecture asks for.
     pub(super) fn new(checkpoint: &'a Checkpoint, backend: &'a Backend) -> Result<Self, DecoderError> {
-        let wanted = inventory::tensors(checkpoint.architecture()).into_iter().filter(|tensor| {
-            !matches!(tensor.role, Role::Unused | Role::Vision | Role::Audio)
-        });
+        let wanted = inventory::tensors(checkpoint.architecture())
+            .into_iter()
+            .filter(|tensor| !matches!(tensor.role, Role::Unused | Role::Vision | Role::Audio));
         let missing: Vec<String> = wanted
             .map(|tensor| tensor.name)
             .filter(|name| !checkpoint.has(name) && !checkpoint.has(&name.replace(".weight", ".0.weight")))
@@ -52,7 +52,8 @@ impl<'a> Loader<'a> {
                 return false;
             };
             let layer = layer.parse().ok().and_then(|layer: usize| architecture.layers.get(layer));
-            let borrowed = layer.and_then(|layer| layer.attention()).is_some_and(|attention| !attention.owns_cache());
+            let borrowed =
+                layer.and_then(|layer| layer.attention()).is_some_and(|attention| !attention.owns_cache());
             borrowed && (part.starts_with("attn_k") || part.starts_with("attn_v"))
         };
         let unexpected: Vec<String> = self
@@ -110,7 +111,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Square maps stored as one stack (GGUF) or one by one (Hugging Face).
-    pub(super) fn stack(&self, name: &str, count: usize, hidden: usize) -> Result<Vec<Projection>, DecoderError> {
+    pub(super) fn stack(
+        &self,
+        name: &str,
+        count: usize,
+        hidden: usize,
+    ) -> Result<Vec<Projection>, DecoderError> {
         let whole = format!("{name}.weight");
         if !self.checkpoint.has(&whole) {
             let one = |index| self.projection(&format!("{name}.{index}"), [hidden, hidden], false, None);
@@ -124,7 +130,11 @@ impl<'a> Loader<'a> {
     }
 
     /// A matrix in pieces of whole rows that each fit the backend's buffers.
-    pub(super) fn shards(&self, name: &str, [rows, columns]: [usize; 2]) -> Result<Vec<Tensor<2>>, DecoderError> {
+    pub(super) fn shards(
+        &self,
+        name: &str,
+        [rows, columns]: [usize; 2],
+    ) -> Result<Vec<Tensor<2>>, DecoderError> {
         let values = self.read(name, &[rows, columns])?;
         let row_bytes = columns * size_of::<f32>();
         let most = self.backend.limit.map_or(rows, |limit| (word(limit) / row_bytes).max(1));

@@ -33,7 +33,8 @@ impl Masks {
         if let Some((_, mask)) = self.built.iter().find(|(known, _)| *known == shape) {
             return mask.clone();
         }
-        let sees = |query: usize, key: usize| key <= query && window.is_none_or(|window| query - key < window);
+        let sees =
+            |query: usize, key: usize| key <= query && window.is_none_or(|window| query - key < window);
         let values = self.grid(first, keys, |query, key| if sees(query, key) { 0.0 } else { HIDDEN });
         let mask = values.iter().any(|value| *value < 0.0).then(|| self.tensor(values, keys));
         self.built.push((shape, mask.clone()));
@@ -48,7 +49,10 @@ impl Masks {
 
     fn grid(&self, first: usize, keys: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
         let queries = self.start..self.start + self.tokens;
-        queries.flat_map(|query| (first..first + keys).map(move |key| (query, key))).map(|(q, k)| value(q, k)).collect()
+        queries
+            .flat_map(|query| (first..first + keys).map(move |key| (query, key)))
+            .map(|(q, k)| value(q, k))
+            .collect()
     }
 
     fn tensor(&self, values: Vec<f32>, keys: usize) -> Tensor<3> {

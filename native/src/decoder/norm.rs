@@ -4,24 +4,24 @@ use burn::tensor::Tensor;
 
 /// `x / sqrt(mean(x^2) + eps) * weight`.
 #[derive(Debug, Clone)]
-pub struct Norm {
+pub(super) struct Norm {
     weight: Option<Tensor<1>>,
     eps: f64,
 }
 
 impl Norm {
     /// With a learned weight.
-    pub fn new(weight: Tensor<1>, eps: f64) -> Self {
+    pub(super) fn new(weight: Tensor<1>, eps: f64) -> Self {
         Self { weight: Some(weight), eps }
     }
 
     /// Without one.
-    pub fn plain(eps: f64) -> Self {
+    pub(super) fn plain(eps: f64) -> Self {
         Self { weight: None, eps }
     }
 
     /// Normalise the last dimension.
-    pub fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    pub(super) fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let square = (x.clone() * x.clone()).mean_dim(D - 1);
         let normed = x * (square + self.eps).sqrt().recip();
         match &self.weight {

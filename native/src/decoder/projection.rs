@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 /// `y = x W^T + b`.
 #[derive(Debug, Clone)]
-pub struct Projection {
+pub(super) struct Projection {
     /// `[out, in]`, as checkpoints store it.
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
@@ -12,12 +12,12 @@ pub struct Projection {
 
 impl Projection {
     /// From `[out, in]` and an optional `[out]`.
-    pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+    pub(super) fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self { weight, bias }
     }
 
     /// `[tokens, in]` to `[tokens, out]`.
-    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let y = x.matmul(self.weight.clone().transpose());
         match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze(),

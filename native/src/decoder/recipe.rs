@@ -48,12 +48,13 @@ pub struct Recipe {
 
 /// Families that this decoder runs.
 pub const FAMILIES: &[&str] = &[
-    "llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4",
+    "llama", "mistral", "qwen2", "qwen3", "granite", "smollm3", "gemma", "gemma2", "gemma3", "gemma3n",
+    "gemma4",
 ];
 
 impl Recipe {
     /// The recipe of a checkpoint's family, with the numbers it states.
-    pub fn new(checkpoint: &Checkpoint, settings: &Settings<'_>) -> Result<Self, DecoderError> {
+    pub(super) fn new(checkpoint: &Checkpoint, settings: &Settings<'_>) -> Result<Self, DecoderError> {
         let architecture = checkpoint.architecture();
         let family = architecture.family.as_str();
         if !FAMILIES.contains(&family) {
@@ -92,9 +93,7 @@ impl Recipe {
             },
             logit_cap: settings.number("final_logit_softcapping", "final_logit_softcapping")?,
             score_cap: match family {
-                "gemma2" | "gemma3" => {
-                    settings.number("attn_logit_softcapping", "attn_logit_softcapping")?
-                }
+                "gemma2" | "gemma3" => settings.number("attn_logit_softcapping", "attn_logit_softcapping")?,
                 _ => None,
             },
             value_norm: newer_gemma,

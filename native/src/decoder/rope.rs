@@ -9,13 +9,13 @@ use std::f64::consts::TAU;
 
 /// Inverse frequencies of one kind of layer: `head_dim / 2` of them, zero where channels do not turn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rope {
+pub(super) struct Rope {
     frequencies: Vec<f32>,
 }
 
 /// Cosines and sines of some positions, `[1, tokens, head_dim / 2]`.
 #[derive(Debug, Clone)]
-pub struct Rotation {
+pub(super) struct Rotation {
     cos: Tensor<3>,
     sin: Tensor<3>,
 }
@@ -26,14 +26,22 @@ enum Scaling {
     None,
     Linear(f64),
     /// Llama 3.1: long wavelengths divided by `factor`, short ones kept, a ramp between.
-    Llama3 { factor: f64, low: f64, high: f64, original: f64 },
+    Llama3 {
+        factor: f64,
+        low: f64,
+        high: f64,
+        original: f64,
+    },
     /// Gemma 4: only this share of the channels turns, at the pace of the whole head.
-    Proportional { share: f64, factor: f64 },
+    Proportional {
+        share: f64,
+        factor: f64,
+    },
 }
 
 impl Rope {
     /// Read the parameters of sliding or full layers.
-    pub fn new(
+    pub(super) fn new(
         checkpoint: &Checkpoint,
         settings: &Settings<'_>,
         head_dim: usize,
@@ -56,7 +64,7 @@ impl Rope {
     }
 
     /// Angles of positions `start..start + tokens`.
-    pub fn rotation(&self, start: usize, tokens: usize, device: &Device) -> Rotation {
+    pub(super) fn rotation(&self, start: usize, tokens: usize, device: &Device) -> Rotation {
         let half = self.frequencies.len();
         let angles = (start..start + tokens)
             .flat_map(|position| self.frequencies.iter().map(move |frequency| position as f32 * frequency));
@@ -68,7 +76,7 @@ impl Rope {
 
 impl Rotation {
     /// Turn `[heads, tokens, head_dim]`: channel `i` with channel `i + head_dim / 2`.
-    pub fn apply(&self, x: Tensor<3>) -> Tensor<3> {
+    pub(super) fn apply(&self, x: Tensor<3>) -> Tensor<3> {
         let half = x.dims()[2] / 2;
         let (first, second) = (x.clone().narrow(2, 0, half), x.narrow(2, half, half));
         let left = first.clone() * self.cos.clone() - second.clone() * self.sin.clone();
@@ -85,12 +93,14 @@ fn from_config(config: &Value, family: &str, sliding: bool) -> Result<(f64, Scal
     let own = |key: &str| finite(key, parameters.and_then(|parameters| parameters.get(key)));
     let outer = |key: &str| finite(key, config.get(key));
     let local = if sliding { outer("rope_local_base_freq")? } else { None };
-    let theta = match own("rope_theta")?.or(local).or(if newer.is_none() { outer("rope_theta")? } else { None }) {
-        _ if sliding && newer.is_none() && local.is_none() && has_local_base(family) => 10_000.0,
-        Some(theta) => theta,
-        None => 10_000.0,
-    };
-    let older = config.get("rope_scaling").filter(|value| value.is_object() && !(sliding && has_local_base(family)));
+    let theta =
+        match own("rope_theta")?.or(local).or(if newer.is_none() { outer("rope_theta")? } else { None }) {
+            _ if sliding && newer.is_none() && local.is_none() && has_local_base(family) => 10_000.0,
+            Some(theta) => theta,
+            None => 10_000.0,
+        };
+    let older =
+        config.get("rope_scaling").filter(|value| value.is_object() && !(sliding && has_local_base(family)));
     let scaling = match parameters.or(older) {
         Some(fields) => scaling(fields)?,
         None if family == "gemma4" && !sliding => Scaling::Proportional { share: 0.25, factor: 1.0 },
@@ -107,7 +117,8 @@ fn has_local_base(family: &str) -> bool {
 fn scaling(fields: &Value) -> Result<Scaling, DecoderError> {
     let number = |key: &str| finite(key, fields.get(key));
     let need = |key: &str| {
-        number(key)?.ok_or_else(|| DecoderError::setting(key, "missing".into(), "a number beside rope_type".into()))
+        number(key)?
+            .ok_or_else(|| DecoderError::setting(key, "missing".into(), "a number beside rope_type".into()))
     };
     let kind = fields.get("rope_type").or(fields.get("type")).and_then(Value::as_str).unwrap_or("default");
     Ok(match kind {
@@ -177,7 +188,10 @@ fn frequencies(head_dim: usize, theta: f64, scaling: Scaling) -> Vec<f32> {
 }
 
 /// Round to f32.
-#[expect(clippy::cast_possible_truncation, reason = "frequencies are kept in single precision, as the reference does")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "frequencies are kept in single precision, as the reference does"
+)]
 fn single(value: f64) -> f32 {
     value as f32
 }

@@ -6,18 +6,18 @@ use serde_json::Value;
 
 /// Reads numbers from whichever form the checkpoint has.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings<'a> {
+pub(super) struct Settings<'a> {
     facts: &'a Facts,
 }
 
 impl<'a> Settings<'a> {
     /// The settings of a checkpoint.
-    pub fn of(checkpoint: &'a Checkpoint) -> Self {
+    pub(super) fn of(checkpoint: &'a Checkpoint) -> Self {
         Self { facts: checkpoint.facts() }
     }
 
     /// Whether the names are GGUF's.
-    pub fn is_gguf(&self) -> bool {
+    pub(super) fn is_gguf(&self) -> bool {
         matches!(self.facts, Facts::Gguf(_))
     }
 
@@ -38,7 +38,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A number; `gguf` goes without the architecture's prefix.
-    pub fn number(&self, config: &str, gguf: &str) -> Result<Option<f64>, DecoderError> {
+    pub(super) fn number(&self, config: &str, gguf: &str) -> Result<Option<f64>, DecoderError> {
         match self.facts {
             Facts::Config(fields) => finite(config, fields.get(config)),
             Facts::Gguf(values) => Ok(values.number(gguf)),
@@ -46,18 +46,20 @@ impl<'a> Settings<'a> {
     }
 
     /// A count.
-    pub fn count(&self, config: &str, gguf: &str) -> Result<Option<usize>, DecoderError> {
+    pub(super) fn count(&self, config: &str, gguf: &str) -> Result<Option<usize>, DecoderError> {
         let stated = match self.facts {
             Facts::Config(fields) => fields.get(config).filter(|value| !value.is_null()),
             Facts::Gguf(values) => return Ok(values.count(gguf)),
         };
         let Some(value) = stated else { return Ok(None) };
         let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
-        count.map(Some).ok_or_else(|| DecoderError::setting(config, value.to_string(), "a whole number".into()))
+        count
+            .map(Some)
+            .ok_or_else(|| DecoderError::setting(config, value.to_string(), "a whole number".into()))
     }
 
     /// A list of numbers (or flags as 0 and 1) that only `config.json` states.
-    pub fn numbers(&self, config: &str) -> Option<Vec<f64>> {
+    pub(super) fn numbers(&self, config: &str) -> Option<Vec<f64>> {
         let list = self.config()?.get(config)?.as_array()?;
         list.iter().map(|value| value.as_f64().or(value.as_bool().map(f64::from))).collect()
     }
