@@ -4,3 +4,5 @@
 pub mod checkpoint;
 #[cfg(feature = "burn")]
 pub mod decoder;
+#[cfg(feature = "burn")]
+pub mod generate;

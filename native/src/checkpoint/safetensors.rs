@@ -41,7 +41,7 @@ pub(super) fn open_file(path: &Path) -> Result<Checkpoint, CheckpointError> {
 
 fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, CheckpointError> {
     let config_path = folder.join("config.json");
-    let config = text_config(&config_path, json(&config_path)?);
+    let config = text_config(json(&config_path)?);
     let model = hf_config::parse("config.json", config.to_string().as_bytes())
         .map_err(|error| header(&config_path, error.to_string()))?;
     let norms = model.architecture.layers.first().map_or(2, |layer| layer.norms);
@@ -76,9 +76,9 @@ fn json(path: &Path) -> Result<Value, CheckpointError> {
 }
 
 /// The language model's part of a config, with full layers' head_dim where older files state it.
-fn text_config(path: &Path, mut config: Value) -> Value {
+fn text_config(mut config: Value) -> Value {
     if let Some(text) = config.get_mut("text_config").map(Value::take) {
-        return text_config(path, text);
+        return text_config(text);
     }
     // transformers 5.23 writes `per_layer_config` for what checkpoints state as `global_*`.
     for (stated, key) in

@@ -29,19 +29,19 @@ impl Streams {
     }
 
     /// `[tokens, hidden]` to `[streams, tokens, hidden]`, all of one magnitude.
-    pub(super) fn open(&self, x: Tensor<2>) -> Tensor<3> {
+    pub(super) fn open(&self, x: &Tensor<2>) -> Tensor<3> {
         let target = mean_square(x.clone()).sqrt();
         let others = self.open.iter().map(|map| matched(map.apply(x.clone()), target.clone()));
         Tensor::stack(std::iter::once(x.clone()).chain(others).collect(), 0)
     }
 
     /// The mean of all streams, brought to the magnitude of the first.
-    pub(super) fn close(&self, streams: Tensor<3>) -> Tensor<2> {
-        let first = stream(&streams, 0);
+    pub(super) fn close(&self, streams: &Tensor<3>) -> Tensor<2> {
+        let first = stream(streams, 0);
         let target = mean_square(first.clone()).sqrt();
         let others = self.close.iter().enumerate();
         let sum = others.fold(first, |sum, (index, map)| {
-            sum + matched(map.apply(stream(&streams, index + 1)), target.clone())
+            sum + matched(map.apply(stream(streams, index + 1)), target.clone())
         });
         sum / (self.close.len() + 1) as f64
     }

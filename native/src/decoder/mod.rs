@@ -74,11 +74,11 @@ pub(crate) struct Pass<'a, 'h> {
 
 impl Decoder {
     /// Decode every matrix of a checkpoint onto a backend; embedding tables stay on disk.
-    pub fn load(checkpoint: Arc<Checkpoint>, backend: Backend) -> Result<Self, DecoderError> {
-        let settings = Settings::of(&checkpoint);
-        let recipe = Recipe::new(&checkpoint, &settings)?;
+    pub fn load(checkpoint: &Arc<Checkpoint>, backend: Backend) -> Result<Self, DecoderError> {
+        let settings = Settings::of(checkpoint);
+        let recipe = Recipe::new(checkpoint, settings)?;
         let architecture = checkpoint.architecture();
-        let loader = Loader::new(&checkpoint, &backend)?;
+        let loader = Loader::new(checkpoint, &backend)?;
         let (hidden, layers) = (word(architecture.hidden_size), architecture.layers.len());
         let vocab = word(architecture.embeddings.vocab_size);
         loader.stays_on_disk(EMBEDDING, [vocab, hidden])?;
@@ -92,7 +92,7 @@ impl Decoder {
         for (_, attention) in architecture.attention_layers() {
             let (head_dim, sliding) = (word(attention.k_head_dim), attention.window.is_some());
             if !ropes.iter().any(|(dim, kind, _)| (*dim, *kind) == (head_dim, sliding)) {
-                ropes.push((head_dim, sliding, Rope::new(&checkpoint, &settings, head_dim, sliding)?));
+                ropes.push((head_dim, sliding, Rope::new(checkpoint, settings, head_dim, sliding)?));
             }
         }
         let output_norm = loader.norm("output_norm.weight", hidden, &recipe)?;
@@ -154,7 +154,7 @@ impl Decoder {
             .map(|ple| ple.inputs(&self.checkpoint, tokens, embedded.clone(), &self.backend))
             .transpose()?;
         let mut x = match &self.streams {
-            Some(streams) => streams.open(embedded),
+            Some(streams) => streams.open(&embedded),
             None => embedded.reshape([1, tokens.len(), self.hidden]),
         };
         let mut pass = Pass {
@@ -173,14 +173,14 @@ impl Decoder {
         }
         cache.advance(tokens.len());
         let x = match &self.streams {
-            Some(streams) => streams.close(x),
+            Some(streams) => streams.close(&x),
             None => x.reshape([tokens.len(), self.hidden]),
         };
         Ok(self.output_norm.apply(x))
     }
 
     /// Logits `[tokens, vocab]` of hidden states.
-    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+    pub fn logits(&self, hidden: &Tensor<2>) -> Tensor<2> {
         let shards = self.head.iter().map(|shard| hidden.clone().matmul(shard.clone().transpose()));
         let logits = Tensor::cat(shards.collect(), 1) / self.recipe.logit_divisor;
         match self.recipe.logit_cap {
@@ -190,9 +190,9 @@ impl Decoder {
     }
 
     /// Logits of the last token on the host.
-    pub fn next_logits(&self, hidden: Tensor<2>) -> Result<Vec<f32>, DecoderError> {
+    pub fn next_logits(&self, hidden: &Tensor<2>) -> Result<Vec<f32>, DecoderError> {
         let [tokens, _] = hidden.dims();
-        self.backend.host(self.logits(hidden.narrow(0, tokens - 1, 1)))
+        self.backend.host(self.logits(&hidden.clone().narrow(0, tokens - 1, 1)))
     }
 
     /// Scaled token embeddings `[tokens, hidden]`, rows read through the mapping.

@@ -54,7 +54,7 @@ pub const FAMILIES: &[&str] = &[
 
 impl Recipe {
     /// The recipe of a checkpoint's family, with the numbers it states.
-    pub(super) fn new(checkpoint: &Checkpoint, settings: &Settings<'_>) -> Result<Self, DecoderError> {
+    pub(super) fn new(checkpoint: &Checkpoint, settings: Settings<'_>) -> Result<Self, DecoderError> {
         let architecture = checkpoint.architecture();
         let family = architecture.family.as_str();
         if !FAMILIES.contains(&family) {
@@ -106,7 +106,7 @@ impl Recipe {
 }
 
 /// SmolLM3 leaves every fourth layer unrotated.
-fn unrotated(family: &str, settings: &Settings<'_>, layers: usize) -> Vec<bool> {
+fn unrotated(family: &str, settings: Settings<'_>, layers: usize) -> Vec<bool> {
     if family != "smollm3" {
         return vec![false; layers];
     }
@@ -120,7 +120,7 @@ fn unrotated(family: &str, settings: &Settings<'_>, layers: usize) -> Vec<bool> 
 }
 
 /// Gemma 3n's first ten layers keep the largest twentieth of their gate.
-fn sparsity(family: &str, settings: &Settings<'_>, layers: usize) -> Result<Vec<f64>, DecoderError> {
+fn sparsity(family: &str, settings: Settings<'_>, layers: usize) -> Result<Vec<f64>, DecoderError> {
     let mut list = vec![0.0; layers];
     if family == "gemma3n" {
         match settings.numbers("activation_sparsity_pattern") {

@@ -43,7 +43,7 @@ impl Rope {
     /// Read the parameters of sliding or full layers.
     pub(super) fn new(
         checkpoint: &Checkpoint,
-        settings: &Settings<'_>,
+        settings: Settings<'_>,
         head_dim: usize,
         sliding: bool,
     ) -> Result<Self, DecoderError> {
@@ -141,7 +141,7 @@ fn scaling(fields: &Value) -> Result<Scaling, DecoderError> {
     })
 }
 
-fn from_gguf(settings: &Settings<'_>, family: &str, sliding: bool) -> Result<(f64, Scaling), DecoderError> {
+fn from_gguf(settings: Settings<'_>, family: &str, sliding: bool) -> Result<(f64, Scaling), DecoderError> {
     let Some(values) = settings.gguf() else { return Ok((10_000.0, Scaling::None)) };
     let theta = values.number("rope.freq_base");
     if sliding && has_local_base(family) {

@@ -17,12 +17,12 @@ impl<'a> Settings<'a> {
     }
 
     /// Whether the names are GGUF's.
-    pub(super) fn is_gguf(&self) -> bool {
+    pub(super) fn is_gguf(self) -> bool {
         matches!(self.facts, Facts::Gguf(_))
     }
 
     /// The `config.json`, if there is one.
-    pub(super) fn config(&self) -> Option<&'a Value> {
+    pub(super) fn config(self) -> Option<&'a Value> {
         match self.facts {
             Facts::Config(config) => Some(config),
             Facts::Gguf(_) => None,
@@ -30,7 +30,7 @@ impl<'a> Settings<'a> {
     }
 
     /// GGUF metadata, if there are any.
-    pub(super) fn gguf(&self) -> Option<&'a GgufValues> {
+    pub(super) fn gguf(self) -> Option<&'a GgufValues> {
         match self.facts {
             Facts::Config(_) => None,
             Facts::Gguf(values) => Some(values),
@@ -38,7 +38,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A number; `gguf` goes without the architecture's prefix.
-    pub(super) fn number(&self, config: &str, gguf: &str) -> Result<Option<f64>, DecoderError> {
+    pub(super) fn number(self, config: &str, gguf: &str) -> Result<Option<f64>, DecoderError> {
         match self.facts {
             Facts::Config(fields) => finite(config, fields.get(config)),
             Facts::Gguf(values) => Ok(values.number(gguf)),
@@ -46,7 +46,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A count.
-    pub(super) fn count(&self, config: &str, gguf: &str) -> Result<Option<usize>, DecoderError> {
+    pub(super) fn count(self, config: &str, gguf: &str) -> Result<Option<usize>, DecoderError> {
         let stated = match self.facts {
             Facts::Config(fields) => fields.get(config).filter(|value| !value.is_null()),
             Facts::Gguf(values) => return Ok(values.count(gguf)),
@@ -59,7 +59,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A list of numbers (or flags as 0 and 1) that only `config.json` states.
-    pub(super) fn numbers(&self, config: &str) -> Option<Vec<f64>> {
+    pub(super) fn numbers(self, config: &str) -> Option<Vec<f64>> {
         let list = self.config()?.get(config)?.as_array()?;
         list.iter().map(|value| value.as_f64().or(value.as_bool().map(f64::from))).collect()
     }

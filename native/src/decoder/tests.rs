@@ -29,7 +29,7 @@ fn case(name: &str, backend: Backend) -> Case {
     };
     let checkpoint = Arc::new(Checkpoint::open(&folder(name)).unwrap());
     Case {
-        decoder: Decoder::load(checkpoint, backend).unwrap(),
+        decoder: Decoder::load(&checkpoint, backend).unwrap(),
         tokens: words("tokens").into_iter().map(u32::from_le_bytes).collect(),
         logits: words("logits").into_iter().map(f32::from_le_bytes).collect(),
     }
@@ -46,7 +46,7 @@ impl Case {
         while at < self.tokens.len() {
             let end = (at + lengths.next().unwrap()).min(self.tokens.len());
             let hidden = self.decoder.forward(&self.tokens[at..end], &mut cache, None).unwrap();
-            let logits = self.decoder.backend().host(self.decoder.logits(hidden)).unwrap();
+            let logits = self.decoder.backend().host(self.decoder.logits(&hidden)).unwrap();
             for (value, wanted) in logits.iter().zip(&self.logits[at * vocab..end * vocab]) {
                 assert!(value.is_finite());
                 worst = worst.max((value - wanted).abs());
