@@ -1,10 +1,16 @@
 //! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
 
+pub mod codec;
 pub mod device;
 pub mod document;
+pub mod feasibility;
+pub mod measurement;
 pub mod memory;
 pub mod model;
+pub mod report;
 pub mod seed;
+pub mod storage;
+pub mod throughput;
 pub mod weights;
 
 pub use model::Model;

@@ -1,2 +1,9 @@
-//! The command line.
-fn main() {}
+//! The `dhurandhar` command: parse, run, report an error once.
+
+use clap::Parser;
+use dhurandhar::command::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dhurandhar::exit_code(Cli::parse().run())
+}

@@ -1,1 +1,4 @@
-//! dhurandhar.
+//! What the end-to-end tests share: programs built once, files of the workspace, folders outside the tree.
+
+pub mod program;
+pub mod workspace;

@@ -106,6 +106,16 @@ pub enum SourceKind {
     Stated,
 }
 
+impl BudgetMetric {
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Rss => "RSS",
+            Self::Footprint => "footprint (private memory)",
+        }
+    }
+}
+
 impl Os {
     /// Every system with its name in YAML.
     pub const NAMES: [(&'static str, Self); 6] = [

@@ -187,6 +187,7 @@ fn estimate(text: String) -> Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn error(text: &str) -> String {
         Device::from_yaml("d.yaml", text).unwrap_err().to_string()
@@ -256,6 +257,26 @@ mod tests {
             ),
         ] {
             assert_eq!(error(text), message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_give_a_sound_device_or_an_error(
+            ram in -10_i64..20_000_000, budget in -9.0_f64..30_000.0, flash in -1.0_f64..1_100.0, page in 0_u64..20,
+        ) {
+            let text = format!(
+                "name: x\nram_mib: {ram}\nram_budget_mb: {budget}\nflash_read_gbps: {flash}\npage_size_kib: {page}\n"
+            );
+            if let Ok(device) = Device::from_yaml("d.yaml", &text) {
+                prop_assert!(device.ram_budget_mb >= 1.0 && device.ram_budget_mb <= ram as f64);
+                prop_assert!(device.storage.reads_per_s(1) > 0.0 && device.page_bytes().is_power_of_two());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "(name: x\n)?(storage: )?[ -~\n]{0,80}") {
+            let _ = Device::from_yaml("d.yaml", &text);
         }
     }
 }

@@ -74,6 +74,16 @@ pub enum Place {
     Mapped,
 }
 
+impl Place {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Mapped => "mapped",
+        }
+    }
+}
+
 /// One component's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

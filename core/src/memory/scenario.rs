@@ -7,14 +7,18 @@ use serde::Serialize;
 
 /// One way of running a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenario {
     /// Tokens of context to allocate.
     pub context_tokens: u64,
     /// Storage of the weights.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub weights: WeightFormat,
     /// Storage of keys.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub k: KvFormat,
     /// Storage of values.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub v: KvFormat,
     /// The program.
     pub runtime: Runtime,

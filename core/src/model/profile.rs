@@ -1,6 +1,6 @@
 //! The compact description of a model: the seed's YAML field names and the few more that true models need.
 //!
-//! [`Profile`] is what people write; [`Profile::expand`] turns it into a per-layer [`Architecture`]. The
+//! [`Profile`] is what people write; [`Profile::expand`] turns it into a per-layer [`Architecture`](super::Architecture). The
 //! importers for `config.json` and GGUF metadata fill the same struct, so every model takes one road.
 
 use super::family::Family;

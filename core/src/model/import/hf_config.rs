@@ -76,6 +76,30 @@ pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
     Ok(model)
 }
 
+/// Bits of one weight in the checkpoint beside a config, where it is quantised and says so.
+pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<Option<u64>, ConfigError> {
+    let node = parse_json(source, bytes)?;
+    let fields = Fields::of(source, &node)?;
+    let found = match fields.map("quantization_config")? {
+        Some(found) => Some(found),
+        None => fields.map("quantization")?,
+    };
+    let Some(quantisation) = found else { return Ok(None) };
+    if let Some(bits) = quantisation.integer("bits", 1..=16)? {
+        return Ok(Some(bits));
+    }
+    let method = quantisation.text("quant_method")?;
+    if quantisation.flag("load_in_4bit")? == Some(true) || method == Some("mxfp4") {
+        return Ok(Some(4));
+    }
+    // compressed-tensors: bits stand with each group of layers.
+    let groups = quantisation.map("config_groups")?;
+    let weights = groups
+        .and_then(|groups| groups.map("group_0").ok().flatten())
+        .and_then(|group| group.map("weights").ok().flatten());
+    Ok(weights.and_then(|weights| weights.integer("num_bits", 1..=16).ok().flatten()))
+}
+
 fn assemble(source: &str, reader: &mut Reader<'_>) -> Result<Model, DocumentError> {
     let (mut profile, sparse) = profile(source, reader)?;
     let latent = latent::read(reader)?;

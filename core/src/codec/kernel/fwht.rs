@@ -1,0 +1,106 @@
+//! The fast Walsh–Hadamard transform: Sylvester order, unnormalised, additions only.
+//!
+//! Every stage pairs entries a stride apart in ascending order of strides, so the roundings, and with them
+//! the codes, do not depend on how many stages share a pass over memory.
+
+use super::simd::Simd;
+
+/// Transforms `x` in place; its length is a power of two.
+#[inline(always)]
+pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
+    match x.len() {
+        0..=4 => small(x),
+        8 => base::<S, 1>(simd, x),
+        16 => base::<S, 2>(simd, x),
+        32 => base::<S, 4>(simd, x),
+        64 => base::<S, 8>(simd, x),
+        128 => base::<S, 16>(simd, x),
+        _ => {
+            base::<S, 16>(simd, x);
+            let mut stride = 128;
+            while stride * 2 < x.len() {
+                two_stages(simd, x, stride);
+                stride *= 4;
+            }
+            if stride < x.len() {
+                one_stage(simd, x, stride);
+            }
+        }
+    }
+}
+
+/// Transforms each run of `8 N` entries in registers.
+#[inline(always)]
+fn base<S: Simd, const N: usize>(simd: S, x: &mut [f32]) {
+    for run in x.as_chunks_mut::<8>().0.as_chunks_mut::<N>().0 {
+        let mut v = [simd.splat(0.0); N];
+        for (v, lanes) in v.iter_mut().zip(&*run) {
+            *v = simd.butterflies(simd.load(lanes));
+        }
+        registers(simd, &mut v);
+        for (out, v) in run.iter_mut().zip(&v) {
+            simd.store(*v, out);
+        }
+    }
+}
+
+/// Stages of stride 8, 16 … between whole registers.
+#[inline(always)]
+pub(crate) fn registers<S: Simd, const N: usize>(simd: S, v: &mut [S::F; N]) {
+    let mut stride = 1;
+    while stride < N {
+        let mut at = 0;
+        while at < N {
+            if at & stride == 0 {
+                let (a, b) = (v[at], v[at + stride]);
+                v[at] = simd.add(a, b);
+                v[at + stride] = simd.sub(a, b);
+            }
+            at += 1;
+        }
+        stride *= 2;
+    }
+}
+
+#[inline(always)]
+fn one_stage<S: Simd>(simd: S, x: &mut [f32], stride: usize) {
+    for pair in x.chunks_exact_mut(2 * stride) {
+        let (low, high) = pair.split_at_mut(stride);
+        for (a, b) in low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks_mut::<8>().0) {
+            let (p, q) = (simd.load(a), simd.load(b));
+            simd.store(simd.add(p, q), a);
+            simd.store(simd.sub(p, q), b);
+        }
+    }
+}
+
+#[inline(always)]
+fn two_stages<S: Simd>(simd: S, x: &mut [f32], stride: usize) {
+    for four in x.chunks_exact_mut(4 * stride) {
+        let (low, high) = four.split_at_mut(2 * stride);
+        let (a, b) = low.split_at_mut(stride);
+        let (c, d) = high.split_at_mut(stride);
+        let first = a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0);
+        let second = c.as_chunks_mut::<8>().0.iter_mut().zip(d.as_chunks_mut::<8>().0);
+        for ((a, b), (c, d)) in first.zip(second) {
+            let mut v = [simd.load(a), simd.load(b), simd.load(c), simd.load(d)];
+            registers(simd, &mut v);
+            for (out, v) in [a, b, c, d].into_iter().zip(&v) {
+                simd.store(*v, out);
+            }
+        }
+    }
+}
+
+fn small(x: &mut [f32]) {
+    let mut stride = 1;
+    while stride < x.len() {
+        for at in 0..x.len() {
+            if at & stride == 0 {
+                let (a, b) = (x[at], x[at + stride]);
+                (x[at], x[at + stride]) = (a + b, a - b);
+            }
+        }
+        stride *= 2;
+    }
+}

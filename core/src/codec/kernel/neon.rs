@@ -1,0 +1,200 @@
+//! NEON: two registers of four floats. Part of every aarch64 processor.
+#![expect(unsafe_code, reason = "vector intrinsics; NEON is mandatory on aarch64")]
+#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+
+use core::arch::aarch64::*;
+
+use super::simd::{Kernel, Simd};
+
+/// aarch64's vector instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Neon(());
+
+impl Neon {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
+
+type F = (float32x4_t, float32x4_t);
+type I = (uint32x4_t, uint32x4_t);
+
+impl Simd for Neon {
+    type F = F;
+    type I = I;
+    type B = uint8x16_t;
+    /// Byte k of sixteen floats, for k = 0 to 3.
+    type Table = [uint8x16_t; 4];
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vdupq_n_f32(x), vdupq_n_f32(x)) }
+    }
+    #[inline(always)]
+    fn load(self, x: &[f32; 8]) -> F {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 32 bytes that are read.
+        unsafe { (vld1q_f32(x.as_ptr()), vld1q_f32(x.as_ptr().add(4))) }
+    }
+    #[inline(always)]
+    fn store(self, v: F, out: &mut [f32; 8]) {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 32 bytes that are written.
+        unsafe {
+            vst1q_f32(out.as_mut_ptr(), v.0);
+            vst1q_f32(out.as_mut_ptr().add(4), v.1);
+        }
+    }
+    #[inline(always)]
+    fn add(self, a: F, b: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vaddq_f32(a.0, b.0), vaddq_f32(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn sub(self, a: F, b: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vsubq_f32(a.0, b.0), vsubq_f32(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn mul(self, a: F, b: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vmulq_f32(a.0, b.0), vmulq_f32(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn abs(self, v: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vabsq_f32(v.0), vabsq_f32(v.1)) }
+    }
+    #[inline(always)]
+    fn flip(self, v: F, mask: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (xor(v.0, mask.0), xor(v.1, mask.1)) }
+    }
+    #[inline(always)]
+    fn butterflies(self, v: F) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let (a, b) = (four(v.0), four(v.1));
+            (vaddq_f32(a, b), vsubq_f32(a, b))
+        }
+    }
+    #[inline(always)]
+    fn sum(self, v: F) -> f32 {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let four = vaddq_f32(v.0, v.1);
+            let two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+            vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
+        }
+    }
+    #[inline(always)]
+    fn int(self, x: i32) -> I {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vdupq_n_u32(x as u32), vdupq_n_u32(x as u32)) }
+    }
+    #[inline(always)]
+    fn count_ge(self, count: I, v: F, threshold: F) -> I {
+        // A true lane is all ones, that is minus one.
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            (vsubq_u32(count.0, vcgeq_f32(v.0, threshold.0)), vsubq_u32(count.1, vcgeq_f32(v.1, threshold.1)))
+        }
+    }
+    #[inline(always)]
+    fn mark_negative(self, code: I, v: F, bit: I) -> I {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            (
+                vorrq_u32(code.0, vandq_u32(vcltzq_f32(v.0), bit.0)),
+                vorrq_u32(code.1, vandq_u32(vcltzq_f32(v.1), bit.1)),
+            )
+        }
+    }
+    #[inline(always)]
+    fn narrow(self, low: I, high: I) -> uint8x16_t {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let low = vcombine_u16(vmovn_u32(low.0), vmovn_u32(low.1));
+            let high = vcombine_u16(vmovn_u32(high.0), vmovn_u32(high.1));
+            vcombine_u8(vmovn_u16(low), vmovn_u16(high))
+        }
+    }
+    #[inline(always)]
+    fn load_bytes(self, x: &[u8; 16]) -> uint8x16_t {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 16 bytes that are read.
+        unsafe { vld1q_u8(x.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_bytes(self, v: uint8x16_t, out: &mut [u8; 16]) {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 16 bytes that are written.
+        unsafe { vst1q_u8(out.as_mut_ptr(), v) }
+    }
+    #[inline(always)]
+    fn nibbles(self, v: uint8x16_t) -> (uint8x16_t, uint8x16_t) {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vandq_u8(v, vdupq_n_u8(15)), vshrq_n_u8::<4>(v)) }
+    }
+    #[inline(always)]
+    fn join_nibbles(self, low: uint8x16_t, high: uint8x16_t) -> uint8x16_t {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { vorrq_u8(low, vshlq_n_u8::<4>(high)) }
+    }
+    #[inline(always)]
+    fn table(self, values: &[f32; 16]) -> [uint8x16_t; 4] {
+        let plane = |byte: usize| {
+            let bytes: [u8; 16] = core::array::from_fn(|entry| values[entry].to_le_bytes()[byte]);
+            self.load_bytes(&bytes)
+        };
+        [plane(0), plane(1), plane(2), plane(3)]
+    }
+    #[inline(always)]
+    fn lookup(self, table: [uint8x16_t; 4], index: uint8x16_t) -> (F, F) {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let [a, b, c, d] = [
+                vqtbl1q_u8(table[0], index),
+                vqtbl1q_u8(table[1], index),
+                vqtbl1q_u8(table[2], index),
+                vqtbl1q_u8(table[3], index),
+            ];
+            let low = (vreinterpretq_u16_u8(vzip1q_u8(a, b)), vreinterpretq_u16_u8(vzip1q_u8(c, d)));
+            let high = (vreinterpretq_u16_u8(vzip2q_u8(a, b)), vreinterpretq_u16_u8(vzip2q_u8(c, d)));
+            (
+                (
+                    vreinterpretq_f32_u16(vzip1q_u16(low.0, low.1)),
+                    vreinterpretq_f32_u16(vzip2q_u16(low.0, low.1)),
+                ),
+                (
+                    vreinterpretq_f32_u16(vzip1q_u16(high.0, high.1)),
+                    vreinterpretq_f32_u16(vzip2q_u16(high.0, high.1)),
+                ),
+            )
+        }
+    }
+}
+
+/// # Safety
+/// None beyond NEON, which is mandatory on aarch64.
+#[inline(always)]
+unsafe fn xor(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+    // SAFETY: NEON is mandatory on aarch64.
+    unsafe { vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b))) }
+}
+
+/// Hadamard of four lanes: strides 1 and 2.
+///
+/// # Safety
+/// None beyond NEON, which is mandatory on aarch64.
+#[inline(always)]
+unsafe fn four(v: float32x4_t) -> float32x4_t {
+    // SAFETY: NEON is mandatory on aarch64.
+    unsafe {
+        let signs = vreinterpretq_f32_u64(vdupq_n_u64(1 << 63));
+        let v = vaddq_f32(vrev64q_f32(v), xor(v, signs));
+        let (low, high) = (vget_low_f32(v), vget_high_f32(v));
+        vcombine_f32(vadd_f32(low, high), vsub_f32(low, high))
+    }
+}

@@ -1,0 +1,140 @@
+//! From rotated coordinates to codes and back, and sums in a fixed order.
+
+use super::simd::Simd;
+use crate::codec::scalar::Codebook;
+
+/// Up to this width counting every threshold in registers beats a table.
+const COUNTED_BITS: u32 = 5;
+
+/// Codes of `z * factor`; `z` and `codes` are padded to multiples of 16.
+#[inline(always)]
+pub(crate) fn quantise<S: Simd>(simd: S, book: &Codebook, z: &[f32], factor: f32, codes: &mut [u8]) {
+    match book.bits() {
+        1 => count::<S, 0>(simd, book, z, factor, codes),
+        2 => count::<S, 1>(simd, book, z, factor, codes),
+        3 => count::<S, 3>(simd, book, z, factor, codes),
+        4 => count::<S, 7>(simd, book, z, factor, codes),
+        COUNTED_BITS => count::<S, 15>(simd, book, z, factor, codes),
+        _ => book.codes(z, factor, codes),
+    }
+}
+
+#[inline(always)]
+fn count<S: Simd, const T: usize>(simd: S, book: &Codebook, z: &[f32], factor: f32, codes: &mut [u8]) {
+    let Some(bounds) = book.thresholds().first_chunk::<T>() else { return };
+    let mut thresholds = [simd.splat(0.0); T];
+    for (threshold, bound) in thresholds.iter_mut().zip(bounds) {
+        *threshold = simd.splat(*bound);
+    }
+    let (factor, bit) = (simd.splat(factor), simd.int(i32::from(book.sign_bit())));
+    let pairs = z.as_chunks::<8>().0.as_chunks::<2>().0;
+    for ([low, high], out) in pairs.iter().zip(codes.as_chunks_mut::<16>().0) {
+        let low = eight_codes(simd, simd.mul(simd.load(low), factor), &thresholds, bit);
+        let high = eight_codes(simd, simd.mul(simd.load(high), factor), &thresholds, bit);
+        simd.store_bytes(simd.narrow(low, high), out);
+    }
+}
+
+/// Sign and number of thresholds below, for eight coordinates.
+#[inline(always)]
+fn eight_codes<S: Simd, const T: usize>(simd: S, z: S::F, thresholds: &[S::F; T], bit: S::I) -> S::I {
+    let magnitude = simd.abs(z);
+    let mut count = simd.int(0);
+    for threshold in thresholds {
+        count = simd.count_ge(count, magnitude, *threshold);
+    }
+    simd.mark_negative(count, z, bit)
+}
+
+/// Values of codes, in standard deviations; both slices are padded to multiples of 16.
+#[inline(always)]
+pub(crate) fn values<S: Simd>(simd: S, book: &Codebook, codes: &[u8], out: &mut [f32]) {
+    if book.bits() > 4 {
+        for (value, code) in out.iter_mut().zip(codes) {
+            *value = book.table()[usize::from(*code)];
+        }
+        return;
+    }
+    let table = table(simd, book);
+    for (codes, out) in
+        codes.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0)
+    {
+        let (low, high) = simd.lookup(table, simd.load_bytes(codes));
+        simd.store(low, &mut out[0]);
+        simd.store(high, &mut out[1]);
+    }
+}
+
+/// The values of codes below 16 as a register table; unused entries are zero.
+#[inline(always)]
+pub(crate) fn table<S: Simd>(simd: S, book: &Codebook) -> S::Table {
+    let mut values = [0.0; 16];
+    values.copy_from_slice(&book.table()[..16]);
+    simd.table(&values)
+}
+
+/// Values of a nibble plane of a whole number of sixteen bytes: low nibbles are the first half of the vector.
+#[inline(always)]
+pub(crate) fn nibble_values<S: Simd>(simd: S, table: S::Table, plane: &[u8], out: &mut [f32]) {
+    let (first, second) = out.split_at_mut(plane.len());
+    let first = first.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0;
+    let second = second.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0;
+    for ((bytes, first), second) in plane.as_chunks::<16>().0.iter().zip(first).zip(second) {
+        let (low, high) = simd.nibbles(simd.load_bytes(bytes));
+        let (a, b) = simd.lookup(table, low);
+        simd.store(a, &mut first[0]);
+        simd.store(b, &mut first[1]);
+        let (a, b) = simd.lookup(table, high);
+        simd.store(a, &mut second[0]);
+        simd.store(b, &mut second[1]);
+    }
+}
+
+/// The nibble plane of codes below 16, for a whole number of thirty-two.
+#[inline(always)]
+pub(crate) fn join_nibbles<S: Simd>(simd: S, codes: &[u8], plane: &mut [u8]) {
+    let (first, second) = codes.split_at(plane.len());
+    let (first, second) = (first.as_chunks::<16>().0, second.as_chunks::<16>().0);
+    for ((out, low), high) in plane.as_chunks_mut::<16>().0.iter_mut().zip(first).zip(second) {
+        simd.store_bytes(simd.join_nibbles(simd.load_bytes(low), simd.load_bytes(high)), out);
+    }
+}
+
+/// Sum of products: lane l of accumulator k adds entries 32 i + 8 k + l in order.
+///
+/// Slices of different or odd length are summed over the shorter, as if padded with zeros.
+#[inline(always)]
+pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let (a, a_tail) = a[..n].as_chunks::<8>();
+    let (b, b_tail) = b[..n].as_chunks::<8>();
+    let (a4, a_rest) = a.as_chunks::<4>();
+    let (b4, b_rest) = b.as_chunks::<4>();
+    let mut sums = [simd.splat(0.0); 4];
+    for (a, b) in a4.iter().zip(b4) {
+        for k in 0..4 {
+            sums[k] = simd.add(sums[k], simd.mul(simd.load(&a[k]), simd.load(&b[k])));
+        }
+    }
+    for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *sum = simd.add(*sum, simd.mul(simd.load(a), simd.load(b)));
+    }
+    if !a_tail.is_empty() {
+        let (p, q) = (padded(a_tail), padded(b_tail));
+        let sum = &mut sums[a_rest.len()];
+        *sum = simd.add(*sum, simd.mul(simd.load(&p), simd.load(&q)));
+    }
+    total(simd, sums)
+}
+
+/// Fewer than eight entries, filled up with zeros.
+#[inline(always)]
+pub(crate) fn padded(tail: &[f32]) -> [f32; 8] {
+    core::array::from_fn(|lane| tail.get(lane).copied().unwrap_or(0.0))
+}
+
+/// The four accumulators of [`dot`] in their fixed order.
+#[inline(always)]
+pub(crate) fn total<S: Simd>(simd: S, sums: [S::F; 4]) -> f32 {
+    simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3])))
+}

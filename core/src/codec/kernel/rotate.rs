@@ -1,0 +1,254 @@
+//! Rotations inside a kernel: the load with its sum of squares, the transform, and the way back.
+
+use super::fwht::fwht;
+use super::quantise::{dot, padded, total};
+use super::simd::{Kernel, Simd};
+use crate::codec::rotation::{BlockRotation, Hadamard, Rotation};
+
+/// Writes `gain * P x` into the first `x.len()` entries of `z` and returns |x|²; `z` ends in zeros.
+#[inline(always)]
+pub(crate) fn load_rotated<S: Simd>(
+    simd: S,
+    rotation: &Rotation,
+    x: &[f32],
+    z: &mut [f32],
+    spare: &mut [f32],
+) -> f32 {
+    match rotation {
+        Rotation::Hadamard(hadamard) => load_hadamard(simd, hadamard, x, z),
+        Rotation::Dense(dense) => {
+            let squares = dot(simd, x, x);
+            simd.run(MatVec { matrix: dense.rows(), x, out: z });
+            squares
+        }
+        Rotation::Blocks(blocks) => {
+            let squares = dot(simd, x, x);
+            z[..x.len()].copy_from_slice(x);
+            simd.run(Turn { blocks, inverse: false, x: z });
+            squares
+        }
+        Rotation::Hybrid(hadamard, blocks) => {
+            let squares = load_hadamard(simd, hadamard, x, spare);
+            let gain = simd.splat(1.0 / hadamard.gain());
+            for (out, v) in z.as_chunks_mut::<8>().0.iter_mut().zip(spare.as_chunks::<8>().0) {
+                simd.store(simd.mul(simd.load(v), gain), out);
+            }
+            simd.run(Turn { blocks, inverse: false, x: z });
+            squares
+        }
+        Rotation::Identity => {
+            z[..x.len()].copy_from_slice(x);
+            dot(simd, x, x)
+        }
+    }
+}
+
+/// Writes `factor * gain * P^T z` into `out`, destroying `z`.
+#[inline(always)]
+pub(crate) fn store_unrotated<S: Simd>(
+    simd: S,
+    rotation: &Rotation,
+    z: &mut [f32],
+    spare: &mut [f32],
+    factor: f32,
+    out: &mut [f32],
+) {
+    match rotation {
+        Rotation::Hadamard(hadamard) => store_hadamard(simd, hadamard, z, factor, out),
+        Rotation::Dense(dense) => {
+            simd.run(MatVec { matrix: dense.columns(), x: &z[..out.len()], out: spare });
+            scale(simd, spare, factor, out);
+        }
+        Rotation::Blocks(blocks) => {
+            simd.run(Turn { blocks, inverse: true, x: z });
+            scale(simd, z, factor, out);
+        }
+        Rotation::Hybrid(hadamard, blocks) => {
+            simd.run(Turn { blocks, inverse: true, x: z });
+            store_hadamard(simd, hadamard, z, factor * (1.0 / hadamard.gain()), out);
+        }
+        Rotation::Identity => scale(simd, z, factor, out),
+    }
+}
+
+/// The sign flips of round 0 during the load, then the rounds of windows and flips.
+#[inline(always)]
+fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]) -> f32 {
+    let mut squares = [simd.splat(0.0); 4];
+    let signs = hadamard.signs(0).as_chunks::<8>().0;
+    let (blocks, tail) = x.as_chunks::<8>();
+    let (quads, rest) = blocks.as_chunks::<4>();
+    let (z_quads, z_rest) = z.as_chunks_mut::<8>().0.split_at_mut(4 * quads.len());
+    let (s_quads, s_rest) = signs.split_at(4 * quads.len());
+    let quads = quads.iter().zip(z_quads.as_chunks_mut::<4>().0).zip(s_quads.as_chunks::<4>().0);
+    for ((x, z), signs) in quads {
+        for k in 0..4 {
+            let v = simd.load(&x[k]);
+            squares[k] = simd.add(squares[k], simd.mul(v, v));
+            simd.store(simd.flip(v, simd.load(&signs[k])), &mut z[k]);
+        }
+    }
+    let tail_block = [padded(tail)];
+    let last = if tail.is_empty() { &[] } else { tail_block.as_slice() };
+    let rest = rest.iter().chain(last);
+    for (k, ((x, z), signs)) in rest.zip(z_rest).zip(s_rest).enumerate() {
+        let v = simd.load(x);
+        squares[k % 4] = simd.add(squares[k % 4], simd.mul(v, v));
+        simd.store(simd.flip(v, simd.load(signs)), z);
+    }
+    for round in 0..hadamard.rounds() {
+        if round > 0 {
+            for (z, signs) in
+                z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
+            {
+                simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
+            }
+        }
+        forward_round(simd, hadamard, z);
+    }
+    total(simd, squares)
+}
+
+#[inline(always)]
+fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32]) {
+    let (dim, window) = (hadamard.dim(), hadamard.window());
+    fwht(simd, &mut z[..window]);
+    if window < dim {
+        normalise(simd, hadamard, &mut z[..window]);
+        simd.run(Window { hadamard, x: &mut z[dim - window..dim] });
+    }
+}
+
+#[inline(always)]
+fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: f32, out: &mut [f32]) {
+    let (dim, window) = (hadamard.dim(), hadamard.window());
+    for round in (0..hadamard.rounds()).rev() {
+        if window < dim {
+            simd.run(Window { hadamard, x: &mut z[dim - window..dim] });
+        }
+        fwht(simd, &mut z[..window]);
+        if window < dim {
+            normalise(simd, hadamard, &mut z[..window]);
+        }
+        if round > 0 {
+            for (z, signs) in
+                z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
+            {
+                simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
+            }
+        }
+    }
+    let multiplier = simd.splat(factor);
+    let signs = hadamard.signs(0);
+    let (blocks, tail) = out.as_chunks_mut::<8>();
+    let whole = 8 * blocks.len();
+    for ((out, z), signs) in blocks.iter_mut().zip(z.as_chunks::<8>().0).zip(signs.as_chunks::<8>().0) {
+        simd.store(simd.flip(simd.mul(simd.load(z), multiplier), simd.load(signs)), out);
+    }
+    for ((out, z), sign) in tail.iter_mut().zip(&z[whole..]).zip(&signs[whole..]) {
+        *out = f32::from_bits((z * factor).to_bits() ^ sign.to_bits());
+    }
+}
+
+#[inline(always)]
+fn normalise<S: Simd>(simd: S, hadamard: &Hadamard, x: &mut [f32]) {
+    let factor = simd.splat(hadamard.window_factor());
+    let (blocks, tail) = x.as_chunks_mut::<8>();
+    for block in blocks {
+        simd.store(simd.mul(simd.load(block), factor), block);
+    }
+    for value in tail {
+        *value *= hadamard.window_factor();
+    }
+}
+
+#[inline(always)]
+fn scale<S: Simd>(simd: S, z: &[f32], factor: f32, out: &mut [f32]) {
+    let multiplier = simd.splat(factor);
+    let (blocks, tail) = out.as_chunks_mut::<8>();
+    let whole = 8 * blocks.len();
+    for (out, z) in blocks.iter_mut().zip(z.as_chunks::<8>().0) {
+        simd.store(simd.mul(simd.load(z), multiplier), out);
+    }
+    for (out, z) in tail.iter_mut().zip(&z[whole..]) {
+        *out = z * factor;
+    }
+}
+
+/// The second, overlapping window of a width that is not a power of two.
+struct Window<'a> {
+    hadamard: &'a Hadamard,
+    x: &'a mut [f32],
+}
+
+impl Kernel for Window<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        fwht(simd, self.x);
+        normalise(simd, self.hadamard, self.x);
+    }
+}
+
+/// A square matrix, row after row, times a vector; entries of `out` beyond it are left alone.
+struct MatVec<'a> {
+    matrix: &'a [f32],
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for MatVec<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (out, row) in self.out.iter_mut().zip(self.matrix.chunks_exact(self.x.len())) {
+            *out = dot(simd, row, self.x);
+        }
+    }
+}
+
+/// All blocks of a block rotation, in place.
+struct Turn<'a> {
+    blocks: &'a BlockRotation,
+    inverse: bool,
+    x: &'a mut [f32],
+}
+
+impl Kernel for Turn<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        if self.inverse { self.blocks.inverse(self.x) } else { self.blocks.forward(self.x) }
+    }
+}
+
+/// One vector rotated: out = P x, or P^T x.
+pub(crate) struct RotateOne<'a> {
+    pub(crate) rotation: &'a Rotation,
+    pub(crate) inverse: bool,
+    pub(crate) x: &'a [f32],
+    pub(crate) out: &'a mut [f32],
+}
+
+impl Kernel for RotateOne<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let dim = self.x.len();
+        let mut z = vec![0.0; padded_len(dim)];
+        let mut spare = z.clone();
+        let factor = 1.0 / self.rotation.gain();
+        if self.inverse {
+            z[..dim].copy_from_slice(self.x);
+            store_unrotated(simd, self.rotation, &mut z, &mut spare, factor, self.out);
+        } else {
+            load_rotated(simd, self.rotation, self.x, &mut z, &mut spare);
+            scale(simd, &z, factor, self.out);
+        }
+    }
+}
+
+/// Length of working buffers: whole groups of sixteen.
+pub(crate) fn padded_len(dim: usize) -> usize {
+    dim.next_multiple_of(16)
+}

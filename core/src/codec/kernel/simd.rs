@@ -1,0 +1,56 @@
+//! What a kernel may ask of an instruction set: eight floats, eight integers, sixteen bytes.
+//!
+//! A value of a type that implements [`Simd`] is proof that the instructions exist, so its methods are safe.
+
+/// A loop that can be compiled for any instruction set. `run` must be `#[inline(always)]`.
+pub(crate) trait Kernel {
+    type Output;
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Lane-wise operations; every implementation gives the same bits.
+pub(crate) trait Simd: Copy {
+    /// Eight f32.
+    type F: Copy;
+    /// Eight i32.
+    type I: Copy;
+    /// Sixteen bytes.
+    type B: Copy;
+    /// Sixteen f32 to look up by byte.
+    type Table: Copy;
+
+    /// Enters a function that has the instruction set enabled.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    fn splat(self, x: f32) -> Self::F;
+    fn load(self, x: &[f32; 8]) -> Self::F;
+    fn store(self, v: Self::F, out: &mut [f32; 8]);
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn abs(self, v: Self::F) -> Self::F;
+    /// Exclusive or of the bits: flips signs where `mask` is -0.0.
+    fn flip(self, v: Self::F, mask: Self::F) -> Self::F;
+    /// The Hadamard transform of eight lanes: strides 1, 2, 4, unnormalised.
+    fn butterflies(self, v: Self::F) -> Self::F;
+    /// ((l0+l4)+(l2+l6)) + ((l1+l5)+(l3+l7)).
+    fn sum(self, v: Self::F) -> f32;
+
+    fn int(self, x: i32) -> Self::I;
+    /// `count` plus one in every lane where `v >= threshold`.
+    fn count_ge(self, count: Self::I, v: Self::F, threshold: Self::F) -> Self::I;
+    /// `code` with `bit` set in every lane where `v < 0`.
+    fn mark_negative(self, code: Self::I, v: Self::F, bit: Self::I) -> Self::I;
+    /// Sixteen lanes of 0..=255 as bytes, in order.
+    fn narrow(self, low: Self::I, high: Self::I) -> Self::B;
+
+    fn load_bytes(self, x: &[u8; 16]) -> Self::B;
+    fn store_bytes(self, v: Self::B, out: &mut [u8; 16]);
+    /// The low and the high nibble of every byte.
+    fn nibbles(self, v: Self::B) -> (Self::B, Self::B);
+    /// `low | high << 4` for bytes below 16.
+    fn join_nibbles(self, low: Self::B, high: Self::B) -> Self::B;
+    fn table(self, values: &[f32; 16]) -> Self::Table;
+    /// The table's values at sixteen indices below 16.
+    fn lookup(self, table: Self::Table, index: Self::B) -> (Self::F, Self::F);
+}

@@ -1,0 +1,259 @@
+//! The codecs by name, as command line, page and tables know them.
+
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::centred::{Centred, mean_vector};
+use super::rotation::RotationKind;
+use super::scalar::{Codebook, Law};
+use super::seed::{SeedRotor, SeedTurbo, published_bits};
+use super::{
+    Codec, CodecError, MixedPrecision, ProdConfig, ScaleMode, SketchKind, TurboQuant, TurboQuantConfig,
+    TurboQuantProd,
+};
+
+/// A codec without its width and bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodecKind {
+    /// TurboQuant_mse as in the paper.
+    Turboquant,
+    /// The same with the norm-preserving scale.
+    TurboquantNorm,
+    /// The same with the unbiased scale.
+    TurboquantUnbiased,
+    /// The same with the least-squares scale.
+    TurboquantLeastSquares,
+    /// The same with a dense Haar rotation.
+    TurboquantDense,
+    /// TurboQuant_prod with the paper's Gaussian sketch.
+    TurboquantProd,
+    /// TurboQuant_prod with a Hadamard sketch.
+    TurboquantProdHadamard,
+    /// The loudest quarter of the channels at one bit more.
+    TurboquantMixed,
+    /// Recommended for keys: centred, unbiased scale; keep the first tokens in f16.
+    CentredKeys,
+    /// Cl(3,0) rotors on triples.
+    Rotorquant,
+    /// Givens pairs.
+    Planarquant,
+    /// Quaternions from the left.
+    Isoquant,
+    /// Quaternions from both sides.
+    IsoquantTwoSided,
+    /// Hadamard, then rotors.
+    HadamardRotor,
+    /// The seed project's TurboQuant; bits are its residual bits.
+    SeedTurbo,
+    /// The seed project's RotorQuant; bits are its residual bits.
+    SeedRotor,
+}
+
+/// A codec name that nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown codec `{name}`; expected one of {expected}")]
+pub struct UnknownCodec {
+    name: String,
+    expected: String,
+}
+
+impl CodecKind {
+    /// All codecs, in the order that tables show them.
+    pub const ALL: [Self; 16] = [
+        Self::Turboquant,
+        Self::TurboquantNorm,
+        Self::TurboquantUnbiased,
+        Self::TurboquantLeastSquares,
+        Self::TurboquantDense,
+        Self::TurboquantProd,
+        Self::TurboquantProdHadamard,
+        Self::TurboquantMixed,
+        Self::CentredKeys,
+        Self::Rotorquant,
+        Self::Planarquant,
+        Self::Isoquant,
+        Self::IsoquantTwoSided,
+        Self::HadamardRotor,
+        Self::SeedTurbo,
+        Self::SeedRotor,
+    ];
+
+    /// Its name in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Turboquant => "turboquant",
+            Self::TurboquantNorm => "turboquant-norm",
+            Self::TurboquantUnbiased => "turboquant-unbiased",
+            Self::TurboquantLeastSquares => "turboquant-least-squares",
+            Self::TurboquantDense => "turboquant-dense",
+            Self::TurboquantProd => "turboquant-prod",
+            Self::TurboquantProdHadamard => "turboquant-prod-hadamard",
+            Self::TurboquantMixed => "turboquant-mixed",
+            Self::CentredKeys => "centred-keys",
+            Self::Rotorquant => "rotorquant",
+            Self::Planarquant => "planarquant",
+            Self::Isoquant => "isoquant",
+            Self::IsoquantTwoSided => "isoquant-two-sided",
+            Self::HadamardRotor => "hadamard-rotor",
+            Self::SeedTurbo => "seed-turbo",
+            Self::SeedRotor => "seed-rotor",
+        }
+    }
+
+    /// The widths it takes: bits of a code, or residual bits of the seed's codecs.
+    pub fn bits_range(self) -> core::ops::RangeInclusive<u32> {
+        match self {
+            Self::SeedTurbo | Self::SeedRotor => 2..=8,
+            Self::TurboquantMixed => 1..=7,
+            _ => 1..=8,
+        }
+    }
+
+    /// The rotation, for cost counts; the seed's TurboQuant pads first.
+    pub fn rotation(self, dim: usize) -> RotationKind {
+        match self {
+            Self::TurboquantDense => RotationKind::Dense,
+            Self::Rotorquant | Self::SeedRotor => RotationKind::Rotor,
+            Self::Planarquant => RotationKind::Planar,
+            Self::Isoquant => RotationKind::Quaternion,
+            Self::IsoquantTwoSided => RotationKind::QuaternionTwoSided,
+            Self::HadamardRotor => RotationKind::HadamardRotor,
+            Self::SeedTurbo => RotationKind::Hadamard { rounds: 1 },
+            _ => RotationKind::hadamard_for(dim),
+        }
+    }
+
+    fn scale_mode(self) -> ScaleMode {
+        match self {
+            Self::TurboquantNorm => ScaleMode::Norm,
+            Self::TurboquantUnbiased | Self::CentredKeys => ScaleMode::Unbiased,
+            Self::TurboquantLeastSquares => ScaleMode::LeastSquares,
+            _ => ScaleMode::Paper,
+        }
+    }
+
+    /// The codec for vectors of `dim` channels.
+    ///
+    /// `sample` is what centres and outlier channels are taken from; other codecs do not look at it.
+    pub fn build(
+        self,
+        dim: usize,
+        bits: u32,
+        sample: &[f32],
+        seed: u64,
+    ) -> Result<Box<dyn Codec>, CodecError> {
+        CodecError::check_dim(dim)?;
+        let range = self.bits_range();
+        CodecError::check_bits(self.name(), bits, *range.start(), *range.end())?;
+        let config = TurboQuantConfig::new(bits)
+            .with_rotation(self.rotation(dim))
+            .with_scale(self.scale_mode())
+            .with_seed(seed);
+        let prod = ProdConfig { seed, ..ProdConfig::new(bits) };
+        Ok(match self {
+            Self::TurboquantProd => Box::new(TurboQuantProd::new(dim, prod)?),
+            Self::TurboquantProdHadamard => {
+                Box::new(TurboQuantProd::new(dim, prod.with_sketch(SketchKind::Hadamard))?)
+            }
+            Self::TurboquantMixed => {
+                Box::new(MixedPrecision::quarter(dim, sample, TurboQuantConfig { rotation: None, ..config })?)
+            }
+            Self::CentredKeys => {
+                Box::new(Centred::new(TurboQuant::new(dim, config)?, mean_vector(sample, dim))?)
+            }
+            Self::SeedTurbo => Box::new(SeedTurbo::new(dim, bits)?),
+            Self::SeedRotor => Box::new(SeedRotor::new(dim, bits)?),
+            _ => Box::new(TurboQuant::new(dim, config)?),
+        })
+    }
+
+    /// The label under which such a setting is published elsewhere, when it differs from what is stored.
+    pub fn published_label(self, bits: u32) -> Option<String> {
+        match self {
+            Self::SeedTurbo | Self::SeedRotor => Some(format!("{} bits", published_bits(bits))),
+            Self::TurboquantMixed if bits == 2 || bits == 3 => Some(format!("{bits}.5 bits")),
+            _ => None,
+        }
+    }
+
+    /// The exact expected normalised MSE on isotropic vectors, where a closed theory exists: D(b, d).
+    pub fn theory_nmse(self, dim: usize, bits: u32) -> Option<f64> {
+        let known = (1..=super::MAX_DIM).contains(&dim) && self.bits_range().contains(&bits);
+        match self {
+            _ if !known => None,
+            Self::Turboquant
+            | Self::TurboquantDense
+            | Self::Rotorquant
+            | Self::Planarquant
+            | Self::Isoquant
+            | Self::IsoquantTwoSided
+            | Self::HadamardRotor => Some(Codebook::shared(Law::Sphere(dim as u32), bits).exact().distortion),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for CodecKind {
+    type Err = UnknownCodec;
+
+    fn from_str(name: &str) -> Result<Self, UnknownCodec> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownCodec {
+            name: name.to_owned(),
+            expected: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Random;
+
+    #[test]
+    fn names_read_back_and_serialise_the_same() {
+        for kind in CodecKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
+        }
+        assert!("turbo".parse::<CodecKind>().unwrap_err().to_string().contains("seed-rotor"));
+    }
+
+    #[test]
+    fn claimed_bits_are_the_packed_length_for_every_codec_width_and_dim() {
+        for dim in [3, 8, 64, 80, 96, 127, 128, 255, 256] {
+            let x = Random::new(1, 1).normals(dim * 5);
+            for kind in CodecKind::ALL {
+                for bits in kind.bits_range() {
+                    let codec = kind.build(dim, bits, &x, 1).unwrap();
+                    let packed = codec.encode(&x).unwrap();
+                    let claimed = codec.bits_per_channel() * (dim * 5) as f64;
+                    assert!((claimed - 8.0 * packed.bytes().len() as f64).abs() < 1e-6, "{}", codec.label());
+                    assert!(codec.decode(&packed).unwrap().iter().all(|v| v.is_finite()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stored_bits_are_those_of_the_table() {
+        let stored = |kind: CodecKind, dim: usize, bits: u32| {
+            kind.build(dim, bits, &vec![1.0; dim], 0).unwrap().bits_per_channel()
+        };
+        for (kind, bits, expected) in [
+            (CodecKind::Turboquant, 2, [2.25, 2.125, 2.0625]),
+            (CodecKind::Turboquant, 4, [4.25, 4.125, 4.0625]),
+            (CodecKind::TurboquantProd, 3, [3.5, 3.25, 3.125]),
+            (CodecKind::TurboquantMixed, 2, [2.75, 2.5, 2.375]),
+            (CodecKind::TurboquantMixed, 3, [3.75, 3.5, 3.375]),
+            (CodecKind::SeedTurbo, 4, [6.0, 5.5, 5.25]),
+            (CodecKind::Rotorquant, 4, [4.25, 4.125, 4.0625]),
+        ] {
+            for (dim, expected) in [64, 128, 256].into_iter().zip(expected) {
+                assert!((stored(kind, dim, bits) - expected).abs() < 1e-12, "{kind:?} {dim} {bits}");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Bytes of a compressed cache: counted from what is held, or worked out ahead for a context length.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::shapes;
+use super::side::stored_codec;
+use super::{Architecture, KvCacheConfig, KvCacheError, codec_error};
+
+/// Bytes by what they hold, and the same tokens in bf16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KvMemory {
+    /// Packed codes and scales.
+    pub packed_bytes: u64,
+    /// Sink and recent tokens in f16.
+    pub full_precision_bytes: u64,
+    /// Centres of keys, one f32 vector per layer and head.
+    pub centre_bytes: u64,
+    /// The same tokens, all of them, in bf16.
+    pub bf16_bytes: u64,
+}
+
+impl KvMemory {
+    /// All bytes held.
+    pub fn total_bytes(&self) -> u64 {
+        self.packed_bytes + self.full_precision_bytes + self.centre_bytes
+    }
+
+    /// How many times smaller than bf16; 0 for an empty cache.
+    pub fn ratio_to_bf16(&self) -> f64 {
+        if self.total_bytes() == 0 { 0.0 } else { self.bf16_bytes as f64 / self.total_bytes() as f64 }
+    }
+
+    /// Stored bits per channel over the whole cache; 0 for an empty cache.
+    pub fn bits_per_channel(&self) -> f64 {
+        if self.bf16_bytes == 0 { 0.0 } else { 16.0 * self.total_bytes() as f64 / self.bf16_bytes as f64 }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            packed_bytes: self.packed_bytes + other.packed_bytes,
+            full_precision_bytes: self.full_precision_bytes + other.full_precision_bytes,
+            centre_bytes: self.centre_bytes + other.centre_bytes,
+            bf16_bytes: self.bf16_bytes + other.bf16_bytes,
+        }
+    }
+
+    /// What a cache of `model` holds after `context_tokens` tokens; the same as filling one and counting.
+    pub fn of(
+        model: &Architecture,
+        config: &KvCacheConfig,
+        context_tokens: u64,
+    ) -> Result<Self, KvCacheError> {
+        config.check()?;
+        let shapes = shapes(model);
+        let owners = shapes.iter().filter(|shape| shape.owns()).count();
+        let (mut sum, mut rank) = (Self::default(), 0);
+        for (layer, shape) in shapes.iter().enumerate() {
+            let Some((heads, dims)) = shape.heads_and_dims() else { continue };
+            let bits = config.bits(rank, owners);
+            rank += 1;
+            let tokens = Tokens::after(context_tokens, shape.window().map(|window| window as u64), config);
+            for (side, kind) in [config.k_codec, config.v_codec].into_iter().enumerate() {
+                let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
+                    .map_err(codec_error(layer, side))?;
+                let row = heads as u64 * dims[side] as u64;
+                let vector_bytes = codec.layout().bytes_per_vector() as u64;
+                sum = sum.plus(Self {
+                    packed_bytes: tokens.packed * heads as u64 * vector_bytes,
+                    full_precision_bytes: 2 * tokens.full_precision * row,
+                    centre_bytes: if centred && tokens.coded_ever { 4 * row } else { 0 },
+                    bf16_bytes: 2 * (tokens.packed + tokens.full_precision) * row,
+                });
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// How a layer's visible tokens divide.
+struct Tokens {
+    packed: u64,
+    full_precision: u64,
+    coded_ever: bool,
+}
+
+impl Tokens {
+    fn after(context: u64, window: Option<u64>, config: &KvCacheConfig) -> Self {
+        let (sinks, recent) = (config.sinks as u64, config.recent as u64);
+        let visible = window.map_or(context, |window| window.min(context));
+        let dropped = context - visible;
+        let kept_sinks = sinks.min(context).saturating_sub(dropped);
+        let kept_recent = recent.min(context - sinks.min(context)).min(visible - kept_sinks);
+        Self {
+            packed: visible - kept_sinks - kept_recent,
+            full_precision: kept_sinks + kept_recent,
+            coded_ever: context > sinks + recent,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Randomised Hadamard: random signs, then a Walsh–Hadamard transform, once to three times.
+//!
+//! A width that is no power of two is covered by two overlapping windows of the largest power of two below
+//! it, the first at the start, the second at the end: orthogonal, every channel mixed, no padding stored.
+
+use crate::codec::CodecError;
+use crate::codec::random::Random;
+
+/// Signs and windows of a randomised Hadamard rotation.
+#[derive(Debug, Clone)]
+pub struct Hadamard {
+    dim: usize,
+    window: usize,
+    window_factor: f32,
+    gain: f32,
+    signs: Vec<Vec<f32>>,
+}
+
+impl Hadamard {
+    /// Draws the signs of `rounds` rounds (1 to 3).
+    pub fn new(dim: usize, rounds: u32, seed: u64) -> Result<Self, CodecError> {
+        CodecError::check_dim(dim)?;
+        if !(1..=3).contains(&rounds) {
+            let (value, expected) = (rounds.to_string(), "1 to 3".to_owned());
+            return Err(CodecError::Parameter { field: "rounds", value, expected });
+        }
+        let window = if dim.is_power_of_two() { dim } else { dim.next_power_of_two() / 2 };
+        let root = libm::sqrt(window as f64);
+        // Powers of two leave the factor 1/sqrt(d) of each round to the caller.
+        let gain = if window == dim { (0..rounds).fold(1.0, |gain, _| gain * root) } else { 1.0 };
+        let mut random = Random::new(seed, 0x5349_474E);
+        let signs = (0..rounds).map(|_| masks(&mut random, dim)).collect();
+        Ok(Self { dim, window, window_factor: (1.0 / root) as f32, gain: gain as f32, signs })
+    }
+
+    /// Channels.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The size of the transforms: the largest power of two up to the width.
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Rounds of signs and transform.
+    pub fn rounds(&self) -> usize {
+        self.signs.len()
+    }
+
+    pub(crate) fn window_factor(&self) -> f32 {
+        self.window_factor
+    }
+
+    pub(crate) fn gain(&self) -> f32 {
+        self.gain
+    }
+
+    /// -0.0 where a channel changes sign, padded with 0.0 to whole registers.
+    pub(crate) fn signs(&self, round: usize) -> &[f32] {
+        &self.signs[round]
+    }
+}
+
+fn masks(random: &mut Random, dim: usize) -> Vec<f32> {
+    let mut word = 0;
+    let mut masks = vec![0.0; dim.next_multiple_of(16)];
+    for (channel, mask) in masks[..dim].iter_mut().enumerate() {
+        if channel % 64 == 0 {
+            word = random.bits();
+        }
+        *mask = if (word >> (channel % 64)) & 1 == 1 { -0.0 } else { 0.0 };
+    }
+    masks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::kernel::Isa;
+    use crate::codec::rotation::Rotation;
+
+    #[test]
+    fn one_hot_becomes_flat_at_a_power_of_two() {
+        let rotation = Rotation::Hadamard(Hadamard::new(64, 1, 3).unwrap());
+        let mut x = vec![0.0; 64];
+        x[17] = 8.0;
+        assert!(rotation.forward(Isa::SCALAR, &x).iter().all(|v| (v.abs() - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn rounds_and_windows() {
+        assert_eq!(Hadamard::new(96, 2, 0).unwrap().window(), 64);
+        assert_eq!(Hadamard::new(255, 2, 0).unwrap().window(), 128);
+        assert_eq!(Hadamard::new(1, 1, 0).unwrap().window(), 1);
+        assert!(Hadamard::new(64, 0, 0).is_err());
+        assert!(Hadamard::new(64, 4, 0).is_err());
+        assert!(Hadamard::new(0, 1, 0).is_err());
+    }
+}

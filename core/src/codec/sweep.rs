@@ -1,0 +1,297 @@
+//! The table of codecs by bits that command line, page and content share: one row a codec and width.
+//!
+//! A [`Sweep`] is advanced in chunks of a few hundred vectors, so that a caller can report progress and stop
+//! between any two of them.
+
+use core::ops::ControlFlow;
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+use super::quality::{InnerProductError, InnerProductSums, Quality, QualitySums};
+use super::{Codec, CodecError, CodecKind, Source};
+
+/// Vectors coded between two chances to stop.
+const CHUNK: usize = 256;
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepRequest {
+    /// Codecs, in table order.
+    pub codecs: Vec<CodecKind>,
+    /// Widths; a codec skips those it does not take.
+    pub bits: Vec<u32>,
+    /// Channels of a vector.
+    pub dim: usize,
+    /// First vectors that are kept in f16 and counted as such (attention sinks); 0 for none.
+    pub sinks: usize,
+    /// Cosine between query and vector for the inner-product columns.
+    pub correlation: f64,
+    /// Seed of rotations and queries.
+    pub seed: u64,
+}
+
+impl Default for SweepRequest {
+    /// The seed project's defaults: d = 256, 2, 3, 4, 6 and 8 bits.
+    fn default() -> Self {
+        Self {
+            codecs: vec![CodecKind::Turboquant, CodecKind::Rotorquant],
+            bits: vec![2, 3, 4, 6, 8],
+            dim: 256,
+            sinks: 0,
+            correlation: 0.5,
+            seed: super::turboquant::DEFAULT_SEED,
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// The codec.
+    pub codec: CodecKind,
+    /// Its full label.
+    pub label: String,
+    /// The label under which it is published, when that is not what is stored.
+    pub published_label: Option<String>,
+    /// The width asked for: bits of a code, or residual bits.
+    pub bits: u32,
+    /// Stored bits per channel, scales, padding and sinks included.
+    pub true_bits: f64,
+    /// How many times smaller than bf16.
+    pub ratio_to_bf16: f64,
+    /// Expected normalised MSE on isotropic vectors, where theory has one.
+    pub theory_nmse: Option<f64>,
+    /// 4^-b, the reference line of rate-distortion theory.
+    pub four_to_minus_bits: f64,
+    /// Measured errors.
+    pub quality: Quality,
+    /// Measured errors of inner products with unit queries.
+    pub inner_product: InnerProductError,
+}
+
+/// What one call of [`Sweep::advance`] achieved.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Work was done, no row finished.
+    Chunk,
+    /// A row is complete.
+    Row(Box<SweepRow>),
+    /// There is nothing left.
+    Done,
+}
+
+/// How far a sweep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Vectors coded so far, over all rows.
+    pub done: usize,
+    /// Vectors to code in total.
+    pub total: usize,
+}
+
+/// A running sweep over given vectors.
+#[derive(Debug)]
+pub struct Sweep<'a> {
+    request: SweepRequest,
+    vectors: &'a [f32],
+    cells: Vec<(CodecKind, u32)>,
+    next: usize,
+    running: Option<Running>,
+    done: usize,
+}
+
+#[derive(Debug)]
+struct Running {
+    codec: Box<dyn Codec>,
+    at: usize,
+    quality: QualitySums,
+    inner_product: InnerProductSums,
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep over `vectors`, one after another; their number of values must be a multiple of `dim`.
+    pub fn new(request: SweepRequest, vectors: &'a [f32]) -> Result<Self, CodecError> {
+        CodecError::check_dim(request.dim)?;
+        let count = vectors.len() / request.dim;
+        super::check_length("input", vectors.len(), count.max(1), request.dim)?;
+        if !request.correlation.is_finite() || request.correlation.abs() > 1.0 {
+            return Err(CodecError::Parameter {
+                field: "correlation",
+                value: request.correlation.to_string(),
+                expected: "-1 to 1".to_owned(),
+            });
+        }
+        let mut cells = Vec::new();
+        for &codec in &request.codecs {
+            cells.extend(request.bits.iter().filter(|b| codec.bits_range().contains(b)).map(|&b| (codec, b)));
+        }
+        Ok(Self { request, vectors, cells, next: 0, running: None, done: 0 })
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        Progress { done: self.done, total: self.cells.len() * self.vectors.len() / self.request.dim }
+    }
+
+    /// Codes the next chunk of vectors.
+    pub fn advance(&mut self) -> Result<Step, CodecError> {
+        let Some(&(kind, bits)) = self.cells.get(self.next) else { return Ok(Step::Done) };
+        let dim = self.request.dim;
+        let mut running = match self.running.take() {
+            Some(running) => running,
+            None => self.start(kind, bits)?,
+        };
+        let to = (running.at + CHUNK * dim).min(self.vectors.len());
+        let chunk = &self.vectors[running.at..to];
+        let first = running.at / dim;
+        let decoded =
+            self.round_trip(&*running.codec, chunk, first).map_err(|error| error.in_chunk(first))?;
+        running.quality.add(chunk, &decoded, dim);
+        running.inner_product.add(chunk, &decoded);
+        running.at = to;
+        self.done += chunk.len() / dim;
+        if to < self.vectors.len() {
+            self.running = Some(running);
+            return Ok(Step::Chunk);
+        }
+        self.next += 1;
+        Ok(Step::Row(Box::new(self.row(kind, bits, &running))))
+    }
+
+    fn start(&self, kind: CodecKind, bits: u32) -> Result<Running, CodecError> {
+        let SweepRequest { dim, seed, correlation, .. } = self.request;
+        Ok(Running {
+            codec: kind.build(dim, bits, self.vectors, seed)?,
+            at: 0,
+            quality: QualitySums::default(),
+            inner_product: InnerProductSums::new(dim, correlation, seed),
+        })
+    }
+
+    fn round_trip(&self, codec: &dyn Codec, chunk: &[f32], first: usize) -> Result<Vec<f32>, CodecError> {
+        let mut decoded = codec.decode(&codec.encode(chunk)?)?;
+        let kept = self.request.sinks.saturating_sub(first) * self.request.dim;
+        for (at, (decoded, &x)) in decoded.iter_mut().zip(chunk).take(kept).enumerate() {
+            *decoded = half_precision(x, at / self.request.dim)?;
+        }
+        Ok(decoded)
+    }
+
+    fn row(&self, kind: CodecKind, bits: u32, running: &Running) -> SweepRow {
+        let count = self.vectors.len() / self.request.dim;
+        let sinks = self.request.sinks.min(count) as f64 / count.max(1) as f64;
+        let true_bits = 16.0 * sinks + (1.0 - sinks) * running.codec.bits_per_channel();
+        SweepRow {
+            codec: kind,
+            label: running.codec.label(),
+            published_label: kind.published_label(bits),
+            bits,
+            true_bits,
+            ratio_to_bf16: 16.0 / true_bits,
+            theory_nmse: kind.theory_nmse(self.request.dim, bits),
+            four_to_minus_bits: libm::ldexp(1.0, -2 * bits as i32),
+            quality: running.quality.finish(),
+            inner_product: running.inner_product.finish(),
+        }
+    }
+}
+
+/// The value as f16 keeps it; beyond 65504 there is none.
+fn half_precision(x: f32, vector: usize) -> Result<f32, CodecError> {
+    let half = f16::from_f32(x);
+    if half.is_finite() {
+        return Ok(half.to_f32());
+    }
+    Err(CodecError::ScaleOverflow { vector, scale: f64::from(x), format: "f16", max: 65504.0 })
+}
+
+/// Runs a sweep to its end, or until `progress` breaks; the rows finished so far are returned either way.
+pub fn sweep(
+    request: SweepRequest,
+    vectors: &[f32],
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Vec<SweepRow>, CodecError> {
+    let mut sweep = Sweep::new(request, vectors)?;
+    let mut rows = Vec::new();
+    loop {
+        match sweep.advance()? {
+            Step::Row(row) => rows.push(*row),
+            Step::Done => return Ok(rows),
+            Step::Chunk => {}
+        }
+        if progress(sweep.progress()).is_break() {
+            return Ok(rows);
+        }
+    }
+}
+
+/// A sweep over `vectors` vectors of a synthetic source drawn with `source_seed`.
+pub fn sweep_source(
+    request: SweepRequest,
+    source: Source,
+    vectors: usize,
+    source_seed: u32,
+    progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Vec<SweepRow>, CodecError> {
+    CodecError::check_dim(request.dim)?;
+    let values = source.generate(vectors, request.dim, source_seed);
+    sweep(request, &values, progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(dim: usize) -> SweepRequest {
+        SweepRequest { dim, bits: vec![2, 4], ..SweepRequest::default() }
+    }
+
+    #[test]
+    fn rows_come_in_order_with_true_bits_and_progress() {
+        let mut last = 0;
+        let rows = sweep_source(request(64), Source::Gaussian, 600, 0, |progress| {
+            assert!(progress.done > last && progress.total == 4 * 600);
+            last = progress.done;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(last, 4 * 600);
+        let cells: Vec<_> = rows.iter().map(|row| (row.codec, row.bits)).collect();
+        let (a, b) = (CodecKind::Turboquant, CodecKind::Rotorquant);
+        assert_eq!(cells, [(a, 2), (a, 4), (b, 2), (b, 4)]);
+        assert!((rows[1].true_bits - 4.25).abs() < 1e-12);
+        assert!((rows[1].quality.nmse / rows[1].theory_nmse.unwrap() - 1.0).abs() < 0.05);
+        assert!((rows[1].four_to_minus_bits - 1.0 / 256.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn it_stops_when_told_and_rows_survive_json() {
+        let rows = sweep_source(request(64), Source::Gaussian, 600, 0, |progress| {
+            if progress.done >= 600 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+        assert_eq!(rows.len(), 1);
+        let json = serde_json::to_string(&rows).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<SweepRow>>(&json).unwrap(), rows);
+    }
+
+    #[test]
+    fn sinks_cost_their_bits_and_have_no_error() {
+        let request = SweepRequest { sinks: 30, ..request(64) };
+        let rows = sweep_source(request, Source::Gaussian, 30, 0, |_| ControlFlow::Continue(())).unwrap();
+        assert!(rows.iter().all(|row| (row.true_bits - 16.0).abs() < 1e-12 && row.quality.nmse < 1e-6));
+    }
+
+    #[test]
+    fn bad_requests_are_named() {
+        let go = |request: SweepRequest, x: &[f32]| sweep(request, x, |_| ControlFlow::Continue(()));
+        assert!(go(request(0), &[]).is_err());
+        assert!(go(request(64), &[]).is_err());
+        assert!(go(request(64), &[0.0; 65]).is_err());
+        assert!(go(SweepRequest { correlation: 2.0, ..request(64) }, &[0.0; 64]).is_err());
+        let mut x = vec![1.0; 64 * 400];
+        x[64 * 300] = f32::INFINITY;
+        assert!(matches!(go(request(64), &x), Err(CodecError::NotFinite { vector: 300, channel: 0, .. })));
+    }
+}

@@ -1,0 +1,280 @@
+//! The inverse questions: what is the most that fits, and what is the least one must change.
+
+use super::verdict::{Fit, Mode};
+use crate::device::Device;
+use crate::memory::{Footprint, KvFormat, Runtime, Scenario};
+use crate::model::Model;
+use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
+use serde::Serialize;
+
+/// A single change to a scenario, cheapest kind first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Do not load the audio tower.
+    DropAudio,
+    /// Do not load the vision tower.
+    DropVision,
+    /// Keep 4-bit weights as they are in the file: slower prefill, same answers.
+    NoRepack,
+    /// Compute fewer tokens at once.
+    SmallerUbatch {
+        /// Tokens.
+        tokens: u64,
+    },
+    /// Window layers keep their window only.
+    WindowedCaches,
+    /// Keys and values in 8-bit blocks.
+    KvQ8,
+    /// A shorter context.
+    ShorterContext {
+        /// Tokens.
+        tokens: u64,
+    },
+    /// Keys and values in 4-bit blocks.
+    KvQ4,
+    /// Smaller weights.
+    SmallerWeights {
+        /// Format name.
+        #[serde(serialize_with = "name")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        format: StockType,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn name<S: serde::Serializer>(format: &StockType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(format.name())
+}
+
+impl Change {
+    /// The scenario after the change.
+    pub fn applied(&self, scenario: &Scenario) -> Scenario {
+        let mut after = scenario.clone();
+        match *self {
+            Self::DropAudio => after.audio = false,
+            Self::DropVision => after.vision = false,
+            Self::NoRepack => after.repack = false,
+            Self::SmallerUbatch { tokens } => after.ubatch = tokens,
+            Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
+            Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
+            Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
+            Self::ShorterContext { tokens } => after.context_tokens = tokens,
+            Self::SmallerWeights { format } => after.weights = WeightFormat::Stock(format),
+        }
+        after
+    }
+
+    /// The change in words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::DropAudio => "leave out the audio tower".into(),
+            Self::DropVision => "leave out the vision tower".into(),
+            Self::NoRepack => "turn weight repacking off (slower prefill, same output)".into(),
+            Self::SmallerUbatch { tokens } => format!("compute {tokens} tokens at once (--ubatch {tokens})"),
+            Self::WindowedCaches => "keep only the window in sliding layers (swa_full off)".into(),
+            Self::KvQ8 => "store keys and values as q8_0".into(),
+            Self::ShorterContext { tokens } => format!("limit the context to {tokens} tokens"),
+            Self::KvQ4 => "store keys and values as q4_0".into(),
+            Self::SmallerWeights { format } => format!("quantise the weights to {}", format.name()),
+        }
+    }
+}
+
+/// A change that makes the model fit, and where it leads.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Fix {
+    /// The change.
+    pub change: Change,
+    /// In words.
+    pub description: String,
+    /// The mode it leads to.
+    pub mode: Mode,
+    /// Headroom after it, in bytes.
+    pub headroom_bytes: u64,
+}
+
+/// The most that fits, and what would help.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Inverse {
+    /// Longest context that fits, everything else as it is; none if not even one token does.
+    pub longest_context_tokens: Option<u64>,
+    /// Largest stock weight format that fits, everything else as it is.
+    pub largest_weight_format: Option<String>,
+    /// Single changes that make an infeasible pair feasible, cheapest first; empty when it is feasible already.
+    pub fixes: Vec<Fix>,
+    /// When no single change is enough: the fewest of the cheapest that do it together; empty if nothing does.
+    pub together: Vec<Change>,
+}
+
+/// Answer the inverse questions; fixes are sought only when `infeasible`.
+pub(super) fn inverse(
+    model: &Model,
+    plan: &WeightPlan,
+    scenario: &Scenario,
+    device: &Device,
+    infeasible: bool,
+) -> Result<Inverse, PlanError> {
+    let seeker = Seeker { model, plan, scenario, device };
+    let largest = seeker.largest_format(|_| true)?;
+    let fixes = if infeasible { seeker.fixes()? } else { Vec::new() };
+    let together = if infeasible && fixes.is_empty() { seeker.together()? } else { Vec::new() };
+    Ok(Inverse {
+        longest_context_tokens: seeker.longest_context(),
+        largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
+        fixes,
+        together,
+    })
+}
+
+struct Seeker<'a> {
+    model: &'a Model,
+    plan: &'a WeightPlan,
+    scenario: &'a Scenario,
+    device: &'a Device,
+}
+
+impl Seeker<'_> {
+    fn fit(&self, scenario: &Scenario, plan: &WeightPlan) -> Option<Fit> {
+        let footprint = Footprint::of(self.model, plan, scenario);
+        let fit = Fit::of(self.model, &footprint, scenario, self.device);
+        (fit.mode != Mode::Infeasible).then_some(fit)
+    }
+
+    /// Binary search: memory never shrinks with the context.
+    fn longest_context(&self) -> Option<u64> {
+        let fits = |tokens| {
+            let scenario = Scenario { context_tokens: tokens, ..self.scenario.clone() };
+            self.fit(&scenario, self.plan).is_some()
+        };
+        let (mut low, mut high) = (1, self.model.architecture.max_context_tokens);
+        if !fits(low) {
+            return None;
+        }
+        if fits(high) {
+            return Some(high);
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        Some(low)
+    }
+
+    fn largest_format(
+        &self,
+        wanted: impl Fn(&WeightPlan) -> bool,
+    ) -> Result<Option<(StockType, Fit)>, PlanError> {
+        for format in StockType::ALL {
+            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
+            let scenario = Scenario { weights: WeightFormat::Stock(*format), ..self.scenario.clone() };
+            if let Some(fit) = self.fit(&scenario, &plan).filter(|_| wanted(&plan)) {
+                return Ok(Some((*format, fit)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn fixes(&self) -> Result<Vec<Fix>, PlanError> {
+        let mut fixes: Vec<Fix> = self
+            .simple_changes()
+            .into_iter()
+            .filter_map(|(change, scenario)| self.fix(change, &scenario))
+            .collect();
+        let now = self.plan.text_bytes(self.model);
+        if let Some((format, fit)) = self.largest_format(|plan| plan.text_bytes(self.model) < now)? {
+            fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
+        }
+        Ok(fixes)
+    }
+
+    /// Changes that apply here, cheapest first, format changes apart.
+    fn simple_changes(&self) -> Vec<(Change, Scenario)> {
+        let now = self.scenario;
+        let bits = |format: KvFormat| format.bits_per_channel(128);
+        let wide = bits(now.k).max(bits(now.v));
+        let llama = now.runtime.is_llama_cpp();
+        let architecture = &self.model.architecture;
+        let mut changes = Vec::new();
+        let mut offer = |applies: bool, change: Change| {
+            if applies {
+                changes.push((change, change.applied(now)));
+            }
+        };
+        offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
+        offer(now.vision && architecture.vision.is_some(), Change::DropVision);
+        offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
+        offer(llama && now.repack, Change::NoRepack);
+        offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
+        offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
+        if let Some(tokens) = self.longest_context().filter(|tokens| *tokens < now.context_tokens) {
+            // A round number is easier to defend, and still fits.
+            let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
+            offer(tokens >= 512, Change::ShorterContext { tokens });
+        }
+        offer(wide > bits(KvFormat::Q4_0), Change::KvQ4);
+        changes
+    }
+
+    /// Pile changes up, cheapest first, until the model fits; then drop those that were not needed.
+    fn together(&self) -> Result<Vec<Change>, PlanError> {
+        let mut changes: Vec<Change> = self.simple_changes().into_iter().map(|(change, _)| change).collect();
+        changes.push(Change::ShorterContext { tokens: self.scenario.context_tokens.min(4096) });
+        let now = self.plan.text_bytes(self.model);
+        for format in StockType::ALL {
+            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
+            if plan.text_bytes(self.model) < now {
+                changes.push(Change::SmallerWeights { format: *format });
+            }
+        }
+        let mut chosen: Vec<Change> = Vec::new();
+        for change in changes {
+            // A later change of the same kind replaces an earlier one.
+            chosen.retain(|earlier| std::mem::discriminant(earlier) != std::mem::discriminant(&change));
+            if matches!(change, Change::KvQ4) {
+                chosen.retain(|earlier| *earlier != Change::KvQ8);
+            }
+            chosen.push(change);
+            if self.fits_with(&chosen)? {
+                return self.pruned(chosen);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn pruned(&self, mut chosen: Vec<Change>) -> Result<Vec<Change>, PlanError> {
+        for index in (0..chosen.len()).rev() {
+            let mut fewer = chosen.clone();
+            fewer.remove(index);
+            if self.fits_with(&fewer)? {
+                chosen = fewer;
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
+        let scenario =
+            changes.iter().fold(self.scenario.clone(), |scenario, change| change.applied(&scenario));
+        if scenario.weights == self.scenario.weights {
+            return Ok(self.fit(&scenario, self.plan).is_some());
+        }
+        Ok(self.fit(&scenario, &WeightPlan::new(self.model, scenario.weights)?).is_some())
+    }
+
+    fn fix(&self, change: Change, scenario: &Scenario) -> Option<Fix> {
+        self.fit(scenario, self.plan).map(|fit| into_fix(change, &fit))
+    }
+}
+
+fn into_fix(change: Change, fit: &Fit) -> Fix {
+    Fix {
+        description: change.describe(),
+        change,
+        mode: fit.mode,
+        headroom_bytes: fit.budget.saturating_sub(fit.needed),
+    }
+}

@@ -1,0 +1,7 @@
+//! Whether a model runs on a device, why, and what would change the answer.
+
+mod fixes;
+mod verdict;
+
+pub use fixes::{Change, Fix, Inverse};
+pub use verdict::{Assessment, Certainty, Mode, assess};

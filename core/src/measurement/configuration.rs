@@ -1,0 +1,329 @@
+//! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
+
+use super::Flag;
+use crate::storage::Layout;
+use serde::{Deserialize, Serialize};
+
+/// Which rows are asked for, in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Rows in file order.
+    SequentialPrefill,
+    /// Uniform rows: no token comes twice in a cold block.
+    RandomDecode,
+    /// Every layer's slice from a place of its own.
+    RandomScatter,
+    /// Independent Zipf-distributed rows: more pessimistic than text.
+    ZipfDecode,
+    /// Recorded token ids.
+    TraceDecode,
+    /// The distinct rows of a prompt, fetched in one go.
+    PromptPrefill,
+}
+
+impl Pattern {
+    /// The name used in reports and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SequentialPrefill => "sequential_prefill",
+            Self::RandomDecode => "random_decode",
+            Self::RandomScatter => "random_scatter",
+            Self::ZipfDecode => "zipf_decode",
+            Self::TraceDecode => "trace_decode",
+            Self::PromptPrefill => "prompt_prefill",
+        }
+    }
+
+    /// Whether rows come in file order, so that pages are shared between neighbours.
+    pub fn is_sequential(self) -> bool {
+        self == Self::SequentialPrefill
+    }
+
+    /// Whether a cold block is meant to fill the cache as it goes: the whole of it is one cold event.
+    pub fn fills_the_cache(self) -> bool {
+        matches!(self, Self::SequentialPrefill | Self::PromptPrefill)
+    }
+}
+
+/// How bytes get from the file to the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Mapping, no advice: what a runtime does when it does nothing.
+    MmapDefault,
+    /// Mapping under random advice: one page a fault.
+    MmapRandom,
+    /// Mapping under sequential advice.
+    MmapSequential,
+    /// Mapping under random advice, the row's pages announced before they are touched.
+    MmapWillneed,
+    /// Mapping under random advice, a token's slices touched by eight threads.
+    MmapThreads,
+    /// Buffered positioned reads under random advice.
+    Pread,
+    /// Reads past the page cache: the device's floor.
+    Direct,
+}
+
+impl Engine {
+    /// The name used in reports and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MmapDefault => "mmap_default",
+            Self::MmapRandom => "mmap_random",
+            Self::MmapSequential => "mmap_sequential",
+            Self::MmapWillneed => "mmap_willneed",
+            Self::MmapThreads => "mmap_threads",
+            Self::Pread => "pread",
+            Self::Direct => "direct",
+        }
+    }
+
+    /// Whether each page is read alone, so that bytes and faults can be predicted exactly.
+    pub fn reads_single_pages(self) -> bool {
+        matches!(self, Self::MmapRandom | Self::MmapThreads)
+    }
+
+    /// Whether the kernel reads ahead of what is asked for.
+    pub fn reads_ahead(self) -> bool {
+        matches!(self, Self::MmapDefault | Self::MmapSequential)
+    }
+}
+
+/// What the page cache held when reading began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing of the table, proved.
+    Cold,
+    /// Every page that is asked for.
+    Warm,
+    /// A steady state under a memory limit.
+    Budget,
+}
+
+impl State {
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+/// An estimate with its 95 % bootstrap interval over blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Interval {
+    /// Median of the blocks.
+    pub estimate: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Time a token waits for its row, microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Latency {
+    /// Tokens timed.
+    pub tokens: u64,
+    /// Arithmetic mean.
+    pub mean_us: f64,
+    /// Median.
+    pub p50_us: f64,
+    /// 90th percentile.
+    pub p90_us: f64,
+    /// 99th percentile.
+    pub p99_us: f64,
+    /// 99.9th percentile; only from 10,000 tokens on.
+    #[serde(default)]
+    pub p999_us: Option<f64>,
+    /// Worst token, never dropped.
+    pub max_us: f64,
+}
+
+/// What the operating system counted while a block ran; `null` where it would not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Counters {
+    /// Faults that had to wait for a read.
+    pub major_faults: Option<u64>,
+    /// Faults served from memory.
+    pub minor_faults: Option<u64>,
+    /// Bytes the task fetched from the block layer.
+    pub device_read_bytes: Option<u64>,
+    /// Time the thread was runnable without a CPU, nanoseconds.
+    pub run_delay_ns: Option<u64>,
+    /// Context switches while waiting.
+    pub voluntary_switches: Option<u64>,
+    /// Context switches forced by others.
+    pub involuntary_switches: Option<u64>,
+    /// Time in user mode, nanoseconds.
+    pub user_ns: Option<u64>,
+    /// Time in the kernel, nanoseconds.
+    pub system_ns: Option<u64>,
+}
+
+/// Share of the table in the page cache, 0 to 1; `null` where it could not be observed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Residency {
+    /// After the eviction, before the first read.
+    pub before: Option<f64>,
+    /// After the last read.
+    pub end: Option<f64>,
+    /// How it was observed.
+    pub method: String,
+}
+
+/// One uninterrupted stretch of reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Block {
+    /// Position in the interleaved schedule.
+    pub order: u64,
+    /// Seed of the row stream.
+    pub seed: u64,
+    /// Wall time of the reading, seconds.
+    pub wall_s: f64,
+    /// Distinct pages that the rows touch.
+    pub expected_pages: u64,
+    /// Wait of a token.
+    pub latency: Latency,
+    /// Wait of a token from its intended start; only when paced.
+    #[serde(default)]
+    pub intended_latency: Option<Latency>,
+    /// Operating-system counters.
+    pub counters: Counters,
+    /// Page-cache state.
+    pub residency: Residency,
+    /// Bytes of page cache charged to the limited group, where there is one.
+    #[serde(default)]
+    pub group_cache_bytes: Option<u64>,
+    /// Whether the block counts.
+    pub valid: bool,
+    /// What was wrong or notable.
+    pub flags: Vec<Flag>,
+}
+
+/// A child that did not come back with a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Failure {
+    /// `signal`, `io_error`, `out_of_memory`, `time_out` or `refused`.
+    pub kind: String,
+    /// In words.
+    pub detail: String,
+    /// Tokens read before, where known.
+    #[serde(default)]
+    pub tokens: Option<u64>,
+}
+
+/// A point of the merged latency distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PercentilePoint {
+    /// Share of tokens at or below, 0 to 1.
+    pub quantile: f64,
+    /// Wait, microseconds.
+    pub value_us: f64,
+}
+
+/// All valid blocks together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Summary {
+    /// Valid blocks.
+    pub blocks: u64,
+    /// Tokens a second of fetching alone.
+    pub tokens_per_s: Interval,
+    /// Mean wait of a token, microseconds.
+    pub mean_us: Interval,
+    /// Median wait, microseconds.
+    pub p50_us: Interval,
+    /// 99th percentile of the merged tokens, microseconds.
+    pub p99_us: f64,
+    /// Merged quantiles.
+    pub latency: Latency,
+    /// Page reads a token, from device bytes.
+    pub reads_per_token: Option<f64>,
+    /// Device bytes a token.
+    pub bytes_per_token: Option<f64>,
+    /// Device bytes over useful bytes.
+    pub amplification: Option<f64>,
+    /// Major faults a token.
+    pub major_faults_per_token: Option<f64>,
+    /// The merged distribution.
+    pub distribution: Vec<PercentilePoint>,
+}
+
+/// The model beside the measurement. `null` where the model makes no claim.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Prediction {
+    /// Which model, and what it was calibrated with.
+    pub model: String,
+    /// Page reads a token.
+    pub reads_per_token: Option<f64>,
+    /// Predicted over measured page reads.
+    pub reads_over_measured: Option<f64>,
+    /// Median wait of a token, microseconds.
+    pub stall_us: Option<f64>,
+    /// Predicted over measured median wait; `null` for the configuration that calibrates the model.
+    pub stall_over_measured: Option<f64>,
+    /// Device bytes a token.
+    pub bytes_per_token: Option<f64>,
+}
+
+/// Everything about one way of reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Configuration {
+    /// Short unique name.
+    pub id: String,
+    /// Row order.
+    pub pattern: Pattern,
+    /// Row layout.
+    pub layout: Layout,
+    /// Way of reading.
+    pub engine: Engine,
+    /// Page-cache state.
+    pub state: State,
+    /// Pause between token starts, microseconds; 0 is back to back.
+    pub pacing_us: u64,
+    /// Memory limit, bytes; only in the budget state.
+    #[serde(default)]
+    pub budget_bytes: Option<u64>,
+    /// How the state was brought about and proved.
+    pub method: String,
+    /// All blocks, voided ones too.
+    pub blocks: Vec<Block>,
+    /// Valid blocks together; `null` when none is valid.
+    pub summary: Option<Summary>,
+    /// The model beside it.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
+    /// Children that did not come back.
+    #[serde(default)]
+    pub failures: Vec<Failure>,
+    /// Flags of the configuration as a whole.
+    pub flags: Vec<Flag>,
+}
+
+impl Configuration {
+    /// Whether a hard flag voids it.
+    pub fn is_invalid(&self) -> bool {
+        self.summary.is_none() || self.flags.iter().any(|flag| flag.hard)
+    }
+}

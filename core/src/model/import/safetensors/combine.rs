@@ -1,0 +1,148 @@
+//! Header and architecture into a model: every tensor of the file with its role, exact type and bytes.
+
+use super::super::super::architecture::{Architecture, Encoder, Ffn, KvSource};
+use super::super::super::tensor::{Active, Role, Stored, Tensor};
+use super::super::super::{Model, Origin};
+use super::super::draft;
+use super::header::Header;
+use super::names::{self, Place};
+use super::packed::{self, Matrix};
+use super::{SafetensorsError, deduce};
+
+impl Header {
+    /// The model, as far as names and shapes tell; what they do not is listed in `assumptions`.
+    pub fn model(&self) -> Result<Model, SafetensorsError> {
+        let architecture = deduce::architecture(self)?;
+        self.assemble(architecture, None)
+    }
+
+    /// The model of a config with this file's tensors.
+    ///
+    /// `bits` is what one weight takes in a quantised checkpoint, as the config states it.
+    pub fn with_config(&self, config: Model, bits: Option<u64>) -> Result<Model, SafetensorsError> {
+        deduce::check_whole(self)?;
+        self.check_against(&config.architecture)?;
+        let profile = config.profile;
+        let mut model = self.assemble(config.architecture, bits)?;
+        model.architecture.assumptions.retain(|sentence| !sentence.contains("size it does not give"));
+        model.profile = profile;
+        Ok(model)
+    }
+
+    fn check_against(&self, architecture: &Architecture) -> Result<(), SafetensorsError> {
+        let compare = |what, found, expected| {
+            if found == expected { Ok(()) } else { Err(SafetensorsError::Mismatch { what, found, expected }) }
+        };
+        let layers = self.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer).max();
+        // DeepSeek stores its drafting layer after the last; it is not counted.
+        let found = layers.map_or(0, |last| last as u64 + 1);
+        let expected = architecture.layers.len() as u64;
+        if found < expected {
+            compare("layers", found, expected)?;
+        }
+        let norm = self.tensors.iter().find(|tensor| {
+            let place = names::place(&tensor.name);
+            place.layer.is_some()
+                && tensor.name.ends_with("norm.weight")
+                && place.rest.matches('.').count() == 1
+        });
+        norm.map_or(Ok(()), |norm| {
+            compare("channels in the stream", norm.elements(), architecture.hidden_size)
+        })
+    }
+
+    fn assemble(&self, mut architecture: Architecture, bits: Option<u64>) -> Result<Model, SafetensorsError> {
+        let matrices = packed::fold(self);
+        let head = matrices.iter().any(|matrix| role(matrix) == Role::OutputHead);
+        architecture.embeddings.tied &= !head;
+        let mut tensors = Vec::new();
+        for matrix in &matrices {
+            tensors.push(self.tensor(matrix, &architecture, bits)?);
+        }
+        architecture.vision = tower(&tensors, Role::Vision);
+        architecture.audio = tower(&tensors, Role::Audio);
+        draft::believable(&architecture, &tensors)?;
+        let origin = Origin::Safetensors { file_bytes: self.file_bytes };
+        Ok(Model { architecture, tensors, origin, profile: None })
+    }
+
+    fn tensor(
+        &self,
+        matrix: &Matrix<'_>,
+        architecture: &Architecture,
+        bits: Option<u64>,
+    ) -> Result<Tensor, SafetensorsError> {
+        let info = matrix.info;
+        let place = names::place(&info.name);
+        let elements = matrix.elements(bits).ok_or_else(|| SafetensorsError::NeedsConfig {
+            source_name: self.source.clone(),
+            reason: format!("`{}` packs several weights into a word, and nothing says how many", info.name),
+        })?;
+        let layer = place.layer.filter(|layer| *layer < architecture.layers.len());
+        let mut role = role(matrix);
+        let mut active = active(role, &place, layer, info.shape.first().copied().unwrap_or(1), architecture);
+        let unread = place.layer.is_some() && layer.is_none() || is_unread(role, &place, layer, architecture);
+        if role == Role::Unused || unread {
+            (role, active) = (Role::Unused, Active::Nothing);
+        }
+        let rows = info.rows().max(1);
+        Ok(Tensor {
+            name: info.name.clone(),
+            role,
+            layer,
+            rows: if matrix.packed { 1 } else { rows },
+            row_length: if matrix.packed { elements } else { info.row_length() },
+            active,
+            stored: Some(Stored { block: info.block, bytes: matrix.bytes }),
+        })
+    }
+}
+
+fn role(matrix: &Matrix<'_>) -> Role {
+    // Packed words may be stored flat; what they hold is a matrix all the same.
+    let dimensions = if matrix.packed { 2 } else { matrix.info.shape.len() };
+    let name = &matrix.info.name;
+    let stem = [".qweight", ".weight_packed", "_blocks"].iter().find_map(|ending| name.strip_suffix(ending));
+    names::role(&names::place(stem.unwrap_or(name)), dimensions)
+}
+
+/// Keys and values of a layer that reads another's.
+fn is_unread(role: Role, place: &Place<'_>, layer: Option<usize>, architecture: &Architecture) -> bool {
+    let shares = layer.and_then(|layer| architecture.layers.get(layer)?.attention());
+    let shares = shares.is_some_and(|attention| attention.kv != KvSource::Own);
+    shares && (matches!(role, Role::AttentionK | Role::AttentionV) || place.rest.contains("k_norm"))
+}
+
+fn active(
+    role: Role,
+    place: &Place<'_>,
+    layer: Option<usize>,
+    first: u64,
+    architecture: &Architecture,
+) -> Active {
+    match role {
+        Role::TokenEmbedding if !architecture.embeddings.tied => Active::Row,
+        Role::PleTable => Active::Row,
+        Role::Vision | Role::Audio => Active::Nothing,
+        _ if place.rest.contains("experts.") && !place.rest.contains("shared_experts.") => {
+            let ffn = layer.and_then(|layer| architecture.layers.get(layer)).map(|layer| &layer.ffn);
+            match ffn {
+                Some(Ffn::Experts { experts, active, .. }) => {
+                    Active::Experts { active: *active, experts: *experts }
+                }
+                _ => Active::Experts { active: 1, experts: first.max(1) },
+            }
+        }
+        _ => Active::All,
+    }
+}
+
+/// What a tower's tensors come to.
+fn tower(tensors: &[Tensor], role: Role) -> Option<Encoder> {
+    let of = tensors.iter().filter(|tensor| tensor.role == role);
+    let (parameters, bytes) = of.fold((0_u64, 0_u64), |(parameters, bytes), tensor| {
+        let stored = tensor.stored.map_or(0, |stored| stored.bytes);
+        (parameters.saturating_add(tensor.elements()), bytes.saturating_add(stored))
+    });
+    (parameters > 0).then_some(Encoder { parameters, bytes })
+}

@@ -1,0 +1,279 @@
+//! An architecture from names and shapes alone.
+//!
+//! Shapes give widths, KV channels, experts and recurrent states exactly. They do not give windows, KV sharing or
+//! the longest context; those are taken at their most expensive, and `assumptions` says so.
+
+use super::super::super::architecture::{Architecture, Ffn, Mixer};
+use super::super::super::family::{self, Family};
+use super::super::super::profile::{LayerKind, RecurrentShape};
+use super::super::super::recurrent;
+use super::super::super::tensor::Role;
+use super::super::draft::{self, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
+use super::SafetensorsError;
+use super::header::{Header, TensorInfo};
+use super::names::{self, Place};
+use super::packed;
+use crate::document::PerLayer;
+use std::collections::BTreeMap;
+
+/// The tensors of one layer, by what follows its number.
+type Parts<'a> = BTreeMap<&'a str, &'a TensorInfo>;
+
+/// Refuse one shard of several.
+pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsError> {
+    let shard = |what: &str| {
+        Err(SafetensorsError::Shard { source_name: header.source.clone(), what: what.to_owned() })
+    };
+    let file = draft::stem(&header.source, &[".safetensors"]);
+    if file.rsplit_once("-of-").is_some_and(|(_, parts)| parts.parse::<u32>().is_ok_and(|parts| parts > 1)) {
+        return shard("one shard of several by its name");
+    }
+    let mut layers: Vec<usize> =
+        header.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer).collect();
+    layers.sort_unstable();
+    layers.dedup();
+    match layers.iter().enumerate().find(|(index, layer)| index != *layer) {
+        _ if layers.is_empty() => Err(SafetensorsError::NoDecoder { source_name: header.source.clone() }),
+        Some((missing, _)) => shard(&format!("layer {missing} is not in it")),
+        None => Ok(()),
+    }
+}
+
+/// The architecture that names and shapes show.
+pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsError> {
+    check_whole(header)?;
+    let needs_config =
+        |reason: String| SafetensorsError::NeedsConfig { source_name: header.source.clone(), reason };
+    if let Some(matrix) = packed::fold(header).iter().find(|matrix| matrix.packed) {
+        return Err(needs_config(format!(
+            "`{}` is quantised, and nothing says into how many bits",
+            matrix.info.name
+        )));
+    }
+    let (layers, outside) = sort(header);
+    if layers.len() as u64 > MAX_LAYERS {
+        return Err(needs_config(format!("{} layers are more than any model has", layers.len())));
+    }
+    let named = |ending: &str| outside.iter().find(|tensor| tensor.name.ends_with(ending)).copied();
+    let embedding = [
+        "embed_tokens.weight",
+        "wte.weight",
+        "embed_in.weight",
+        "word_embeddings.weight",
+        "tok_embeddings.weight",
+    ];
+    let embedding = embedding.iter().find_map(|name| named(name)).filter(|tensor| tensor.shape.len() == 2);
+    let Some(embedding) = embedding else {
+        return Err(SafetensorsError::Shard {
+            source_name: header.source.clone(),
+            what: "no token embedding in it".into(),
+        });
+    };
+    if embedding.row_length() > MAX_WIDTH || embedding.rows() > MAX_VOCAB {
+        return Err(needs_config(format!("`{}` is larger than any embedding", embedding.name)));
+    }
+    let family_name = guess_family(&layers);
+    let conventions = family::family(family_name).unwrap_or(family::FALLBACK);
+    let title = draft::stem(&header.source, &[".safetensors"]);
+    let mut profile = draft::profile(title, title, family_name, *conventions);
+    profile.num_hidden_layers = layers.len() as u64;
+    profile.hidden_size = embedding.row_length();
+    profile.vocab_size = embedding.rows();
+    profile.tie_word_embeddings =
+        !outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
+    profile.num_attention_heads = PerLayer::Same(1);
+    profile.num_key_value_heads = PerLayer::Same(1);
+    profile.head_dim = 1;
+    profile.layer_kinds = vec![LayerKind::Full; layers.len()];
+    profile.sources = vec![format!("safetensors header of {title}")];
+    if let Some(table) = named("embed_tokens_per_layer.weight") {
+        profile.ple_vocab_size = table.rows();
+        profile.ple_hidden_size = table.row_length() / profile.num_hidden_layers;
+    }
+    profile.assumptions = vec![
+        format!("read from names and shapes alone: family taken for {family_name}"),
+        format!(
+            "longest context assumed {UNSTATED_CONTEXT} tokens; every layer assumed to attend to all of it and to keep its own cache"
+        ),
+    ];
+    let mut model = profile.expand();
+    let mut guessed_heads = false;
+    for (layer, parts) in model.layers.iter_mut().zip(&layers) {
+        layer.ffn = ffn(parts);
+        layer.mixer = match recurrence(parts) {
+            Some(shape) => Mixer::Recurrent(recurrent::block(shape, model.hidden_size)),
+            None => attention(&layer.mixer, parts, conventions, &mut guessed_heads).ok_or_else(|| {
+                needs_config("a layer has no projections that this reader knows".to_owned())
+            })?,
+        };
+    }
+    if guessed_heads {
+        model.assumptions.push(
+            "head_dim not in the shapes: assumed 64 or 128; the cache's size does not depend on it".into(),
+        );
+    }
+    if model.layers.iter().any(|layer| matches!(layer.ffn, Ffn::Experts { .. })) {
+        model.assumptions.push("experts read per token not in the shapes: assumed one".into());
+    }
+    Ok(model)
+}
+
+fn sort(header: &Header) -> (Vec<Parts<'_>>, Vec<&TensorInfo>) {
+    let mut layers: BTreeMap<usize, Parts<'_>> = BTreeMap::new();
+    let mut outside = Vec::new();
+    for tensor in &header.tensors {
+        match names::place(&tensor.name) {
+            Place { layer: Some(layer), rest, .. } => {
+                layers.entry(layer).or_default().insert(rest, tensor);
+            }
+            Place { tower: None, drafts: false, .. } => outside.push(tensor),
+            _ => {}
+        }
+    }
+    (layers.into_values().collect(), outside)
+}
+
+fn guess_family(layers: &[Parts<'_>]) -> &'static str {
+    let has = |part: &str| layers.iter().any(|parts| parts.keys().any(|name| name.contains(part)));
+    let marks = [
+        ("layer_scalar", "gemma4"),
+        ("altup", "gemma3n"),
+        ("linear_attn.", "qwen3_5"),
+        ("operator_norm", "lfm2"),
+        ("mamba.", "granitemoehybrid"),
+        ("self_attn.qkv_proj", "phi3"),
+    ];
+    if let Some((_, family)) = marks.iter().find(|(mark, _)| has(mark)) {
+        return family;
+    }
+    match (has("pre_feedforward_layernorm"), has("q_norm"), has("q_proj.bias"), has("experts.")) {
+        (true, true, ..) => "gemma3",
+        (true, false, ..) => "gemma2",
+        (false, true, _, true) => "qwen3_moe",
+        (false, true, _, false) => "qwen3",
+        (false, false, true, true) => "qwen2_moe",
+        (false, false, true, false) => "qwen2",
+        (false, false, false, true) => "mixtral",
+        (false, false, false, false) => "llama",
+    }
+}
+
+/// The tensor of a layer whose name ends so.
+fn part<'a>(parts: &Parts<'a>, endings: &[&str]) -> Option<&'a TensorInfo> {
+    endings
+        .iter()
+        .find_map(|ending| parts.iter().find(|(name, _)| name.ends_with(ending)).map(|(_, tensor)| *tensor))
+}
+
+fn attention(empty: &Mixer, parts: &Parts<'_>, conventions: &Family, guessed: &mut bool) -> Option<Mixer> {
+    let Mixer::Attention(empty) = empty else { return None };
+    let mut attention = empty.clone();
+    let output = part(
+        parts,
+        &[
+            "self_attn.o_proj.weight",
+            "self_attn.out_proj.weight",
+            "attn.out_proj.weight",
+            "attention.dense.weight",
+            "attn.c_proj.weight",
+            "attention.wo.weight",
+        ],
+    )?;
+    let inner = output.row_length();
+    attention.output_bias = part(parts, &["self_attn.o_proj.bias", "self_attn.out_proj.bias"]).is_some();
+    attention.qkv_bias = part(parts, &["q_proj.bias", "qkv_proj.bias", "query_key_value.bias"]).is_some();
+    attention.qk_norm = conventions.qk_norm;
+    if let Some(latent) = part(parts, &["kv_a_proj_with_mqa.weight"]) {
+        (attention.query_heads, attention.kv_heads) = ((inner / 128).max(1), 1);
+        (attention.k_head_dim, attention.v_head_dim) = (latent.rows(), 0);
+        return Some(Mixer::Attention(attention));
+    }
+    let fused = part(parts, &["qkv_proj.weight", "query_key_value.weight", "Wqkv.weight"]);
+    let k_rows = match (part(parts, &["k_proj.weight", "attention.wk.weight"]), fused) {
+        (Some(key), _) => key.rows(),
+        (None, Some(fused)) => fused.rows().checked_sub(inner)? / 2,
+        (None, None) => return None,
+    };
+    let stated = part(parts, &["q_norm.weight", "q_layernorm.weight"]).map(TensorInfo::elements);
+    let fits = |width: &u64| *width > 0 && inner.is_multiple_of(*width) && k_rows.is_multiple_of(*width);
+    *guessed |= !stated.as_ref().is_some_and(fits);
+    let width = stated.filter(fits).or([128, 64].into_iter().find(fits)).unwrap_or(k_rows.max(1));
+    (attention.query_heads, attention.kv_heads) = ((inner / width).max(1), k_rows / width);
+    (attention.k_head_dim, attention.v_head_dim) = (width, width);
+    attention.values_from_keys =
+        fused.is_none() && part(parts, &["v_proj.weight", "attention.wv.weight"]).is_none();
+    // A query projection twice as wide as the output's input carries a gate.
+    attention.output_gate =
+        part(parts, &["q_proj.weight"]).is_some_and(|query| query.rows() == inner.saturating_mul(2));
+    Some(Mixer::Attention(attention))
+}
+
+/// A recurrence by its tensors: short convolution, Gated DeltaNet or Mamba-2.
+fn recurrence(parts: &Parts<'_>) -> Option<RecurrentShape> {
+    const MOST: u64 = 65_536;
+    if let Some(conv) = part(parts, &["conv.conv.weight"]) {
+        return Some(RecurrentShape::ShortConv { kernel: conv.row_length().min(MOST) });
+    }
+    let conv = part(parts, &["linear_attn.conv1d.weight", "mamba.conv1d.weight"])?;
+    let heads = part(parts, &["linear_attn.A_log", "mamba.A_log"])?.elements().clamp(1, MOST);
+    let inner = part(parts, &["linear_attn.out_proj.weight", "mamba.out_proj.weight"])?.row_length();
+    let head_dim = (inner / heads).clamp(1, MOST);
+    let kernel = conv.row_length().min(MOST);
+    let beside = conv.elements().checked_div(conv.row_length())?.checked_sub(inner)? / 2;
+    if conv.name.contains("mamba") {
+        return Some(RecurrentShape::Mamba2 {
+            heads,
+            head_dim,
+            state_size: beside.clamp(1, MOST),
+            groups: 1,
+            kernel,
+        });
+    }
+    let key_heads = (beside / head_dim).clamp(1, MOST);
+    Some(RecurrentShape::GatedDeltaNet {
+        key_heads,
+        value_heads: heads,
+        key_head_dim: head_dim,
+        value_head_dim: head_dim,
+        kernel,
+    })
+}
+
+fn ffn(parts: &Parts<'_>) -> Ffn {
+    let shared_name = |name: &str| name.contains("shared_expert") || name.contains("shared_mlp");
+    let dense = |shared: bool| {
+        let down = parts.iter().find(|(name, tensor)| {
+            names::role(&names::place(&tensor.name), tensor.shape.len()) == Role::FfnDown
+                && shared_name(name) == shared
+        });
+        down.map_or(0, |(_, tensor)| tensor.row_length())
+    };
+    let downs: Vec<&&TensorInfo> = parts
+        .values()
+        .filter(|tensor| names::role(&names::place(&tensor.name), tensor.shape.len()) == Role::ExpertDown)
+        .collect();
+    let width = dense(false);
+    if let Some(first) = downs.first() {
+        let stacked = first.shape.len() == 3;
+        let experts = if stacked { first.shape.first().copied().unwrap_or(1) } else { downs.len() as u64 };
+        return Ffn::Experts {
+            experts,
+            active: 1,
+            width: first.row_length(),
+            shared_width: dense(true),
+            dense_width: width,
+            router_extras: 0,
+        };
+    }
+    match width {
+        // A hybrid's only block may be called shared.
+        0 if dense(true) > 0 => Ffn::Dense { width: dense(true), gated: true },
+        0 => Ffn::None,
+        width => Ffn::Dense {
+            width,
+            gated: parts.keys().any(|name| {
+                ["gate_proj", "gate_up_proj", "w1.", "input_linear"].iter().any(|gate| name.contains(gate))
+            }),
+        },
+    }
+}

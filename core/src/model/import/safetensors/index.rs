@@ -1,0 +1,114 @@
+//! `model.safetensors.index.json`: which shard holds which tensor, and the bytes of all.
+
+use super::super::super::architecture::Encoder;
+use super::super::super::tensor::{Role, Stored};
+use super::super::super::{Model, Origin};
+use super::SafetensorsError;
+use super::names;
+use crate::document::{Fields, Value, parse_json};
+use crate::weights::BlockType;
+
+/// The index of a sharded checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// File name.
+    pub source: String,
+    /// Bytes of all tensors.
+    pub total_bytes: u64,
+    /// Tensor names in file order.
+    pub names: Vec<String>,
+    /// Number of shards.
+    pub shards: usize,
+}
+
+/// Read an index; `source` names the file in messages.
+pub fn parse_index(source: &str, bytes: &[u8]) -> Result<Index, SafetensorsError> {
+    let root = parse_json(source, bytes)?;
+    let fields = Fields::of(source, &root)?;
+    let metadata =
+        fields.map("metadata")?.ok_or_else(|| fields.missing("metadata", "a map with `total_size`"))?;
+    let total_bytes = metadata.require_integer("total_size", 1..=1 << 50)?;
+    let map = fields
+        .node("weight_map")
+        .ok_or_else(|| fields.missing("weight_map", "a map from tensors to files"))?;
+    let Value::Map(entries) = &map.value else {
+        return Err(fields.wrong("weight_map", map, "a map from tensors to files").into());
+    };
+    let mut files: Vec<&str> = Vec::new();
+    for (name, node) in entries {
+        let Value::Text(file) = &node.value else {
+            return Err(fields.wrong(&format!("weight_map.{name}"), node, "a file name").into());
+        };
+        files.push(file);
+    }
+    files.sort_unstable();
+    files.dedup();
+    let names = entries.iter().map(|(name, _)| name.clone()).collect();
+    Ok(Index { source: source.to_owned(), total_bytes, names, shards: files.len() })
+}
+
+impl Index {
+    /// An index has no shapes: it cannot stand alone.
+    pub fn needs_config(&self) -> SafetensorsError {
+        SafetensorsError::NeedsConfig {
+            source_name: self.source.clone(),
+            reason: format!(
+                "an index lists {} tensors in {} shards, {} bytes, but no shapes",
+                self.names.len(),
+                self.shards,
+                self.total_bytes
+            ),
+        }
+    }
+
+    /// The model of a config with this checkpoint's bytes.
+    ///
+    /// Where the config's tensors in its own type, and a tower that takes up the rest, come to exactly the
+    /// indexed bytes, they count as stored; otherwise weights stay predicted and `assumptions` says so.
+    pub fn with_config(&self, mut config: Model) -> Result<Model, SafetensorsError> {
+        let layers = self
+            .names
+            .iter()
+            .filter_map(|name| names::place(name).layer)
+            .max()
+            .map_or(0, |last| last as u64 + 1);
+        let expected = config.architecture.layers.len() as u64;
+        if layers < expected {
+            return Err(SafetensorsError::Mismatch { what: "layers", found: layers, expected });
+        }
+        let block = match config.profile.as_ref().map(|profile| profile.weight_dtype_bits) {
+            Some(32) => BlockType::F32,
+            Some(8) => BlockType::F8,
+            _ => BlockType::Bf16,
+        };
+        let is_tower = |role: Role| matches!(role, Role::Vision | Role::Audio);
+        let size = |wanted: &dyn Fn(Role) -> bool| -> u64 {
+            config
+                .tensors
+                .iter()
+                .filter(|tensor| wanted(tensor.role))
+                .map(|tensor| block.size(tensor.rows, tensor.row_length))
+                .fold(0, u64::saturating_add)
+        };
+        let (decoder, towers) = (size(&|role| !is_tower(role)), size(&is_tower));
+        let has_towers = self.names.iter().any(|name| names::place(name).tower.is_some());
+        let rest = self.total_bytes.saturating_sub(decoder);
+        let exact = decoder <= self.total_bytes && (rest == towers || towers == 0 && has_towers && rest > 0);
+        if !exact {
+            config.architecture.assumptions.push(format!(
+                "the index has {} bytes, the config's tensors come to {}: stored types unknown, weights are predicted",
+                self.total_bytes,
+                decoder.saturating_add(towers)
+            ));
+            return Ok(config);
+        }
+        for tensor in &mut config.tensors {
+            tensor.stored = Some(Stored { block, bytes: block.size(tensor.rows, tensor.row_length) });
+        }
+        if towers == 0 && rest > 0 {
+            config.architecture.vision = Some(Encoder { parameters: rest / block.bytes(), bytes: rest });
+        }
+        config.origin = Origin::Safetensors { file_bytes: self.total_bytes };
+        Ok(config)
+    }
+}

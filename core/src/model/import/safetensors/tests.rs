@@ -1,0 +1,344 @@
+//! Safetensors headers: with and without a config, packed checkpoints, indices, damage and truncation.
+
+use super::super::hf_config;
+use super::*;
+use crate::model::architecture::{Ffn, Mixer, RecurrentKind};
+use crate::model::{Model, Role};
+use proptest::prelude::*;
+use std::fmt::Write;
+
+fn config(name: &str) -> Model {
+    let path = format!("{}/../tests/fixtures/configs/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    hf_config::parse(name, &std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A file's header and length, from names, types and shapes.
+#[derive(Default)]
+struct Sample {
+    json: String,
+    data: u64,
+}
+
+impl Sample {
+    fn tensor(mut self, name: &str, dtype: &str, shape: &[u64]) -> Self {
+        let width = match dtype {
+            "F32" | "I32" | "U32" => 4,
+            "U8" | "I8" | "F8_E4M3" => 1,
+            _ => 2,
+        };
+        let end = self.data + shape.iter().product::<u64>() * width;
+        let comma = if self.json.is_empty() { "" } else { "," };
+        write!(
+            self.json,
+            r#"{comma}"{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{},{end}]}}"#,
+            self.data
+        )
+        .unwrap();
+        self.data = end;
+        self
+    }
+
+    fn bf16(self, name: &str, shape: &[u64]) -> Self {
+        self.tensor(name, "BF16", shape)
+    }
+
+    fn finish(self) -> (Vec<u8>, u64) {
+        let json = format!(r#"{{"__metadata__":{{"format":"pt"}},{}}}"#, self.json);
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json.as_bytes());
+        let length = bytes.len() as u64 + self.data;
+        (bytes, length)
+    }
+
+    fn header(self) -> Header {
+        let (bytes, length) = self.finish();
+        parse_header("model.safetensors", &bytes, Some(length)).unwrap()
+    }
+}
+
+/// A llama-like checkpoint.
+fn llama(layers: u64, hidden: u64, q: u64, kv: u64, ffn: u64, vocab: u64) -> Sample {
+    let mut sample = Sample::default()
+        .bf16("model.embed_tokens.weight", &[vocab, hidden])
+        .bf16("model.norm.weight", &[hidden]);
+    for layer in 0..layers {
+        let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
+        sample = sample
+            .bf16(&name("input_layernorm"), &[hidden])
+            .bf16(&name("post_attention_layernorm"), &[hidden])
+            .bf16(&name("self_attn.q_proj"), &[q, hidden])
+            .bf16(&name("self_attn.k_proj"), &[kv, hidden])
+            .bf16(&name("self_attn.v_proj"), &[kv, hidden])
+            .bf16(&name("self_attn.o_proj"), &[hidden, q])
+            .bf16(&name("mlp.gate_proj"), &[ffn, hidden])
+            .bf16(&name("mlp.up_proj"), &[ffn, hidden])
+            .bf16(&name("mlp.down_proj"), &[hidden, ffn]);
+    }
+    sample
+}
+
+fn llama_1b() -> Sample {
+    llama(16, 2_048, 2_048, 512, 8_192, 128_256)
+}
+
+fn message(bytes: &[u8], length: Option<u64>) -> String {
+    parse_header("model.safetensors", bytes, length).unwrap_err().to_string()
+}
+
+#[test]
+fn shapes_alone_give_parameters_and_cache() {
+    let header = llama_1b().header();
+    let model = header.model().unwrap();
+    assert_eq!(model.parameters().text, 1_235_814_400);
+    assert_eq!(model.origin, crate::model::Origin::Safetensors { file_bytes: header.file_bytes });
+    let (_, attention) = model.architecture.attention_layers().next().unwrap();
+    assert_eq!(attention.cached_channels(), (512, 512));
+    assert!(model.architecture.embeddings.tied);
+    let said = model.architecture.assumptions.join("\n");
+    assert!(said.contains("head_dim") && said.contains("longest context"), "{said}");
+    let stored: u64 = model.tensors.iter().filter_map(|t| t.stored).map(|s| s.bytes).sum();
+    assert_eq!(stored, 2 * 1_235_814_400);
+}
+
+#[test]
+fn a_config_supplies_what_shapes_do_not_say() {
+    let model = llama_1b().header().with_config(config("llama-3.2-1b"), None).unwrap();
+    assert_eq!(model.architecture.max_context_tokens, 131_072);
+    assert_eq!(model.architecture.layers[0].attention().unwrap().kv_heads, 8);
+    assert!(model.profile.is_some() && model.is_stored());
+    let error = llama_1b().header().with_config(config("llama-3.2-3b"), None).unwrap_err();
+    assert_eq!(error.to_string(), "the header has 16 layers, the config 28");
+    let narrow =
+        llama(16, 1_024, 2_048, 512, 8_192, 128_256).header().with_config(config("llama-3.2-1b"), None);
+    assert_eq!(
+        narrow.unwrap_err().to_string(),
+        "the header has 1024 channels in the stream, the config 2048"
+    );
+}
+
+#[test]
+fn heads_norms_towers_and_drafts_by_name() {
+    let sample = llama(2, 64, 128, 32, 128, 100)
+        .bf16("model.layers.0.self_attn.q_norm.weight", &[32])
+        .bf16("model.layers.1.self_attn.q_norm.weight", &[32])
+        .bf16("lm_head.weight", &[100, 64])
+        .bf16("model.vision_tower.encoder.layers.0.mlp.fc1.weight", &[10, 10])
+        .bf16("model.audio_tower.layers.0.fc1.weight", &[5, 5])
+        .bf16("mtp.layers.0.mlp.up_proj.weight", &[7, 7]);
+    let model = sample.header().model().unwrap();
+    let attention = model.architecture.layers[0].attention().unwrap();
+    assert_eq!((attention.query_heads, attention.kv_heads, attention.k_head_dim), (4, 1, 32));
+    let counts = model.parameters();
+    assert_eq!((counts.vision, counts.audio, counts.unused, counts.output_head), (100, 25, 49, 6_400));
+    assert!(!model.architecture.embeddings.tied);
+    assert_eq!(model.architecture.vision.as_ref().unwrap().bytes, 200);
+    assert_eq!(model.architecture.family, "qwen3");
+}
+
+#[test]
+fn experts_and_recurrences_by_shape() {
+    let mut sample = Sample::default().bf16("model.embed_tokens.weight", &[100, 64]);
+    for expert in 0..4 {
+        for (part, shape) in [("w1", [32, 64]), ("w2", [64, 32]), ("w3", [32, 64])] {
+            sample = sample
+                .bf16(&format!("model.layers.0.block_sparse_moe.experts.{expert}.{part}.weight"), &shape);
+        }
+    }
+    let sample = sample
+        .bf16("model.layers.0.block_sparse_moe.gate.weight", &[4, 64])
+        .bf16("model.layers.0.conv.conv.weight", &[64, 1, 3])
+        .bf16("model.layers.1.mlp.down_proj.weight", &[64, 128])
+        .bf16("model.layers.1.mlp.gate_proj.weight", &[128, 64])
+        .bf16("model.layers.1.linear_attn.conv1d.weight", &[96, 1, 4])
+        .bf16("model.layers.1.linear_attn.A_log", &[4])
+        .bf16("model.layers.1.linear_attn.out_proj.weight", &[64, 32]);
+    let model = sample.header().model().unwrap();
+    assert!(matches!(model.architecture.layers[0].ffn, Ffn::Experts { experts: 4, width: 32, .. }));
+    assert!(matches!(model.architecture.layers[1].ffn, Ffn::Dense { width: 128, gated: true }));
+    let kinds: Vec<_> = model
+        .architecture
+        .layers
+        .iter()
+        .map(|layer| match &layer.mixer {
+            Mixer::Recurrent(recurrent) => (recurrent.kind, recurrent.state_bytes),
+            Mixer::Attention(_) => panic!("recurrent"),
+        })
+        .collect();
+    // Two past columns of 64 channels; four heads of 8 x 8 and three past columns of 96, all in f32.
+    assert_eq!(
+        kinds,
+        [(RecurrentKind::ShortConv, 512), (RecurrentKind::GatedDeltaNet, (4 * 64 + 96 * 3) * 4)]
+    );
+    let one_expert: u64 = model
+        .tensors
+        .iter()
+        .filter(|t| t.role == Role::ExpertDown)
+        .map(|t| t.read_per_token(t.elements()))
+        .sum();
+    assert_eq!(one_expert, 64 * 32);
+}
+
+#[test]
+fn packed_matrices_count_their_scales_and_need_the_config() {
+    let packed = |sample: Sample| {
+        let base = "model.layers.0.self_attn.q_proj";
+        sample
+            .tensor(&format!("{base}.qweight"), "I32", &[8, 64])
+            .tensor(&format!("{base}.scales"), "F16", &[1, 64])
+            .tensor(&format!("{base}.qzeros"), "I32", &[1, 8])
+    };
+    let error =
+        packed(Sample::default().bf16("model.embed_tokens.weight", &[100, 64])).header().model().unwrap_err();
+    assert!(error.to_string().contains("is quantised"), "{error}");
+    let mut small = String::from(
+        r#"{"num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 100, "model_type": "llama""#,
+    );
+    small += r#", "quantization_config": {"quant_method": "gptq", "bits": 4}}"#;
+    let bits = hf_config::stored_bits("config.json", small.as_bytes()).unwrap();
+    assert_eq!(bits, Some(4));
+    let model = hf_config::parse("config.json", small.as_bytes()).unwrap();
+    let model = packed(Sample::default().bf16("model.embed_tokens.weight", &[100, 64]))
+        .header()
+        .with_config(model, bits)
+        .unwrap();
+    let query = model.tensors.iter().find(|t| t.role == Role::AttentionQ).unwrap();
+    assert_eq!((query.elements(), query.stored.unwrap().bytes), (64 * 64, 8 * 64 * 4 + 128 + 32));
+    assert_eq!(model.tensors.len(), 2);
+}
+
+#[test]
+fn shards_and_strangers_are_refused() {
+    let (bytes, length) = llama(2, 64, 64, 32, 128, 100).finish();
+    let shard = parse_header("model-00001-of-00003.safetensors", &bytes, Some(length)).unwrap();
+    assert!(shard.model().unwrap_err().to_string().contains("one shard of several by its name"));
+    let gap = Sample::default().bf16("model.layers.1.mlp.up_proj.weight", &[4, 4]).header();
+    assert!(gap.model().unwrap_err().to_string().contains("layer 0 is not in it"));
+    let bare = Sample::default().bf16("model.layers.0.mlp.up_proj.weight", &[4, 4]).header();
+    assert!(bare.model().unwrap_err().to_string().contains("no token embedding"));
+    let vit = Sample::default().bf16("vision_model.encoder.layers.0.mlp.fc1.weight", &[4, 4]).header();
+    assert!(vit.model().unwrap_err().to_string().contains("no decoder layers found"));
+}
+
+#[test]
+fn indices_need_a_config_and_keep_their_bytes() {
+    let names = (0..35).map(|l| {
+        format!(r#""model.language_model.layers.{l}.mlp.up_proj.weight": "model-00001-of-00002.safetensors""#)
+    });
+    let names: Vec<String> = names.collect();
+    let index = |total: u64| {
+        let text =
+            format!(r#"{{"metadata": {{"total_size": {total}}}, "weight_map": {{{}}}}}"#, names.join(","));
+        parse_index("model.safetensors.index.json", text.as_bytes()).unwrap()
+    };
+    let exact = index(2 * 5_123_178_979);
+    assert!(
+        exact.needs_config().to_string().contains("35 tensors in 1 shards, 10246357958 bytes, but no shapes")
+    );
+    let model = exact.with_config(config("gemma4-e2b")).unwrap();
+    assert!(model.is_stored());
+    assert_eq!(
+        model.tensors.iter().filter_map(|t| t.stored).map(|s| s.bytes).sum::<u64>(),
+        2 * 5_123_178_979
+    );
+    let other = index(4_000_000_000).with_config(config("gemma4-e2b")).unwrap();
+    assert!(!other.is_stored());
+    assert!(other.architecture.assumptions.iter().any(|a| a.contains("weights are predicted")));
+    assert!(matches!(
+        exact.with_config(config("gemma4-31b")),
+        Err(SafetensorsError::Mismatch { what: "layers", .. })
+    ));
+    assert!(parse_index("i.json", b"{}").unwrap_err().to_string().contains("`metadata` is missing"));
+}
+
+#[test]
+fn damage_is_named() {
+    let header = |json: &str| {
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json.as_bytes());
+        bytes
+    };
+    let says = |json: &str, part: &str| {
+        let found = message(&header(json), None);
+        assert!(found.contains(part), "{found}");
+    };
+    let lie = message(&[0, 0, 0, 0, 0, 0, 0, 0x80, b'{'], None);
+    assert_eq!(lie, "byte 0: the header length is 9223372036854775808; expected at most 100000000");
+    assert!(message(&header("{}")[..10], Some(9)).contains("expected at most 1"));
+    says("[]", "the document");
+    says("{", "EOF");
+    says(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}"#, "`a` is given twice");
+    says(
+        r#"{"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}"#,
+        "tensor `a` has type \"F99\"; expected one of F64",
+    );
+    says(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9]}}"#, "expected 8 bytes for [2] of F32");
+    says(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}"#, "has 1 data offsets");
+    says(r#"{"a":{"dtype":"F32","shape":[9007199254740993],"data_offsets":[0,9]}}"#, "at most 2^53 elements");
+    says(
+        r#"{"a":{"dtype":"F32","shape":[0,1099511627776,1099511627776],"data_offsets":[0,0]}}"#,
+        "at most 2^53 elements",
+    );
+    says(r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,9]}}"#, "field `shape`");
+    says(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#, "starts at data byte 4; expected 0");
+    let (bytes, length) = llama(1, 64, 64, 32, 128, 100).finish();
+    assert!(message(&bytes, Some(length - 1)).contains("it is truncated"));
+}
+
+#[test]
+fn every_truncation_asks_for_more() {
+    let (bytes, length) = llama(2, 64, 64, 32, 128, 100).finish();
+    for cut in 0..bytes.len() {
+        match parse_header("m", &bytes[..cut], Some(length)) {
+            Err(SafetensorsError::NeedMore { at_least }) => assert!(at_least > cut as u64, "{cut}"),
+            other => panic!("{cut}: {other:?}"),
+        }
+        let whole = parse_header("m", &bytes[..cut], Some(cut as u64));
+        assert!(matches!(whole, Err(SafetensorsError::Length { .. })), "{cut}: {whole:?}");
+    }
+    assert!(parse_header("m", &bytes, Some(length)).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), length in any::<Option<u64>>()) {
+        if let Ok(header) = parse_header("m", &bytes, length) {
+            drop(header.model());
+        }
+        drop(parse_index("m", &bytes));
+    }
+
+    #[test]
+    fn damaged_headers_never_panic(at in 0_usize..3_000, value in any::<u8>(), second in 0_usize..3_000, other in any::<u8>()) {
+        let (mut bytes, length) = llama(1, 64, 64, 32, 128, 100).finish();
+        let size = bytes.len();
+        bytes[8 + at % (size - 8)] = value;
+        bytes[8 + second % (size - 8)] = other;
+        if let Ok(header) = parse_header("m", &bytes, Some(length)) {
+            drop(header.model());
+            drop(header.with_config(config("llama-3.2-1b"), Some(4)));
+        }
+    }
+
+    #[test]
+    fn any_shapes_give_a_model_or_an_error(
+        shapes in prop::collection::vec((0_usize..16, prop::collection::vec(0_u64..1 << 30, 0..4)), 1..12)
+    ) {
+        const PARTS: [&str; 16] = [
+            "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight", "self_attn.o_proj.weight",
+            "self_attn.q_norm.weight", "self_attn.qkv_proj.weight", "self_attn.kv_a_proj_with_mqa.weight", "mlp.down_proj.weight",
+            "mlp.experts.down_proj", "mlp.experts.3.down_proj.weight", "linear_attn.conv1d.weight", "linear_attn.A_log",
+            "linear_attn.out_proj.weight", "conv.conv.weight", "mamba.conv1d.weight", "mamba.A_log",
+        ];
+        let mut sample = Sample::default().bf16("model.embed_tokens.weight", &[100, 64]);
+        for (part, shape) in shapes {
+            if shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size)).is_some_and(|elements| elements < 1 << 50) {
+                sample = sample.bf16(&format!("model.layers.0.{}", PARTS[part]), &shape);
+            }
+        }
+        let (bytes, _) = sample.finish();
+        if let Ok(model) = parse_header("m", &bytes, None).and_then(|header| header.model()) {
+            prop_assert!(model.architecture.state_bytes() < 1 << 41);
+            prop_assert!(model.parameters().total > 0);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The analysis report: one prediction with all its inputs, as data that page, site and command line share.
+
+mod csv;
+mod markdown;
+mod query;
+
+pub use query::{Query, QueryError};
+
+use crate::device::Device;
+use crate::feasibility::{self, Assessment};
+use crate::memory::{Footprint, Provenance, Scenario, ScenarioError};
+use crate::model::{Model, Origin, ParameterCounts};
+use crate::weights::{PlanError, WeightPlan};
+use serde::Serialize;
+
+/// Name and version of the report's schema; the number grows when a field changes its meaning or goes.
+pub const SCHEMA: &str = "dhurandhar.analysis/1";
+
+/// A prediction for one model and scenario on any number of devices.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Report {
+    /// `dhurandhar.analysis/1`.
+    pub schema: &'static str,
+    /// Version of the tool that computed it.
+    pub tool_version: &'static str,
+    /// What was analysed.
+    pub model: ModelSummary,
+    /// The choices.
+    pub scenario: Scenario,
+    /// The weights under the chosen format.
+    pub weights: WeightSummary,
+    /// Memory by component.
+    pub footprint: Footprint,
+    /// Share of table lookups taken to be cached when the table is mapped.
+    pub ple_cache_hit_share: f64,
+    /// Verdicts, in the order asked for.
+    pub devices: Vec<Assessment>,
+}
+
+/// Identity of a model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModelSummary {
+    /// Slug or file name.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Family.
+    pub family: String,
+    /// `built-in`, `profile`, `config`, `gguf` or `safetensors`.
+    pub origin: &'static str,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Layers with a full-context KV cache of their own.
+    pub full_cache_layers: usize,
+    /// Layers with a windowed KV cache of their own.
+    pub sliding_cache_layers: usize,
+    /// Longest context in tokens.
+    pub max_context_tokens: u64,
+    /// Exact parameter counts by group.
+    pub parameters: ParameterCounts,
+    /// The publisher's own count, when known.
+    pub published_parameters: Option<u64>,
+    /// Decoder section of the publisher's mobile checkpoint, in bytes, when stated.
+    pub published_decoder_bytes: Option<u64>,
+    /// Embedding section of the publisher's mobile checkpoint, in bytes, when stated.
+    pub published_embedding_bytes: Option<u64>,
+    /// Where the constants come from.
+    pub sources: Vec<String>,
+    /// What had to be assumed.
+    pub assumptions: Vec<String>,
+}
+
+/// Weights under a format.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WeightSummary {
+    /// Format name.
+    pub format: String,
+    /// Effective bits per text parameter, scales included.
+    pub bits_per_weight: f64,
+    /// Bytes of all text tensors.
+    pub text_bytes: u64,
+    /// Tensor data of a GGUF file of it, padding included, header and tokenizer not.
+    pub gguf_data_bytes: u64,
+    /// How the bytes are known.
+    pub provenance: Provenance,
+}
+
+/// Why no report can be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReportError {
+    /// A choice is out of range.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The weight format does not apply.
+    #[error(transparent)]
+    Weights(#[from] PlanError),
+    /// A share outside 0 to 1.
+    #[error("PLE cache hit share of {0}; expected 0 to 1")]
+    HitShare(f64),
+}
+
+impl Report {
+    /// Analyse `model` in `scenario` on `devices`.
+    pub fn new(
+        model: &Model,
+        scenario: &Scenario,
+        devices: &[Device],
+        ple_cache_hit_share: f64,
+    ) -> Result<Self, ReportError> {
+        scenario.check(model)?;
+        if !(0.0..=1.0).contains(&ple_cache_hit_share) {
+            return Err(ReportError::HitShare(ple_cache_hit_share));
+        }
+        let plan = WeightPlan::new(model, scenario.weights)?;
+        let assess = |device| feasibility::assess(model, &plan, scenario, device, ple_cache_hit_share);
+        Ok(Self {
+            schema: SCHEMA,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            model: ModelSummary::of(model),
+            scenario: scenario.clone(),
+            weights: WeightSummary {
+                format: plan.format.to_string(),
+                bits_per_weight: plan.bits_per_weight(model),
+                text_bytes: plan.text_bytes(model),
+                gguf_data_bytes: plan.gguf_data_bytes(model),
+                provenance: plan.provenance,
+            },
+            footprint: Footprint::of(model, &plan, scenario),
+            ple_cache_hit_share,
+            devices: devices.iter().map(assess).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Indented JSON, the same bytes from page and command line.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Memory table and verdicts as CSV (RFC 4180).
+    pub fn to_csv(&self) -> String {
+        csv::report(self)
+    }
+
+    /// Memory table and verdicts as Markdown.
+    pub fn to_markdown(&self) -> String {
+        markdown::report(self)
+    }
+}
+
+impl ModelSummary {
+    /// Summarise a model.
+    pub fn of(model: &Model) -> Self {
+        let architecture = &model.architecture;
+        let (full, sliding) = architecture.cache_owners();
+        Self {
+            name: architecture.name.clone(),
+            title: architecture.title.clone(),
+            family: architecture.family.clone(),
+            origin: match model.origin {
+                Origin::BuiltIn => "built-in",
+                Origin::Profile => "profile",
+                Origin::Config => "config",
+                Origin::Gguf { .. } => "gguf",
+                Origin::Safetensors { .. } => "safetensors",
+            },
+            layers: architecture.layers.len(),
+            full_cache_layers: full,
+            sliding_cache_layers: sliding,
+            max_context_tokens: architecture.max_context_tokens,
+            parameters: model.parameters(),
+            published_parameters: architecture.published.parameters,
+            published_decoder_bytes: architecture.published.decoder_bytes,
+            published_embedding_bytes: architecture.published.embedding_bytes,
+            sources: architecture.sources.clone(),
+            assumptions: architecture.assumptions.clone(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
+
+use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::model::Model;
+use crate::weights::WeightFormat;
+use std::fmt::Write;
+
+/// Changes to a model's default scenario, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+/// A parameter whose value cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}={value}`: expected {expected}")]
+pub struct QueryError {
+    /// Parameter.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// What should stand there.
+    pub expected: String,
+}
+
+impl Query {
+    /// Read `name=value` pairs joined by `&`; values must be unescaped already.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { pairs: pairs.into_iter().collect() }
+    }
+
+    /// Apply the parameters that concern the scenario; unreadable ones are left at their default and reported.
+    pub fn apply(&self, model: &Model, scenario: &mut Scenario) -> Vec<QueryError> {
+        let mut errors = Vec::new();
+        for (name, value) in &self.pairs {
+            if let Err(expected) = set(model, scenario, name, value) {
+                errors.push(QueryError { name: name.clone(), value: value.clone(), expected });
+            }
+        }
+        errors
+    }
+
+    /// The parameters in which `scenario` differs from the model's default, joined by `&`.
+    pub fn write(model: &Model, scenario: &Scenario) -> String {
+        let default = Scenario::for_model(model);
+        let mut text = String::new();
+        let mut put = |differs: bool, name: &str, value: &dyn std::fmt::Display| {
+            if differs {
+                let separator = if text.is_empty() { "" } else { "&" };
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{separator}{name}={value}");
+            }
+        };
+        put(scenario.context_tokens != default.context_tokens, "ctx", &scenario.context_tokens);
+        put(scenario.weights != default.weights, "w", &scenario.weights);
+        put(scenario.k != default.k, "k", &scenario.k);
+        put(scenario.v != default.v, "vbits", &scenario.v);
+        put(scenario.runtime != default.runtime, "rt", &scenario.runtime);
+        put(scenario.vision != default.vision, "vision", &u8::from(scenario.vision));
+        put(scenario.audio != default.audio, "audio", &u8::from(scenario.audio));
+        put(scenario.ubatch != default.ubatch, "ub", &scenario.ubatch);
+        put(scenario.flash_attention != default.flash_attention, "fa", &u8::from(scenario.flash_attention));
+        put(scenario.repack != default.repack, "repack", &u8::from(scenario.repack));
+        let target = scenario.target_tokens_per_s;
+        put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
+        text
+    }
+}
+
+fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Result<(), String> {
+    let whole = |low: u64, high: u64| {
+        let number = value.parse().ok().filter(|number| (low..=high).contains(number));
+        number.ok_or_else(|| format!("a whole number from {low} to {high}"))
+    };
+    let flag = || match value {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("0 or 1".to_owned()),
+    };
+    match name {
+        "ctx" => scenario.context_tokens = whole(1, model.architecture.max_context_tokens)?,
+        "w" => scenario.weights = WeightFormat::parse(value).map_err(|error| error.to_string())?,
+        "k" => scenario.k = KvFormat::parse(value).map_err(|error| error.to_string())?,
+        "vbits" => scenario.v = KvFormat::parse(value).map_err(|error| error.to_string())?,
+        "rt" => scenario.runtime = Runtime::parse(value).map_err(|error| error.to_string())?,
+        "vision" => scenario.vision = flag()?,
+        "audio" => scenario.audio = flag()?,
+        "ub" => scenario.ubatch = whole(1, 65_536)?,
+        "fa" => scenario.flash_attention = flag()?,
+        "repack" => scenario.repack = flag()?,
+        "target" => {
+            let number = value.parse().ok().filter(|number| *number > 0.0 && *number <= 1e6);
+            scenario.target_tokens_per_s = number.ok_or("a number above 0, at most 1000000")?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::registry;
+
+    #[test]
+    fn a_link_restores_the_scenario() {
+        let model = registry::model("gemma4-e2b").unwrap();
+        let mut scenario = Scenario::for_model(&model);
+        assert_eq!(Query::write(&model, &scenario), "");
+        scenario.context_tokens = 4096;
+        scenario.v = KvFormat::TurboQuant(3);
+        scenario.weights = WeightFormat::Bits(4);
+        scenario.audio = true;
+        scenario.target_tokens_per_s = 7.5;
+        let text = Query::write(&model, &scenario);
+        assert_eq!(text, "ctx=4096&w=4bit&vbits=turbo3&audio=1&target=7.5");
+        let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+        let query = Query::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let mut restored = Scenario::for_model(&model);
+        assert_eq!(query.apply(&model, &mut restored), []);
+        assert_eq!(restored, scenario);
+    }
+
+    #[test]
+    fn unreadable_values_keep_the_default_and_are_reported() {
+        let model = registry::model("llama-3.2-1b").unwrap();
+        let mut scenario = Scenario::for_model(&model);
+        let query =
+            Query::new([("ctx".into(), "0".into()), ("w".into(), "q9".into()), ("v".into(), "1".into())]);
+        let errors = query.apply(&model, &mut scenario);
+        assert_eq!(errors.len(), 2);
+        assert_eq!(errors[0].to_string(), "`ctx=0`: expected a whole number from 1 to 131072");
+        assert_eq!(scenario, Scenario::for_model(&model));
+    }
+}

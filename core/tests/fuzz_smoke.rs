@@ -1,0 +1,133 @@
+//! The fuzz targets' entry points on seeded mutations, without a corpus.
+
+#[path = "../fuzz/entry.rs"]
+mod entry;
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+const ROUNDS: usize = 3_000;
+
+/// Change, cut, double or overwrite a few places.
+fn mutate(seed: &[u8], rng: &mut Pcg64) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..rng.random_range(1..6) {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let at = rng.random_range(0..bytes.len());
+        match rng.random_range(0..5) {
+            0 => bytes[at] = rng.random(),
+            1 => bytes.truncate(at),
+            2 => bytes.insert(at, rng.random()),
+            3 => {
+                // A length where one may stand.
+                let lie: u64 = [u64::MAX, 1 << 63, 1 << 31, 0][rng.random_range(0..4)];
+                let end = (at + 8).min(bytes.len());
+                bytes[at..end].copy_from_slice(&lie.to_le_bytes()[..end - at]);
+            }
+            _ => {
+                let tail = bytes[at..].to_vec();
+                bytes.extend(tail.iter().take(256));
+            }
+        }
+    }
+    bytes
+}
+
+fn run(seeds: &[Vec<u8>], target: fn(&[u8])) {
+    let mut rng = Pcg64::seed_from_u64(7);
+    for seed in seeds {
+        target(seed);
+        for _ in 0..ROUNDS / seeds.len() {
+            target(&mutate(seed, &mut rng));
+        }
+    }
+}
+
+/// Small valid files to start from.
+#[cfg(test)]
+mod seeds {
+    fn string(out: &mut Vec<u8>, text: &str) {
+        out.extend((text.len() as u64).to_le_bytes());
+        out.extend(text.as_bytes());
+    }
+
+    /// One layer under llama.cpp's names.
+    pub(crate) fn gguf_seed() -> Vec<u8> {
+        let counts = [
+            ("block_count", 1_u32),
+            ("embedding_length", 64),
+            ("attention.head_count", 4),
+            ("attention.sliding_window", 32),
+        ];
+        let tensors = [
+            ("token_embd.weight", 64_u64, 10_u64),
+            ("blk.0.attn_q.weight", 64, 64),
+            ("blk.0.attn_k.weight", 64, 64),
+            ("blk.0.ffn_down.weight", 128, 64),
+        ];
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend((tensors.len() as u64).to_le_bytes());
+        bytes.extend((counts.len() as u64 + 1).to_le_bytes());
+        string(&mut bytes, "general.architecture");
+        bytes.extend(8_u32.to_le_bytes());
+        string(&mut bytes, "gemma3");
+        for (key, value) in counts {
+            string(&mut bytes, &format!("gemma3.{key}"));
+            bytes.extend(4_u32.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
+        }
+        let mut offset = 0_u64;
+        for (name, row, rows) in tensors {
+            string(&mut bytes, name);
+            bytes.extend(2_u32.to_le_bytes());
+            bytes.extend(row.to_le_bytes());
+            bytes.extend(rows.to_le_bytes());
+            bytes.extend(2_u32.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+            offset = (offset + row * rows / 32 * 18).next_multiple_of(32);
+        }
+        bytes.resize(bytes.len().next_multiple_of(32) + usize::try_from(offset).unwrap(), 0);
+        bytes
+    }
+
+    pub(crate) fn safetensors_seed() -> Vec<u8> {
+        let json =
+            br#"{"model.embed_tokens.weight":{"dtype":"F16","shape":[100,64],"data_offsets":[0,12800]},
+    "model.layers.0.self_attn.k_proj.weight":{"dtype":"F16","shape":[32,64],"data_offsets":[12800,16896]},
+    "model.layers.0.self_attn.o_proj.weight":{"dtype":"F16","shape":[64,64],"data_offsets":[16896,25088]}}"#;
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json);
+        bytes
+    }
+
+    pub(crate) fn config_seeds() -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/configs");
+        let mut paths: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    }
+}
+
+#[test]
+fn gguf_headers() {
+    let seed = seeds::gguf_seed();
+    let model = dhurandhar_core::model::import::import("x.gguf", &seed, Some(seed.len() as u64)).unwrap();
+    assert_eq!(model.architecture.layers.len(), 1);
+    run(&[seed], entry::gguf);
+}
+
+#[test]
+fn safetensors_headers() {
+    let seed = seeds::safetensors_seed();
+    let model = dhurandhar_core::model::import::import("x.safetensors", &seed, None).unwrap();
+    assert_eq!(model.architecture.layers.len(), 1);
+    run(&[seed], entry::safetensors);
+}
+
+#[test]
+fn configs() {
+    run(&seeds::config_seeds(), entry::config);
+}

@@ -1,0 +1,62 @@
+//! The commands and their options.
+
+use crate::{document, predict, profile, publish};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Will this language model run on that device? Predict it, then prove it on the device.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Memory by component, verdict per device, and what would make it fit
+    AnalyzePle(predict::AnalyzeArgs),
+    /// List the built-in models, or show one
+    Models(predict::ModelsArgs),
+    /// List the built-in devices, or show one
+    Devices(predict::DevicesArgs),
+    /// Read a config.json, GGUF or safetensors header and say what it holds
+    Import(predict::ImportArgs),
+    /// Measure what reading a lookup table from this device's storage costs a token
+    ProfileMmap(Box<profile::ProfileMmapArgs>),
+    /// Check a measured result and file it for the report site
+    Publish(publish::PublishArgs),
+    /// Print the JSON schema of a report
+    Schema(document::SchemaArgs),
+    /// Print shell completions
+    Completions(document::CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+impl Cli {
+    /// Run the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::AnalyzePle(args) => args.run(),
+            Command::Models(args) => args.run(),
+            Command::Devices(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::ProfileMmap(args) => profile::run(*args),
+            Command::Publish(args) => args.run(),
+            Command::Schema(args) => args.run(),
+            Command::Completions(args) => args.run(Self::command()),
+            Command::Man => document::man(Self::command()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

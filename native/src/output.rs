@@ -1,0 +1,111 @@
+//! Standard output and files, with errors that say which.
+
+use anyhow::Context;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use std::io::Write;
+use std::path::Path;
+
+const MIB: f64 = 1_048_576.0;
+
+/// Columns that human output keeps to.
+pub(crate) const WIDTH: u16 = 80;
+
+/// Write to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")
+}
+
+/// Write a file whole or not at all.
+pub(crate) fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    let write = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    write.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A table without frame, `right` columns aligned to the right, at most [`WIDTH`] wide; the first column and
+/// those on the right never wrap.
+pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH);
+    table.set_header(header.iter().copied());
+    table.add_rows(rows);
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index + 1 == header.len() { 0 } else { 2 }));
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// `text` broken at spaces to fit [`WIDTH`], each line after `indent`.
+pub(crate) fn wrapped(text: &str, indent: &str) -> String {
+    let width = usize::from(WIDTH) - indent.len();
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().flat_map(|line| [indent, line, "\n"]).collect()
+}
+
+/// Bytes in MiB with one decimal below 100 and separators above.
+pub(crate) fn mib(bytes: u64) -> String {
+    let value = bytes as f64 / MIB;
+    if value < 99.95 { format!("{value:.1}") } else { grouped(&format!("{value:.0}")) }
+}
+
+/// A count with separators.
+pub(crate) fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+fn grouped(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{sign}{text}")
+}
+
+/// Signed bytes in whole MiB.
+pub(crate) fn signed_mib(bytes: i64) -> String {
+    grouped(&format!("{:.0}", bytes as f64 / MIB))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(count(4_628_569_344), "4,628,569,344");
+        assert_eq!(signed_mib(-1_500 * 1_048_576), "-1,500");
+        assert_eq!(mib(1 << 20), "1.0");
+    }
+
+    #[test]
+    fn wrapping_keeps_to_the_width() {
+        let text = wrapped(&"word ".repeat(60), "  ");
+        assert!(text.lines().all(|line| line.len() <= usize::from(WIDTH)));
+    }
+}

@@ -1,0 +1,182 @@
+//! `analyze-ple`: the prediction for one model on some or all devices.
+
+use super::text;
+use crate::{bad_input, model_source, output};
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use dhurandhar_core::device::{Device, registry};
+use dhurandhar_core::feasibility::Mode;
+use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
+use dhurandhar_core::model::Model;
+use dhurandhar_core::report::Report;
+use dhurandhar_core::seed::{self, SeedOptions};
+use dhurandhar_core::weights::WeightFormat;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `analyze-ple`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// Built-in slug, or a YAML profile, config.json, GGUF or safetensors file
+    #[arg(long, default_value = "gemma4-e2b")]
+    model: String,
+    /// Tokens of context to allocate [default: 32768, or the model's maximum]
+    #[arg(long)]
+    context_tokens: Option<u64>,
+    /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, or q4_k_m]
+    #[arg(long, conflicts_with = "quant_bits")]
+    weights: Option<String>,
+    /// Plain bits per weight without scales, as the seed counts them
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    quant_bits: Option<u8>,
+    /// Plain bits per KV channel, keys and values alike
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    kv_bits: Option<u8>,
+    /// Format of keys (f16, q8_0, q4_0, turbo4, ... or a number of bits) [default: f16]
+    #[arg(long, alias = "k-format", conflicts_with = "kv_bits")]
+    k_bits: Option<String>,
+    /// Format of values [default: f16]
+    #[arg(long, alias = "v-format", conflicts_with = "kv_bits")]
+    v_bits: Option<String>,
+    /// Leave the audio tower out (the default)
+    #[arg(long, overrides_with = "keep_audio")]
+    strip_audio: bool,
+    /// Load the audio tower
+    #[arg(long)]
+    keep_audio: bool,
+    /// Leave the vision tower out
+    #[arg(long)]
+    strip_vision: bool,
+    /// The program that runs the model
+    #[arg(long, default_value = "llama-cpp", value_parser = Runtime::parse)]
+    runtime: Runtime,
+    /// Tokens computed at once in prefill
+    #[arg(long, default_value_t = 512)]
+    ubatch: u64,
+    /// Compute attention with the full score matrix
+    #[arg(long)]
+    no_flash_attention: bool,
+    /// Keep 4-bit weights as they are in the file instead of a copy for the CPU
+    #[arg(long)]
+    no_repack: bool,
+    /// Device slug or YAML file; repeat for several [default: all built-in devices]
+    #[arg(long)]
+    device: Vec<String>,
+    /// Decoding speed below which a device does not count, in tokens per second
+    #[arg(long, default_value_t = 15.0)]
+    target_decode_tps: f64,
+    /// Share of PLE lookups found in memory when the table is mapped, 0 to 1
+    #[arg(long, default_value_t = 0.0)]
+    ple_cache_hit: f64,
+    /// Whose arithmetic: ours, or the seed's for comparison with its figures
+    #[arg(long, value_enum, default_value_t = Method::Exact)]
+    method: Method,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Also write the JSON report here
+    #[arg(long, value_name = "PATH")]
+    json_out: Option<PathBuf>,
+    /// Print Markdown tables instead
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    markdown: bool,
+    /// Print CSV instead
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Exit with 1 when a named device is infeasible
+    #[arg(long)]
+    fail_if_infeasible: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// Per tensor, per layer, per runtime
+    Exact,
+    /// dhurandhar 0.1.2's formulas over the profile's constants
+    Seed,
+}
+
+impl AnalyzeArgs {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let model = model_source::load(&self.model)?;
+        if self.method == Method::Seed {
+            return self.run_seed(&model);
+        }
+        let scenario = self.scenario(&model)?;
+        let devices = self.devices()?;
+        let report = Report::new(&model, &scenario, &devices, self.ple_cache_hit).map_err(bad_input)?;
+        let json = report.to_json();
+        if let Some(path) = &self.json_out {
+            output::save(path, &json)?;
+        }
+        if self.json {
+            output::print(&json)?;
+        } else if self.markdown {
+            output::print(&report.to_markdown())?;
+        } else if self.csv {
+            output::print(&report.to_csv())?;
+        } else {
+            output::print(&text::report(&report, !self.device.is_empty()))?;
+        }
+        let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    fn scenario(&self, model: &Model) -> anyhow::Result<Scenario> {
+        let default = Scenario::for_model(model);
+        let weights = match (&self.weights, self.quant_bits) {
+            (Some(name), _) => WeightFormat::parse(name).map_err(bad_input)?,
+            (None, Some(bits)) => WeightFormat::Bits(bits),
+            (None, None) => default.weights,
+        };
+        let side = |name: &Option<String>| match (name, self.kv_bits) {
+            (Some(name), _) => KvFormat::parse(name).map_err(bad_input),
+            (None, Some(bits)) => Ok(KvFormat::Bits(bits)),
+            (None, None) => Ok(KvFormat::F16),
+        };
+        Ok(Scenario {
+            context_tokens: self.context_tokens.unwrap_or(default.context_tokens),
+            weights,
+            k: side(&self.k_bits)?,
+            v: side(&self.v_bits)?,
+            runtime: self.runtime,
+            vision: !self.strip_vision,
+            audio: self.keep_audio && !self.strip_audio,
+            ubatch: self.ubatch,
+            flash_attention: !self.no_flash_attention,
+            repack: !self.no_repack,
+            target_tokens_per_s: self.target_decode_tps,
+        })
+    }
+
+    fn devices(&self) -> anyhow::Result<Vec<Device>> {
+        if self.device.is_empty() {
+            return Ok(registry::devices().collect());
+        }
+        self.device.iter().map(|name| super::devices::load(name)).collect()
+    }
+
+    fn run_seed(&self, model: &Model) -> anyhow::Result<ExitCode> {
+        let profile = model.profile.as_ref();
+        let profile = profile.context("the seed's arithmetic needs a YAML profile or a built-in model")?;
+        let options = SeedOptions {
+            context_tokens: self.context_tokens.unwrap_or(32_768),
+            quant_bits: u64::from(self.quant_bits.unwrap_or(4)),
+            kv_bits: u64::from(self.kv_bits.unwrap_or(4)),
+            strip_audio: !self.keep_audio,
+        };
+        let breakdown = seed::breakdown(profile, options);
+        let devices = self.devices()?;
+        let assess = |device: &Device| {
+            (device.name.clone(), seed::assess(profile, options, device, self.target_decode_tps))
+        };
+        let verdicts: Vec<_> = devices.iter().map(assess).collect();
+        if self.json {
+            let report = serde_json::json!({ "method": "seed-0.1.2", "model": profile.name, "breakdown": breakdown, "device_assessments": verdicts });
+            output::print(&format!("{report:#}\n"))?;
+        } else {
+            output::print(&text::seed(profile, &breakdown, &verdicts))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,9 @@
+//! Reports as text for a terminal of 80 columns.
+
+mod listing;
+mod report;
+mod seed;
+
+pub(super) use listing::{device, devices, model, models};
+pub(super) use report::report;
+pub(super) use seed::seed;

@@ -1,0 +1,190 @@
+//! Memory control groups, version 1 and 2: made for one child, removed afterwards.
+
+use crate::profile::os::proc;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const PREFIX: &str = "dhurandhar-";
+
+/// Which interface the system has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// `memory.limit_in_bytes`.
+    V1,
+    /// `memory.max`.
+    V2,
+}
+
+impl Version {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "cgroup_v1",
+            Self::V2 => "cgroup_v2",
+        }
+    }
+}
+
+/// A place where groups can be made.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// Interface.
+    pub version: Version,
+    directory: PathBuf,
+}
+
+/// A limited group; removed on drop.
+#[derive(Debug)]
+pub struct Group {
+    /// Its directory, for children to join.
+    pub directory: PathBuf,
+    /// The limit the kernel reports back, bytes.
+    pub limit_bytes: u64,
+}
+
+/// Finds a writable memory hierarchy by making a group and removing it; every refusal is listed.
+pub fn find() -> Result<Parent, String> {
+    let mut refusals = Vec::new();
+    for parent in candidates() {
+        sweep(&parent.directory);
+        match Group::new(&parent, 64 << 20) {
+            Ok(_) => return Ok(parent),
+            Err(error) => {
+                refusals.push(format!("{} {}: {error}", parent.version.name(), parent.directory.display()));
+            }
+        }
+    }
+    if refusals.is_empty() {
+        refusals.push("no memory control group is mounted".to_owned());
+    }
+    Err(refusals.join("; "))
+}
+
+/// Own group first, then the root of each mounted hierarchy.
+fn candidates() -> Vec<Parent> {
+    let mounts = proc::text("/proc/self/mounts").unwrap_or_default();
+    let own = proc::text("/proc/self/cgroup").unwrap_or_default();
+    let mut found = Vec::new();
+    for line in mounts.lines() {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let (Some(point), Some(kind), Some(options)) = (fields.get(1), fields.get(2), fields.get(3)) else {
+            continue;
+        };
+        let version = match *kind {
+            "cgroup" if options.split(',').any(|option| option == "memory") => Version::V1,
+            "cgroup2" => Version::V2,
+            _ => continue,
+        };
+        let own_path = own.lines().find_map(|entry| {
+            let mut parts = entry.splitn(3, ':');
+            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            let mine = match version {
+                Version::V1 => controllers.split(',').any(|controller| controller == "memory"),
+                Version::V2 => controllers.is_empty(),
+            };
+            mine.then(|| path.trim_start_matches('/').to_owned())
+        });
+        let root = PathBuf::from(point);
+        let nested = own_path.map(|path| root.join(path)).filter(|path| path.exists() && *path != root);
+        found.extend(nested.into_iter().chain([root]).map(|directory| Parent { version, directory }));
+    }
+    found
+}
+
+/// Removes empty groups that a killed run left.
+fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+impl Group {
+    /// Makes a group below `parent` that may hold `limit` bytes.
+    pub fn new(parent: &Parent, limit: u64) -> io::Result<Self> {
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let index = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let directory = parent.directory.join(format!("{PREFIX}{}-{index}", std::process::id()));
+        if parent.version == Version::V2 {
+            let control = parent.directory.join("cgroup.subtree_control");
+            if !proc::text(&control).unwrap_or_default().contains("memory") {
+                fs::write(&control, "+memory")?;
+            }
+        }
+        fs::create_dir(&directory)?;
+        let mut group = Self { directory, limit_bytes: 0 };
+        let file = match parent.version {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        };
+        fs::write(group.directory.join(file), limit.to_string())?;
+        if parent.version == Version::V2 {
+            // Best effort: without swap the file does not exist.
+            let _ = fs::write(group.directory.join("memory.swap.max"), "0");
+        }
+        group.limit_bytes = proc::number(group.directory.join(file)).unwrap_or(0);
+        Ok(group)
+    }
+
+    /// Highest charge so far, bytes.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        proc::number(self.directory.join("memory.max_usage_in_bytes"))
+            .or_else(|| proc::number(self.directory.join("memory.peak")))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A group is busy until its last task is reaped, which takes the kernel a moment.
+        for _ in 0..50 {
+            match fs::remove_dir(&self.directory) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Moves this process into a group. To be called before the first byte of the table is read.
+pub fn join(directory: &Path) -> io::Result<()> {
+    fs::write(directory.join("cgroup.procs"), std::process::id().to_string())
+}
+
+/// Page cache charged to a group, bytes.
+pub fn page_cache_bytes(directory: &Path) -> Option<u64> {
+    let path = directory.join("memory.stat");
+    proc::field(&path, "cache ").or_else(|| proc::field(&path, "file "))
+}
+
+/// Current charge of a group, bytes.
+pub fn charge_bytes(directory: &Path) -> Option<u64> {
+    proc::number(directory.join("memory.usage_in_bytes"))
+        .or_else(|| proc::number(directory.join("memory.current")))
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::{Group, find};
+
+    #[test]
+    fn a_group_holds_its_limit_and_goes_away() {
+        let parent = match find() {
+            Ok(parent) => parent,
+            Err(reason) => return eprintln!("skipped: {reason}"),
+        };
+        let group = Group::new(&parent, 32 << 20).unwrap();
+        assert_eq!(group.limit_bytes, 32 << 20);
+        let directory = group.directory.clone();
+        drop(group);
+        assert!(!directory.exists());
+    }
+}

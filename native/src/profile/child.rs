@@ -1,0 +1,166 @@
+//! Child processes: one block each, so that a dying mapping kills a child and becomes a result.
+
+use super::block::run_block;
+use super::budget::cgroup;
+use super::os::{self, RealStorage};
+use super::reader;
+use super::seam::SystemClock;
+use super::spec::{BlockSpec, Reply};
+use anyhow::{Context, Result};
+use dhurandhar_core::measurement::Failure;
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A child that says nothing for this long is ended.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Runs blocks: in a child process, or scripted in tests.
+pub trait BlockRunner {
+    /// Always comes back: whatever happens to the child is a reply.
+    fn run(&mut self, spec: &BlockSpec) -> Reply;
+}
+
+/// Starts this program again for every block.
+#[derive(Debug, Default)]
+pub struct ChildRunner;
+
+impl BlockRunner for ChildRunner {
+    fn run(&mut self, spec: &BlockSpec) -> Reply {
+        spawn(spec).unwrap_or_else(|error| failed("refused", format!("{error:#}")))
+    }
+}
+
+fn failed(kind: &str, detail: String) -> Reply {
+    Reply::Failed(Failure { kind: kind.to_owned(), detail, tokens: None })
+}
+
+fn spawn(spec: &BlockSpec) -> Result<Reply> {
+    let mut child = Command::new(std::env::current_exe().context("cannot find this program")?)
+        .args(["profile-mmap", "--run-block"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start a child process")?;
+    let mut stdin = child.stdin.take().context("the child has no input")?;
+    // A child that died already shows in its status, not here.
+    let _ = stdin.write_all(&serde_json::to_vec(spec)?);
+    drop(stdin);
+    let mut stdout = child.stdout.take().context("the child has no output")?;
+    let mut stderr = child.stderr.take().context("the child has no error output")?;
+    let out = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let err = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).map(|_| text)
+    });
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(failed("time_out", format!("no answer within {} s", PATIENCE.as_secs())));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let text = out.join().ok().and_then(Result::ok).unwrap_or_default();
+    let complaint = err.join().ok().and_then(Result::ok).unwrap_or_default();
+    if status.success() {
+        return serde_json::from_str(&text).context("the child's answer is not understood");
+    }
+    Ok(interpret(status, complaint.trim()))
+}
+
+/// What an unhappy end means.
+#[cfg(unix)]
+fn interpret(status: ExitStatus, complaint: &str) -> Reply {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(libc::SIGBUS) => failed(
+            "signal",
+            "SIGBUS: the file was cut short or its storage failed under the mapping".to_owned(),
+        ),
+        Some(libc::SIGKILL) => {
+            failed("out_of_memory", "SIGKILL: the system ended it, most likely for its memory".to_owned())
+        }
+        Some(libc::SIGSYS) => {
+            failed("signal", "SIGSYS: a system call is forbidden to this process".to_owned())
+        }
+        Some(number) => failed("signal", format!("ended by signal {number}")),
+        None => failed("refused", format!("{status}: {complaint}")),
+    }
+}
+
+#[cfg(not(unix))]
+fn interpret(status: ExitStatus, complaint: &str) -> Reply {
+    failed("refused", format!("{status}: {complaint}"))
+}
+
+/// The child's side: a specification on standard input, a reply on standard output.
+pub fn serve() -> Result<()> {
+    follow_parent();
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let spec: BlockSpec = serde_json::from_str(&text).context("the block specification is not understood")?;
+    let reply = answer(&spec);
+    serde_json::to_writer(std::io::stdout().lock(), &reply)?;
+    Ok(())
+}
+
+fn answer(spec: &BlockSpec) -> Reply {
+    let clock = SystemClock::new();
+    let run = || {
+        if let Some(group) = &spec.group {
+            cgroup::join(group)?;
+        }
+        if spec.realtime {
+            os::realtime()?;
+        }
+        let mut storage = RealStorage::open(&spec.place, spec.group.clone())?;
+        let mut open = || reader::open(spec.key.engine, &spec.place);
+        run_block(spec, &mut storage, &clock, &mut open)
+    };
+    match run() {
+        Ok(windows) => Reply::Windows(windows),
+        Err(broken) => Reply::Failed(Failure {
+            kind: "io_error".to_owned(),
+            detail: broken.error.to_string(),
+            tokens: Some(broken.tokens),
+        }),
+    }
+}
+
+/// Ends this process when its parent goes, however that happens.
+pub fn follow_parent() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::interpret;
+    use crate::profile::spec::Reply;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn every_end_of_a_child_has_a_name() {
+        let kind = |raw| match interpret(ExitStatus::from_raw(raw), "no such file") {
+            Reply::Failed(failure) => (failure.kind, failure.detail),
+            Reply::Windows(_) => (String::new(), String::new()),
+        };
+        assert_eq!(kind(libc::SIGBUS).0, "signal");
+        assert_eq!(kind(libc::SIGKILL).0, "out_of_memory");
+        assert!(kind(libc::SIGSYS).1.contains("forbidden"));
+        assert_eq!(kind(1 << 8), ("refused".to_owned(), "exit status: 1: no such file".to_owned()));
+    }
+}

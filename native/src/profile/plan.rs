@@ -1,0 +1,405 @@
+//! What will run: the configurations of a mode, their sizes, and the interleaved order of their blocks.
+
+use super::spec::Key;
+use dhurandhar_core::measurement::{Engine, Note, Pattern, State};
+use dhurandhar_core::storage::{Layout, Permutation, TableGeometry, readahead_bytes_per_row};
+use serde::Serialize;
+
+/// How long a run may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// At most a minute.
+    Quick,
+    /// At most ten minutes.
+    Default,
+    /// Everything, up to an hour.
+    Full,
+}
+
+impl Mode {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Default => "default",
+            Self::Full => "full",
+        }
+    }
+
+    /// Seconds after which no further block starts.
+    pub fn limit_s(self) -> u64 {
+        match self {
+            Self::Quick => 50,
+            Self::Default => 560,
+            Self::Full => 3500,
+        }
+    }
+
+    /// Blocks of a configuration; ten are the fewest a bootstrap over blocks should rest on.
+    pub fn blocks(self) -> u64 {
+        match self {
+            Self::Quick => 10,
+            Self::Default => 12,
+            Self::Full => 30,
+        }
+    }
+
+    /// Tokens of a configuration over all blocks; 10,000 give a p99.9.
+    pub fn tokens(self) -> u64 {
+        match self {
+            Self::Quick => 2000,
+            Self::Default => 12_000,
+            Self::Full => 60_000,
+        }
+    }
+}
+
+/// Everything the plan depends on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How much.
+    pub mode: Mode,
+    /// The table, token-major and unpadded.
+    pub geometry: TableGeometry,
+    /// Tokens a configuration.
+    pub num_tokens: u64,
+    /// Untimed tokens before a warm block.
+    pub warmup_tokens: u64,
+    /// Leave out everything cold.
+    pub warm_only: bool,
+    /// The engine that the runtime in question uses: the verdict rests on it.
+    pub deployed: Engine,
+    /// Decode speed to hold, tokens a second.
+    pub target_tps: f64,
+    /// Memory limits, bytes; empty where none can be set.
+    pub budgets: Vec<u64>,
+    /// Tokens of a prompt.
+    pub prompt_tokens: u64,
+    /// Whether a recorded trace is at hand.
+    pub trace: bool,
+    /// Readahead window of the device, bytes.
+    pub readahead_bytes: u64,
+    /// Seed of order and draws.
+    pub seed: u64,
+    /// Engines that this platform lacks, with the reason.
+    pub missing: fn(Engine) -> Option<&'static str>,
+}
+
+/// A configuration and its size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Planned {
+    /// Which.
+    pub key: Key,
+    /// Its rows (padded rows are fewer in the same file).
+    pub geometry: TableGeometry,
+    /// Timed tokens a block.
+    pub tokens: u64,
+    /// Untimed tokens before.
+    pub warm_up: u64,
+    /// Children.
+    pub blocks: u64,
+    /// Timed windows a child.
+    pub windows: u64,
+    /// Upper bound of what all its blocks read from storage, bytes.
+    pub read_bytes: u64,
+}
+
+/// The whole run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Configurations in report order.
+    pub configurations: Vec<Planned>,
+    /// Indices into them, one a block, interleaved.
+    pub order: Vec<usize>,
+    /// What was left out and why.
+    pub notes: Vec<Note>,
+}
+
+/// Share of the table that the single pages of a cold block may fill.
+const COLD_SHARE: f64 = 0.03;
+/// Share of the table that a sequential block reads: many readahead windows.
+const SEQUENTIAL_SHARE: f64 = 0.1;
+/// Share of the table after which a block that reads ahead ends.
+pub const STOP_SHARE: f64 = 0.04;
+
+/// Lays out a run.
+pub fn plan(settings: &Settings) -> Plan {
+    let mut notes = Vec::new();
+    let mut configurations: Vec<Planned> = Vec::new();
+    for key in keys(settings) {
+        if let Some(reason) = (settings.missing)(key.engine) {
+            notes.push(Note { about: key.id(), reason: reason.to_owned() });
+        } else if !configurations.iter().any(|known| known.key == key) {
+            configurations.push(sized(settings, key));
+        }
+    }
+    if settings.budgets.is_empty() {
+        notes.push(Note { about: "budget".to_owned(), reason: "no memory limit can be set here".to_owned() });
+    }
+    let order = interleave(&configurations, settings.seed);
+    Plan { configurations, order, notes }
+}
+
+/// Round by round, each round shuffled: drift of the device meets every configuration alike.
+fn interleave(configurations: &[Planned], seed: u64) -> Vec<usize> {
+    let rounds = configurations.iter().map(|planned| planned.blocks).max().unwrap_or(0);
+    let mut order = Vec::new();
+    for round in 0..rounds {
+        let mut open: Vec<usize> = (0..configurations.len())
+            .filter(|index| configurations.get(*index).is_some_and(|planned| planned.blocks > round))
+            .collect();
+        let shuffle = Permutation::new(open.len() as u64, seed ^ (round << 32));
+        let mut ranked: Vec<(u64, usize)> =
+            open.drain(..).enumerate().map(|(at, index)| (shuffle.apply(at as u64), index)).collect();
+        ranked.sort_unstable();
+        order.extend(ranked.into_iter().map(|(_, index)| index));
+    }
+    order
+}
+
+fn keys(settings: &Settings) -> Vec<Key> {
+    use Engine::{Direct, MmapDefault, MmapRandom, MmapSequential, MmapThreads, MmapWillneed, Pread};
+    use Layout::{Contiguous, LayerMajor, Padded};
+    use Pattern::{PromptPrefill, RandomDecode, RandomScatter, SequentialPrefill, TraceDecode, ZipfDecode};
+    let mut keys = Vec::new();
+    let cold = |pattern, layout, engine| Key::new(pattern, layout, engine, State::Cold);
+    let warm = |pattern, layout, engine| Key::new(pattern, layout, engine, State::Warm);
+    let more = settings.mode != Mode::Quick;
+    if !settings.warm_only {
+        for engine in [settings.deployed, MmapRandom, MmapDefault, MmapWillneed, Pread, Direct] {
+            keys.push(cold(RandomDecode, Contiguous, engine));
+        }
+        for engine in [MmapRandom, MmapWillneed] {
+            keys.push(cold(RandomDecode, LayerMajor, engine));
+        }
+        keys.push(cold(RandomScatter, Contiguous, MmapRandom));
+        keys.push(cold(SequentialPrefill, Contiguous, MmapDefault));
+        keys.push(cold(PromptPrefill, Contiguous, settings.deployed));
+    }
+    if more && !settings.warm_only {
+        keys.push(cold(PromptPrefill, Contiguous, Pread));
+        keys.push(cold(RandomDecode, Padded, MmapRandom));
+        keys.push(cold(RandomDecode, Contiguous, MmapSequential));
+        keys.push(cold(SequentialPrefill, Contiguous, MmapSequential));
+        for engine in [MmapThreads, Pread, Direct] {
+            keys.push(cold(RandomDecode, LayerMajor, engine));
+        }
+        let pacing_us = pause_us(settings.target_tps);
+        for engine in [settings.deployed, MmapRandom, Pread] {
+            keys.push(Key { pacing_us, ..cold(RandomDecode, Contiguous, engine) });
+        }
+    }
+    if settings.mode == Mode::Full && !settings.warm_only {
+        for pattern in [RandomDecode, RandomScatter, SequentialPrefill, PromptPrefill] {
+            for layout in [Contiguous, Padded, LayerMajor] {
+                for engine in
+                    [MmapDefault, MmapRandom, MmapSequential, MmapWillneed, MmapThreads, Pread, Direct]
+                {
+                    keys.push(cold(pattern, layout, engine));
+                }
+            }
+        }
+    }
+    keys.push(warm(RandomDecode, Contiguous, MmapRandom));
+    keys.push(warm(RandomDecode, Contiguous, Pread));
+    keys.push(warm(RandomDecode, LayerMajor, MmapRandom));
+    for (rank, &budget_bytes) in settings.budgets.iter().enumerate() {
+        let limited =
+            |pattern, engine| Key { budget_bytes, ..Key::new(pattern, Contiguous, engine, State::Budget) };
+        keys.push(limited(ZipfDecode, MmapRandom));
+        if more {
+            keys.push(limited(ZipfDecode, Pread));
+            if rank == 0 {
+                keys.push(limited(RandomDecode, MmapRandom));
+            }
+        }
+        if settings.trace {
+            keys.push(limited(TraceDecode, MmapRandom));
+        }
+    }
+    keys
+}
+
+/// Pause between token starts at a decode speed, microseconds.
+fn pause_us(target_tps: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to [1 us, 10 s] right here"
+    )]
+    let pause = (1e6 / target_tps).clamp(1.0, 1e7) as u64;
+    pause
+}
+
+fn sized(settings: &Settings, key: Key) -> Planned {
+    let whole = settings.geometry;
+    let file = whole.bytes(Layout::Contiguous);
+    // Padded rows in the same file: fewer of them, the cost of one does not depend on their number.
+    let geometry = match key.layout {
+        Layout::Padded => TableGeometry { rows: (file / whole.stride(Layout::Padded)).max(1), ..whole },
+        _ => whole,
+    };
+    let pages = match key.pattern {
+        Pattern::RandomScatter => {
+            whole.layers as f64
+                * dhurandhar_core::storage::pages_per_extent(
+                    whole.layer_bytes,
+                    whole.layer_bytes,
+                    whole.page_bytes,
+                )
+        }
+        Pattern::SequentialPrefill => geometry.row_bytes() as f64 / geometry.page_bytes as f64,
+        _ => geometry.pages_per_token(key.layout),
+    };
+    let table_pages = (file / whole.page_bytes).max(1) as f64;
+    let mut planned = Planned {
+        key,
+        geometry,
+        tokens: settings.num_tokens.div_ceil(settings.mode.blocks()).max(1),
+        warm_up: 0,
+        blocks: settings.mode.blocks(),
+        windows: 1,
+        read_bytes: 0,
+    };
+    match (key.state, key.pattern) {
+        (State::Cold, Pattern::PromptPrefill) => {
+            planned.tokens = settings.prompt_tokens.min(geometry.rows);
+            planned.blocks = (settings.mode.blocks() / 2).max(5);
+        }
+        (State::Cold, Pattern::SequentialPrefill) => {
+            planned.tokens = floor(table_pages * SEQUENTIAL_SHARE / pages).max(1);
+        }
+        (State::Cold, _) => {
+            planned.tokens = planned.tokens.min(floor(table_pages * COLD_SHARE / pages)).max(1);
+        }
+        (State::Warm, _) => planned.warm_up = settings.warmup_tokens,
+        (State::Budget, _) => {
+            let budget_pages = key.budget_bytes / whole.page_bytes;
+            planned.warm_up = (budget_pages * 8).clamp(2000, 800_000);
+            // Short windows: a busy machine spoils few of many.
+            planned.windows = settings.mode.blocks() * 4;
+            planned.tokens = planned.tokens.clamp(250, 1000);
+            planned.blocks = 1;
+        }
+    }
+    if key.pacing_us > 0 {
+        planned.tokens = planned.tokens.min(30);
+    }
+    planned.read_bytes = read_bound(settings, &planned, pages, file);
+    planned
+}
+
+fn floor(value: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to [0, 2^53] right here"
+    )]
+    let whole = value.floor().clamp(0.0, (1_u64 << 53) as f64) as u64;
+    whole
+}
+
+fn read_bound(settings: &Settings, planned: &Planned, pages: f64, file: u64) -> u64 {
+    let page = planned.geometry.page_bytes;
+    let tokens = (planned.tokens * planned.windows + planned.warm_up) as f64;
+    let a_block = match planned.key.state {
+        State::Cold if planned.key.engine.reads_ahead() => {
+            let each = readahead_bytes_per_row(pages, page, settings.readahead_bytes);
+            let bound = match planned.key.pattern {
+                Pattern::PromptPrefill => tokens * each,
+                Pattern::SequentialPrefill => tokens * pages * page as f64 + 2.0 * each,
+                _ => (tokens * each).min(file as f64 * STOP_SHARE + each),
+            };
+            bound.min(file as f64)
+        }
+        _ => tokens * pages * page as f64,
+    };
+    floor(a_block * planned.blocks as f64)
+}
+
+impl Plan {
+    /// Upper bound of all reads, bytes.
+    pub fn read_bytes(&self) -> u64 {
+        self.configurations.iter().map(|planned| planned.read_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Mode, Settings, plan};
+    use dhurandhar_core::measurement::{Engine, State};
+    use dhurandhar_core::storage::TableGeometry;
+
+    /// The E2B table at a sixteenth.
+    pub(crate) fn settings(mode: Mode) -> Settings {
+        Settings {
+            mode,
+            geometry: TableGeometry::new(16_384, 35, 128, 4096).unwrap(),
+            num_tokens: mode.tokens(),
+            warmup_tokens: 100,
+            warm_only: false,
+            deployed: Engine::MmapDefault,
+            target_tps: 15.0,
+            budgets: vec![16 << 20],
+            prompt_tokens: 512,
+            trace: false,
+            readahead_bytes: 131_072,
+            seed: 1,
+            missing: |_| None,
+        }
+    }
+
+    #[test]
+    fn blocks_are_interleaved_and_the_order_repeats() {
+        let first = plan(&settings(Mode::Quick));
+        assert_eq!(first, plan(&settings(Mode::Quick)));
+        let other = plan(&Settings { seed: 2, ..settings(Mode::Quick) });
+        assert_ne!(first.order, other.order);
+        let count = first.configurations.len();
+        let mut round = first.order[..count].to_vec();
+        assert_ne!(round, (0..count).collect::<Vec<_>>());
+        round.sort_unstable();
+        assert_eq!(round, (0..count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_configuration_twice_and_every_mode_has_more() {
+        let mut last = 0;
+        for mode in [Mode::Quick, Mode::Default, Mode::Full] {
+            let plan = plan(&settings(mode));
+            let mut ids: Vec<String> = plan.configurations.iter().map(|c| c.key.id()).collect();
+            ids.sort();
+            ids.dedup();
+            assert_eq!(ids.len(), plan.configurations.len());
+            assert!(ids.len() > last);
+            last = ids.len();
+        }
+    }
+
+    #[test]
+    fn cold_blocks_end_before_they_warm_the_table() {
+        let settings = settings(Mode::Full);
+        for planned in plan(&settings).configurations {
+            let cold = planned.key.state == State::Cold && !planned.key.pattern.fills_the_cache();
+            if cold && !planned.key.engine.reads_ahead() {
+                let share = planned.read_bytes as f64 / planned.blocks as f64 / 73_400_320.0;
+                assert!(share <= 0.0301, "{} {share}", planned.key.id());
+            }
+        }
+    }
+
+    #[test]
+    fn warm_only_runs_nothing_cold() {
+        let plan = plan(&Settings { warm_only: true, ..settings(Mode::Default) });
+        assert!(plan.configurations.iter().all(|planned| planned.key.state != State::Cold));
+    }
+
+    #[test]
+    fn a_missing_engine_is_noted_not_run() {
+        let missing = |engine| (engine == Engine::Direct).then_some("not here");
+        let plan = plan(&Settings { missing, ..settings(Mode::Quick) });
+        assert!(plan.configurations.iter().all(|planned| planned.key.engine != Engine::Direct));
+        assert!(plan.notes.iter().any(|note| note.reason == "not here"));
+    }
+}

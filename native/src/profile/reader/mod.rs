@@ -1,0 +1,80 @@
+//! The engines: how a token's bytes get from the file into a buffer.
+
+mod mapped;
+mod positioned;
+mod threads;
+
+use super::seam::Reader;
+use super::spec::Place;
+use dhurandhar_core::measurement::Engine;
+use std::io;
+
+/// Threads of the threaded engine.
+pub const THREADS: usize = 8;
+
+/// Opens an engine on the table.
+pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
+    use mapped::{Advice, Mapped};
+    Ok(match engine {
+        Engine::MmapDefault => Box::new(Mapped::open(place, Advice::Default)?),
+        Engine::MmapRandom => Box::new(Mapped::open(place, Advice::Random)?),
+        Engine::MmapSequential => Box::new(Mapped::open(place, Advice::Sequential)?),
+        Engine::MmapWillneed => Box::new(Mapped::open(place, Advice::RandomWillneed)?),
+        Engine::MmapThreads => Box::new(threads::Threads::open(place, THREADS)?),
+        Engine::Pread => Box::new(positioned::Positioned::open(place, false)?),
+        Engine::Direct => Box::new(positioned::Positioned::open(place, true)?),
+    })
+}
+
+/// Why an engine does not exist here, if it does not.
+pub fn missing(engine: Engine) -> Option<&'static str> {
+    let linux = cfg!(any(target_os = "linux", target_os = "android"));
+    match engine {
+        Engine::Direct if !linux => {
+            Some("reads past the page cache are only implemented for Linux and Android")
+        }
+        Engine::MmapDefault | Engine::Pread => None,
+        _ if cfg!(unix) => None,
+        Engine::MmapThreads => None,
+        _ => Some("the platform has no paging advice"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open;
+    use crate::profile::spec::Place;
+    use dhurandhar_core::measurement::Engine;
+    use dhurandhar_core::storage::Extent;
+    use std::io::Write;
+
+    #[test]
+    fn every_engine_reads_unaligned_extents_inside_an_unaligned_table() {
+        let mut file = tempfile::NamedTempFile::new_in(std::env::current_dir().unwrap()).unwrap();
+        file.write_all(&vec![7_u8; 100_000]).unwrap();
+        file.as_file().sync_all().unwrap();
+        let place = Place { path: file.path().to_owned(), offset: 1001, bytes: 98_000 };
+        let extents = [Extent { offset: 0, bytes: 1 }, Extent { offset: 93_000, bytes: 5000 }];
+        for engine in [
+            Engine::MmapDefault,
+            Engine::MmapRandom,
+            Engine::MmapSequential,
+            Engine::MmapWillneed,
+            Engine::MmapThreads,
+            Engine::Pread,
+            Engine::Direct,
+        ] {
+            let mut reader = match open(engine, &place) {
+                Ok(reader) => reader,
+                Err(error) if engine == Engine::Direct => {
+                    eprintln!("skipped {engine:?}: {error}");
+                    continue;
+                }
+                Err(error) => panic!("{engine:?}: {error}"),
+            };
+            reader.fetch(&extents).unwrap_or_else(|error| panic!("{engine:?}: {error}"));
+            let outside = [Extent { offset: 97_999, bytes: 9 }];
+            assert!(reader.fetch(&outside).is_err(), "{engine:?} read past the table");
+        }
+    }
+}

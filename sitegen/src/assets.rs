@@ -1,0 +1,151 @@
+//! Files whose name carries a hash of their bytes, so that a browser may keep them for ever.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::path::{SitePath, extension};
+use crate::site::Site;
+use crate::wasm::Bundle;
+
+/// Folder of all hashed files.
+pub const FOLDER: &str = "assets/";
+/// Hexadecimal digits of the hash in a name: 40 bits, far more than a site has files.
+const DIGITS: usize = 10;
+
+/// Where the layout finds what every page, or the calculator, loads.
+#[derive(Debug, Clone, Default)]
+pub struct Assets {
+    /// The one stylesheet.
+    pub style: SitePath,
+    /// The icon.
+    pub icon: SitePath,
+    /// The calculator, when it was built.
+    pub calculator: Option<Calculator>,
+}
+
+/// The calculator's files that its page names.
+#[derive(Debug, Clone)]
+pub struct Calculator {
+    /// The script that starts it.
+    pub boot: SitePath,
+    /// Its glue, for preloading.
+    pub glue: SitePath,
+    /// Its module, for preloading.
+    pub module: SitePath,
+}
+
+impl Assets {
+    /// Puts the stylesheet, the icon and the calculator into `site`.
+    pub fn publish(site: &mut Site, style: &Path, bundle: Option<&Bundle>) -> Result<Self> {
+        let icon = style.join("icon.svg");
+        let icon = fs::read(&icon).with_context(|| format!("cannot read {}", icon.display()))?;
+        Ok(Self {
+            style: hashed(site, "site.css", stylesheet(style)?.into_bytes()),
+            icon: hashed(site, "icon.svg", icon),
+            calculator: bundle.map(|bundle| calculator(site, bundle)).transpose()?,
+        })
+    }
+}
+
+/// All `*.css` files of the folder, in the order of their names.
+fn stylesheet(folder: &Path) -> Result<String> {
+    let names = crate::disk::files(folder)?;
+    let parts = names.iter().filter(|name| extension(name) == "css");
+    let read = |name: &String| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    parts.map(read).collect()
+}
+
+fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
+    let worker_wasm = hashed(site, "worker.wasm", bundle.worker.wasm.clone());
+    let worker_glue = hashed(site, "worker-glue.js", bundle.worker.js.clone().into_bytes());
+    let worker_js =
+        renamed(&bundle.worker_js, &[("./worker-glue.js", &worker_glue), ("./worker.wasm", &worker_wasm)])?;
+    let worker = hashed(site, "worker.js", worker_js.into_bytes());
+    let module = hashed(site, "app.wasm", bundle.app.wasm.clone());
+    let glue = hashed(site, "app.js", bundle.app.js.clone().into_bytes());
+    let names = [("./app.js", &glue), ("./app.wasm", &module), ("./worker.js", &worker)];
+    let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
+    Ok(Calculator { boot, glue, module })
+}
+
+/// Adds `bytes` under a name with their hash: `site.css` becomes `assets/site-0a1b2c3d4e.css`.
+fn hashed(site: &mut Site, name: &str, bytes: Vec<u8>) -> SitePath {
+    let digest = blake3::hash(&bytes).to_hex();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    let place = format!("{FOLDER}{stem}-{}.{extension}", &digest[..DIGITS]);
+    site.insert(place.clone(), bytes);
+    SitePath::new(place)
+}
+
+/// Replaces `'./app.js'` in a script by the hashed neighbour; a name that is not there is a mistake.
+fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
+    let mut script = script.to_owned();
+    for (name, place) in names {
+        let quoted = format!("'{name}'");
+        if !script.contains(&quoted) {
+            bail!("a start script does not mention {quoted}");
+        }
+        let neighbour = place.as_str().trim_start_matches(FOLDER);
+        script = script.replace(&quoted, &format!("'./{neighbour}'"));
+    }
+    Ok(script)
+}
+
+/// Does the name carry a hash? Such a file never changes.
+pub fn is_hashed(place: &str) -> bool {
+    place
+        .strip_prefix(FOLDER)
+        .and_then(|name| name.rsplit_once('.')?.0.rsplit_once('-'))
+        .is_some_and(|(_, hash)| hash.len() == DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindgen::Glued;
+
+    fn bundle() -> Bundle {
+        let glued = |name: &str| Glued { js: format!("// {name}"), wasm: name.as_bytes().to_vec() };
+        Bundle {
+            app: glued("app"),
+            worker: glued("worker"),
+            boot_js: "import './app.js'; new URL('./app.wasm'); new URL('./worker.js');".into(),
+            worker_js: "import './worker-glue.js'; new URL('./worker.wasm');".into(),
+        }
+    }
+
+    #[test]
+    fn scripts_name_hashed_neighbours_that_exist() {
+        let mut site = Site::default();
+        let calculator = calculator(&mut site, &bundle()).unwrap();
+        let boot = String::from_utf8(site.files[calculator.boot.as_str()].clone()).unwrap();
+        let neighbours: Vec<&str> = boot.split('\'').filter(|part| part.starts_with("./")).collect();
+        assert_eq!(neighbours.len(), 3);
+        for name in neighbours {
+            assert!(site.files.contains_key(&name.replace("./", FOLDER)), "{name}");
+        }
+        assert!(site.files.keys().all(|place| is_hashed(place)), "{:?}", site.files.keys());
+        assert!(!is_hashed("index.html") && !is_hashed("assets/app-x.js"));
+    }
+
+    #[test]
+    fn a_changed_module_changes_the_name_of_the_start_script() {
+        let boot = |bundle: &Bundle| calculator(&mut Site::default(), bundle).unwrap().boot;
+        let mut changed = bundle();
+        changed.worker.wasm.push(0);
+        assert_ne!(boot(&bundle()), boot(&changed));
+    }
+
+    #[test]
+    fn a_start_script_that_forgets_a_file_is_refused() {
+        let mut bundle = bundle();
+        bundle.boot_js = "import './app.js';".into();
+        let message = calculator(&mut Site::default(), &bundle).unwrap_err().to_string();
+        assert!(message.contains("./app.wasm"), "{message}");
+    }
+}

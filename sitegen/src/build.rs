@@ -1,0 +1,114 @@
+//! From sources to a site in memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use maud::html;
+use rayon::prelude::*;
+
+use crate::assets::Assets;
+use crate::base_url::BaseUrl;
+use crate::content::{self, Content};
+use crate::page::{Page, Shape};
+use crate::path::SitePath;
+use crate::site::Site;
+use crate::template::{self, Chrome};
+use crate::wasm::Bundle;
+use crate::{feed, offline, pages};
+
+/// What a site is made from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Markdown and measurements.
+    pub content: PathBuf,
+    /// Stylesheets and the icon.
+    pub style: PathBuf,
+    /// The calculator; without it the site has all pages and no application.
+    pub bundle: Option<Bundle>,
+    /// Where it will be published, when that is known.
+    pub base_url: Option<BaseUrl>,
+}
+
+/// Builds the whole site.
+pub fn build(sources: &Sources) -> Result<Site> {
+    let Content { pages: prose, files } = content::load(&sources.content)?;
+    let data = pages::pages(&pages::Context { content: &sources.content, prose: &prose })?;
+    let mut pages = merged(prose, data);
+    let mut site = Site::default();
+    let data = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.files));
+    for (place, bytes) in files.into_iter().chain(data) {
+        site.insert(place.as_str(), bytes);
+    }
+    let assets = Assets::publish(&mut site, &sources.style, sources.bundle.as_ref())?;
+    let atom = sources.base_url.as_ref().and_then(|base| feed::atom(&pages, base));
+    let menu = Chrome::menu_of(&pages);
+    let chrome = Chrome { assets, menu, base_url: sources.base_url.clone(), feed: atom.is_some() };
+    let documents: Vec<(String, String)> =
+        pages.par_iter().map(|page| (page.path.file(), template::layout(page, &chrome))).collect();
+    for (place, document) in documents {
+        site.insert(place, document);
+    }
+    site.insert("404.html", not_found(&chrome));
+    if let Some(base) = &sources.base_url {
+        site.insert("sitemap.xml", feed::sitemap(&pages, base));
+    }
+    if let Some(atom) = atom {
+        site.insert(feed::PLACE, atom);
+    }
+    site.insert("robots.txt", robots(sources.base_url.as_ref()));
+    offline::add(&mut site);
+    Ok(site)
+}
+
+/// Prose and data pages in the order of their places, with lists of children where a section's page has none of its own.
+fn merged(prose: Vec<Page>, data: Vec<Page>) -> Vec<Page> {
+    let pages: BTreeMap<SitePath, Page> =
+        prose.into_iter().chain(data).map(|page| (page.path.clone(), page)).collect();
+    let lists: Vec<(SitePath, String)> = pages
+        .values()
+        .filter(|page| page.shape == Shape::Article && !page.path.as_str().is_empty())
+        .filter_map(|page| Some((page.path.clone(), children(page, &pages)?)))
+        .collect();
+    let mut pages = pages;
+    for (path, list) in lists {
+        if let Some(page) = pages.get_mut(&path) {
+            page.body.push_str(&list);
+        }
+    }
+    pages.into_values().collect()
+}
+
+fn children(parent: &Page, pages: &BTreeMap<SitePath, Page>) -> Option<String> {
+    let depth = parent.path.depth() + 1;
+    let mut below: Vec<&Page> = pages
+        .range(parent.path.clone()..)
+        .map(|(_, page)| page)
+        .take_while(|page| page.path.as_str().starts_with(parent.path.as_str()))
+        .filter(|page| page.path.depth() == depth)
+        .collect();
+    below.sort_by_key(|page| page.order);
+    let list = html! {
+        ul.cards {
+            @for page in &below {
+                li { a href=(parent.path.to(page.path.as_str())) { (page.title) } p { (page.description) } }
+            }
+        }
+    };
+    (!below.is_empty()).then(|| list.into_string())
+}
+
+fn not_found(chrome: &Chrome) -> String {
+    // Nobody looks for this page, so no canonical address.
+    let page = template::not_found(&chrome.menu);
+    let document = template::layout(&page, &Chrome { base_url: None, ..chrome.clone() });
+    match &chrome.base_url {
+        Some(base) => template::with_base(&document, &base.to_string()),
+        None => document,
+    }
+}
+
+fn robots(base: Option<&BaseUrl>) -> String {
+    let sitemap = base.map_or_else(String::new, |base| format!("Sitemap: {}\n", base.join("sitemap.xml")));
+    format!("User-agent: *\nAllow: /\n{sitemap}")
+}

@@ -1,0 +1,35 @@
+// Keeps the site usable without a network.
+const CACHE = 'dhurandhar-' + '%VERSION%';
+const FILES = ['%FILES%'];
+const HASHED = /\/assets\/[^/]+-[0-9a-f]{10}\.\w+$/;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener('activate', (event) => {
+  const drop = (names) => Promise.all(
+    names.filter((name) => name.startsWith('dhurandhar-') && name !== CACHE).map((name) => caches.delete(name)),
+  );
+  event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()));
+});
+
+const store = async (request, response) => {
+  if (response.ok) await (await caches.open(CACHE)).put(request, response.clone());
+  return response;
+};
+
+const lookup = (request) => caches.match(request, { ignoreSearch: true });
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  const events = request.headers.get('accept') === 'text/event-stream';
+  if (request.method !== 'GET' || url.origin !== location.origin || events) return;
+  const network = () => fetch(request).then((response) => store(request, response));
+  event.respondWith(
+    HASHED.test(url.pathname)
+      ? lookup(request).then((kept) => kept ?? network())
+      : network().catch(() => lookup(request).then((kept) => kept ?? Response.error())),
+  );
+});

@@ -1,0 +1,47 @@
+//! The service worker: a second visit works with the network off.
+//!
+//! Its own name carries no hash, or browsers would never find the next one. Hashed files are taken from the cache
+//! for ever; everything else comes from the network while there is one, so that no page is ever stale.
+
+use crate::assets;
+use crate::path::SitePath;
+use crate::site::Site;
+
+/// Where it is: at the top, so that the whole site is in its scope.
+pub const PLACE: &str = "sw.js";
+
+const SCRIPT: &str = include_str!("offline.js");
+/// Pages that are kept from the first visit on.
+const PAGES: [&str; 2] = ["", "calculator/"];
+
+/// Adds the service worker for the files that `site` has now.
+pub fn add(site: &mut Site) {
+    let pages = PAGES.into_iter().filter(|page| site.files.contains_key(&SitePath::new(*page).file()));
+    let kept = site.files.keys().map(String::as_str).filter(|place| assets::is_hashed(place));
+    let list: Vec<String> = pages.chain(kept).map(|place| format!("'./{place}'")).collect();
+    let list = list.join(", ");
+    let version = blake3::hash(list.as_bytes()).to_hex();
+    let script = SCRIPT.replace("'%VERSION%'", &format!("'{}'", &version[..10])).replace("'%FILES%'", &list);
+    site.insert(PLACE, script);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_named_by_what_is_in_it() {
+        let script = |hash: &str| {
+            let mut site = Site::default();
+            site.insert(format!("assets/app-{hash}.js"), "");
+            add(&mut site);
+            String::from_utf8(site.files[PLACE].clone()).unwrap()
+        };
+        let (one, two) = (script("0123456789"), script("abcdef0123"));
+        assert!(one.contains("'./assets/app-0123456789.js'") && !one.contains('%'), "{one}");
+        assert_ne!(
+            one.lines().find(|line| line.contains("CACHE =")),
+            two.lines().find(|line| line.contains("CACHE ="))
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! A page before the layout goes around it. Every page of the site, from Markdown or from data, is one of these.
+
+use crate::markdown::Heading;
+use crate::path::SitePath;
+
+/// One page.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Where it is.
+    pub path: SitePath,
+    /// Heading and title.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// `YYYY-MM-DD`; a page with a date is in the feed.
+    pub date: Option<String>,
+    /// Name in the menu at the top, for pages that are in it.
+    pub menu: Option<String>,
+    /// Place in the menu and among its siblings, lowest first.
+    pub order: i64,
+    /// How the layout treats it.
+    pub shape: Shape,
+    /// Sections, for the table of contents.
+    pub headings: Vec<Heading>,
+    /// HTML below the page's heading.
+    pub body: String,
+    /// Files that come with the page: its data, to download.
+    pub files: Vec<(SitePath, Vec<u8>)>,
+}
+
+/// How wide a page runs and what it loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// Text at reading width, with a table of contents when it is long.
+    #[default]
+    Article,
+    /// Tables and charts over the full width.
+    Wide,
+    /// Full width, and the calculator starts in it.
+    Calculator,
+}

@@ -1,0 +1,58 @@
+//! The calculator's page: what is there before the application starts, and stays when it cannot.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::Context;
+use super::catalogue::{Analysed, Catalogue};
+use super::parts::{self, device_path};
+use super::verdicts::{self, Group, Row};
+use crate::page::{Page, Shape};
+use crate::path::SitePath;
+
+/// The model that the application starts with, shown until it does.
+const FIRST_MODEL: &str = "gemma4-e2b";
+
+/// The page at `calculator/`, around the application's place `#app`.
+pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page> {
+    let mut page = context.prose("calculator/")?;
+    let links = context.prose("devices/").is_some() && context.prose("models/").is_some();
+    let body = html! {
+        p.notice #boot-failed role="alert" hidden {
+            "The calculator could not start: this browser may block WebAssembly. The tables below stay."
+        }
+        noscript {
+            p.notice {
+                "Without JavaScript there is no calculator, but every table is here: "
+                "the model below, and a page for each model and device."
+            }
+        }
+        div #app {
+            @if let Some(analysed) = catalogue.model(FIRST_MODEL).filter(|_| links) { (tables(&page.path, analysed, catalogue)) }
+        }
+        (PreEscaped(&page.body))
+    };
+    page.body = body.into_string();
+    page.shape = Shape::Calculator;
+    Some(page)
+}
+
+fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup {
+    let rows = catalogue
+        .devices
+        .iter()
+        .zip(&analysed.report.devices)
+        .map(|(device, verdict)| Row {
+            id: &device.name,
+            title: &device.title,
+            href: path.to(&device_path(&device.name)),
+            calculator: parts::calculator(path, analysed.slug(), Some(&device.name)),
+            verdict,
+        })
+        .collect();
+    html! {
+        h2 { (analysed.title()) }
+        (parts::memory_table(&analysed.report))
+        h2 { "On devices" }
+        (verdicts::table("Device", &[Group { name: "", rows }]))
+    }
+}

@@ -1,0 +1,186 @@
+//! A page for every built-in device, and the list of them.
+
+use dhurandhar_core::device::{Device, SourceKind};
+use dhurandhar_core::feasibility::Mode;
+use maud::{Markup, PreEscaped, html};
+
+use super::Context;
+use super::catalogue::Catalogue;
+use super::figures::{count, plain};
+use super::parts::{self, calculator, device_path, model_path};
+use super::verdicts::{self, Group, Row};
+use crate::page::{Page, Shape};
+use crate::path::SitePath;
+
+/// Where the list is; its prose decides whether there are device pages at all.
+const LIST: &str = "devices/";
+
+/// The list and a page for each device.
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
+    let Some(mut list) = context.prose(LIST) else { return Vec::new() };
+    list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
+    list.shape = Shape::Wide;
+    let mut pages: Vec<Page> = catalogue.devices.iter().map(|device| page(device, catalogue)).collect();
+    pages.push(list);
+    pages
+}
+
+fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
+    html! {
+        div.scroll role="region" aria-label="Devices" tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Device" }
+                        th.num scope="col" { "Memory MiB" }
+                        th.num scope="col" { "For one app MiB" }
+                        th.num scope="col" { "Memory GB/s" }
+                        th scope="col" { "Storage" }
+                        th.num scope="col" { "Models that run" }
+                    }
+                }
+                @for group in catalogue.devices.chunk_by(|a, b| a.os == b.os) {
+                    tbody {
+                        @if let Some(first) = group.first() {
+                            tr.group { th colspan="6" scope="rowgroup" { (parts::os_title(first.os)) } }
+                        }
+                        @for device in group { (line(from, device, catalogue)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn line(from: &SitePath, device: &Device, catalogue: &Catalogue) -> Markup {
+    let runs = catalogue.on(device).filter(|(_, verdict)| verdict.mode != Mode::Infeasible).count();
+    html! {
+        tr {
+            th scope="row" { a href=(from.to(&device_path(&device.name))) { (device.title) } }
+            td.num { (device.ram_mib.map_or_else(|| "unknown".to_owned(), count)) }
+            td.num { (plain(device.ram_budget_mb)) }
+            td.num { (device.dram_bandwidth_gb_per_s.map_or_else(|| "unknown".to_owned(), plain)) }
+            td { (storage(device)) }
+            td.num { (runs) " of " (catalogue.models.len()) }
+        }
+    }
+}
+
+fn storage(device: &Device) -> &str {
+    let class = device.storage.class.as_deref().unwrap_or("unnamed");
+    dhurandhar_core::device::StorageClass::named(class).map_or(class, |class| class.title)
+}
+
+fn page(device: &Device, catalogue: &Catalogue) -> Page {
+    let path = SitePath::new(device_path(&device.name));
+    let rows = catalogue
+        .on(device)
+        .map(|(analysed, verdict)| Row {
+            id: analysed.slug(),
+            title: analysed.title(),
+            href: path.to(&model_path(analysed.slug())),
+            calculator: calculator(&path, analysed.slug(), Some(&device.name)),
+            verdict,
+        })
+        .collect();
+    let body = html! {
+        h2 #device { "The device" }
+        (figures(device))
+        @if !device.notes.is_empty() { p { (device.notes) } }
+        h2 #models { "Models on it" }
+        p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
+        (parts::legend())
+        (verdicts::table("Model", &[Group { name: "", rows }]))
+    };
+    Page {
+        title: device.title.clone(),
+        description: description(device),
+        shape: Shape::Wide,
+        body: body.into_string(),
+        path,
+        ..Page::default()
+    }
+}
+
+fn description(device: &Device) -> String {
+    format!(
+        "{} MiB for one app on {}, counted as {}: which models run, how fast, and what would make the others fit.",
+        plain(device.ram_budget_mb),
+        parts::os_title(device.os),
+        device.budget_metric.title()
+    )
+}
+
+/// Every figure with its source.
+fn figures(device: &Device) -> Markup {
+    let storage = &device.storage;
+    let rows = [
+        ("Memory", "ram_mib", device.ram_mib.map(count), "MiB"),
+        ("Memory for one app", "ram_budget_mb", Some(plain(device.ram_budget_mb)), "MiB"),
+        ("The same, entitled", "ram_budget_entitled_mb", device.ram_budget_entitled_mb.map(plain), "MiB"),
+        ("Its limit counts", "budget_metric", Some(device.budget_metric.title().to_owned()), ""),
+        (
+            "Memory bandwidth, peak",
+            "dram_bandwidth_gb_per_s",
+            device.dram_bandwidth_gb_per_s.map(plain),
+            "GB/s",
+        ),
+        ("Memory page", "page_size_kib", Some(count(device.page_size_kib)), "KiB"),
+        (
+            "Storage class",
+            "storage.class",
+            storage.class.as_ref().map(|_| self::storage(device).to_owned()),
+            "",
+        ),
+        (
+            "Sequential read",
+            "storage.sequential_read_mb_per_s",
+            Some(plain(storage.sequential_read_mb_per_s)),
+            "MB/s",
+        ),
+        (
+            "One random 4 KiB read",
+            "storage.random_read_latency_us",
+            Some(plain(storage.random_read_latency_us)),
+            "µs",
+        ),
+        (
+            "Random 4 KiB reads",
+            "storage.random_read_iops",
+            Some(plain(storage.random_read_iops)),
+            "per second",
+        ),
+        ("Outstanding reads for that", "storage.queue_depth", Some(count(storage.queue_depth)), ""),
+    ];
+    html! {
+        div.scroll role="region" aria-label="Figures and sources" tabindex="0" {
+            table {
+                thead { tr { th scope="col" { "Figure" } th.num scope="col" { "Value" } th scope="col" { "Unit" } th scope="col" { "Source" } } }
+                tbody {
+                    @for (name, field, value, unit) in &rows {
+                        @if let Some(value) = value {
+                            tr {
+                                th scope="row" { (name) }
+                                td.num { (value) }
+                                td { (unit) }
+                                td.how { (source(device, field)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn source(device: &Device, field: &str) -> String {
+    device.sources.get(field).map_or_else(String::new, |source| {
+        let kind = match source.kind {
+            SourceKind::SpecSheet => "spec sheet: ",
+            SourceKind::Published => "published: ",
+            SourceKind::Estimate => "estimate: ",
+            SourceKind::Stated => "",
+        };
+        format!("{kind}{}", source.text)
+    })
+}

@@ -1,0 +1,67 @@
+//! Numbers as text. Formatting only: every figure comes from `dhurandhar-core`.
+
+const MIB: f64 = 1_048_576.0;
+
+/// Bytes in MiB (2^20), whole, with commas.
+pub(super) fn mib(bytes: u64) -> String {
+    count_of((bytes as f64 / MIB).round())
+}
+
+/// A whole number with commas.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let head = digits.len() % 3;
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index != 0 && index % 3 == head {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn count_of(number: f64) -> String {
+    let text = format!("{number:.0}");
+    text.parse().map_or(text, count)
+}
+
+/// Parameters as people say them: 1.24 B, 596 M.
+pub(super) fn parameters(number: u64) -> String {
+    let number = number as f64;
+    if number >= 1e9 { format!("{:.2} B", number / 1e9) } else { format!("{:.0} M", number / 1e6) }
+}
+
+/// Tokens per second: two digits that mean something.
+pub(super) fn speed(tokens_per_s: f64) -> String {
+    if tokens_per_s >= 9.95 { count_of(tokens_per_s.round()) } else { format!("{tokens_per_s:.1}") }
+}
+
+/// A range of speeds; one figure when both ends read the same.
+pub(super) fn speeds((low, high): (f64, f64)) -> String {
+    let (low, high) = (speed(low), speed(high));
+    if low == high { low } else { format!("{low}–{high}") }
+}
+
+/// A figure as its file states it, without trailing zeros.
+pub(super) fn plain(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 { count_of(number) } else { number.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(
+            [0, 12, 999, 1000, 131_072, 4_628_569_344].map(count),
+            ["0", "12", "999", "1,000", "131,072", "4,628,569,344"]
+        );
+        assert_eq!(mib(5 * 1_048_576 + 600_000), "6");
+        assert_eq!([parameters(4_628_569_344), parameters(596_049_920)], ["4.63 B", "596 M"]);
+        assert_eq!([speed(9.94), speed(9.96), speed(1234.4)], ["9.9", "10", "1,234"]);
+        assert_eq!([speeds((2.14, 2.11)), speeds((9.2, 16.0))], ["2.1", "9.2–16"]);
+        assert_eq!([plain(90.0), plain(4.25), plain(58_000.0)], ["90", "4.25", "58,000"]);
+    }
+}

@@ -1,0 +1,35 @@
+//! What goes around every page: head, menu, footer. Typed templates, so a forgotten field does not compile.
+
+mod layout;
+mod not_found;
+
+pub use layout::layout;
+pub use not_found::{not_found, with_base};
+
+use crate::assets::Assets;
+use crate::base_url::BaseUrl;
+use crate::page::Page;
+use crate::path::SitePath;
+
+/// What all pages share.
+#[derive(Debug, Clone, Default)]
+pub struct Chrome {
+    /// Stylesheet, icon, calculator.
+    pub assets: Assets,
+    /// Entries of the menu at the top, in order.
+    pub menu: Vec<(String, SitePath)>,
+    /// Where the site will be, when that is known.
+    pub base_url: Option<BaseUrl>,
+    /// Is there a feed to point to?
+    pub feed: bool,
+}
+
+impl Chrome {
+    /// The menu of the pages that asked to be in it.
+    pub fn menu_of(pages: &[Page]) -> Vec<(String, SitePath)> {
+        let mut entries: Vec<_> =
+            pages.iter().filter_map(|page| Some((page.order, &page.path, page.menu.as_ref()?))).collect();
+        entries.sort_unstable();
+        entries.into_iter().map(|(_, path, name)| (name.clone(), path.clone())).collect()
+    }
+}

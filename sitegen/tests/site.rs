@@ -1,0 +1,162 @@
+//! Whole sites: one that has to come out sound, sources that have to be refused, sites that have to be found broken.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use dhurandhar_sitegen::bindgen::Glued;
+use dhurandhar_sitegen::build::{Sources, build};
+use dhurandhar_sitegen::check::problems;
+use dhurandhar_sitegen::compress::Compression;
+use dhurandhar_sitegen::site::Site;
+use dhurandhar_sitegen::wasm::Bundle;
+use dhurandhar_sitegen::write::{Written, write};
+
+fn fixtures(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cases(name: &str) -> Vec<(PathBuf, String)> {
+    let folders = fs::read_dir(fixtures(name)).unwrap().map(|entry| entry.unwrap().path());
+    let cases: Vec<_> = folders
+        .map(|folder| {
+            let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
+            (folder, expected.trim().to_owned())
+        })
+        .collect();
+    assert!(!cases.is_empty());
+    cases
+}
+
+fn sources(content: PathBuf) -> Sources {
+    Sources { content, style: workspace().join("web/style"), bundle: None, base_url: None }
+}
+
+/// Stands for the compiled calculator, with the real start scripts.
+fn bundle() -> Bundle {
+    let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
+    let glued = |name: &str| Glued { js: format!("export default () => '{name}';"), wasm: b"\0asm".to_vec() };
+    Bundle {
+        app: glued("app"),
+        worker: glued("worker"),
+        boot_js: read("web/boot.js"),
+        worker_js: read("web/worker/worker.js"),
+    }
+}
+
+fn text(site: &Site, file: &str) -> String {
+    String::from_utf8(site.files[file].clone()).unwrap()
+}
+
+#[test]
+fn a_whole_site_comes_out_sound_with_and_without_a_base() {
+    for base in [None, Some("https://a.example/sub".parse().unwrap())] {
+        let sources = Sources { base_url: base.clone(), ..sources(fixtures("whole/content")) };
+        let site = build(&sources).unwrap();
+        assert_eq!(problems(&site), []);
+        assert_eq!(site.files.contains_key("sitemap.xml"), base.is_some());
+        assert_eq!(site.files.contains_key("feed.xml"), base.is_some());
+        for file in
+            ["index.html", "404.html", "docs/note/index.html", "figures/dot.svg", "robots.txt", "sw.js"]
+        {
+            assert!(site.files.contains_key(file), "{file}");
+        }
+    }
+}
+
+#[test]
+fn the_projects_own_content_is_sound() {
+    let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
+    assert_eq!(problems(&site), []);
+    assert!(text(&site, "calculator/index.html").contains("wasm-unsafe-eval"));
+}
+
+#[test]
+fn a_section_lists_its_pages_and_an_article_its_sections() {
+    let site = build(&sources(fixtures("whole/content"))).unwrap();
+    let docs = text(&site, "docs/index.html");
+    assert!(docs.contains("<a href=\"./note/\">Note</a>"), "{docs}");
+    let method = text(&site, "method/index.html");
+    for part in
+        ["href=\"#bits\"", "<math", "class=\"footnotes\"", "<dt>KV cache</dt>", "Method &amp; measure"]
+    {
+        assert!(method.contains(part), "{part} in {method}");
+    }
+}
+
+#[test]
+fn the_same_sources_give_the_same_bytes() {
+    let sources = sources(fixtures("whole/content"));
+    assert_eq!(build(&sources).unwrap(), build(&sources).unwrap());
+}
+
+#[test]
+fn one_changed_page_is_one_written_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let content = dir.path().join("content");
+    for file in ["index.md", "method.md", "docs/index.md", "docs/note.md", "figures/dot.svg"] {
+        let to = content.join(file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(fixtures("whole/content").join(file), to).unwrap();
+    }
+    let out = dir.path().join("site");
+    let run = || {
+        let site = build(&sources(content.clone())).unwrap();
+        write(&site, &out, Compression::Off, dir.path()).unwrap()
+    };
+    let files = run().files;
+    assert_eq!(run(), Written { files, changed: 0, removed: 0 });
+    let page = content.join("docs/note.md");
+    fs::write(&page, format!("{}\nMore.\n", fs::read_to_string(&page).unwrap())).unwrap();
+    assert_eq!(run(), Written { files, changed: 1, removed: 0 });
+}
+
+#[test]
+fn bad_sources_are_refused_with_file_line_and_reason() {
+    for (folder, expected) in cases("refused") {
+        let error = build(&sources(folder.clone())).unwrap_err();
+        let message = format!("{error:#}");
+        assert!(
+            message.starts_with("page.md: ") && message.contains(&expected),
+            "{}: {message}",
+            folder.display()
+        );
+    }
+}
+
+#[test]
+fn broken_sites_are_found_broken_and_for_one_reason() {
+    for (folder, expected) in cases("broken") {
+        let mut site = Site::read(&folder).unwrap();
+        site.files.remove("expected.txt");
+        let found: Vec<String> = problems(&site).iter().map(ToString::to_string).collect();
+        assert_eq!(found, [expected], "{}", folder.display());
+    }
+}
+
+fn sitegen(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sitegen")).args(arguments).current_dir(workspace()).output().unwrap()
+}
+
+#[test]
+fn exit_codes_tell_success_failure_and_misuse_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("site").display().to_string();
+    let content = fixtures("whole/content").display().to_string();
+    let build = sitegen(&["build", "--no-calculator", "--no-compress", "--content", &content, "--out", &out]);
+    assert_eq!(build.status.code(), Some(0), "{}", String::from_utf8_lossy(&build.stderr));
+    assert_eq!(sitegen(&["check", &out]).status.code(), Some(0));
+    let broken = sitegen(&["check", &fixtures("broken/missing-page").display().to_string()]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stdout).contains("`gone/` leads nowhere"));
+    assert_eq!(sitegen(&["check", "/nowhere/at/all"]).status.code(), Some(1));
+    let misuse = sitegen(&["build", "--base-url", "example"]);
+    assert_eq!(misuse.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&misuse.stderr).contains("expected http:// or https://"));
+}

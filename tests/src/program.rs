@@ -1,0 +1,50 @@
+//! The programs under test, built by cargo the first time they are asked for.
+
+use anyhow::{Context, ensure};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+static BUILT: Mutex<Option<HashMap<&'static str, PathBuf>>> = Mutex::new(None);
+
+/// `dhurandhar` as a command.
+pub fn dhurandhar() -> anyhow::Result<Command> {
+    Ok(Command::new(path("dhurandhar", "dhurandhar")?))
+}
+
+/// `sitegen` as a command.
+pub fn sitegen() -> anyhow::Result<Command> {
+    Ok(Command::new(path("dhurandhar-sitegen", "sitegen")?))
+}
+
+/// Run `dhurandhar` with these arguments in the workspace's root.
+pub fn run(arguments: &[&str]) -> anyhow::Result<Output> {
+    let mut command = dhurandhar()?;
+    command.args(arguments).current_dir(super::workspace::root());
+    command.output().context("dhurandhar did not start")
+}
+
+/// The executable of a package, from cargo's own report of where it put it.
+pub fn path(package: &'static str, binary: &'static str) -> anyhow::Result<PathBuf> {
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = built.get_or_insert_with(HashMap::new);
+    if let Some(path) = known.get(binary) {
+        return Ok(path.clone());
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--package", package, "--bin", binary, "--message-format=json-render-diagnostics"])
+        .current_dir(super::workspace::root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo did not start")?;
+    ensure!(output.status.success(), "cargo build --package {package} failed");
+    let path = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == binary)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo named no executable for {binary}"))?;
+    known.insert(binary, path.clone());
+    Ok(path)
+}

@@ -1,0 +1,224 @@
+//! The command line as a user meets it: answers, formats, exit codes and messages.
+
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::model::registry;
+use dhurandhar_core::report::Report;
+use dhurandhar_tests::program::run;
+use dhurandhar_tests::workspace::{fixture, root};
+use snapbox::{file, str};
+use std::process::Output;
+
+fn answer(arguments: &[&str]) -> String {
+    let output = run(arguments).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    let output: Output = run(arguments).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.stdout.is_empty(), "half an answer before the refusal");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn analyze_ple_answers_for_one_device() {
+    let text = answer(&["analyze-ple", "--model", "gemma4-e2b", "--device", "high_end_mobile_ufs4"]);
+    snapbox::assert_data_eq!(text, file!["snapshots/analyze-gemma4-e2b.txt"]);
+}
+
+#[test]
+fn every_built_in_model_answers_within_80_columns() {
+    for slug in registry::slugs() {
+        let text = answer(&["analyze-ple", "--model", slug]);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{slug}: {line}");
+        }
+        assert!(text.contains("Total"), "{slug}");
+    }
+}
+
+#[test]
+fn json_is_the_report_of_the_core() {
+    let json =
+        answer(&["analyze-ple", "--model", "llama-3.2-1b", "--device", "raspberry-pi-5-8gb", "--json"]);
+    let model = registry::model("llama-3.2-1b").unwrap();
+    let device = dhurandhar_core::device::registry::device("raspberry-pi-5-8gb").unwrap();
+    let report = Report::new(&model, &Scenario::for_model(&model), &[device], 0.0).unwrap();
+    assert_eq!(json, report.to_json());
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["schema"], "dhurandhar.analysis/1");
+    assert_eq!(value["model"]["parameters"]["text"], 1_235_814_400_u64);
+}
+
+#[test]
+fn json_out_writes_the_same_report_beside_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let text = answer(&["analyze-ple", "--model", "qwen3-0.6b", "--json-out", path.to_str().unwrap()]);
+    assert!(text.contains("KV cache"));
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap(),
+        answer(&["analyze-ple", "--model", "qwen3-0.6b", "--json"])
+    );
+}
+
+#[test]
+fn the_schema_names_every_field_of_the_report() {
+    let schema: serde_json::Value = serde_json::from_str(&answer(&["schema"])).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&answer(&["analyze-ple", "--json"])).unwrap();
+    for field in report.as_object().unwrap().keys() {
+        assert!(schema["properties"].get(field).is_some(), "{field}");
+    }
+}
+
+#[test]
+fn the_seeds_table_comes_out_of_the_seeds_constants() {
+    let profile = fixture("seed/gemma4-e2b.yaml");
+    let text = answer(&[
+        "analyze-ple",
+        "--method",
+        "seed",
+        "--model",
+        profile.to_str().unwrap(),
+        "--device",
+        "low_tier_mobile_emmc",
+        "--device",
+        "high_end_mobile_ufs4",
+        "--device",
+        "laptop_nvme",
+    ]);
+    // The seed's published table, where its code agrees with it: activations are 32 and the resident total 2,404.
+    for figure in ["809 MB", "1147 MB", "138 MB", "150 MB", "32 MB", "2404 MB", "1321 MB"] {
+        assert!(text.contains(figure), "{figure} in\n{text}");
+    }
+    assert!(text.contains("Short by 297 MB"), "{text}");
+    assert!(text.contains("727 MB headroom"), "{text}");
+    assert!(text.contains("Fits resident with 5788 MB headroom"), "{text}");
+}
+
+#[test]
+fn the_seeds_own_example_profile_loads_unchanged() {
+    let profile = fixture("seed/my_model.yaml");
+    let text = answer(&["analyze-ple", "--model", profile.to_str().unwrap(), "--context-tokens", "4096"]);
+    assert!(text.contains("phi-3-mini-4k"), "{text}");
+}
+
+#[test]
+fn the_seeds_options_are_all_there() {
+    let text = answer(&[
+        "analyze-ple",
+        "--model",
+        "gemma4-e2b",
+        "--context-tokens",
+        "32768",
+        "--quant-bits",
+        "4",
+        "--kv-bits",
+        "4",
+        "--keep-audio",
+        "--device",
+        "laptop_nvme",
+        "--target-decode-tps",
+        "15",
+    ]);
+    // 32,768 tokens of 15 caches at 4 bits: 49.5 MiB logical, 51 in llama.cpp's cells.
+    assert!(text.contains("4bit weights (4.00 bits per weight)"), "{text}");
+    assert!(text.contains("51.0"), "{text}");
+    assert!(answer(&["analyze-ple", "--strip-audio"]).contains("left out"));
+}
+
+#[test]
+fn an_infeasible_device_can_fail_a_pipeline() {
+    let arguments = ["analyze-ple", "--device", "low_tier_mobile_emmc", "--fail-if-infeasible"];
+    assert_eq!(run(&arguments).unwrap().status.code(), Some(1));
+    let arguments = ["analyze-ple", "--device", "laptop_nvme", "--fail-if-infeasible"];
+    assert_eq!(run(&arguments).unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_device_of_ones_own_is_a_yaml_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("phone.yaml");
+    std::fs::write(&path, "name: phone\nram_budget_mb: 3072\nflash_read_gbps: 4.5\n").unwrap();
+    let text = answer(&["analyze-ple", "--device", path.to_str().unwrap()]);
+    assert!(text.contains("3,072 MiB"), "{text}");
+    std::fs::write(&path, "name: phone\nram_budget_mb: -5\nflash_read_gbps: 4.5\n").unwrap();
+    let message = refusal(&["analyze-ple", "--device", path.to_str().unwrap()]);
+    assert!(message.contains("phone.yaml:2: field `ram_budget_mb` is -5"), "{message}");
+}
+
+#[test]
+fn bad_input_names_what_was_wrong_and_what_was_expected() {
+    snapbox::assert_data_eq!(
+        refusal(&["analyze-ple", "--model", "gemma4-e2"]),
+        str![[r#"
+error: no built-in model `gemma4-e2`; nearest: gemma4-e2b, gemma4-e4b, gemma4-12b; `dhurandhar models` lists them
+
+"#]]
+    );
+    snapbox::assert_data_eq!(
+        refusal(&["analyze-ple", "--context-tokens", "0"]),
+        str![[r#"
+error: context of 0 tokens; expected 1 to 131072, the longest that `gemma4-e2b` declares
+
+"#]]
+    );
+    let far = refusal(&["analyze-ple", "--context-tokens", "1000000000000"]);
+    assert!(far.contains("expected 1 to 131072"), "{far}");
+    for (arguments, part) in [
+        (vec!["analyze-ple", "--quant-bits", "0"], "--quant-bits"),
+        (vec!["analyze-ple", "--quant-bits", "1000"], "--quant-bits"),
+        (vec!["analyze-ple", "--kv-bits", "-4"], "-4"),
+        (vec!["analyze-ple", "--weights", "q9"], "unknown weight format `q9`"),
+        (vec!["analyze-ple", "--k-bits", "turbo9"], "unknown KV format `turbo9`"),
+        (vec!["analyze-ple", "--runtime", "tgi"], "unknown runtime `tgi`"),
+        (vec!["analyze-ple", "--device", "pixel-9"], "pixel-9a"),
+        (vec!["analyze-ple", "--target-decode-tps", "nan"], "target of NaN tok/s"),
+        (vec!["analyze-ple", "--ple-cache-hit", "2"], "expected 0 to 1"),
+        (vec!["analyze-ple", "--model", "nowhere.yaml"], "no file at nowhere.yaml"),
+        (vec!["analyze-ple", "--weights", "as_stored"], "needs a GGUF or safetensors file"),
+    ] {
+        let message = refusal(&arguments);
+        assert!(message.contains(part), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_profile_with_a_mistake_is_told_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.yaml");
+    let good = std::fs::read_to_string(root().join("profiles/models/llama-3.2-1b.yaml")).unwrap();
+    for (from, to, expected) in [
+        (
+            "hidden_size: 2048",
+            "hidden_size: 2048\nhead_dims: 64",
+            "unknown field `head_dims`; did you mean `head_dim`?",
+        ),
+        ("num_hidden_layers: 16", "num_hidden_layers: -16", "expected a whole number from 1 to 4096"),
+        ("head_dim: 64", "", "field `head_dim` is missing"),
+        ("vocab_size: 128256", "vocab_size: many", "field `vocab_size` is \"many\""),
+        ("head_dim: 64", "head_dim: 64\nhead_dim: 64", "field `head_dim` is given twice"),
+        ("family: llama", "family: [llama", "mine.yaml:"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(&path, good.replace(from, to)).unwrap();
+        let message = refusal(&["analyze-ple", "--model", path.to_str().unwrap()]);
+        assert!(message.contains(expected), "{from} -> {to}: {message}");
+        assert!(message.contains("mine.yaml:"), "{message}");
+    }
+}
+
+#[test]
+fn an_unwritable_report_is_a_failure_that_names_the_file() {
+    let output = run(&["analyze-ple", "--json-out", "/nowhere/report.json"]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/report.json"));
+}
+
+#[test]
+fn completions_and_manual_come_from_the_options() {
+    assert!(answer(&["completions", "bash"]).contains("analyze-ple"));
+    assert!(answer(&["man"]).contains(".TH dhurandhar"));
+    assert!(answer(&["--version"]).starts_with("dhurandhar "));
+}
