@@ -24,6 +24,15 @@ enum Command {
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
     ProfileMmap(Box<profile::ProfileMmapArgs>),
+    #[cfg(feature = "burn")]
+    /// Continue a text with a real model
+    Generate(crate::real::GenerateArgs),
+    #[cfg(feature = "burn")]
+    /// How surprised a real model is by a text
+    Perplexity(crate::real::PerplexityArgs),
+    #[cfg(feature = "burn")]
+    /// What codecs do to a real model's keys and values, to attention and to its predictions
+    BenchmarkKv(crate::real::BenchmarkKvArgs),
     /// Check a measured result and file it for the report site
     Publish(publish::PublishArgs),
     /// Print the JSON schema of a report
@@ -43,6 +52,12 @@ impl Cli {
             Command::Devices(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
+            #[cfg(feature = "burn")]
+            Command::Generate(args) => args.run(),
+            #[cfg(feature = "burn")]
+            Command::Perplexity(args) => args.run(),
+            #[cfg(feature = "burn")]
+            Command::BenchmarkKv(args) => args.run(),
             Command::Publish(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),

@@ -2,7 +2,8 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tokenizer::Tokenizer;
-use crate::decoder::{Decoder, DecoderError, KvHook};
+use crate::decoder::{Decoder, DecoderError, KvHook, word};
+use dhurandhar_core::codec::logits::log_likelihood;
 
 /// Why there is no text or no figure.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +132,7 @@ pub fn perplexity(
             let slice = hidden.clone().narrow(0, at, targets);
             let logits = decoder.backend().host(decoder.logits(&slice))?;
             for (row, target) in logits.chunks_exact(decoder.vocab()).zip(&piece[at + 1..]) {
-                sum -= log_likelihood(row, *target);
+                sum -= log_likelihood(row, word(u64::from(*target)));
                 tokens += 1;
             }
         }
@@ -148,14 +149,6 @@ pub(crate) fn rows(from: usize, to: usize) -> impl Iterator<Item = (usize, usize
     (from..to).step_by(ROWS).map(move |at| (at, ROWS.min(to - at)))
 }
 
-/// Natural logarithm of the probability of `target`.
-fn log_likelihood(logits: &[f32], target: u32) -> f64 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
-    let target = usize::try_from(target).ok().and_then(|target| logits.get(target)).copied();
-    target.map_or(f64::NEG_INFINITY, |target| f64::from(target - most) - sum.ln())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_logits_give_the_uniform_law() {
-        assert!((log_likelihood(&[7.0; 8], 3) + 8.0_f64.ln()).abs() < 1e-12);
+    fn positions_come_in_pieces() {
         assert_eq!(rows(3, 260).collect::<Vec<_>>(), [(3, 128), (131, 128), (259, 1)]);
     }
 }

@@ -10,11 +10,15 @@ pub mod decoder;
 mod document;
 #[cfg(feature = "burn")]
 pub mod generate;
+#[cfg(feature = "burn")]
+pub mod kv_quality;
 mod model_source;
 mod output;
 mod predict;
 pub mod profile;
 pub mod publish;
+#[cfg(feature = "burn")]
+pub mod real;
 
 use std::process::ExitCode;
 

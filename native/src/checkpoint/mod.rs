@@ -3,7 +3,7 @@
 //! Nothing is copied on opening. A matrix is decoded when the decoder asks for it, and rows of the embedding tables
 //! are decoded one by one, so a table of gigabytes stays on disk.
 
-pub mod dequantise;
+mod dequantise;
 mod error;
 mod gguf;
 mod mapping;
@@ -16,6 +16,7 @@ pub use gguf::GgufValues;
 
 use dhurandhar_core::model::Architecture;
 use dhurandhar_core::weights::BlockType;
+use dhurandhar_core::weights::dequantise::RowDecoder;
 use mapping::Mapping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -29,6 +30,16 @@ pub(crate) struct Entry {
     block: BlockType,
     /// Rows first, then the row length; vectors have one dimension.
     shape: Vec<usize>,
+}
+
+/// A matrix left where it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRows {
+    file: usize,
+    range: Range<usize>,
+    rows: usize,
+    /// Decodes its rows.
+    pub(crate) decoder: RowDecoder,
 }
 
 /// Hyperparameters as the file states them.
@@ -126,10 +137,21 @@ impl Checkpoint {
         }
     }
 
-    /// Raw bytes of rows `rows` of a matrix, straight from the mapping.
-    pub fn row_bytes(&self, name: &str, rows: Range<usize>) -> Result<&[u8], CheckpointError> {
+    /// Where the rows of a matrix are and how to decode them, after checking its shape and its numbers.
+    pub(crate) fn stored_rows(&self, name: &str, shape: [usize; 2]) -> Result<StoredRows, CheckpointError> {
         let entry = self.entry(name)?;
-        Ok(&self.files[entry.file].bytes()[entry.rows(name, rows)?])
+        // Reading it once finds what is not finite before anything runs.
+        self.read(name, &shape)?;
+        let decoder = RowDecoder::new(entry.block)
+            .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })?;
+        Ok(StoredRows { file: entry.file, range: entry.range.clone(), rows: shape[0], decoder })
+    }
+
+    /// The bytes of one row.
+    pub(crate) fn row_bytes(&self, stored: &StoredRows, row: usize) -> &[u8] {
+        let stride = stored.range.len() / stored.rows.max(1);
+        let start = stored.range.start + row * stride;
+        &self.files[stored.file].bytes()[start..start + stride]
     }
 
     /// Decode one row of a table into `out`, touching only that row's pages.
@@ -156,7 +178,7 @@ impl Checkpoint {
         out: &mut [f32],
     ) -> Result<(), CheckpointError> {
         let bytes = &self.files[entry.file].bytes()[range];
-        dequantise::into(entry.block, bytes, out)
+        dequantise::parallel(entry.block, bytes, out)
             .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })
     }
 }

@@ -89,6 +89,11 @@ impl Attention {
         })
     }
 
+    /// What scores are multiplied by.
+    pub(super) fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// `[tokens, hidden]` to the same; new keys and values go into the pass's cache.
     pub(super) fn apply(&self, x: Tensor<2>, pass: &mut Pass<'_, '_>) -> Result<Tensor<2>, DecoderError> {
         let sliding = self.window.is_some();

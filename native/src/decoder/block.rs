@@ -72,6 +72,11 @@ impl Block {
         })
     }
 
+    /// What attention scores are multiplied by.
+    pub(super) fn attention_scale(&self) -> f64 {
+        self.attention.scale()
+    }
+
     /// `[streams, tokens, hidden]` to the same; `ple` is this layer's `[tokens, width]`.
     pub(super) fn apply(
         &self,

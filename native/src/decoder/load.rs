@@ -1,7 +1,8 @@
 //! From a checkpoint's tensors to the decoder's parts, with every name accounted for.
 
 use super::norm::Norm;
-use super::projection::Projection;
+use super::packed::Packed;
+use super::projection::{Projection, Weight};
 use super::recipe::Recipe;
 use super::{Backend, DecoderError, word};
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -9,6 +10,7 @@ use burn::tensor::{Tensor, TensorData};
 use dhurandhar_core::model::{Role, inventory};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Names that files carry and no decoder reads.
 const IGNORED: [&str; 4] = ["rope_freqs.weight", "rope_freqs.unused", "output.weight", "rope_factors"];
@@ -16,14 +18,14 @@ const IGNORED: [&str; 4] = ["rope_freqs.weight", "rope_freqs.unused", "output.we
 /// Reads tensors and remembers which.
 #[derive(Debug)]
 pub(super) struct Loader<'a> {
-    checkpoint: &'a Checkpoint,
+    checkpoint: &'a Arc<Checkpoint>,
     backend: &'a Backend,
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Loader<'a> {
     /// For a checkpoint that has every tensor its architecture asks for.
-    pub(super) fn new(checkpoint: &'a Checkpoint, backend: &'a Backend) -> Result<Self, DecoderError> {
+    pub(super) fn new(checkpoint: &'a Arc<Checkpoint>, backend: &'a Backend) -> Result<Self, DecoderError> {
         let wanted = inventory::tensors(checkpoint.architecture())
             .into_iter()
             .filter(|tensor| !matches!(tensor.role, Role::Unused | Role::Vision | Role::Audio));
@@ -93,11 +95,7 @@ impl<'a> Loader<'a> {
         biased: bool,
         interleaved: Option<usize>,
     ) -> Result<Projection, DecoderError> {
-        let weight_name = format!("{name}.weight");
-        let mut weight = self.read(&weight_name, &[rows, columns])?;
-        if let Some(head_dim) = interleaved {
-            weight = half_split(&weight, columns, head_dim);
-        }
+        let weight = self.matrix(&format!("{name}.weight"), [rows, columns], interleaved)?;
         let bias = if biased {
             let mut bias = self.read(&format!("{name}.bias"), &[rows])?;
             if let Some(head_dim) = interleaved {
@@ -107,7 +105,7 @@ impl<'a> Loader<'a> {
         } else {
             None
         };
-        Ok(Projection::new(self.upload(&weight_name, weight, [rows, columns])?, bias))
+        Ok(Projection::new(weight, bias))
     }
 
     /// Square maps stored as one stack (GGUF) or one by one (Hugging Face).
@@ -125,23 +123,33 @@ impl<'a> Loader<'a> {
         let values = self.read(&whole, &[count * hidden, hidden])?;
         let parts = values.chunks_exact(hidden * hidden);
         parts
-            .map(|part| Ok(Projection::new(self.upload(&whole, part.to_vec(), [hidden, hidden])?, None)))
+            .map(|part| {
+                let weight = self.upload(&whole, part.to_vec(), [hidden, hidden])?;
+                Ok(Projection::new(Weight::Dense(vec![weight]), None))
+            })
             .collect()
     }
 
-    /// A matrix in pieces of whole rows that each fit the backend's buffers.
-    pub(super) fn shards(
+    /// A matrix: left in the mapping on the CPU, else on the device in pieces that fit its buffers.
+    pub(super) fn matrix(
         &self,
         name: &str,
         [rows, columns]: [usize; 2],
-    ) -> Result<Vec<Tensor<2>>, DecoderError> {
-        let values = self.read(name, &[rows, columns])?;
-        let row_bytes = columns * size_of::<f32>();
-        let most = self.backend.limit.map_or(rows, |limit| (word(limit) / row_bytes).max(1));
-        values
-            .chunks(most * columns)
-            .map(|part| self.upload(name, part.to_vec(), [part.len() / columns, columns]))
-            .collect()
+        interleaved: Option<usize>,
+    ) -> Result<Weight, DecoderError> {
+        let Some(limit) = self.backend.limit else {
+            let stored = self.checkpoint.stored_rows(name, [rows, columns])?;
+            self.used.borrow_mut().insert(name.to_owned());
+            return Ok(Weight::Packed(Packed::new(self.checkpoint, stored, [rows, columns], interleaved)));
+        };
+        let mut values = self.read(name, &[rows, columns])?;
+        if let Some(head_dim) = interleaved {
+            values = half_split(&values, columns, head_dim);
+        }
+        let most = (word(limit) / (columns * size_of::<f32>())).max(1);
+        let pieces = values.chunks(most * columns);
+        let pieces = pieces.map(|part| self.upload(name, part.to_vec(), [part.len() / columns, columns]));
+        Ok(Weight::Dense(pieces.collect::<Result<_, _>>()?))
     }
 
     /// Account for a table that is read row by row, after checking its shape.

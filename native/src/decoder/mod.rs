@@ -14,6 +14,7 @@ mod hook;
 mod load;
 mod mask;
 mod norm;
+mod packed;
 mod ple;
 mod projection;
 mod recipe;
@@ -37,6 +38,7 @@ use load::Loader;
 use mask::Masks;
 use norm::Norm;
 use ple::Ple;
+use projection::Weight;
 use rope::{Rope, Rotation};
 use settings::Settings;
 use std::sync::Arc;
@@ -56,8 +58,7 @@ pub struct Decoder {
     blocks: Vec<Block>,
     ropes: Vec<(usize, bool, Rope)>,
     output_norm: Norm,
-    /// Output head, in pieces of whole rows.
-    head: Vec<Tensor<2>>,
+    head: Weight,
 }
 
 /// What the layers of one forward pass share.
@@ -73,7 +74,7 @@ pub(crate) struct Pass<'a, 'h> {
 }
 
 impl Decoder {
-    /// Decode every matrix of a checkpoint onto a backend; embedding tables stay on disk.
+    /// Bring a checkpoint onto a backend. Embedding tables stay on disk, on the CPU all matrices do.
     pub fn load(checkpoint: &Arc<Checkpoint>, backend: Backend) -> Result<Self, DecoderError> {
         let settings = Settings::of(checkpoint);
         let recipe = Recipe::new(checkpoint, settings)?;
@@ -97,7 +98,7 @@ impl Decoder {
         }
         let output_norm = loader.norm("output_norm.weight", hidden, &recipe)?;
         let head = if architecture.embeddings.tied { EMBEDDING } else { "output.weight" };
-        let head = loader.shards(head, [vocab, hidden])?;
+        let head = loader.matrix(head, [vocab, hidden], None)?;
         loader.finish()?;
         Ok(Self {
             checkpoint: checkpoint.clone(),
@@ -127,6 +128,16 @@ impl Decoder {
     /// Rows of the output head.
     pub fn vocab(&self) -> usize {
         self.vocab
+    }
+
+    /// Layers there are.
+    pub fn layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// What a layer multiplies its attention scores by.
+    pub fn attention_scale(&self, layer: usize) -> f64 {
+        self.blocks.get(layer).map_or(1.0, Block::attention_scale)
     }
 
     /// An empty cache for this model.
@@ -181,8 +192,7 @@ impl Decoder {
 
     /// Logits `[tokens, vocab]` of hidden states.
     pub fn logits(&self, hidden: &Tensor<2>) -> Tensor<2> {
-        let shards = self.head.iter().map(|shard| hidden.clone().matmul(shard.clone().transpose()));
-        let logits = Tensor::cat(shards.collect(), 1) / self.recipe.logit_divisor;
+        let logits = self.head.apply(hidden.clone()) / self.recipe.logit_divisor;
         match self.recipe.logit_cap {
             Some(cap) => (logits / cap).tanh() * cap,
             None => logits,

@@ -11,7 +11,7 @@ fn half(value: f32) -> [u8; 2] {
 
 fn decode(block: BlockType, bytes: &[u8]) -> Vec<f32> {
     let mut out = vec![f32::NAN; bytes.len() / block_shape(block).1 * block_shape(block).0];
-    into(block, bytes, &mut out).unwrap();
+    dequantise(block, bytes, &mut out).unwrap();
     out
 }
 
@@ -55,18 +55,31 @@ fn fifth_bits_come_from_the_mask() {
 }
 
 #[test]
-fn long_rows_decode_as_short_ones() {
+fn a_row_decodes_as_its_blocks() {
     let block: Vec<u8> = half(0.25).into_iter().chain((0u8..32).map(|code| code * 7)).collect();
     let one = decode(BlockType::Q8_0, &block);
     let many = decode(BlockType::Q8_0, &block.repeat(4096));
-    assert!(many.chunks_exact(32).all(|part| part == one.as_slice()));
+    assert!(many.chunks_exact(32).all(|part| part == one));
 }
 
 #[test]
 fn wrong_lengths_and_types_are_refused() {
     let mut out = [0.0; 32];
-    let short = into(BlockType::Q4_0, &[0; 17], &mut out).unwrap_err();
+    let short = dequantise(BlockType::Q4_0, &[0; 17], &mut out).unwrap_err();
     assert_eq!(short.to_string(), "17 bytes of `q4_0` do not hold 32 elements");
-    let unknown = into(BlockType::Iq2Xxs, &[0; 66], &mut [0.0; 256]).unwrap_err();
+    let unknown = dequantise(BlockType::Iq2Xxs, &[0; 66], &mut [0.0; 256]).unwrap_err();
     assert!(unknown.to_string().starts_with("no kernel for `iq2_xxs`; expected one of f32, f16"));
+}
+
+#[test]
+fn products_are_those_of_the_decoded_row() {
+    let block: Vec<u8> = half(0.5).into_iter().chain((0u8..32).map(|code| code.wrapping_mul(11))).collect();
+    let row = decode(BlockType::Q8_0, &block.repeat(2));
+    let vectors: Vec<f32> = (0u8..128).map(|index| f32::from(index % 7) - 3.0).collect();
+    let (mut room, mut products) = (vec![0.0; 64], [0.0; 2]);
+    RowDecoder::new(BlockType::Q8_0).unwrap().products(&block.repeat(2), &mut room, &vectors, &mut products);
+    for (product, vector) in products.iter().zip(vectors.chunks_exact(64)) {
+        let direct: f32 = row.iter().zip(vector).map(|(a, b)| a * b).sum();
+        assert!((product - direct).abs() < 1e-2, "{product} for {direct}");
+    }
 }

@@ -1,7 +1,6 @@
 //! Quantised blocks to f32, bit for bit as the GGUF format's reference does it.
 //!
-//! Each kernel decodes one block; rows of a tensor are spread over all cores. The arithmetic keeps the order of
-//! operations of ggml's `dequantize_row_*` (llama.cpp, `ggml-quants.c`), so no fused multiply-add appears here.
+//! Each kernel decodes one block. The arithmetic keeps the order of operations of ggml's `dequantize_row_*` (llama.cpp, `ggml-quants.c`), so no fused multiply-add appears here.
 
 mod k_quants;
 mod legacy;
@@ -10,12 +9,9 @@ mod lookup;
 #[cfg(test)]
 mod tests;
 
-use dhurandhar_core::weights::BlockType;
+use super::BlockType;
+use crate::codec::{Isa, dot_product};
 use half::{bf16, f16};
-use rayon::prelude::*;
-
-/// Elements from which spreading over threads pays.
-const PARALLEL_ELEMENTS: usize = 1 << 15;
 
 /// Why blocks give no numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +31,7 @@ pub enum DequantiseError {
     },
 }
 
-/// Types that [`into`] decodes.
+/// Types that [`dequantise`] decodes.
 pub const SUPPORTED: &[BlockType] = &[
     BlockType::F32,
     BlockType::F16,
@@ -96,30 +92,62 @@ fn kernel(block: BlockType) -> Option<Kernel> {
     })
 }
 
+/// Decodes rows of one type.
+#[derive(Debug, Clone, Copy)]
+pub struct RowDecoder {
+    kernel: Kernel,
+    elements: usize,
+    size: usize,
+}
+
+impl RowDecoder {
+    /// For a type that has a kernel.
+    pub fn new(block: BlockType) -> Result<Self, DequantiseError> {
+        let kernel = kernel(block).ok_or(DequantiseError::Unsupported(block))?;
+        let (elements, size) = block_shape(block);
+        Ok(Self { kernel, elements, size })
+    }
+
+    /// Decode as many whole blocks as both sides have.
+    pub fn decode(&self, bytes: &[u8], out: &mut [f32]) {
+        if self.elements == 1 {
+            // Plain floats have no block structure.
+            (self.kernel)(bytes, out);
+            return;
+        }
+        for (out, bytes) in out.chunks_exact_mut(self.elements).zip(bytes.chunks_exact(self.size)) {
+            (self.kernel)(bytes, out);
+        }
+    }
+
+    /// The inner product of one stored row with each of `vectors`, into `out`.
+    ///
+    /// `row` is room for the decoded row; `vectors` holds `out.len()` times its length.
+    pub fn products(&self, bytes: &[u8], row: &mut [f32], vectors: &[f32], out: &mut [f32]) {
+        self.decode(bytes, row);
+        let isa = Isa::detect();
+        for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
+            *product = dot_product(isa, row, vector);
+        }
+    }
+}
+
 /// Decode `bytes` of `block` into `out`.
 ///
 /// Errors when the type has no kernel or the bytes are not exactly `out.len()` elements.
-pub fn into(block: BlockType, bytes: &[u8], out: &mut [f32]) -> Result<(), DequantiseError> {
-    let kernel = kernel(block).ok_or(DequantiseError::Unsupported(block))?;
-    let (elements, size) = block_shape(block);
-    if !out.len().is_multiple_of(elements) || bytes.len() != out.len() / elements * size {
+pub fn dequantise(block: BlockType, bytes: &[u8], out: &mut [f32]) -> Result<(), DequantiseError> {
+    let decoder = RowDecoder::new(block)?;
+    if !out.len().is_multiple_of(decoder.elements)
+        || bytes.len() != out.len() / decoder.elements * decoder.size
+    {
         return Err(DequantiseError::Length { block, bytes: bytes.len(), elements: out.len() });
     }
-    // Plain floats have no block structure: hand them over in runs.
-    let run = if elements == 1 { PARALLEL_ELEMENTS } else { elements };
-    let run_bytes = run / elements * size;
-    let each = |(out, bytes): (&mut [f32], &[u8])| kernel(bytes, out);
-    if out.len() < PARALLEL_ELEMENTS {
-        out.chunks_mut(run).zip(bytes.chunks(run_bytes)).for_each(each);
-    } else {
-        let least = (PARALLEL_ELEMENTS / run).max(1);
-        out.par_chunks_mut(run).zip(bytes.par_chunks(run_bytes)).with_min_len(least).for_each(each);
-    }
+    decoder.decode(bytes, out);
     Ok(())
 }
 
 /// Elements and bytes of a block, as machine words.
-fn block_shape(block: BlockType) -> (usize, usize) {
+pub fn block_shape(block: BlockType) -> (usize, usize) {
     let word = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     (word(block.elements()), word(block.bytes()))
 }
