@@ -6,12 +6,14 @@
 mod cache;
 mod cost;
 mod draw;
+mod locate;
 mod readahead;
 mod table;
 
 pub use cache::{Replacement, miss_pages, simulate_misses};
 pub use cost::{EngineCost, Sweep, gather_time_us, prefill_added_s, stall_share, sweep_time_s};
 pub use draw::{Draws, Permutation, ZipfTable, mix64};
+pub use locate::{LocateError, TensorPlace};
 pub use readahead::{readahead_bytes_per_row, touched_pages};
 pub use table::{Extent, GeometryError, Layout, TableGeometry};
 

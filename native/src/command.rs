@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use crate::{document, predict, profile, publish};
+use crate::{codec, document, predict, profile, publish};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -30,11 +30,16 @@ enum Command {
     #[cfg(feature = "burn")]
     /// How surprised a real model is by a text
     Perplexity(crate::real::PerplexityArgs),
-    #[cfg(feature = "burn")]
-    /// What codecs do to a real model's keys and values, to attention and to its predictions
-    BenchmarkKv(crate::real::BenchmarkKvArgs),
     /// Check a measured result and file it for the report site
     Publish(publish::PublishArgs),
+    /// Codec quality on KV tensors, and the KV cache of a model under each codec
+    #[cfg(not(feature = "burn"))]
+    BenchmarkKv(codec::BenchmarkArgs),
+    /// Codec quality on KV tensors or on a real model, and the KV cache of a model under each codec
+    #[cfg(feature = "burn")]
+    BenchmarkKv(Box<crate::real::BenchmarkKvArgs>),
+    /// Codecs side by side: true bits, error against theory, arithmetic cost
+    CompareCodecs(codec::CompareArgs),
     /// Print the JSON schema of a report
     Schema(document::SchemaArgs),
     /// Print shell completions
@@ -56,9 +61,9 @@ impl Cli {
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Perplexity(args) => args.run(),
-            #[cfg(feature = "burn")]
-            Command::BenchmarkKv(args) => args.run(),
             Command::Publish(args) => args.run(),
+            Command::BenchmarkKv(args) => args.run(),
+            Command::CompareCodecs(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),
             Command::Man => document::man(Self::command()),

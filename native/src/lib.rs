@@ -4,6 +4,7 @@
 
 #[cfg(feature = "burn")]
 pub mod checkpoint;
+mod codec;
 pub mod command;
 #[cfg(feature = "burn")]
 pub mod decoder;

@@ -49,7 +49,7 @@ impl Assets {
     }
 }
 
-/// All `*.css` files of the folder, in the order of their names.
+/// What drawings need, then all `*.css` files of the folder in the order of their names, which may overrule it.
 fn stylesheet(folder: &Path) -> Result<String> {
     let names = crate::disk::files(folder)?;
     let parts = names.iter().filter(|name| extension(name) == "css");
@@ -57,7 +57,8 @@ fn stylesheet(folder: &Path) -> Result<String> {
         let path = folder.join(name);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    parts.map(read).collect()
+    let drawings = format!("{}\n", dhurandhar_chart::theme::stylesheet());
+    std::iter::once(Ok(drawings)).chain(parts.map(read)).collect()
 }
 
 fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {

@@ -1,35 +1,43 @@
 //! Writing files: only when the bytes differ, and never half.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 /// Writes `bytes` to `path` unless they are already there. Returns whether anything was written.
 ///
-/// The bytes go to a temporary name first and are renamed, so that a reader sees the old or the new file.
+/// A file that exists is replaced by renaming, so that a reader sees the old or the new bytes. A new file is written
+/// in place, which is half the work for the disk; should that be interrupted, the next call finds other bytes.
 pub fn write_if_different(path: &Path, bytes: &[u8]) -> Result<bool> {
-    match same(path, bytes) {
-        Some(true) => return Ok(false),
-        // A file that did not exist cannot be read half by anybody who knows it.
-        None if path.parent().is_some_and(Path::is_dir) => {}
-        None => {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    match File::open(path) {
+        Ok(file) if same(&file, bytes) => return Ok(false),
+        Ok(_) => {
+            let temporary = temporary_name(path);
+            fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path))
         }
-        Some(false) => {}
+        Err(_) => write_new(path, bytes),
     }
-    let temporary = temporary_name(path);
-    fs::write(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(true)
 }
 
-/// `None` when there is no such file.
-fn same(path: &Path, bytes: &[u8]) -> Option<bool> {
-    let length = fs::metadata(path).ok()?.len();
-    Some(length == bytes.len() as u64 && fs::read(path).is_ok_and(|old| old == bytes))
+fn same(mut file: &File, bytes: &[u8]) -> bool {
+    let mut old = Vec::new();
+    file.metadata().is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
+        && file.read_to_end(&mut old).is_ok()
+        && old == bytes
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            fs::write(path, bytes)
+        }
+        result => result,
+    }
 }
 
 fn temporary_name(path: &Path) -> PathBuf {
@@ -53,7 +61,9 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
         let name = entry.file_name();
         let path = entry.path();
         let name = name.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?;
-        if path.is_dir() {
+        // A link to a folder is followed, and the type in the listing does not say where it leads.
+        let kind = entry.file_type().with_context(|| format!("cannot list {}", folder.display()))?;
+        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
             collect(&path, &format!("{prefix}{name}/"), found)?;
         } else {
             found.push(format!("{prefix}{name}"));

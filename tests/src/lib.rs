@@ -1,4 +1,5 @@
 //! What the end-to-end tests share: programs built once, files of the workspace, folders outside the tree.
 
+pub mod checkpoints;
 pub mod program;
 pub mod workspace;

@@ -222,3 +222,50 @@ fn completions_and_manual_come_from_the_options() {
     assert!(answer(&["man"]).contains(".TH dhurandhar"));
     assert!(answer(&["--version"]).starts_with("dhurandhar "));
 }
+
+#[test]
+fn a_config_json_is_a_model() {
+    let config = fixture("configs/qwen3-0.6b.json");
+    let text =
+        answer(&["analyze-ple", "--model", config.to_str().unwrap(), "--device", "raspberry-pi-5-8gb"]);
+    assert!(text.contains("596,049,920 text parameters"), "{text}");
+    let summary: serde_json::Value =
+        serde_json::from_str(&answer(&["import", config.to_str().unwrap(), "--json"])).unwrap();
+    assert_eq!(summary["summary"]["parameters"]["text"], 596_049_920);
+    let encoder = fixture("configs/bert-base-uncased.json");
+    let message = refusal(&["analyze-ple", "--model", encoder.to_str().unwrap()]);
+    assert!(message.contains("`bert` is an encoder without a decoder"), "{message}");
+}
+
+#[test]
+fn compare_codecs_reproduces_the_seeds_published_quality_at_true_bits() {
+    let report: serde_json::Value = serde_json::from_str(&answer(&["compare-codecs", "--json"])).unwrap();
+    let row = |codec: &str, bits: u64| {
+        let rows = report["quality"].as_array().unwrap();
+        rows.iter().find(|row| row["codec"] == codec && row["bits"] == bits).unwrap().clone()
+    };
+    for (codec, cosine) in [("seed-turbo", 0.997_194_05), ("seed-rotor", 0.970_754_33)] {
+        let found = row(codec, 4)["quality"]["cosine"].as_f64().unwrap();
+        assert!((found / cosine - 1.0).abs() < 1e-5, "{codec}: {found}");
+    }
+    let seed = row("seed-turbo", 4);
+    assert_eq!(seed["published_label"], "3.5 bits");
+    assert!(seed["true_bits"].as_f64().unwrap() > 5.0);
+}
+
+#[test]
+fn benchmark_kv_counts_windows_and_shared_layers() {
+    let arguments = ["benchmark-kv", "--model", "gemma4-e2b", "--samples", "256", "--json"];
+    let report: serde_json::Value = serde_json::from_str(&answer(&arguments)).unwrap();
+    assert_eq!(report["kv_cache"][0]["memory"]["bf16_bytes"], 198 << 20);
+    for (arguments, part) in [
+        (vec!["benchmark-kv", "--residual-bits", "9"], "9"),
+        (vec!["benchmark-kv", "--head-dim", "0"], "0"),
+        (vec!["compare-codecs", "--residual-bits", "2,x"], "`x` is not a width"),
+        (vec!["compare-codecs", "--codec", "zip"], "unknown codec `zip`"),
+        (vec!["compare-codecs", "--head-dim", "9000"], "9000"),
+    ] {
+        let message = refusal(&arguments);
+        assert!(message.contains(part), "{arguments:?}: {message}");
+    }
+}

@@ -291,6 +291,49 @@ fn a_file_cut_under_the_mapping_kills_only_the_child() {
     assert_eq!(answer(child)["failed"]["kind"], "io_error");
 }
 
+/// A safetensors file with one table of `rows` rows of 4480 bytes.
+#[cfg(target_os = "linux")]
+fn checkpoint(path: &Path, rows: usize) {
+    let bytes = rows * 4480;
+    let header = format!(
+        r#"{{"model.embed_tokens.weight":{{"dtype":"U8","shape":[{rows},4480],"data_offsets":[0,{bytes}]}}}}"#
+    );
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.extend((0..bytes as u64).map(|i| dhurandhar_core::storage::mix64(i).to_le_bytes()[0]));
+    std::fs::write(path, file).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tensor_of_a_real_file_is_read_in_place() {
+    let directory = directory();
+    let path = directory.path().join("model.safetensors");
+    checkpoint(&path, 8000);
+    let before = std::fs::metadata(&path).unwrap();
+    let arguments = [
+        "profile-mmap",
+        "--quick",
+        "--model",
+        "model.safetensors",
+        "--num-tokens",
+        "200",
+        "--json-out",
+        "r.json",
+    ];
+    let output = dhurandhar(directory.path(), &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = std::fs::read_to_string(directory.path().join("r.json")).unwrap();
+    let table = read_mmap_profile(&text).unwrap().table;
+    assert_eq!((table.source.as_str(), table.geometry.rows, table.bytes), ("file", 8000, 8000 * 4480));
+    let after = std::fs::metadata(&path).unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+    let wrong = ["profile-mmap", "--quick", "--model", "model.safetensors", "--tensor", "lm_head"];
+    let output = dhurandhar(directory.path(), &wrong);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("model.embed_tokens.weight"), "{}", stderr(&output));
+}
+
 #[test]
 fn publishing_strips_names_checks_versions_and_never_overwrites() {
     let directory = directory();

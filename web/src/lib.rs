@@ -1,36 +1,46 @@
 //! The calculator page: a Yew application that `boot.js` starts.
+//!
+//! All figures come from `dhurandhar-core`, all drawings from `dhurandhar-chart`; what is here is state, controls and
+//! words. The state is one struct ([`state`]), changed by one reducer and mirrored in the address bar ([`link`]).
+
+mod catalogue;
+mod components;
+mod context_steps;
+mod custom_device;
+mod download;
+mod drawing;
+mod dropped_file;
+mod escape;
+mod format;
+mod hooks;
+mod link;
+mod state;
+mod stopped;
+mod tabs;
+mod timing;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use yew::prelude::{Html, Properties, function_component, html};
 
-#[derive(Properties, PartialEq)]
-struct AppProps {
-    /// Address of the compute worker's script; it is started on first use.
-    worker_url: String,
-}
-
-#[function_component]
-fn App(props: &AppProps) -> Html {
-    html! {
-        <p data-worker={props.worker_url.clone()}>{ concat!("calculator ", env!("CARGO_PKG_VERSION")) }</p>
-    }
-}
+use components::{App, AppProps};
+use state::State;
 
 /// Mounts the application in `#app`, in place of the static tables.
 ///
 /// `worker_url` is the address of the compute worker's script.
 ///
 /// # Errors
-/// The document has no element with the id `app`.
+/// The document has no element with the id `app`, or the built-in default model is missing.
 #[wasm_bindgen]
 pub fn start_app(worker_url: String) -> Result<(), JsValue> {
-    let root = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.get_element_by_id("app"))
-        .ok_or_else(|| JsValue::from_str("the page has no element with the id `app`"))?;
+    stopped::install();
+    let window = web_sys::window().ok_or("there is no window")?;
+    let root = window.document().and_then(|document| document.get_element_by_id("app"));
+    let root = root.ok_or("the page has no element with the id `app`")?;
+    let query = window.location().search()?;
+    let start = State::from_link(&query).ok_or("the default model is missing")?;
     // The renderer appends: the static tables have to go first.
     root.set_inner_html("");
-    yew::Renderer::<App>::with_root_and_props(root, AppProps { worker_url }).render();
+    yew::Renderer::<App>::with_root_and_props(root, AppProps { start, worker_url }).render();
     Ok(())
 }

@@ -6,6 +6,26 @@
 //! Every chart also says what it shows in one sentence ([`Drawing::summary`]), for readers who do not see it.
 //!
 //! Absurd values (NaN, infinities, nothing at all) draw as absent; no input panics.
+//!
+//! ```
+//! use dhurandhar_chart::{Bar, Budget, Drawing, MemoryBars, Segment, svg};
+//!
+//! let mib = 1_048_576.0;
+//! let chart = MemoryBars {
+//!     title: "Memory by component".to_owned(),
+//!     bars: vec![Bar {
+//!         segments: vec![
+//!             Segment { name: "decoder weights".to_owned(), bytes: 980.0 * mib, mapped: false },
+//!             Segment { name: "PLE page cache".to_owned(), bytes: 120.0 * mib, mapped: true },
+//!         ],
+//!         ..Bar::default()
+//!     }],
+//!     budgets: vec![Budget { label: "budget".to_owned(), bytes: 1_536.0 * mib }],
+//! };
+//! let html = svg::responsive(&chart, "memory");
+//! assert!(html.contains("budget 1,536\u{a0}MiB"));
+//! assert!(chart.summary().contains("within the budget by 436\u{a0}MiB"));
+//! ```
 
 mod axis;
 mod grouped_bars;

@@ -97,11 +97,11 @@ fn suffixed(value: f64) -> String {
 
 fn scientific(value: f64) -> String {
     let mut exponent = exponent_of(value.abs());
-    let mut mantissa = fixed(value / power_of_ten(exponent), 1);
-    if mantissa.trim_start_matches('-') == "10" {
+    // What would round to ten is one of the next power.
+    if value.abs() / power_of_ten(exponent) >= 9.95 {
         exponent += 1;
-        mantissa = mantissa.replace("10", "1");
     }
+    let mantissa = fixed(value / power_of_ten(exponent), 1);
     [&mantissa, "×", &power_label(exponent)].concat()
 }
 

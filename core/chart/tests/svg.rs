@@ -129,3 +129,20 @@ fn markup_in_names_is_escaped() {
     assert_eq!(title.text(), Some("<script>alert(1)</script> &  \"quoted\""));
     assert!(!text.contains("<script") && !text.contains("<img"));
 }
+
+#[test]
+fn every_name_that_a_chart_is_given_is_in_its_text() {
+    let given = [
+        ("several", &["decoder weights", "PLE table", "small-1b", "PLE mapped", "phone", "laptop"][..]),
+        ("quality", &["TurboQuant", "RotorQuant", "theory", "true bits per channel", "normalised MSE"]),
+        ("tok/s", &["cold", "warm", "under budget", "random_scatter", "target 10 tok/s"]),
+        ("matrix", &["gemma-like-2b", "laptop 16 GB", "resident", "headroom, MiB"]),
+    ];
+    for (name, drawing) in charts::all() {
+        for text in given.iter().filter(|(chart, _)| *chart == name).flat_map(|(_, texts)| *texts) {
+            for width in [svg::NARROW, svg::WIDE] {
+                assert!(svg::inline(drawing.as_ref(), width, "c").contains(text), "{name} {width}: {text}");
+            }
+        }
+    }
+}

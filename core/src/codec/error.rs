@@ -106,7 +106,8 @@ impl CodecError {
         self
     }
 
-    pub(crate) fn check_dim(dim: usize) -> Result<(), Self> {
+    /// Refuse widths outside 1 to [`MAX_DIM`] channels.
+    pub fn check_dim(dim: usize) -> Result<(), Self> {
         if (1..=MAX_DIM).contains(&dim) { Ok(()) } else { Err(Self::Dim { dim }) }
     }
 

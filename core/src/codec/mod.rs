@@ -78,7 +78,7 @@ pub trait Codec: core::fmt::Debug + Send + Sync {
             let decoded = &mut decoded[..out.len() * dim];
             self.decode_into(chunk, decoded).map_err(|error| error.in_chunk(64 * first))?;
             for (product, vector) in out.iter_mut().zip(decoded.chunks_exact(dim)) {
-                *product = kernel::dot_product(Isa::detect(), query, vector);
+                *product = dot_product(Isa::detect(), query, vector);
             }
         }
         Ok(())

@@ -20,6 +20,14 @@ pub fn slugs() -> impl Iterator<Item = &'static str> {
     DEVICES.iter().map(|(slug, _)| *slug)
 }
 
+/// Slugs and names for people, in alphabetical order of the slugs, without reading whole profiles.
+pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    DEVICES.iter().map(|(slug, text)| {
+        let title = text.lines().find_map(|line| line.strip_prefix("title: "));
+        (*slug, title.map_or(*slug, |title| title.trim_matches('"')))
+    })
+}
+
 /// YAML text of a built-in device.
 pub fn yaml(slug: &str) -> Option<&'static str> {
     DEVICES.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
@@ -78,5 +86,12 @@ mod tests {
         let error = device("rasberry-pi-5-8gb").unwrap_err().to_string();
         assert!(error.contains("raspberry-pi-5-8gb"), "{error}");
         assert!(device("iphone-17-pro").is_ok());
+    }
+
+    #[test]
+    fn titles_are_those_of_the_profiles() {
+        for (slug, title) in titles() {
+            assert_eq!(device(slug).unwrap().title, title);
+        }
     }
 }

@@ -45,6 +45,17 @@ pub enum BudgetInterpretation {
     Both,
 }
 
+impl BudgetInterpretation {
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FullProcess => "full process",
+            Self::WeightsOnly => "weights only",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// One comparison with a budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

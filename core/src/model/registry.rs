@@ -20,6 +20,14 @@ pub fn slugs() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|(slug, _)| *slug)
 }
 
+/// Slugs and names for people, in alphabetical order of the slugs, without reading whole profiles.
+pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MODELS.iter().map(|(slug, text)| {
+        let title = text.lines().find_map(|line| line.strip_prefix("title: "));
+        (*slug, title.map_or(*slug, |title| title.trim_matches('"')))
+    })
+}
+
 /// YAML text of a built-in profile.
 pub fn yaml(slug: &str) -> Option<&'static str> {
     MODELS.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
@@ -74,5 +82,12 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn titles_are_those_of_the_profiles() {
+        for (slug, title) in titles() {
+            assert_eq!(model(slug).unwrap().architecture.title, title);
+        }
     }
 }

@@ -20,7 +20,7 @@ const WARM_UP: u64 = 2;
 /// Timed sweeps.
 const TOKENS: u64 = 8;
 /// Memory for the process itself and the table's hot rows beside the decoder, bytes.
-const BESIDE: u64 = 24 << 20;
+const BESIDE: u64 = 8 << 20;
 /// Budgets, per mille of the decoder, largest first.
 const BUDGETS: [u64; 6] = [1250, 1050, 950, 800, 650, 500];
 
@@ -80,7 +80,8 @@ pub(super) fn measure(
         let group =
             Group::new(parent, decoder.bytes * share / 1000 + BESIDE).context("cannot limit memory")?;
         let reply = run(&spec(Some(group.directory.clone()), WARM_UP, TOKENS))?;
-        let cache_bytes = group.limit_bytes.saturating_sub(BESIDE) as f64;
+        // What the group really kept; its limit less the process where that cannot be seen.
+        let cache_bytes = reply.cache_bytes.unwrap_or(group.limit_bytes.saturating_sub(BESIDE)) as f64;
         let (best, worst) = sweep_time_s(Sweep {
             decoder_bytes: decoder.bytes as f64,
             cache_bytes,

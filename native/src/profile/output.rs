@@ -12,6 +12,7 @@ use dhurandhar_core::measurement::{
 };
 use dhurandhar_core::storage::Layout;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Number, Value};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -102,11 +103,12 @@ fn configurations(setup: &Setup, outcomes: Vec<Outcome>) -> Vec<Configuration> {
 }
 
 fn table_facts(setup: &Setup, table: &TableFile) -> Table {
+    let tensor = setup.subject.tensor.as_ref().map(|tensor| tensor.name.clone());
     Table {
-        source: "synthetic".to_owned(),
-        model: Some(setup.subject.model.architecture.name.clone()),
-        tensor: None,
-        weight_bits: Some(setup.args.quant_bits),
+        source: if tensor.is_some() { "file" } else { "synthetic" }.to_owned(),
+        model: setup.subject.model.as_ref().map(|model| model.architecture.name.clone()),
+        weight_bits: tensor.is_none().then_some(setup.args.quant_bits),
+        tensor,
         scale: setup.args.scale,
         geometry: setup.geometry,
         bytes: table.place.bytes,
@@ -153,10 +155,26 @@ pub(super) fn finish(setup: &Setup, profile: &MmapProfile) -> Result<ExitCode> {
 /// Writes beside the target, then renames: a reader never sees half a file.
 pub(super) fn write_json(path: &Path, profile: &MmapProfile) -> Result<()> {
     let partial = path.with_extension("json.partial");
-    let mut text = serde_json::to_string(profile)?;
-    text.push('\n');
-    std::fs::write(&partial, text).with_context(|| format!("cannot write {}", partial.display()))?;
+    let mut value = serde_json::to_value(profile)?;
+    shorten(&mut value);
+    std::fs::write(&partial, format!("{value}\n"))
+        .with_context(|| format!("cannot write {}", partial.display()))?;
     std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Seven significant digits: more than any clock here has, and half the size.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let short = number.as_f64().and_then(|n| format!("{n:.6e}").parse().ok());
+            if let Some(short) = short.and_then(Number::from_f64) {
+                *number = short;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
 }
 
 /// Prints to standard output; a closed pipe is the reader's choice, not an error.
@@ -184,7 +202,14 @@ fn bar(length: u64, template: &str) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
-    use super::arguments;
+    use super::{arguments, shorten};
+
+    #[test]
+    fn figures_keep_seven_digits_and_counts_all() {
+        let mut value = serde_json::json!({"us": [0.123_456_789_12, 12.5], "bytes": 12_345_678_901_u64});
+        shorten(&mut value);
+        assert_eq!(value.to_string(), r#"{"bytes":12345678901,"us":[0.1234568,12.5]}"#);
+    }
 
     #[test]
     fn paths_do_not_reach_the_report() {

@@ -37,11 +37,9 @@ fn header(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
         table.content
     )?;
     let kernel = profile.device.os.kernel.as_deref().unwrap_or("");
-    writeln!(
-        text,
-        "  device   {}, {} {kernel}, {} B pages",
-        profile.device.name, profile.device.os.name, profile.device.page_bytes
-    )?;
+    let (device, os) = (&profile.device, &profile.device.os);
+    let line = format!("device {}, {} {kernel}, {} B pages", device.name, os.name, device.page_bytes);
+    wrapped(text, "  ", &line)?;
     let storage = &profile.storage;
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
     let readahead =
@@ -92,6 +90,7 @@ fn verdict(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
     if verdict.reasons.len() > 6 {
         writeln!(text, "  - and {} more, in the JSON", verdict.reasons.len() - 6)?;
     }
+    alternatives(text, profile)?;
     let gate = &profile.throughput_gate;
     let speed = |tps: Option<f64>| tps.map_or("not measured".to_owned(), |tps| format!("{tps:.0} tok/s"));
     let line = format!(
@@ -102,6 +101,31 @@ fn verdict(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
         gate.caveat
     );
     wrapped(text, "  ", &line)
+}
+
+/// The same decode by every other engine: what a change of advice would bring.
+fn alternatives(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
+    let decisive = profile.verdict.criteria.first().map_or("", |criterion| criterion.source.as_str());
+    let Some(decided) = profile.configurations.iter().find(|c| c.id == decisive) else { return Ok(()) };
+    let share = |us: f64| dhurandhar_core::storage::stall_share(us, profile.verdict.target_tps) * 100.0;
+    let others: Vec<String> = profile
+        .configurations
+        .iter()
+        .filter(|c| {
+            (c.pattern, c.layout, c.state, c.pacing_us)
+                == (decided.pattern, decided.layout, decided.state, decided.pacing_us)
+                && c.id != decided.id
+                && !c.is_invalid()
+        })
+        .filter_map(|c| {
+            let mean = c.summary.as_ref()?.latency.mean_us;
+            Some(format!("{} {:.2} %", c.engine.name(), share(mean)))
+        })
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    wrapped(text, "  ", &format!("Decided by {decisive}. Mean stall otherwise: {}.", others.join(", ")))
 }
 
 fn configurations(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
@@ -210,7 +234,14 @@ fn memory(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
         writeln!(text, "  table in the page cache {}", part(last.table_resident_bytes))?;
     }
     for check in &memory.checks {
-        writeln!(text, "  {} {}: {}", check.result.name(), check.budget, check.detail)?;
+        let line = format!(
+            "{} {} ({}): {}",
+            check.result.name(),
+            check.budget,
+            check.interpretation.name(),
+            check.detail
+        );
+        wrapped(text, "  - ", &line)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::seam::{Clock, SystemClock};
 use super::session::{Journal, NoJournal, Outcome, Session};
 use super::spec::{BlockSpec, Reply};
 use super::subject::Subject;
-use super::table::{TableFile, synthetic};
+use super::table::{TableFile, real, synthetic};
 use super::{BadInput, child, cliff, environment, journal, memory, output, render, runner};
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::measurement::{Limits, Note, Storage};
@@ -56,7 +56,7 @@ pub fn run(args: ProfileMmapArgs) -> Result<ExitCode> {
     let setup = Setup::new(args)?;
     if setup.args.plan {
         let table = setup.geometry.bytes(Layout::Contiguous);
-        let reuses = setup.args.table.as_deref().is_some_and(Path::exists);
+        let reuses = setup.subject.tensor.is_some() || setup.args.table.as_deref().is_some_and(Path::exists);
         let written = if reuses { 0 } else { table };
         let limit = setup.args.mode().limit_s();
         output::print(&render::plan(&setup.plan, written, setup.decoder_bytes, limit))?;
@@ -69,8 +69,14 @@ impl Setup {
     fn new(args: ProfileMmapArgs) -> Result<Self> {
         args.check()?;
         let subject = Subject::new(&args, os::page_bytes())?;
+        if subject.tensor.is_some() && (args.table.is_some() || args.scale < 1.0) {
+            bail!(BadInput(
+                "--table and --scale are for written tables; a model file is read as it is".to_owned()
+            ));
+        }
         let geometry = subject.geometry.scaled(args.scale);
-        let directory = match args.table.as_deref() {
+        let own = subject.tensor.as_ref().map(|_| Path::new(&args.model));
+        let directory = match own.or(args.table.as_deref()) {
             Some(table) => {
                 table.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
             }
@@ -136,7 +142,7 @@ fn budgets(args: &ProfileMmapArgs, geometry: TableGeometry) -> Vec<u64> {
 }
 
 fn decoder_bytes(args: &ProfileMmapArgs, subject: &Subject, limited: bool) -> Result<u64> {
-    let default = if args.quick || !limited {
+    let default = if args.quick || !limited || subject.model.is_none() {
         0
     } else {
         let footprint = subject.footprint(args.weight_bits, args.context_tokens)?;
@@ -171,6 +177,9 @@ fn on_interrupt() -> Result<Arc<AtomicBool>> {
 }
 
 fn open_table(setup: &Setup, bytes: u64, stop: &AtomicBool) -> Result<TableFile> {
+    if let Some(tensor) = &setup.subject.tensor {
+        return real::open(Path::new(&setup.args.model), tensor);
+    }
     let bar = output::bytes_bar("writing the table", bytes);
     let mut progress = |written| bar.set_position(written);
     let table = match setup.args.table.as_deref() {

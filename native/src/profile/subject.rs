@@ -2,17 +2,21 @@
 
 use super::BadInput;
 use super::args::ProfileMmapArgs;
+use super::table::real;
 use anyhow::Result;
 use dhurandhar_core::Model;
 use dhurandhar_core::memory::{Component, Footprint, Scenario};
-use dhurandhar_core::storage::TableGeometry;
+use dhurandhar_core::storage::{TableGeometry, TensorPlace};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
+use std::path::Path;
 
 /// A model and the table of it.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
-    /// The model.
-    pub(super) model: Model,
+    /// The model; unknown for a bare checkpoint.
+    pub(super) model: Option<Model>,
+    /// The tensor of a real file that is read instead of a written table.
+    pub(super) tensor: Option<TensorPlace>,
     /// Its table at full scale.
     pub(super) geometry: TableGeometry,
 }
@@ -20,23 +24,41 @@ pub(super) struct Subject {
 impl Subject {
     /// Finds the model and sizes its table.
     pub(super) fn new(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
+        if real::is_checkpoint(&args.model) {
+            return Self::of_checkpoint(args, page_bytes);
+        }
         let model = crate::model_source::load(&args.model)?;
         let geometry = TableGeometry::of_model(&model.architecture, args.quant_bits, page_bytes)
             .map_err(|error| BadInput(error.to_string()))?;
-        Ok(Self { model, geometry })
+        Ok(Self { model: Some(model), tensor: None, geometry })
+    }
+
+    fn of_checkpoint(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
+        let tensor = real::locate(Path::new(&args.model), args.tensor.as_deref())?;
+        // The model is a convenience here (its layers, its footprint); a tensor can be read without it.
+        let model = crate::model_source::load(&args.model).ok();
+        let layers = model
+            .as_ref()
+            .filter(|m| m.architecture.ple.is_some())
+            .map_or(1, |m| m.architecture.layers.len());
+        let geometry =
+            tensor.geometry(layers as u64, page_bytes).map_err(|error| BadInput(error.to_string()))?;
+        Ok(Self { model, tensor: Some(tensor), geometry })
     }
 
     /// The model's footprint with every weight at `bits` bits.
     pub(super) fn footprint(&self, bits: u64, context_tokens: u64) -> Result<Footprint> {
+        let model = self.model.as_ref().ok_or_else(|| {
+            BadInput("the memory of this model is not known; name a built-in model or a profile".to_owned())
+        })?;
         let scenario = Scenario {
-            context_tokens: context_tokens.min(self.model.architecture.max_context_tokens),
+            context_tokens: context_tokens.min(model.architecture.max_context_tokens),
             weights: WeightFormat::parse(&bits.to_string()).map_err(|error| BadInput(error.to_string()))?,
-            ..Scenario::for_model(&self.model)
+            ..Scenario::for_model(model)
         };
-        scenario.check(&self.model).map_err(|error| BadInput(error.to_string()))?;
-        let plan =
-            WeightPlan::new(&self.model, scenario.weights).map_err(|error| BadInput(error.to_string()))?;
-        Ok(Footprint::of(&self.model, &plan, &scenario))
+        scenario.check(model).map_err(|error| BadInput(error.to_string()))?;
+        let plan = WeightPlan::new(model, scenario.weights).map_err(|error| BadInput(error.to_string()))?;
+        Ok(Footprint::of(model, &plan, &scenario))
     }
 }
 

@@ -1,11 +1,12 @@
 //! `dhurandhar benchmark-kv --checkpoint`.
 
-use super::{ModelArgs, from_generate, note, read_text};
+use super::{BackendArg, ModelArgs, from_generate, note, read_text};
 use crate::bad_input;
+use crate::codec::BenchmarkArgs;
 use crate::kv_quality::{KvQualityError, Request, Setting, measure};
 use clap::Args;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Settings that tell the codecs apart, when none are given.
@@ -18,14 +19,26 @@ const USUAL: [&str; 6] = [
     "k=centred-keys:3,v=turboquant:3,sinks=4",
 ];
 
-/// What codecs do to a real model's keys and values, to attention and to its predictions
+/// Options of `benchmark-kv`: with a checkpoint the real model is run, without one given or synthetic tensors are coded.
 #[derive(Debug, Args)]
 pub struct BenchmarkKvArgs {
     #[command(flatten)]
-    model: ModelArgs,
-    /// UTF-8 text of at least one window
-    #[arg(long, value_name = "FILE")]
-    text: PathBuf,
+    tensors: BenchmarkArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Run this model: GGUF file, safetensors file, or folder with config.json
+    #[arg(long, value_name = "PATH", requires = "text")]
+    checkpoint: Option<PathBuf>,
+    /// Where it runs; auto takes a GPU where one is found
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: BackendArg,
+    /// UTF-8 text of at least one window, for --checkpoint
+    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    text: Option<PathBuf>,
     /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2; may be repeated
     #[arg(long = "setting", value_name = "SETTING")]
     settings: Vec<Setting>,
@@ -38,10 +51,10 @@ pub struct BenchmarkKvArgs {
     /// Tokens at the start of each window that are not scored
     #[arg(long, default_value_t = 64, value_name = "TOKENS")]
     unscored: usize,
-    /// Seed of every rotation
+    /// Seed of every rotation in a run with --checkpoint
     #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Write the JSON here rather than to standard output
+    rotation_seed: u64,
+    /// Write the run's JSON here rather than to standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -49,16 +62,26 @@ pub struct BenchmarkKvArgs {
 impl BenchmarkKvArgs {
     /// Run the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let text = read_text(&self.text)?;
-        let usual = || USUAL.iter().map(|text| text.parse::<Setting>().map_err(bad_input)).collect();
+        match (self.run.checkpoint.clone(), self.run.text.clone()) {
+            (Some(checkpoint), Some(text)) => self.run.run(checkpoint, &text),
+            _ => self.tensors.run(),
+        }
+    }
+}
+
+impl RunArgs {
+    fn run(self, checkpoint: PathBuf, text: &Path) -> anyhow::Result<ExitCode> {
+        let text = read_text(text)?;
+        let usual =
+            || USUAL.iter().map(|text| text.parse::<Setting>().map_err(bad_input)).collect::<Result<_, _>>();
         let settings = if self.settings.is_empty() { usual()? } else { self.settings };
-        let (decoder, tokenizer) = self.model.open()?;
+        let (decoder, tokenizer) = ModelArgs { checkpoint, backend: self.backend }.open()?;
         let request = Request {
             settings,
             window: self.window,
             windows: self.windows,
             unscored: self.unscored,
-            seed: self.seed,
+            seed: self.rotation_seed,
         };
         let found = measure(&decoder, &tokenizer, &text, &request, note).map_err(|error| match error {
             KvQualityError::Generate(error) => from_generate(error),

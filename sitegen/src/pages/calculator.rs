@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
+use super::charts;
 use super::parts::{self, device_path};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
@@ -51,6 +52,7 @@ fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup
         .collect();
     html! {
         h2 { (analysed.title()) }
+        (charts::figure(&charts::memory(&analysed.report), "memory-chart"))
         (parts::memory_table(&analysed.report))
         h2 { "On devices" }
         (verdicts::table("Device", &[Group { name: "", rows }]))

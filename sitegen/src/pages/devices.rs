@@ -6,6 +6,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::Catalogue;
+use super::charts;
 use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
 use super::verdicts::{self, Group, Row};
@@ -89,6 +90,7 @@ fn page(device: &Device, catalogue: &Catalogue) -> Page {
         @if !device.notes.is_empty() { p { (device.notes) } }
         h2 #models { "Models on it" }
         p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
+        (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
         (parts::legend())
         (verdicts::table("Model", &[Group { name: "", rows }]))
     };

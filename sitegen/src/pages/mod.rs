@@ -5,6 +5,7 @@
 
 mod calculator;
 pub mod catalogue;
+mod charts;
 mod devices;
 mod figures;
 mod home;

@@ -6,6 +6,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
+use super::charts;
 use super::figures::{count, mib, parameters};
 use super::parts::{self, calculator, device_path, model_path};
 use super::verdicts::{self, Group, Row};
@@ -67,6 +68,7 @@ fn page(analysed: &Analysed, catalogue: &Catalogue) -> Page {
     let body = html! {
         p.actions { a.button href=(calculator(&path, analysed.slug(), None)) { "Open in the calculator" } }
         h2 #memory { "Memory" }
+        (charts::figure(&charts::memory(report), "memory-chart"))
         (parts::memory_table(report))
         p.small { "As data: " a href="report.json" { "JSON" } ", " a href="report.csv" { "CSV" } "." }
         h2 #devices { "On devices" }

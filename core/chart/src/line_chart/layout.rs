@@ -24,7 +24,8 @@ struct Plot<'a> {
 
 pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Scene {
     let mut scene = Scene::new(width);
-    let direct = end_room(chart, scene.width, measure);
+    let (x, y) = chart.scales(if scene.width < 480.0 { (4, 5) } else { (8, 6) });
+    let direct = end_room(chart, &x, scene.width, measure);
     let mut top = 0.0;
     if direct.is_none() && chart.lines.len() > 1 {
         let entries: Vec<_> =
@@ -38,7 +39,6 @@ pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Sce
     }
     top += 6.0;
     let height = (scene.width * 0.46).clamp(190.0, 300.0);
-    let (x, y) = chart.scales(if scene.width < 480.0 { (4, 5) } else { (8, 6) });
     let tick = |(_, text): &(f64, String)| measure.width(text, FONT);
     let first = x.ticks.first().map_or(0.0, tick) / 2.0;
     let left = (y.ticks.iter().map(tick).fold(0.0, f64::max).ceil() + 8.0).max(first);
@@ -60,13 +60,12 @@ pub(super) fn scene(chart: &LineChart, width: f64, measure: &dyn Measure) -> Sce
 
 /// Room on the right for names at the ends of lines, or none when a legend serves better: on narrow drawings, for
 /// long or many names, and when a line ends far from the right edge.
-fn end_room(chart: &LineChart, width: f64, measure: &dyn Measure) -> Option<f64> {
+fn end_room(chart: &LineChart, x: &Scale, width: f64, measure: &dyn Measure) -> Option<f64> {
     let longest = chart.lines.iter().map(|line| measure.width(&line.name, FONT)).fold(0.0, f64::max);
     let few = (2..=8).contains(&chart.lines.len());
     if !few || width < 480.0 || longest > width * 0.3 {
         return None;
     }
-    let (x, _) = chart.scales((8, 6));
     let ends_right = |line: &Line| {
         line.style != LineStyle::Points && chart.shown(line).last().is_some_and(|last| x.share(last.x) > 0.93)
     };
@@ -246,7 +245,7 @@ impl Plot<'_> {
                 ends.push((end.1, end, index));
             }
         }
-        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ends.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut above = f64::NEG_INFINITY;
         for (y, ..) in &mut ends {
             *y = y.max(above + END_LABEL);

@@ -104,18 +104,18 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
                 simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
             }
         }
-        forward_round(simd, hadamard, z);
+        forward_round(simd, hadamard, round, z);
     }
     total(simd, squares)
 }
 
 #[inline(always)]
-fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32]) {
+fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, round: usize, z: &mut [f32]) {
     let (dim, window) = (hadamard.dim(), hadamard.window());
     fwht(simd, &mut z[..window]);
     if window < dim {
         normalise(simd, hadamard, &mut z[..window]);
-        simd.run(Window { hadamard, x: &mut z[dim - window..dim] });
+        simd.run(Window { hadamard, round, inverse: false, x: &mut z[dim - window..dim] });
     }
 }
 
@@ -124,7 +124,7 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
     let (dim, window) = (hadamard.dim(), hadamard.window());
     for round in (0..hadamard.rounds()).rev() {
         if window < dim {
-            simd.run(Window { hadamard, x: &mut z[dim - window..dim] });
+            simd.run(Window { hadamard, round, inverse: true, x: &mut z[dim - window..dim] });
         }
         fwht(simd, &mut z[..window]);
         if window < dim {
@@ -178,6 +178,8 @@ fn scale<S: Simd>(simd: S, z: &[f32], factor: f32, out: &mut [f32]) {
 /// The second, overlapping window of a width that is not a power of two.
 struct Window<'a> {
     hadamard: &'a Hadamard,
+    round: usize,
+    inverse: bool,
     x: &'a mut [f32],
 }
 
@@ -185,8 +187,27 @@ impl Kernel for Window<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let signs = self.hadamard.inner_signs(self.round);
+        if !self.inverse {
+            flip_all(simd, signs, self.x);
+        }
         fwht(simd, self.x);
         normalise(simd, self.hadamard, self.x);
+        if self.inverse {
+            flip_all(simd, signs, self.x);
+        }
+    }
+}
+
+#[inline(always)]
+fn flip_all<S: Simd>(simd: S, signs: &[f32], x: &mut [f32]) {
+    let (blocks, tail) = x.as_chunks_mut::<8>();
+    let whole = 8 * blocks.len();
+    for (block, signs) in blocks.iter_mut().zip(signs.as_chunks::<8>().0) {
+        simd.store(simd.flip(simd.load(block), simd.load(signs)), block);
+    }
+    for (value, sign) in tail.iter_mut().zip(&signs[whole..]) {
+        *value = f32::from_bits(value.to_bits() ^ sign.to_bits());
     }
 }
 

@@ -1,7 +1,8 @@
 //! Randomised Hadamard: random signs, then a Walsh–Hadamard transform, once to three times.
 //!
 //! A width that is no power of two is covered by two overlapping windows of the largest power of two below
-//! it, the first at the start, the second at the end: orthogonal, every channel mixed, no padding stored.
+//! it, the first at the start, the second at the end, with fresh signs between them: orthogonal, every channel
+//! mixed, no padding stored.
 
 use crate::codec::CodecError;
 use crate::codec::random::Random;
@@ -14,6 +15,8 @@ pub struct Hadamard {
     window_factor: f32,
     gain: f32,
     signs: Vec<Vec<f32>>,
+    /// Signs between the two windows of a round; without them the second would undo part of the first.
+    inner_signs: Vec<Vec<f32>>,
 }
 
 impl Hadamard {
@@ -30,7 +33,8 @@ impl Hadamard {
         let gain = if window == dim { (0..rounds).fold(1.0, |gain, _| gain * root) } else { 1.0 };
         let mut random = Random::new(seed, 0x5349_474E);
         let signs = (0..rounds).map(|_| masks(&mut random, dim)).collect();
-        Ok(Self { dim, window, window_factor: (1.0 / root) as f32, gain: gain as f32, signs })
+        let inner_signs = (0..rounds).map(|_| masks(&mut random, window)).collect();
+        Ok(Self { dim, window, window_factor: (1.0 / root) as f32, gain: gain as f32, signs, inner_signs })
     }
 
     /// Channels.
@@ -54,6 +58,11 @@ impl Hadamard {
 
     pub(crate) fn gain(&self) -> f32 {
         self.gain
+    }
+
+    /// The same for the second window of a round.
+    pub(crate) fn inner_signs(&self, round: usize) -> &[f32] {
+        &self.inner_signs[round]
     }
 
     /// -0.0 where a channel changes sign, padded with 0.0 to whole registers.

@@ -1,5 +1,6 @@
 //! The file system and device under a path: what refuses a run, what flags it.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use super::proc;
 use dhurandhar_core::measurement::{Flag, FlagCode, Storage};
 use std::path::Path;
@@ -48,7 +49,7 @@ pub fn flags(storage: &Storage) -> Vec<Flag> {
 }
 
 /// Facts about the storage under `path`.
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn inspect(path: &Path) -> Storage {
     use std::os::unix::fs::MetadataExt;
     let mut facts = Storage { free_bytes: free_bytes(path), ..Storage::default() };
@@ -61,8 +62,8 @@ pub fn inspect(path: &Path) -> Storage {
     facts
 }
 
-/// Little is known outside Unix.
-#[cfg(not(unix))]
+/// Elsewhere only the free space is known.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub fn inspect(path: &Path) -> Storage {
     Storage { free_bytes: free_bytes(path), ..Storage::default() }
 }
@@ -81,7 +82,7 @@ pub fn free_bytes(_path: &Path) -> Option<u64> {
 }
 
 /// File-system type and options from the mount table, by device number, else by longest path.
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn mount(path: &Path, device: u64, facts: &mut Storage) {
     let Some(table) = proc::text("/proc/self/mountinfo") else { return };
     let number = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
@@ -110,7 +111,7 @@ fn mount(path: &Path, device: u64, facts: &mut Storage) {
 }
 
 /// Queue parameters of the block device with this number.
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn block_device(device: u64, facts: &mut Storage) {
     let link = format!("/sys/dev/block/{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
     let Ok(mut folder) = std::fs::canonicalize(link) else { return };
@@ -128,6 +129,7 @@ fn block_device(device: u64, facts: &mut Storage) {
     facts.kind = Some(kind_of(&name).to_owned());
 }
 
+#[cfg(any(target_os = "linux", target_os = "android", test))]
 fn kind_of(name: &str) -> &'static str {
     let kinds = [
         ("loop", "loop"),

@@ -18,13 +18,19 @@ pub(super) enum Advice {
 
 pub(super) struct Mapped {
     map: Mmap,
+    #[cfg(unix)]
     advice: Advice,
     buffer: Vec<u8>,
 }
 
 impl Mapped {
     pub(super) fn open(place: &Place, advice: Advice) -> io::Result<Self> {
-        Ok(Self { map: map(place, advice)?, advice, buffer: Vec::new() })
+        Ok(Self {
+            map: map(place, advice)?,
+            #[cfg(unix)]
+            advice,
+            buffer: Vec::new(),
+        })
     }
 }
 

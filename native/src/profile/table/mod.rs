@@ -1,6 +1,7 @@
 //! The file under test: made here from a seed, found from an earlier run, or a real checkpoint.
 
 pub mod content;
+pub mod real;
 pub mod synthetic;
 
 use super::spec::Place;

@@ -34,9 +34,11 @@ pub(super) fn read(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(),
     }
     profile.shared_kv_last_n_layers = shared_layers(reader, layers)?;
     let biased = reader.flag("attention_bias")?.or(reader.flag("use_bias")?);
+    // Llama 4 normalises queries and keys without weights.
+    let normed = if reader.is("llama4") { None } else { reader.flag("use_qk_norm")? };
     let family = &mut profile.conventions;
     family.qkv_bias = reader.flag("qkv_bias")?.or(biased).unwrap_or(family.qkv_bias);
-    family.qk_norm = reader.flag("use_qk_norm")?.or(reader.flag("qk_layernorm")?).unwrap_or(family.qk_norm);
+    family.qk_norm = normed.or(reader.flag("qk_layernorm")?).unwrap_or(family.qk_norm);
     profile.output_gate = reader.is("qwen3_5") || reader.is("qwen3_next");
     if let Some(gate) = reader.flag("attn_output_gate")? {
         profile.output_gate = gate;

@@ -143,6 +143,13 @@ const DIALECTS: &[Dialect] = &[
     Dialect { name: "minicpm3", ..BASE },
     Dialect { name: "glm4_moe", head_dim: 128, ..BASE },
     Dialect { name: "gpt2", family: GPT, tied: true, biased: true, ..BASE },
+    Dialect {
+        name: "falcon",
+        family: Family { qkv_bias: false, norms: 1, ..GPT },
+        tied: true,
+        context: 2_048,
+        ..BASE
+    },
     Dialect { name: "gpt_neox", family: GPT, biased: true, ..BASE },
     Dialect { name: "opt", family: GPT, tied: true, biased: true, ..BASE },
     Dialect { name: "phi", family: Family { norms: 1, ..GPT }, biased: true, ..BASE },

@@ -24,6 +24,7 @@ pub(super) fn append(dialect: &Dialect, architecture: &Architecture, tensors: &m
             );
             biases(architecture, tensors);
         }
+        "falcon" => norm_biases(architecture, tensors),
         "opt" | "gpt_neox" | "phi" | "starcoder2" => biases(architecture, tensors),
         _ => {}
     }
@@ -78,17 +79,32 @@ fn selection_biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
     }
 }
 
-/// Biases of layer norms and of a two-matrix FFN.
-fn biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
+/// Biases of layer norms.
+fn norm_biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
     let hidden = architecture.hidden_size;
     push(tensors, None, "output_norm.bias", Role::Vector, 1, hidden, Active::All);
     for (index, layer) in architecture.layers.iter().enumerate() {
         for norm in 0..layer.norms {
             push(tensors, Some(index), &format!("norm_{norm}.bias"), Role::Vector, 1, hidden, Active::All);
         }
+    }
+}
+
+/// Biases of layer norms and of a two-matrix FFN.
+fn biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
+    norm_biases(architecture, tensors);
+    for (index, layer) in architecture.layers.iter().enumerate() {
         if let Ffn::Dense { width, .. } = layer.ffn {
             push(tensors, Some(index), "ffn_up.bias", Role::Vector, 1, width, Active::All);
-            push(tensors, Some(index), "ffn_down.bias", Role::Vector, 1, hidden, Active::All);
+            push(
+                tensors,
+                Some(index),
+                "ffn_down.bias",
+                Role::Vector,
+                1,
+                architecture.hidden_size,
+                Active::All,
+            );
         }
     }
 }

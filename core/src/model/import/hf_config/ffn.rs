@@ -88,8 +88,8 @@ fn dense_only(reader: &mut Reader<'_>, layers: u64, hidden: u64) -> Result<PerLa
     }
     match reader.integer(&WIDTH, 1..=MAX_WIDTH)? {
         Some(width) => Ok(PerLayer::Same(width)),
-        None if reader.is("gpt2") || reader.text.has("n_embd") => {
-            reader.assume("FFN width not given: four times the stream's, as in GPT-2".into());
+        None if reader.is("gpt2") || reader.is("falcon") || reader.text.has("n_embd") => {
+            reader.assume("FFN width not given: four times the stream's, as in GPT-2 and Falcon".into());
             Ok(PerLayer::Same(hidden.saturating_mul(4)))
         }
         None => {

@@ -1,0 +1,98 @@
+//! `compare-codecs`: quality at true bits, and what the rotations cost.
+
+use super::source::SourceArgs;
+use super::{run, text};
+use crate::{bad_input, output};
+use clap::Args;
+use dhurandhar_core::codec::sweep::SweepRequest;
+use dhurandhar_core::codec::{CodecError, cost};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `compare-codecs`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Channels of a head vector
+    #[arg(long, default_value_t = 255)]
+    head_dim: usize,
+    /// KV heads of the sample
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    num_kv_heads: u32,
+    /// Tokens of the sample
+    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    seq_len: u32,
+    /// Widths: bits of a code, residual bits for the seed's codecs
+    #[arg(long, visible_alias = "bits", default_value = "2,3,4,6,8")]
+    residual_bits: String,
+    /// Codecs, by name; repeat or separate by commas
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "turboquant,turboquant-unbiased,rotorquant,seed-turbo,seed-rotor"
+    )]
+    codec: Vec<String>,
+    /// First tokens kept in f16 and counted as such
+    #[arg(long, default_value_t = 0)]
+    sinks: usize,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Also write JSON here
+    #[arg(long, value_name = "PATH")]
+    json_out: Option<PathBuf>,
+}
+
+impl CompareArgs {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let bits = run::parse_bits(&self.residual_bits).map_err(bad_input)?;
+        let codecs = run::parse_codecs(&self.codec)?;
+        let count = self.seq_len as usize * self.num_kv_heads as usize;
+        let default =
+            SweepRequest { codecs, bits, dim: self.head_dim, sinks: self.sinks, ..SweepRequest::default() };
+        CodecError::check_dim(self.head_dim).map_err(bad_input)?;
+        let vectors = self.source.vectors(self.head_dim, count)?;
+        let request = SweepRequest { dim: vectors.dim, ..default };
+        let rows = run::rows(&request, &vectors.values)?;
+        let dims: BTreeSet<usize> = [64, 128, vectors.dim, 256, 512].into();
+        let costs: Vec<text::Cost> =
+            dims.iter().map(|dim| text::Cost::of(*dim)).collect::<Result<_, _>>().map_err(bad_input)?;
+        let report = serde_json::json!({
+            "schema": "dhurandhar.codecs/1",
+            "tool_version": env!("CARGO_PKG_VERSION"),
+            "config": { "head_dim": vectors.dim, "vectors": vectors.values.len() / vectors.dim, "source": vectors.name, "sinks": self.sinks },
+            "quality": rows,
+            "costs": costs,
+        });
+        let json = format!("{report:#}\n");
+        if let Some(path) = &self.json_out {
+            output::save(path, &json)?;
+        }
+        if self.json {
+            output::print(&json)?;
+        } else {
+            let count = vectors.values.len() / vectors.dim;
+            let mut answer = text::heading(&vectors.name, count, vectors.dim);
+            answer += &text::quality(&rows);
+            answer += "\n";
+            answer += &text::costs(&costs);
+            output::print(&answer)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl text::Cost {
+    fn of(dim: usize) -> Result<Self, CodecError> {
+        use dhurandhar_core::codec::rotation::RotationKind;
+        Ok(Self {
+            head_dim: dim,
+            hadamard: cost::operations(RotationKind::hadamard_for(dim), dim)?,
+            rotor: cost::operations(RotationKind::Rotor, dim)?,
+            published_turbo: cost::published_turbo(dim),
+            published_rotor: cost::published_rotor(dim),
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Commands about KV-cache codecs. The codecs, their figures and their sweeps are the core's; here they get
+//! tensors, threads and tables.
+
+mod benchmark;
+mod compare;
+mod run;
+mod source;
+mod text;
+
+pub(crate) use benchmark::BenchmarkArgs;
+pub(crate) use compare::CompareArgs;

@@ -1,0 +1,119 @@
+//! The whole page: state, report, tabs.
+
+use std::rc::Rc;
+
+use dhurandhar_core::device::{self, Device};
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::report::{Report, ReportError};
+use yew::{Callback, Html, Properties, function_component, html, use_memo, use_node_ref, use_reducer_eq};
+
+use super::controls::Controls;
+use super::devices_panel::DevicesPanel;
+use super::export_bar::ExportBar;
+use super::guide_panel::GuidePanel;
+use super::headline::summary;
+use super::memory_panel::MemoryPanel;
+use super::notices::Notices;
+use super::spoken::Spoken;
+use super::tab_bar::{PANEL_ID, TabBar, tab_id};
+use crate::catalogue::{self, Loaded};
+use crate::custom_device;
+use crate::hooks::{use_coalesced, use_link};
+use crate::state::State;
+use crate::tabs::Tab;
+use crate::timing::measured;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct AppProps {
+    /// The state at the start.
+    pub(crate) start: State,
+    /// Address of the compute worker's script; it is started on first use.
+    pub(crate) worker_url: String,
+}
+
+/// All that a report depends on.
+#[derive(Debug, Clone, PartialEq)]
+struct Inputs {
+    model: Loaded,
+    scenario: Scenario,
+    ple_cache_hit_share: f64,
+    every_device: bool,
+    device: String,
+    custom: Option<Device>,
+}
+
+impl Inputs {
+    fn of(state: &State) -> Self {
+        Self {
+            model: state.model.clone(),
+            scenario: state.scenario.clone(),
+            ple_cache_hit_share: state.ple_cache_hit_share,
+            every_device: state.tab == Tab::Devices,
+            device: state.device.clone(),
+            custom: state.custom.device().and_then(Result::ok),
+        }
+    }
+
+    fn report(&self) -> Result<Rc<Report>, ReportError> {
+        let devices: Vec<Device> = if self.every_device {
+            self.custom.iter().chain(catalogue::devices().iter()).cloned().collect()
+        } else if self.device == custom_device::SLUG {
+            self.custom.iter().cloned().collect()
+        } else {
+            device::registry::device(&self.device).into_iter().collect()
+        };
+        let make = || Report::new(&self.model, &self.scenario, &devices, self.ple_cache_hit_share);
+        measured("compute", make).map(Rc::new)
+    }
+}
+
+#[function_component]
+pub(crate) fn App(props: &AppProps) -> Html {
+    let state = {
+        let start = props.start.clone();
+        use_reducer_eq(move || start)
+    };
+    use_link(&state);
+    let on = {
+        let dispatcher = state.dispatcher();
+        Callback::from(move |action| dispatcher.dispatch(action))
+    };
+    let on_drag = use_coalesced(&state.dispatcher());
+    let canvas = use_node_ref();
+    let report = use_memo(Inputs::of(&state), Inputs::report);
+    let panel = match (&*report, state.tab) {
+        (Err(error), Tab::Memory | Tab::Devices) => {
+            html! { <p class="calc-short" role="alert">{ error.to_string() }</p> }
+        }
+        (Ok(report), Tab::Memory) => {
+            html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), on: on.clone() }.view() } }
+        }
+        (Ok(report), Tab::Devices) => html! {
+            { DevicesPanel { report: report.clone(), filter: state.filter.clone(), custom: state.custom.clone(), on: on.clone(), on_drag: on_drag.clone() }.view() }
+        },
+        _ => html! { { GuidePanel { tab: state.tab }.view() } },
+    };
+    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
+    let custom = state.custom.device().and_then(Result::ok).map(|device| device.title);
+    let bits = report.as_ref().as_ref().ok().map(|report| report.weights.bits_per_weight);
+    let export = report.as_ref().as_ref().ok().filter(|_| with_controls).map(|report| {
+        let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
+        html! { { ExportBar { report: report.clone(), canvas, on: on.clone() }.view() } }
+    });
+    html! {
+        <div class="calc" data-worker={props.worker_url.clone()}>
+            { Notices { notices: state.notices.clone(), on: on.clone() }.view() }
+            { TabBar { open: state.tab, on: on.clone() }.view() }
+            <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
+                if with_controls {
+                    { Controls { state: &state, custom, bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
+                }
+                <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
+                    { panel }
+                    { export }
+                </div>
+            </div>
+            if let (Ok(report), true) = (&*report, with_controls) { <Spoken text={summary(report)} /> }
+        </div>
+    }
+}

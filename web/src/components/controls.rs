@@ -1,0 +1,162 @@
+//! What is run, and how: everything that a prediction depends on.
+
+use dhurandhar_core::memory::{KvFormat, Runtime};
+use dhurandhar_core::weights::{WeightFormat, WeightPlan};
+use yew::{AttrValue, Callback, Html, html};
+
+use super::choice::{Choice, Group};
+use super::context_field::ContextField;
+use super::device_select::DeviceSelect;
+use super::file_drop::FileDrop;
+use super::model_picker::ModelPicker;
+use super::number_field::NumberField;
+use super::switch::Switch;
+use crate::catalogue::Loaded;
+use crate::format;
+use crate::state::{Action, Setting, State};
+
+/// What it shows.
+pub(crate) struct Controls<'a> {
+    pub(crate) state: &'a State,
+    /// Name of the reader's own device.
+    pub(crate) custom: Option<String>,
+    pub(crate) bits_per_weight: Option<f64>,
+    /// Reports what was chosen.
+    pub(crate) on: Callback<Action>,
+    /// The same, once a frame: for controls that fire often.
+    pub(crate) on_drag: Callback<Action>,
+}
+
+impl Controls<'_> {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let scenario = &self.state.scenario;
+        let weight_groups = weight_groups(&self.state.model, scenario.weights);
+        let hint = self.bits_per_weight.map(|bits| format!("{bits:.2} bits per weight, scales included"));
+        let longest = self.state.model.architecture.max_context_tokens;
+        html! {
+            <section class="calc-controls" aria-label="Model and run">
+                <ModelPicker model={self.state.model.clone()} imported={self.state.imported.clone()} on={self.on.clone()} />
+                <FileDrop on={self.on.clone()} />
+                { ContextField { tokens: scenario.context_tokens, longest, on: self.on_drag.clone() }.view() }
+                { Choice { id: "weights", label: "Weights", value: scenario.weights.to_string(), groups: weight_groups, hint: hint.unwrap_or_default(), on_value: chosen(&self.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
+                <div class="calc-pair">
+                    { Choice { id: "keys", label: "Keys (K)", value: scenario.k.to_string(), groups: kv_groups(scenario.k), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Keys)), hint: String::new() }.view() }
+                    { Choice { id: "values", label: "Values (V)", value: scenario.v.to_string(), groups: kv_groups(scenario.v), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Values)), hint: String::new() }.view() }
+                </div>
+                { Choice { id: "runtime", label: "Runtime", value: scenario.runtime.name().to_owned(), groups: runtime_groups(), on_value: chosen(&self.on, |name| Runtime::parse(name).ok().map(Setting::Runtime)), hint: String::new() }.view() }
+                { DeviceSelect { device: self.state.device.clone(), custom: self.custom.clone(), on: self.on.clone() }.view() }
+                { towers(self) }
+                { advanced(self) }
+            </section>
+        }
+    }
+}
+
+fn chosen(on: &Callback<Action>, read: fn(&str) -> Option<Setting>) -> Callback<String> {
+    let on = on.clone();
+    Callback::from(move |name: String| {
+        if let Some(setting) = read(&name) {
+            on.emit(Action::Set(setting));
+        }
+    })
+}
+
+fn set<T: 'static>(on: &Callback<Action>, setting: fn(T) -> Setting) -> Callback<T> {
+    let on = on.clone();
+    Callback::from(move |value| on.emit(Action::Set(setting(value))))
+}
+
+/// Formats that apply to the model, with the present one among them.
+fn weight_groups(model: &Loaded, now: WeightFormat) -> Vec<Group> {
+    let applies = |format: &WeightFormat| WeightPlan::new(model, *format).is_ok();
+    let own = [WeightFormat::AsStored, WeightFormat::Published].into_iter().filter(applies);
+    let named = WeightFormat::names();
+    let stock = |name: &String| matches!(WeightFormat::parse(name), Ok(WeightFormat::Stock(_)));
+    let (gguf, other): (Vec<String>, Vec<String>) = named.into_iter().partition(stock);
+    let mut bits: Vec<u8> = vec![16, 8, 6, 5, 4, 3, 2];
+    if let WeightFormat::Bits(now) = now
+        && !bits.contains(&now)
+    {
+        bits.push(now);
+    }
+    let bits = bits.into_iter().map(|bits| WeightFormat::Bits(bits).to_string());
+    let groups = [
+        Group::plain("This model's own", own.map(|format| format.to_string())),
+        Group::plain("GGUF, as llama-quantize writes it", gguf),
+        Group::plain("Other toolkits", other),
+        Group::plain("Plain bits, no scales", bits),
+    ];
+    groups.into_iter().filter(|group| !group.options.is_empty()).collect()
+}
+
+fn kv_groups(now: KvFormat) -> Vec<Group> {
+    let turbo = |name: &String| matches!(KvFormat::parse(name), Ok(KvFormat::TurboQuant(_)));
+    let (turbo, block): (Vec<String>, Vec<String>) = KvFormat::names().into_iter().partition(turbo);
+    let mut bits: Vec<u8> = vec![16, 8, 4, 3, 2];
+    if let KvFormat::Bits(now) = now
+        && !bits.contains(&now)
+    {
+        bits.push(now);
+    }
+    let bits = bits.into_iter().map(|bits| KvFormat::Bits(bits).to_string());
+    vec![
+        Group::plain("llama.cpp cache types", block),
+        Group::plain("TurboQuant, bits and a scale", turbo),
+        Group::plain("Plain bits, no scales", bits),
+    ]
+}
+
+fn runtime_groups() -> Vec<Group> {
+    let options =
+        Runtime::ALL.map(|runtime| (AttrValue::from(runtime.name()), AttrValue::from(runtime.title())));
+    vec![Group { title: "", options: options.into() }]
+}
+
+fn towers(props: &Controls<'_>) -> Html {
+    let architecture = &props.state.model.architecture;
+    if architecture.vision.is_none() && architecture.audio.is_none() {
+        return Html::default();
+    }
+    html! {
+        <fieldset class="calc-switches">
+            <legend>{ "Load" }</legend>
+            if architecture.vision.is_some() {
+                { Switch { id: "vision", label: "Vision tower", on: props.state.scenario.vision, on_value: set(&props.on, Setting::Vision) }.view() }
+            }
+            if architecture.audio.is_some() {
+                { Switch { id: "audio", label: "Audio tower", on: props.state.scenario.audio, on_value: set(&props.on, Setting::Audio) }.view() }
+            }
+        </fieldset>
+    }
+}
+
+fn advanced(props: &Controls<'_>) -> Html {
+    let scenario = &props.state.scenario;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and within the field's range"
+    )]
+    let ubatch = set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64));
+    let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
+    let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
+    let on = || props.on.clone();
+    html! {
+        <details class="calc-advanced">
+            <summary>{ "Advanced" }</summary>
+            { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
+            if props.state.model.architecture.ple.is_some() {
+                { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
+            }
+            { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
+            if scenario.runtime.is_llama_cpp() {
+                { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
+                { Switch { id: "repack", label: "Repack 4-bit weights for the CPU", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
+            }
+            <p class="calc-hint">
+                { format!("Micro-batch: tokens computed at once in prefill, {} in llama.cpp unless told otherwise.", format::whole(512)) }
+            </p>
+        </details>
+    }
+}

@@ -1,0 +1,45 @@
+//! The device whose budget is drawn.
+
+use dhurandhar_core::device;
+use yew::{AttrValue, Callback, Html};
+
+use super::choice::{Choice, Group};
+use crate::custom_device;
+use crate::state::Action;
+
+/// What it shows.
+pub(crate) struct DeviceSelect {
+    pub(crate) device: String,
+    /// Name of the reader's own device, when it has one.
+    pub(crate) custom: Option<String>,
+    pub(crate) on: Callback<Action>,
+}
+
+impl DeviceSelect {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let built_in = {
+            let mut titles: Vec<_> = device::registry::titles().collect();
+            titles.sort_unstable_by_key(|(_, title)| *title);
+            titles.into_iter().map(|(slug, title)| (AttrValue::from(slug), AttrValue::from(title))).collect()
+        };
+        let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
+        own.extend(
+            self.custom.as_ref().map(|title| (AttrValue::from(custom_device::SLUG), title.clone().into())),
+        );
+        let groups = vec![Group { title: "", options: own }, Group { title: "Built in", options: built_in }];
+        let on_value = {
+            let on = self.on.clone();
+            Callback::from(move |slug| on.emit(Action::Device(slug)))
+        };
+        Choice {
+            id: "device",
+            label: "Device",
+            value: self.device.clone(),
+            groups,
+            hint: String::new(),
+            on_value,
+        }
+        .view()
+    }
+}

@@ -1,0 +1,84 @@
+//! The stacked bars on a canvas, sharp at any pixel ratio, redrawn when their place or the colour scheme changes.
+
+use std::rc::Rc;
+
+use dhurandhar_chart::{Drawing, Font, Measure, Theme, paint};
+use dhurandhar_core::report::Report;
+use plotters_canvas::CanvasBackend;
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+use yew::{Html, NodeRef, Properties, function_component, html, use_effect_with, use_memo, use_node_ref};
+
+use crate::drawing::memory_bars;
+use crate::hooks::{Appearance, use_appearance};
+use crate::timing::measured;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct MemoryChartProps {
+    pub(crate) report: Rc<Report>,
+    pub(crate) canvas: NodeRef,
+    /// Id of the table with the same figures.
+    pub(crate) described_by: &'static str,
+}
+
+#[function_component]
+pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
+    let place = use_node_ref();
+    let appearance = use_appearance(&place);
+    let bars = use_memo(props.report.clone(), |report| memory_bars(report));
+    {
+        let canvas = props.canvas.clone();
+        use_effect_with((bars.clone(), appearance), move |(bars, appearance)| {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) {
+                // A canvas that cannot be drawn on leaves the table, which says the same.
+                measured("draw", || draw(&**bars, &canvas, *appearance).unwrap_or_default());
+            }
+        });
+    }
+    html! {
+        <div class="calc-chart" ref={place}>
+            <canvas ref={props.canvas.clone()} role="img" aria-label={bars.summary()} aria-describedby={props.described_by} />
+        </div>
+    }
+}
+
+/// The theme of the page's panels.
+fn theme(appearance: Appearance) -> Theme {
+    let theme = if appearance.is_dark { Theme::dark() } else { Theme::light() };
+    theme.scaled(appearance.pixel_ratio)
+}
+
+fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance: Appearance) -> Option<()> {
+    let context = canvas.get_context("2d").ok()??.dyn_into::<CanvasRenderingContext2d>().ok()?;
+    let theme = theme(appearance);
+    let scene = drawing.scene(f64::from(appearance.width), &CanvasMeasure { context: &context });
+    let size = |length: f64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to what a canvas can be"
+        )]
+        let pixels = (length * theme.scale).round().clamp(1.0, 16_384.0) as u32;
+        pixels
+    };
+    let (width, height) = (size(scene.width), size(scene.height));
+    // Setting a size clears a canvas and its memory, even to the size it has.
+    if (canvas.width(), canvas.height()) != (width, height) {
+        canvas.set_width(width);
+        canvas.set_height(height);
+    }
+    let mut backend = CanvasBackend::with_canvas_object(canvas.clone())?;
+    paint(&scene, &mut backend, &theme).ok()
+}
+
+/// Measures text as the canvas will draw it.
+struct CanvasMeasure<'a> {
+    context: &'a CanvasRenderingContext2d,
+}
+
+impl Measure for CanvasMeasure<'_> {
+    fn width(&self, text: &str, font: Font) -> f64 {
+        self.context.set_font(&font.css(1.0));
+        self.context.measure_text(text).map_or(0.0, |metrics| metrics.width())
+    }
+}

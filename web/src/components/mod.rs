@@ -1,0 +1,29 @@
+//! The parts of the page.
+
+mod app;
+mod choice;
+mod context_field;
+mod controls;
+mod decides;
+mod device_card;
+mod device_filter;
+mod device_form;
+mod device_select;
+mod devices_panel;
+mod export_bar;
+mod file_drop;
+mod guide_panel;
+mod headline;
+mod icon;
+mod memory_chart;
+mod memory_panel;
+mod memory_table;
+mod model_picker;
+mod notices;
+mod number_field;
+mod spoken;
+mod switch;
+mod tab_bar;
+mod verdict;
+
+pub(crate) use app::{App, AppProps};

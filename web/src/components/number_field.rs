@@ -1,0 +1,68 @@
+//! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
+
+use web_sys::HtmlInputElement;
+use yew::{Callback, Event, Html, InputEvent, TargetCast, html};
+
+use crate::format;
+use crate::state::Action;
+
+/// What it shows.
+pub(crate) struct NumberField {
+    pub(crate) id: &'static str,
+    pub(crate) label: &'static str,
+    /// The label is there for screen readers only, because another one stands above.
+    pub(crate) hidden_label: bool,
+    pub(crate) unit: &'static str,
+    pub(crate) value: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    /// Step of the arrow keys; whole numbers only when it is one.
+    pub(crate) step: &'static str,
+    pub(crate) on_value: Callback<f64>,
+    pub(crate) on: Callback<Action>,
+}
+
+impl NumberField {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let (min, max, whole) = (self.min, self.max, self.step == "1");
+        let read = move |text: &str| {
+            let number = text.trim().parse::<f64>().ok();
+            number.filter(|number| (min..=max).contains(number) && (!whole || number.fract() == 0.0))
+        };
+        let oninput = {
+            let on_value = self.on_value.clone();
+            move |event: InputEvent| {
+                if let Some(number) = read(&event.target_unchecked_into::<HtmlInputElement>().value()) {
+                    on_value.emit(number);
+                }
+            }
+        };
+        let onchange = {
+            let (on, label, value) = (self.on.clone(), self.label, self.value);
+            move |event: Event| {
+                let field = event.target_unchecked_into::<HtmlInputElement>();
+                let text = field.value();
+                if read(&text).is_none() {
+                    let kind = if whole { "a whole number" } else { "a number" };
+                    let (min, max) = (format::plain(min), format::plain(max));
+                    on.emit(Action::Fail(format!(
+                        "{label} of `{text}`: expected {kind} from {min} to {max}."
+                    )));
+                    field.set_value(&format::plain(value));
+                }
+            }
+        };
+        html! {
+            <div class="calc-number">
+                <label for={self.id} class={self.hidden_label.then_some("visually-hidden")}>{ self.label }</label>
+                <span>
+                    <input type="number" id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
+                        min={format::plain(min)} max={format::plain(max)} step={self.step}
+                        value={format::plain(self.value)} {oninput} {onchange} />
+                    if !self.unit.is_empty() { <span class="unit">{ self.unit }</span> }
+                </span>
+            </div>
+        }
+    }
+}

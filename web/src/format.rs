@@ -1,0 +1,65 @@
+//! Figures as text: grouped digits, MiB, tokens per second.
+
+use dhurandhar_chart::number::grouped;
+
+const MIB: f64 = 1_048_576.0;
+
+/// MiB with one decimal: `4,218.5`.
+pub(crate) fn mib(bytes: u64) -> String {
+    grouped(&format!("{:.1}", bytes as f64 / MIB))
+}
+
+/// Whole MiB: `4,219`.
+pub(crate) fn whole_mib(bytes: u64) -> String {
+    grouped(&format!("{:.0}", bytes as f64 / MIB))
+}
+
+/// Whole MiB with a sign: `+120`, `−1,034`.
+pub(crate) fn signed_mib(bytes: i64) -> String {
+    let sign = if bytes < 0 { "\u{2212}" } else { "+" };
+    [sign, &whole_mib(bytes.unsigned_abs())].concat()
+}
+
+/// A whole number: `32,768`.
+pub(crate) fn whole(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// A number as short as it is exact: `15`, `7.5`.
+pub(crate) fn plain(number: f64) -> String {
+    number.to_string()
+}
+
+/// A range of speeds: `5.1–8.7 tok/s`.
+pub(crate) fn speeds(range: Option<(f64, f64)>) -> String {
+    match range {
+        Some((low, high)) => format!("{}\u{2013}{} tok/s", speed(low), speed(high)),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// A speed, more decimals for slower ones.
+pub(crate) fn speed(tokens_per_s: f64) -> String {
+    let decimals = if tokens_per_s >= 100.0 {
+        0
+    } else if tokens_per_s >= 1.0 {
+        1
+    } else {
+        2
+    };
+    grouped(&format!("{tokens_per_s:.decimals$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_grouped_and_signed() {
+        assert_eq!(mib(4_423_416_832), "4,218.5");
+        assert_eq!(signed_mib(-1_084_227_584), "\u{2212}1,034");
+        assert_eq!(signed_mib(0), "+0");
+        assert_eq!(speeds(Some((0.512, 12.0))), "0.51\u{2013}12.0 tok/s");
+        assert_eq!(whole(131_072), "131,072");
+    }
+}

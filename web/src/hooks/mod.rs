@@ -1,0 +1,9 @@
+//! What components share: one state, frames, the link, the look of the screen.
+
+mod use_appearance;
+mod use_coalesced;
+mod use_link;
+
+pub(crate) use use_appearance::{Appearance, use_appearance};
+pub(crate) use use_coalesced::use_coalesced;
+pub(crate) use use_link::use_link;

@@ -1,0 +1,316 @@
+//! The page's whole state and everything that changes it.
+
+use std::rc::Rc;
+
+use dhurandhar_core::feasibility::{Change, Mode};
+use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
+use dhurandhar_core::model::Model;
+use dhurandhar_core::report::Query;
+use dhurandhar_core::weights::{WeightFormat, WeightPlan};
+use yew::Reducible;
+
+use crate::catalogue::Loaded;
+use crate::custom_device::{self, CustomDevice, Field};
+use crate::link;
+use crate::tabs::Tab;
+
+/// The model shown first.
+pub(crate) const DEFAULT_MODEL: &str = "gemma4-e2b";
+/// The device whose budget is drawn first.
+pub(crate) const DEFAULT_DEVICE: &str = "pixel-9a";
+
+/// The state; all of it but messages and dropped files is in the link.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct State {
+    pub(crate) tab: Tab,
+    pub(crate) model: Loaded,
+    /// Models read from files since the page was opened.
+    pub(crate) imported: Vec<Loaded>,
+    pub(crate) scenario: Scenario,
+    pub(crate) ple_cache_hit_share: f64,
+    /// Slug of the device whose budget is drawn; empty for none.
+    pub(crate) device: String,
+    pub(crate) custom: CustomDevice,
+    pub(crate) filter: Filter,
+    pub(crate) notices: Vec<Notice>,
+    /// Grows with every change that deserves an entry in the browser's history.
+    pub(crate) entries: u32,
+    /// Number of the last message.
+    pub(crate) last_notice: u32,
+}
+
+/// Which devices are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// The only verdict shown; all without one.
+    pub(crate) mode: Option<Mode>,
+    /// Text that a device's name contains.
+    pub(crate) search: String,
+}
+
+/// A message that stays until it is dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) id: u32,
+    pub(crate) is_error: bool,
+    pub(crate) text: String,
+}
+
+/// One choice of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Setting {
+    Context(u64),
+    Weights(WeightFormat),
+    Keys(KvFormat),
+    Values(KvFormat),
+    Runtime(Runtime),
+    Vision(bool),
+    Audio(bool),
+    Ubatch(u64),
+    FlashAttention(bool),
+    Repack(bool),
+    Target(f64),
+    HitShare(f64),
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Open(Tab),
+    /// A model by name, built in or imported.
+    Choose(String),
+    Import(Box<Model>),
+    Set(Setting),
+    /// A change that the verdict suggests.
+    Make(Change),
+    /// Draw the budget of this device.
+    Device(String),
+    /// Draw this device's budget and show the drawing.
+    DrawDevice(String),
+    Custom(Field, String),
+    ClearCustom,
+    Filter(Filter),
+    /// The part of a link after the question mark, from the browser's history.
+    Restore(String),
+    Fail(String),
+    Tell(String),
+    Dismiss(u32),
+}
+
+impl State {
+    /// The state that a link describes, with messages about what it could not say.
+    pub(crate) fn from_link(query: &str) -> Option<Self> {
+        let start = Self::new(Loaded::built_in(DEFAULT_MODEL).ok()?);
+        Some(start.restored(query))
+    }
+
+    fn new(model: Loaded) -> Self {
+        Self {
+            tab: Tab::default(),
+            scenario: Scenario::for_model(&model),
+            model,
+            imported: Vec::new(),
+            ple_cache_hit_share: 0.0,
+            device: DEFAULT_DEVICE.to_owned(),
+            custom: CustomDevice::default(),
+            filter: Filter::default(),
+            notices: Vec::new(),
+            entries: 0,
+            last_notice: 0,
+        }
+    }
+
+    fn restored(&self, query: &str) -> Self {
+        let read = link::read(query, &self.imported);
+        let keep = if read.state.is_some() { None } else { Some(self.clone()) };
+        let mut state = read.state.or(keep).unwrap_or_else(|| self.clone());
+        state.imported.clone_from(&self.imported);
+        (state.entries, state.last_notice) = (self.entries, self.last_notice);
+        for problem in read.problems {
+            state.notify(true, problem);
+        }
+        state
+    }
+
+    /// The state at the beginning of a link: a model with its default scenario, nothing else chosen.
+    pub(crate) fn start(model: Loaded) -> Self {
+        Self::new(model)
+    }
+
+    /// Takes another model, and as many of the choices as apply to it.
+    fn take(&mut self, model: Loaded) {
+        let chosen = link::pairs(&Query::write(&self.model, &self.scenario));
+        let mut scenario = Scenario::for_model(&model);
+        // What does not apply to the new model falls back to its default, without a word.
+        let _ = Query::new(chosen).apply(&model, &mut scenario);
+        if WeightPlan::new(&model, scenario.weights).is_err() {
+            scenario.weights = WeightPlan::default_format(&model);
+        }
+        self.model = model;
+        self.scenario = scenario;
+        self.entries += 1;
+    }
+
+    fn choose(&mut self, name: &str) {
+        let imported = self.imported.iter().find(|model| model.name() == name).cloned();
+        match imported.map_or_else(|| Loaded::built_in(name), Ok) {
+            Ok(model) => self.take(model),
+            Err(error) => self.notify(true, error.to_string()),
+        }
+    }
+
+    fn import(&mut self, model: Model) {
+        let model = Loaded::new(model);
+        self.imported.retain(|old| old.name() != model.name());
+        self.imported.insert(0, model.clone());
+        // Choices made for another model say little about a file; its own types come first.
+        self.scenario.weights = WeightPlan::default_format(&self.model);
+        self.take(model);
+    }
+
+    fn set(&mut self, setting: Setting) {
+        let mut changed = self.scenario.clone();
+        match setting {
+            Setting::Context(tokens) => changed.context_tokens = tokens,
+            Setting::Weights(format) => changed.weights = format,
+            Setting::Keys(format) => changed.k = format,
+            Setting::Values(format) => changed.v = format,
+            Setting::Runtime(runtime) => changed.runtime = runtime,
+            Setting::Vision(kept) => changed.vision = kept,
+            Setting::Audio(kept) => changed.audio = kept,
+            Setting::Ubatch(tokens) => changed.ubatch = tokens,
+            Setting::FlashAttention(on) => changed.flash_attention = on,
+            Setting::Repack(on) => changed.repack = on,
+            Setting::Target(speed) => changed.target_tokens_per_s = speed,
+            Setting::HitShare(share) => {
+                if (0.0..=1.0).contains(&share) {
+                    self.ple_cache_hit_share = share;
+                }
+            }
+        }
+        self.adopt(changed);
+    }
+
+    /// Takes a scenario if it can be computed; says why not otherwise.
+    fn adopt(&mut self, changed: Scenario) {
+        let refused = match changed.check(&self.model) {
+            Err(error) => Some(error.to_string()),
+            Ok(()) if changed.weights != self.scenario.weights => {
+                WeightPlan::new(&self.model, changed.weights).err().map(|error| error.to_string())
+            }
+            Ok(()) => None,
+        };
+        match refused {
+            Some(problem) => self.notify(true, problem),
+            None => self.scenario = changed,
+        }
+    }
+
+    fn notify(&mut self, is_error: bool, text: String) {
+        self.notices.retain(|notice| notice.text != text);
+        self.last_notice += 1;
+        self.notices.push(Notice { id: self.last_notice, is_error, text });
+    }
+
+    fn open(&mut self, tab: Tab) {
+        if self.tab != tab {
+            self.tab = tab;
+            self.entries += 1;
+        }
+    }
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut state = Rc::unwrap_or_clone(self);
+        match action {
+            Action::Open(tab) => state.open(tab),
+            Action::Choose(name) => state.choose(&name),
+            Action::Import(model) => state.import(*model),
+            Action::Set(setting) => state.set(setting),
+            Action::Make(change) => state.adopt(change.applied(&state.scenario)),
+            Action::Device(slug) => state.device = slug,
+            Action::DrawDevice(slug) => {
+                state.device = slug;
+                state.open(Tab::Memory);
+            }
+            Action::Custom(field, value) => state.custom.set(field, value),
+            Action::ClearCustom => {
+                state.custom = CustomDevice::default();
+                if state.device == custom_device::SLUG {
+                    DEFAULT_DEVICE.clone_into(&mut state.device);
+                }
+            }
+            Action::Filter(filter) => state.filter = filter,
+            Action::Restore(query) => state = state.restored(&query),
+            Action::Fail(text) => state.notify(true, text),
+            Action::Tell(text) => state.notify(false, text),
+            Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
+        }
+        Rc::new(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(state: State, actions: impl IntoIterator<Item = Action>) -> State {
+        let state = actions.into_iter().fold(Rc::new(state), Reducible::reduce);
+        Rc::unwrap_or_clone(state)
+    }
+
+    fn start() -> State {
+        State::from_link("").unwrap()
+    }
+
+    #[test]
+    fn another_model_keeps_the_choices_that_apply() {
+        let long = after(
+            start(),
+            [
+                Action::Set(Setting::Context(131_072)),
+                Action::Set(Setting::Keys(KvFormat::Q8_0)),
+                Action::Choose("qwen2.5-1.5b".into()),
+            ],
+        );
+        assert_eq!(long.scenario.k, KvFormat::Q8_0);
+        assert_eq!(long.scenario.context_tokens, 32_768);
+        assert_eq!((long.entries, long.notices.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_in_words_and_nothing_changes() {
+        let before = start();
+        let state = after(
+            before.clone(),
+            [
+                Action::Set(Setting::Context(0)),
+                Action::Set(Setting::Weights(WeightFormat::AsStored)),
+                Action::Choose("gemma5".into()),
+            ],
+        );
+        assert_eq!(state.notices.len(), 3);
+        assert_eq!((&state.scenario, &state.model), (&before.scenario, &before.model));
+        let id = state.notices[0].id;
+        assert_eq!(after(state, [Action::Dismiss(id)]).notices.len(), 2);
+    }
+
+    #[test]
+    fn an_imported_model_can_be_chosen_again() {
+        let text = dhurandhar_core::model::registry::yaml("llama-3.2-1b").unwrap();
+        let text = text.replace("llama-3.2-1b", "mine");
+        let model = Model::from_yaml("mine.yaml", &text).unwrap();
+        let state = after(
+            start(),
+            [
+                Action::Import(Box::new(model)),
+                Action::Choose("gemma4-e2b".into()),
+                Action::Choose("mine".into()),
+            ],
+        );
+        assert_eq!((state.model.name(), state.imported.len(), state.entries), ("mine", 1, 3));
+    }
+}
