@@ -120,15 +120,12 @@ impl<'a> CodecHook<'a> {
     }
 
     fn code(&mut self, site: Site, rows: &mut [f32]) -> Result<(), CodecError> {
-        if !self.codecs.contains_key(&(site.layer, site.part)) {
-            let codecs = self.build(site)?;
-            self.codecs.insert((site.layer, site.part), codecs);
-        }
-        let Some(codecs) = self.codecs.get(&(site.layer, site.part)) else { return Ok(()) };
+        let known = self.codecs.remove(&(site.layer, site.part));
+        let codecs = known.map_or_else(|| self.build(site), Ok)?;
         let tokens = rows.len() / (site.heads * site.head_dim).max(1);
         let plain = self.setting.sinks.saturating_sub(site.start).min(tokens) * site.head_dim;
-        let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(codecs);
-        heads.try_for_each(|(rows, codec)| {
+        let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(&codecs);
+        let done = heads.try_for_each(|(rows, codec)| {
             let (sinks, coded) = rows.split_at_mut(plain);
             sinks.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
             if coded.is_empty() {
@@ -136,7 +133,9 @@ impl<'a> CodecHook<'a> {
             }
             let packed = codec.encode(coded)?;
             codec.decode_into(packed.planes(), coded)
-        })
+        });
+        self.codecs.insert((site.layer, site.part), codecs);
+        done
     }
 }
 

@@ -12,6 +12,7 @@ pub use setting::{Coding, Setting, SettingError};
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::decoder::{Decoder, word};
 use crate::generate::{GenerateError, rows};
+use burn::tensor::Tensor;
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
 
@@ -76,12 +77,14 @@ pub fn measure(
     let calibration = record(decoder, held_out.unwrap_or(windows[0]))?;
     progress("calibrated");
     let first = record(decoder, windows[0])?;
+    let exact = windows.iter().map(|ids| decoder.forward(ids, &mut decoder.new_cache(), None));
+    let exact: Vec<Tensor<2>> = exact.collect::<Result<_, _>>()?;
     let mut measured = Vec::new();
     for setting in &request.settings {
         let failed = |problem| KvQualityError::Codec { setting: setting.to_string(), problem };
         let layers = layers::measure(decoder, &first, &calibration, setting, request.seed).map_err(failed)?;
         let mut hook = CodecHook::new(*setting, request.seed, &calibration, decoder);
-        let divergence = predictions(decoder, windows, request.unscored, &mut hook)?;
+        let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
         hook.finish().map_err(failed)?;
         let bits = hook.bits(request.window);
         progress(&format!("{setting}: KL divergence {:.5}", divergence.mean));
@@ -111,18 +114,18 @@ fn record(decoder: &Decoder, ids: &[u32]) -> Result<Recorder, KvQualityError> {
 fn predictions(
     decoder: &Decoder,
     windows: &[&[u32]],
+    exact: &[Tensor<2>],
     unscored: usize,
     hook: &mut CodecHook<'_>,
 ) -> Result<Divergence, KvQualityError> {
     let mut sums = DivergenceSums::default();
-    for ids in windows {
-        let exact = decoder.forward(ids, &mut decoder.new_cache(), None)?;
+    for (ids, exact) in windows.iter().zip(exact) {
         let coded = decoder.forward(ids, &mut decoder.new_cache(), Some(hook))?;
         for (at, count) in rows(unscored, ids.len() - 1) {
-            let logits = |hidden: &burn::tensor::Tensor<2>| {
+            let logits = |hidden: &Tensor<2>| {
                 decoder.backend().host(decoder.logits(&hidden.clone().narrow(0, at, count)))
             };
-            let (exact, coded) = (logits(&exact)?, logits(&coded)?);
+            let (exact, coded) = (logits(exact)?, logits(&coded)?);
             let pairs = exact.chunks_exact(decoder.vocab()).zip(coded.chunks_exact(decoder.vocab()));
             for ((exact, coded), target) in pairs.zip(&ids[at + 1..]) {
                 sums.add(exact, coded, word(u64::from(*target)));

@@ -9,18 +9,20 @@ const HALF: usize = 16;
 /// `d (q - 8)`.
 pub(super) fn q4_0(block: &[u8], out: &mut [f32]) {
     let d = f16_at(block, 0);
-    for (index, packed) in block[2..18].iter().enumerate() {
-        out[index] = (f32::from(packed & 15) - 8.0) * d;
-        out[index + HALF] = (f32::from(packed >> 4) - 8.0) * d;
+    let (first, second) = out.split_at_mut(HALF);
+    for ((packed, low), high) in block[2..18].iter().zip(first).zip(second) {
+        *low = (f32::from(packed & 15) - 8.0) * d;
+        *high = (f32::from(packed >> 4) - 8.0) * d;
     }
 }
 
 /// `d q + m`.
 pub(super) fn q4_1(block: &[u8], out: &mut [f32]) {
     let (d, m) = (f16_at(block, 0), f16_at(block, 2));
-    for (index, packed) in block[4..20].iter().enumerate() {
-        out[index] = f32::from(packed & 15) * d + m;
-        out[index + HALF] = f32::from(packed >> 4) * d + m;
+    let (first, second) = out.split_at_mut(HALF);
+    for ((packed, low), high) in block[4..20].iter().zip(first).zip(second) {
+        *low = f32::from(packed & 15) * d + m;
+        *high = f32::from(packed >> 4) * d + m;
     }
 }
 
