@@ -114,6 +114,6 @@ mod tests {
     #[test]
     fn the_uniform_law_has_the_vocabularys_perplexity() {
         assert!((log_likelihood(&[7.0; 8], 3) + 8.0_f64.ln()).abs() < 1e-12);
-        assert_eq!(log_likelihood(&[7.0; 8], 8), f64::NEG_INFINITY);
+        assert!(log_likelihood(&[7.0; 8], 8) < f64::MIN);
     }
 }

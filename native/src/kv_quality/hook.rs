@@ -20,21 +20,21 @@ pub struct Recorder {
 pub(super) struct Rows {
     pub(super) heads: usize,
     pub(super) dim: usize,
-    pub(super) rows: Vec<f32>,
+    pub(super) elements: Vec<f32>,
 }
 
 impl Rows {
     /// The rows of one head.
     pub(super) fn head(&self, head: usize) -> &[f32] {
-        let length = self.rows.len() / self.heads.max(1);
-        &self.rows[head * length..(head + 1) * length]
+        let length = self.elements.len() / self.heads.max(1);
+        &self.elements[head * length..(head + 1) * length]
     }
 }
 
 impl KvHook for Recorder {
     fn write(&mut self, site: Site, rows: &mut [f32]) {
         let part = if site.part == Part::Keys { &mut self.keys } else { &mut self.values };
-        part.insert(site.layer, Rows { heads: site.heads, dim: site.head_dim, rows: rows.to_vec() });
+        part.insert(site.layer, Rows { heads: site.heads, dim: site.head_dim, elements: rows.to_vec() });
     }
 
     fn wants_queries(&self) -> bool {
@@ -50,7 +50,7 @@ impl Recorder {
     /// Mean norm of keys over mean norm of values, by layer that owns a cache.
     pub(super) fn norm_ratios(&self) -> Vec<(usize, f64)> {
         let mean = |rows: &Rows| {
-            let norms = rows.rows.chunks_exact(rows.dim.max(1)).map(norm);
+            let norms = rows.elements.chunks_exact(rows.dim.max(1)).map(norm);
             norms.clone().sum::<f64>() / norms.count().max(1) as f64
         };
         let pairs =
@@ -127,7 +127,9 @@ impl<'a> CodecHook<'a> {
         let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(&codecs);
         let done = heads.try_for_each(|(rows, codec)| {
             let (sinks, coded) = rows.split_at_mut(plain);
-            sinks.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+            for value in sinks.iter_mut() {
+                *value = f16::from_f32(*value).to_f32();
+            }
             if coded.is_empty() {
                 return Ok(());
             }

@@ -30,7 +30,7 @@ pub(super) fn measure(
         let mut coded = |part: Part, rows: &Rows| {
             let site = Site { layer, part, start: 0, heads: rows.heads, head_dim: rows.dim };
             let mut out = rows.clone();
-            hook.write(site, &mut out.rows);
+            hook.write(site, &mut out.elements);
             out
         };
         let (coded_keys, coded_values) = (coded(Part::Keys, keys), coded(Part::Values, values));
