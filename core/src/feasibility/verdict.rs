@@ -1,8 +1,9 @@
 //! The verdict for one model, scenario and device.
 
 use super::fixes::{self, Inverse};
+use super::prospects::{Prospects, Sums};
 use crate::device::{BudgetMetric, Device};
-use crate::memory::{Footprint, Scenario, Total};
+use crate::memory::{Scenario, Total};
 use crate::model::Model;
 use crate::throughput::{self, Bound, Ceilings, EvictionCliff, Reads};
 use crate::weights::{PlanError, WeightPlan};
@@ -101,37 +102,45 @@ pub fn assess(
     device: &Device,
     cache_hit_share: f64,
 ) -> Result<Assessment, PlanError> {
-    let footprint = Footprint::of(model, plan, scenario);
-    let fit = Fit::of(model, &footprint, scenario, device);
-    let reads = throughput::reads(model, plan, scenario);
-    let mapped = fit.mode != Mode::Resident && has_table(model) && scenario.runtime.reads_ple_lazily();
-    let ceilings = throughput::ceilings(&reads, device, scenario.context_tokens, mapped, cache_hit_share);
-    let target = scenario.target_tokens_per_s;
-    let too_slow = fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
-    let mode = if too_slow { Mode::Infeasible } else { fit.mode };
-    let bound = if fit.cliff.is_some() { Bound::WeightEviction } else { ceilings.bound };
-    let meets_target = match mode {
-        Mode::Infeasible => Some(false),
-        _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
-    };
-    let inverse = fixes::inverse(model, plan, scenario, device, mode == Mode::Infeasible)?;
-    Ok(Assessment {
-        device: device.name.clone(),
-        device_title: device.title.clone(),
-        mode,
-        certainty: fit.certainty,
-        metric: device.budget_metric,
-        budget_bytes: fit.budget,
-        needed_bytes: fit.needed,
-        headroom_bytes: difference(fit.budget, fit.needed),
-        reads,
-        ceilings,
-        cliff: fit.cliff,
-        bound,
-        meets_target,
-        reason: reason(model, scenario, device, &fit, mode, &ceilings),
-        inverse,
-    })
+    Prospects::new(model, plan, scenario).assess(device, cache_hit_share)
+}
+
+impl Prospects<'_> {
+    /// Assess the scenario on a device; see [`assess`].
+    pub fn assess(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
+        let (model, scenario) = (self.model, self.scenario);
+        let fit = Fit::of(model, &self.sums(scenario)?, scenario, device);
+        let reads = self.reads();
+        let mapped = fit.mode != Mode::Resident && has_table(model) && scenario.runtime.reads_ple_lazily();
+        let ceilings = throughput::ceilings(&reads, device, scenario.context_tokens, mapped, cache_hit_share);
+        let target = scenario.target_tokens_per_s;
+        let too_slow =
+            fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
+        let mode = if too_slow { Mode::Infeasible } else { fit.mode };
+        let bound = if fit.cliff.is_some() { Bound::WeightEviction } else { ceilings.bound };
+        let meets_target = match mode {
+            Mode::Infeasible => Some(false),
+            _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
+        };
+        let inverse = fixes::inverse(self, device, mode == Mode::Infeasible)?;
+        Ok(Assessment {
+            device: device.name.clone(),
+            device_title: device.title.clone(),
+            mode,
+            certainty: fit.certainty,
+            metric: device.budget_metric,
+            budget_bytes: fit.budget,
+            needed_bytes: fit.needed,
+            headroom_bytes: difference(fit.budget, fit.needed),
+            reads,
+            ceilings,
+            cliff: fit.cliff,
+            bound,
+            meets_target,
+            reason: reason(model, scenario, device, &fit, mode, &ceilings),
+            inverse,
+        })
+    }
 }
 
 /// How a footprint sits in a budget.
@@ -144,7 +153,7 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    pub(super) fn of(model: &Model, footprint: &Footprint, scenario: &Scenario, device: &Device) -> Self {
+    pub(super) fn of(model: &Model, sums: &Sums, scenario: &Scenario, device: &Device) -> Self {
         let budget = device.ram_budget_bytes();
         // A limit on private memory lets mapped weights exceed it, but not the machine.
         let physical = match device.budget_metric {
@@ -161,13 +170,13 @@ impl Fit {
         let fits = |total: &Total| counted(total).0 <= budget && total.bytes <= physical;
         let lazy = has_table(model) && scenario.runtime.reads_ple_lazily();
         let mode = match () {
-            () if fits(&footprint.resident) => Mode::Resident,
-            () if lazy && fits(&footprint.mmap) => Mode::Mmap,
+            () if fits(&sums.resident) => Mode::Resident,
+            () if lazy && fits(&sums.mmap) => Mode::Mmap,
             () => Mode::Infeasible,
         };
-        let total = if mode != Mode::Resident && lazy { &footprint.mmap } else { &footprint.resident };
+        let total = if mode != Mode::Resident && lazy { &sums.mmap } else { &sums.resident };
         let (needed, low, high) = counted(total);
-        let cliff = throughput::eviction_cliff(footprint, device, physical);
+        let cliff = throughput::eviction_cliff(sums.hot, device, physical);
         let mode = if cliff.is_some() { Mode::Infeasible } else { mode };
         let straddles = low <= budget && budget < high;
         let certainty = if straddles { Certainty::Borderline } else { Certainty::Certain };

@@ -5,7 +5,7 @@
 //! no longer fit in the page cache, every token reads the missing part from storage: that is the cliff.
 
 use crate::device::Device;
-use crate::memory::{Footprint, Scenario, kv_cache};
+use crate::memory::{Scenario, kv_cache};
 use crate::model::Model;
 use crate::weights::WeightPlan;
 use serde::Serialize;
@@ -152,8 +152,8 @@ pub fn ceilings(
 /// What happens when `budget_bytes` do not hold what every token needs.
 ///
 /// Private memory stays; mapped weights are dropped and read again. `None` when everything fits.
-pub fn eviction_cliff(footprint: &Footprint, device: &Device, budget_bytes: u64) -> Option<EvictionCliff> {
-    let missing_bytes = footprint.hot.checked_sub(budget_bytes).filter(|missing| *missing > 0)?;
+pub fn eviction_cliff(hot_bytes: u64, device: &Device, budget_bytes: u64) -> Option<EvictionCliff> {
+    let missing_bytes = hot_bytes.checked_sub(budget_bytes).filter(|missing| *missing > 0)?;
     let tokens_per_s = sequential(device) / missing_bytes as f64;
     Some(EvictionCliff { missing_bytes, tokens_per_s })
 }

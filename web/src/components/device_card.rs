@@ -44,7 +44,7 @@ impl DeviceCard {
                 </dl>
                 <p class="calc-reason">{ &assessment.reason }</p>
                 { target(assessment) }
-                { fixes(&inverse.fixes, &self.on) }
+                { fixes(inverse, &self.on) }
                 <button type="button" class="calc-small" onclick={draw}>
                     { "Draw this budget" }<span class="visually-hidden">{ ": " }{ &assessment.device_title }</span>
                 </button>

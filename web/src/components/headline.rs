@@ -26,12 +26,11 @@ impl Headline {
         let report = &self.report;
         let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
         let table = has_table(report);
-        let name = if table { "Resident, PLE table in memory" } else { "Resident" };
         html! {
             <div class="calc-headline">
                 <dl class="calc-figures">
-                    { figure(name, resident) }
-                    if table { { figure("PLE table left on storage", mmap) } }
+                    { figure("Resident", resident) }
+                    if table { { figure("PLE table on storage", mmap) } }
                     <div>
                         <dt>{ "Mapped from the file" }</dt>
                         <dd><b>{ format::whole_mib(resident.bytes - resident.private) }</b>{ " MiB" }</dd>
