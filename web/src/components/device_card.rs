@@ -37,7 +37,7 @@ impl DeviceCard {
                 { load(assessment) }
                 <dl>
                     { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.headroom_bytes))) }
-                    { pair(if assessment.mode == Mode::Infeasible { "Expected, if it ran" } else { "Expected" }, speed) }
+                    { pair(if assessment.mode == Mode::Infeasible { "Expected, if it fitted" } else { "Expected" }, speed) }
                     { pair("Binds", assessment.bound.title().to_owned()) }
                     { pair("Longest context", longest) }
                     { pair("Largest format", largest) }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::feasibility::Assessment;
+use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::memory::{Component, Total};
 use dhurandhar_core::report::Report;
 use yew::{Html, html};
@@ -59,12 +59,14 @@ fn figure(name: &str, total: &Total) -> Html {
 }
 
 fn answer(assessment: &Assessment) -> Html {
+    let fits = assessment.mode != Mode::Infeasible;
+    let condition = if fits { " expected" } else { " if it fitted" };
     html! {
         <p class="calc-answer">
             { verdict(assessment.mode, assessment.certainty) }
             <strong>{ &assessment.device_title }</strong>
             <span>{ format::signed_mib(assessment.headroom_bytes) }{ " MiB headroom" }</span>
-            <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ " expected" }</span>
+            <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }</span>
         </p>
     }
 }
