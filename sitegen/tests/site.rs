@@ -11,6 +11,7 @@ use dhurandhar_sitegen::build::{Sources, build};
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
 use dhurandhar_sitegen::site::Site;
+use dhurandhar_sitegen::size::{MOST_BROTLI, first_visit};
 use dhurandhar_sitegen::wasm::Bundle;
 use dhurandhar_sitegen::write::{Written, write};
 
@@ -159,4 +160,12 @@ fn exit_codes_tell_success_failure_and_misuse_apart() {
     let misuse = sitegen(&["build", "--base-url", "example"]);
     assert_eq!(misuse.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&misuse.stderr).contains("expected http:// or https://"));
+}
+
+/// The compiled application is measured by `sitegen size`; what is here arrives before it.
+#[test]
+fn what_is_drawn_first_fits_its_byte_budget() {
+    let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
+    let visit = first_visit(&site).unwrap();
+    assert!(visit.before_drawing() <= MOST_BROTLI, "{visit}");
 }

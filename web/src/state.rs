@@ -81,8 +81,8 @@ pub(crate) enum Action {
     Choose(String),
     Import(Box<Model>),
     Set(Setting),
-    /// A change that the verdict suggests.
-    Make(Change),
+    /// Changes that the verdict suggests.
+    Make(Vec<Change>),
     /// Draw the budget of this device.
     Device(String),
     /// Draw this device's budget and show the drawing.
@@ -230,7 +230,10 @@ impl Reducible for State {
             Action::Choose(name) => state.choose(&name),
             Action::Import(model) => state.import(*model),
             Action::Set(setting) => state.set(setting),
-            Action::Make(change) => state.adopt(change.applied(&state.scenario)),
+            Action::Make(changes) => {
+                let now = state.scenario.clone();
+                state.adopt(changes.iter().fold(now, |scenario, change| change.applied(&scenario)));
+            }
             Action::Device(slug) => state.device = slug,
             Action::DrawDevice(slug) => {
                 state.device = slug;

@@ -1,10 +1,10 @@
 //! The inverse questions: what is the most that fits, and what is the least one must change.
 
+use super::prospects::Prospects;
 use super::verdict::{Fit, Mode};
 use crate::device::Device;
-use crate::memory::{Footprint, KvFormat, Runtime, Scenario};
-use crate::model::Model;
-use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
+use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::weights::{PlanError, StockType, WeightFormat};
 use serde::Serialize;
 
 /// A single change to a scenario, cheapest kind first.
@@ -112,18 +112,17 @@ pub struct Inverse {
 
 /// Answer the inverse questions; fixes are sought only when `infeasible`.
 pub(super) fn inverse(
-    model: &Model,
-    plan: &WeightPlan,
-    scenario: &Scenario,
+    prospects: &Prospects<'_>,
     device: &Device,
     infeasible: bool,
 ) -> Result<Inverse, PlanError> {
-    let seeker = Seeker { model, plan, scenario, device };
-    let largest = seeker.largest_format(|_| true)?;
-    let fixes = if infeasible { seeker.fixes()? } else { Vec::new() };
-    let together = if infeasible && fixes.is_empty() { seeker.together()? } else { Vec::new() };
+    let seeker = Seeker { prospects, device };
+    let largest = seeker.largest_format(u64::MAX)?;
+    let longest = seeker.longest_context()?;
+    let fixes = if infeasible { seeker.fixes(longest)? } else { Vec::new() };
+    let together = if infeasible && fixes.is_empty() { seeker.together(longest)? } else { Vec::new() };
     Ok(Inverse {
-        longest_context_tokens: seeker.longest_context(),
+        longest_context_tokens: longest,
         largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
         fixes,
         together,
@@ -131,77 +130,75 @@ pub(super) fn inverse(
 }
 
 struct Seeker<'a> {
-    model: &'a Model,
-    plan: &'a WeightPlan,
-    scenario: &'a Scenario,
+    prospects: &'a Prospects<'a>,
     device: &'a Device,
 }
 
 impl Seeker<'_> {
-    fn fit(&self, scenario: &Scenario, plan: &WeightPlan) -> Option<Fit> {
-        let footprint = Footprint::of(self.model, plan, scenario);
-        let fit = Fit::of(self.model, &footprint, scenario, self.device);
-        (fit.mode != Mode::Infeasible).then_some(fit)
+    fn fit(&self, scenario: &Scenario) -> Result<Option<Fit>, PlanError> {
+        let fit = Fit::of(self.prospects.model, &self.prospects.sums(scenario)?, scenario, self.device);
+        Ok((fit.mode != Mode::Infeasible).then_some(fit))
     }
 
     /// Binary search: memory never shrinks with the context.
-    fn longest_context(&self) -> Option<u64> {
+    fn longest_context(&self) -> Result<Option<u64>, PlanError> {
         let fits = |tokens| {
-            let scenario = Scenario { context_tokens: tokens, ..self.scenario.clone() };
-            self.fit(&scenario, self.plan).is_some()
+            let scenario = Scenario { context_tokens: tokens, ..self.prospects.scenario.clone() };
+            self.fit(&scenario).map(|fit| fit.is_some())
         };
-        let (mut low, mut high) = (1, self.model.architecture.max_context_tokens);
-        if !fits(low) {
-            return None;
+        let (mut low, mut high) = (1, self.prospects.model.architecture.max_context_tokens);
+        if !fits(low)? {
+            return Ok(None);
         }
-        if fits(high) {
-            return Some(high);
+        if fits(high)? {
+            return Ok(Some(high));
         }
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if fits(middle) { low = middle } else { high = middle }
+            if fits(middle)? { low = middle } else { high = middle }
         }
-        Some(low)
+        Ok(Some(low))
     }
 
-    fn largest_format(
-        &self,
-        wanted: impl Fn(&WeightPlan) -> bool,
-    ) -> Result<Option<(StockType, Fit)>, PlanError> {
-        for format in StockType::ALL {
-            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
-            let scenario = Scenario { weights: WeightFormat::Stock(*format), ..self.scenario.clone() };
-            if let Some(fit) = self.fit(&scenario, &plan).filter(|_| wanted(&plan)) {
-                return Ok(Some((*format, fit)));
+    /// The largest stock format that fits and has fewer than `below` bytes of text weights.
+    fn largest_format(&self, below: u64) -> Result<Option<(StockType, Fit)>, PlanError> {
+        for stock in self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < below) {
+            let weights = WeightFormat::Stock(stock.format);
+            let scenario = Scenario { weights, ..self.prospects.scenario.clone() };
+            if let Some(fit) = self.fit(&scenario)? {
+                return Ok(Some((stock.format, fit)));
             }
         }
         Ok(None)
     }
 
-    fn fixes(&self) -> Result<Vec<Fix>, PlanError> {
-        let mut fixes: Vec<Fix> = self
-            .simple_changes()
-            .into_iter()
-            .filter_map(|(change, scenario)| self.fix(change, &scenario))
-            .collect();
-        let now = self.plan.text_bytes(self.model);
-        if let Some((format, fit)) = self.largest_format(|plan| plan.text_bytes(self.model) < now)? {
+    fn fixes(&self, longest: Option<u64>) -> Result<Vec<Fix>, PlanError> {
+        let mut fixes = Vec::new();
+        for change in self.simple_changes(longest) {
+            let fit = self.fit(&change.applied(self.prospects.scenario))?;
+            fixes.extend(fit.map(|fit| into_fix(change, &fit)));
+        }
+        if let Some((format, fit)) = self.largest_format(self.text_bytes())? {
             fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
         }
         Ok(fixes)
     }
 
+    fn text_bytes(&self) -> u64 {
+        self.prospects.plan.text_bytes(self.prospects.model)
+    }
+
     /// Changes that apply here, cheapest first, format changes apart.
-    fn simple_changes(&self) -> Vec<(Change, Scenario)> {
-        let now = self.scenario;
+    fn simple_changes(&self, longest: Option<u64>) -> Vec<Change> {
+        let now = self.prospects.scenario;
         let bits = |format: KvFormat| format.bits_per_channel(128);
         let wide = bits(now.k).max(bits(now.v));
         let llama = now.runtime.is_llama_cpp();
-        let architecture = &self.model.architecture;
+        let architecture = &self.prospects.model.architecture;
         let mut changes = Vec::new();
         let mut offer = |applies: bool, change: Change| {
             if applies {
-                changes.push((change, change.applied(now)));
+                changes.push(change);
             }
         };
         offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
@@ -210,7 +207,7 @@ impl Seeker<'_> {
         offer(llama && now.repack, Change::NoRepack);
         offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
         offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
-        if let Some(tokens) = self.longest_context().filter(|tokens| *tokens < now.context_tokens) {
+        if let Some(tokens) = longest.filter(|tokens| *tokens < now.context_tokens) {
             // A round number is easier to defend, and still fits.
             let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
             offer(tokens >= 512, Change::ShorterContext { tokens });
@@ -220,16 +217,12 @@ impl Seeker<'_> {
     }
 
     /// Pile changes up, cheapest first, until the model fits; then drop those that were not needed.
-    fn together(&self) -> Result<Vec<Change>, PlanError> {
-        let mut changes: Vec<Change> = self.simple_changes().into_iter().map(|(change, _)| change).collect();
-        changes.push(Change::ShorterContext { tokens: self.scenario.context_tokens.min(4096) });
-        let now = self.plan.text_bytes(self.model);
-        for format in StockType::ALL {
-            let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
-            if plan.text_bytes(self.model) < now {
-                changes.push(Change::SmallerWeights { format: *format });
-            }
-        }
+    fn together(&self, longest: Option<u64>) -> Result<Vec<Change>, PlanError> {
+        let mut changes = self.simple_changes(longest);
+        changes.push(Change::ShorterContext { tokens: self.prospects.scenario.context_tokens.min(4096) });
+        let now = self.text_bytes();
+        let smaller = self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < now);
+        changes.extend(smaller.map(|stock| Change::SmallerWeights { format: stock.format }));
         let mut chosen: Vec<Change> = Vec::new();
         for change in changes {
             // A later change of the same kind replaces an earlier one.
@@ -257,16 +250,9 @@ impl Seeker<'_> {
     }
 
     fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
-        let scenario =
-            changes.iter().fold(self.scenario.clone(), |scenario, change| change.applied(&scenario));
-        if scenario.weights == self.scenario.weights {
-            return Ok(self.fit(&scenario, self.plan).is_some());
-        }
-        Ok(self.fit(&scenario, &WeightPlan::new(self.model, scenario.weights)?).is_some())
-    }
-
-    fn fix(&self, change: Change, scenario: &Scenario) -> Option<Fix> {
-        self.fit(scenario, self.plan).map(|fit| into_fix(change, &fit))
+        let start = self.prospects.scenario.clone();
+        let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
+        self.fit(&scenario).map(|fit| fit.is_some())
     }
 }
 

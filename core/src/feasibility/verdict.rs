@@ -1,8 +1,9 @@
 //! The verdict for one model, scenario and device.
 
 use super::fixes::{self, Inverse};
+use super::prospects::{Prospects, Sums};
 use crate::device::{BudgetMetric, Device};
-use crate::memory::{Footprint, Scenario, Total};
+use crate::memory::{Scenario, Total};
 use crate::model::Model;
 use crate::throughput::{self, Bound, Ceilings, EvictionCliff, Reads};
 use crate::weights::{PlanError, WeightPlan};
@@ -101,37 +102,49 @@ pub fn assess(
     device: &Device,
     cache_hit_share: f64,
 ) -> Result<Assessment, PlanError> {
-    let footprint = Footprint::of(model, plan, scenario);
-    let fit = Fit::of(model, &footprint, scenario, device);
-    let reads = throughput::reads(model, plan, scenario);
-    let mapped = fit.mode != Mode::Resident && has_table(model) && scenario.runtime.reads_ple_lazily();
-    let ceilings = throughput::ceilings(&reads, device, scenario.context_tokens, mapped, cache_hit_share);
-    let target = scenario.target_tokens_per_s;
-    let too_slow = fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
-    let mode = if too_slow { Mode::Infeasible } else { fit.mode };
-    let bound = if fit.cliff.is_some() { Bound::WeightEviction } else { ceilings.bound };
-    let meets_target = match mode {
-        Mode::Infeasible => Some(false),
-        _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
-    };
-    let inverse = fixes::inverse(model, plan, scenario, device, mode == Mode::Infeasible)?;
-    Ok(Assessment {
-        device: device.name.clone(),
-        device_title: device.title.clone(),
-        mode,
-        certainty: fit.certainty,
-        metric: device.budget_metric,
-        budget_bytes: fit.budget,
-        needed_bytes: fit.needed,
-        headroom_bytes: difference(fit.budget, fit.needed),
-        reads,
-        ceilings,
-        cliff: fit.cliff,
-        bound,
-        meets_target,
-        reason: reason(model, scenario, device, &fit, mode, &ceilings),
-        inverse,
-    })
+    Prospects::new(model, plan, scenario).assess(device, cache_hit_share)
+}
+
+impl Prospects<'_> {
+    /// Assess the scenario on a device; see [`assess`].
+    pub fn assess(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
+        let (model, scenario) = (self.model, self.scenario);
+        let fit = Fit::of(model, &self.sums(scenario)?, scenario, device);
+        let reads = self.reads();
+        let mapped = fit.mode != Mode::Resident && has_table(model) && scenario.runtime.reads_ple_lazily();
+        let ceilings = throughput::ceilings(&reads, device, scenario.context_tokens, mapped, cache_hit_share);
+        let target = scenario.target_tokens_per_s;
+        let too_slow =
+            fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
+        let mode = if too_slow { Mode::Infeasible } else { fit.mode };
+        let bound = match fit.cliff {
+            Some(_) => Bound::WeightEviction,
+            None if fit.ended => Bound::PrivateMemory,
+            None => ceilings.bound,
+        };
+        let meets_target = match mode {
+            Mode::Infeasible => Some(false),
+            _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
+        };
+        let inverse = fixes::inverse(self, device, mode == Mode::Infeasible)?;
+        Ok(Assessment {
+            device: device.name.clone(),
+            device_title: device.title.clone(),
+            mode,
+            certainty: fit.certainty,
+            metric: device.budget_metric,
+            budget_bytes: fit.budget,
+            needed_bytes: fit.needed,
+            headroom_bytes: difference(fit.budget, fit.needed),
+            reads,
+            ceilings,
+            cliff: fit.cliff,
+            bound,
+            meets_target,
+            reason: reason(model, scenario, device, &fit, mode, &ceilings),
+            inverse,
+        })
+    }
 }
 
 /// How a footprint sits in a budget.
@@ -141,10 +154,12 @@ pub(super) struct Fit {
     pub(super) budget: u64,
     pub(super) needed: u64,
     pub(super) cliff: Option<EvictionCliff>,
+    /// Private memory alone exceeds what the machine has.
+    pub(super) ended: bool,
 }
 
 impl Fit {
-    pub(super) fn of(model: &Model, footprint: &Footprint, scenario: &Scenario, device: &Device) -> Self {
+    pub(super) fn of(model: &Model, sums: &Sums, scenario: &Scenario, device: &Device) -> Self {
         let budget = device.ram_budget_bytes();
         // A limit on private memory lets mapped weights exceed it, but not the machine.
         let physical = match device.budget_metric {
@@ -161,17 +176,18 @@ impl Fit {
         let fits = |total: &Total| counted(total).0 <= budget && total.bytes <= physical;
         let lazy = has_table(model) && scenario.runtime.reads_ple_lazily();
         let mode = match () {
-            () if fits(&footprint.resident) => Mode::Resident,
-            () if lazy && fits(&footprint.mmap) => Mode::Mmap,
+            () if fits(&sums.resident) => Mode::Resident,
+            () if lazy && fits(&sums.mmap) => Mode::Mmap,
             () => Mode::Infeasible,
         };
-        let total = if mode != Mode::Resident && lazy { &footprint.mmap } else { &footprint.resident };
+        let total = if mode != Mode::Resident && lazy { &sums.mmap } else { &sums.resident };
         let (needed, low, high) = counted(total);
-        let cliff = throughput::eviction_cliff(footprint, device, physical);
+        let cliff = throughput::eviction_cliff(sums.hot, sums.hot_mapped, device, physical);
         let mode = if cliff.is_some() { Mode::Infeasible } else { mode };
+        let ended = sums.hot - sums.hot_mapped > physical;
         let straddles = low <= budget && budget < high;
         let certainty = if straddles { Certainty::Borderline } else { Certainty::Certain };
-        Self { mode, certainty, budget, needed, cliff }
+        Self { mode, certainty, budget, needed, cliff, ended }
     }
 }
 
@@ -233,6 +249,9 @@ fn reason(
             mib(cliff.missing_bytes),
             cliff.tokens_per_s
         );
+    }
+    if fit.ended {
+        text += " Private memory alone is too large: the process would be ended, not slowed.";
     }
     if fit.certainty == Certainty::Borderline {
         text += " The budget lies within the prediction's interval: measure before deciding.";
@@ -296,8 +315,18 @@ mod tests {
     }
 
     #[test]
+    fn private_memory_cannot_be_dropped() {
+        let answer = verdict("llama-3.1-8b", "raspberry-pi-4-2gb", |s| s.context_tokens = 131_072);
+        assert_eq!((answer.mode, answer.bound, answer.cliff), (Mode::Infeasible, Bound::PrivateMemory, None));
+        assert!(answer.reason.contains("ended, not slowed"), "{}", answer.reason);
+    }
+
+    #[test]
     fn a_model_too_large_names_the_cliff_and_what_would_help() {
-        let answer = verdict("llama-3.2-3b", "low_tier_mobile_emmc", |_| {});
+        let answer = verdict("llama-3.2-3b", "low_tier_mobile_emmc", |s| {
+            s.context_tokens = 512;
+            s.repack = false;
+        });
         assert_eq!(answer.mode, Mode::Infeasible);
         let cliff = answer.cliff.unwrap();
         assert!(cliff.tokens_per_s < 1.0, "{cliff:?}");

@@ -1,7 +1,7 @@
 //! The rule behind every component of a footprint.
 //!
 //! Mapped sizes, KV, repacked copies and compute reserves are exact rules read off llama.cpp; touched compute and
-//! tokenizer memory are fitted on two models; LiteRT-LM's packed copy is fitted to the published memory of six
+//! tokenizer memory are fitted on two models; LiteRT-LM's packed copy is fitted to the published memory of three
 //! CPU runs; what is left is estimated. Every term says which.
 
 use super::footprint::{Component, Place, Term};
@@ -197,12 +197,12 @@ fn packed(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Option<Term>
                     Role::TokenEmbedding | Role::PleTable | Role::Vision | Role::Audio | Role::Unused
                 )
             };
-            let bytes = plan.bytes_where(model, |t| !table(t)) * 85 / 100;
-            let note = "0.85 x decoder, fitted to six published CPU runs".to_owned();
+            let bytes = plan.bytes_where(model, |t| !table(t)) * 65 / 100;
+            let note = "0.65 x decoder, fitted to three published CPU runs of Gemma 4 E2B".to_owned();
             Some(uncertain(
                 Component::PackedWeights,
                 bytes,
-                (80, 120),
+                (75, 135),
                 Provenance::Fitted,
                 Place::Private,
                 note,

@@ -7,7 +7,7 @@ mod query;
 pub use query::{Query, QueryError};
 
 use crate::device::Device;
-use crate::feasibility::{self, Assessment};
+use crate::feasibility::{Assessment, Prospects};
 use crate::memory::{Footprint, Provenance, Scenario, ScenarioError};
 use crate::model::{Model, Origin, ParameterCounts};
 use crate::weights::{PlanError, WeightPlan};
@@ -115,7 +115,8 @@ impl Report {
             return Err(ReportError::HitShare(ple_cache_hit_share));
         }
         let plan = WeightPlan::new(model, scenario.weights)?;
-        let assess = |device| feasibility::assess(model, &plan, scenario, device, ple_cache_hit_share);
+        let prospects = Prospects::new(model, &plan, scenario);
+        let assess = |device| prospects.assess(device, ple_cache_hit_share);
         Ok(Self {
             schema: SCHEMA,
             tool_version: env!("CARGO_PKG_VERSION"),

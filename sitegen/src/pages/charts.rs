@@ -51,13 +51,18 @@ fn bar(label: &str, footprint: &Footprint, total: &Total, left_out: &[Component]
     }
 }
 
-/// What every model needs of a device, largest first, against what the device allows.
+/// Models on either side of the budget in [`needs`].
+const AROUND_BUDGET: usize = 6;
+
+/// The largest models within a device's budget and the smallest beyond it; all of them would fill three screens.
 pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
     let mut pairs: Vec<(&str, &Assessment)> =
         catalogue.on(device).map(|(analysed, verdict)| (analysed.title(), verdict)).collect();
     pairs.sort_by_key(|(title, verdict)| (verdict.needed_bytes, *title));
-    let bar = |(title, verdict): (&str, &Assessment)| Bar {
-        label: title.to_owned(),
+    let within = pairs.partition_point(|(_, verdict)| verdict.needed_bytes <= verdict.budget_bytes);
+    let shown = within.saturating_sub(AROUND_BUDGET)..pairs.len().min(within + AROUND_BUDGET);
+    let bar = |(title, verdict): &(&str, &Assessment)| Bar {
+        label: (*title).to_owned(),
         segments: vec![Segment {
             name: device.budget_metric.title().to_owned(),
             bytes: verdict.needed_bytes as f64,
@@ -66,8 +71,8 @@ pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
         interval: None,
     };
     MemoryBars {
-        title: format!("What models need on {}", device.title),
-        bars: pairs.into_iter().map(bar).collect(),
+        title: format!("Models around the budget of {}", device.title),
+        bars: pairs.get(shown).unwrap_or_default().iter().map(bar).collect(),
         budgets: vec![Budget { label: "budget".to_owned(), bytes: device.ram_budget_bytes() as f64 }],
     }
 }

@@ -1,8 +1,11 @@
 //! A page for every built-in device, and the list of them.
 
+use std::sync::OnceLock;
+
 use dhurandhar_core::device::{Device, SourceKind};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::Context;
 use super::catalogue::Catalogue;
@@ -18,12 +21,14 @@ const LIST: &str = "devices/";
 
 /// The list and a page for each device.
 pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
+    // They change with the embedded profiles only, so a rebuild while somebody writes need not make them again.
+    static PAGES: OnceLock<Vec<Page>> = OnceLock::new();
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let mut pages: Vec<Page> = catalogue.devices.iter().map(|device| page(device, catalogue)).collect();
-    pages.push(list);
-    pages
+    let pages =
+        PAGES.get_or_init(|| catalogue.devices.par_iter().map(|device| page(device, catalogue)).collect());
+    pages.iter().cloned().chain([list]).collect()
 }
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {

@@ -1,8 +1,10 @@
 //! A page for every built-in model, and the list of them.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
@@ -18,12 +20,14 @@ const LIST: &str = "models/";
 
 /// The list and a page for each model.
 pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
+    // They change with the embedded profiles only, so a rebuild while somebody writes need not make them again.
+    static PAGES: OnceLock<Vec<Page>> = OnceLock::new();
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let mut pages: Vec<Page> = catalogue.models.iter().map(|analysed| page(analysed, catalogue)).collect();
-    pages.push(list);
-    pages
+    let pages =
+        PAGES.get_or_init(|| catalogue.models.par_iter().map(|analysed| page(analysed, catalogue)).collect());
+    pages.iter().cloned().chain([list]).collect()
 }
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {

@@ -1,6 +1,6 @@
 //! What really decides on the chosen device, and what one could change.
 
-use dhurandhar_core::feasibility::{Assessment, Change, Fix};
+use dhurandhar_core::feasibility::{Assessment, Change, Fix, Inverse};
 use yew::{Callback, Html, html};
 
 use crate::format;
@@ -27,7 +27,7 @@ impl Decides {
                     { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
                     { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
                 </p>
-                { fixes(&inverse.fixes, &self.on) }
+                { fixes(inverse, &self.on) }
             </section>
         }
     }
@@ -40,29 +40,45 @@ fn first_up(text: &str) -> String {
     })
 }
 
-/// Single changes that make it fit, each with a button that makes it.
-pub(crate) fn fixes(fixes: &[Fix], on: &Callback<Action>) -> Html {
-    if fixes.is_empty() {
-        return Html::default();
-    }
+/// Single changes that make it fit, each with a button that makes it; failing those, several that do together.
+pub(crate) fn fixes(inverse: &Inverse, on: &Callback<Action>) -> Html {
+    let apply = |changes: Vec<Change>, what: &str| {
+        let on = on.clone();
+        html! {
+            <button type="button" class="calc-small" onclick={move |_| on.emit(Action::Make(changes.clone()))}>
+                { "Apply" }<span class="visually-hidden">{ ": " }{ what.to_owned() }</span>
+            </button>
+        }
+    };
     let fix = |fix: &Fix| {
-        let (on, change): (_, Change) = (on.clone(), fix.change);
+        let room = format::whole_mib(fix.headroom_bytes);
         html! {
             <li>
-                <button type="button" class="calc-small" onclick={move |_| on.emit(Action::Make(change))}>
-                    { "Apply" }<span class="visually-hidden">{ ": " }{ &fix.description }</span>
-                </button>
+                { apply(vec![fix.change], &fix.description) }
                 <span>
                     { first_up(&fix.description) }
-                    <small>{ format!(" {}, {} MiB to spare", fix.mode.name(), format::whole_mib(fix.headroom_bytes)) }</small>
+                    <small>{ format!(" {}, {room} MiB to spare", fix.mode.name()) }</small>
                 </span>
             </li>
         }
     };
+    if !inverse.fixes.is_empty() {
+        return html! {
+            <div class="calc-fixes">
+                <p>{ "Any one of these makes it fit:" }</p>
+                <ul>{ for inverse.fixes.iter().map(fix) }</ul>
+            </div>
+        };
+    }
+    if inverse.together.is_empty() {
+        return Html::default();
+    }
+    let all: Vec<String> = inverse.together.iter().map(Change::describe).collect();
+    let all = all.join("; ");
     html! {
         <div class="calc-fixes">
-            <p>{ "Any one of these makes it fit:" }</p>
-            <ul>{ for fixes.iter().map(fix) }</ul>
+            <p>{ "No single change is enough. Together these are:" }</p>
+            <ul><li>{ apply(inverse.together.clone(), &all) }<span>{ first_up(&all) }</span></li></ul>
         </div>
     }
 }

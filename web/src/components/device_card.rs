@@ -37,14 +37,14 @@ impl DeviceCard {
                 { load(assessment) }
                 <dl>
                     { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.headroom_bytes))) }
-                    { pair(if assessment.mode == Mode::Infeasible { "Expected, if it ran" } else { "Expected" }, speed) }
+                    { pair(if assessment.mode == Mode::Infeasible { "Expected, if it fitted" } else { "Expected" }, speed) }
                     { pair("Binds", assessment.bound.title().to_owned()) }
                     { pair("Longest context", longest) }
                     { pair("Largest format", largest) }
                 </dl>
                 <p class="calc-reason">{ &assessment.reason }</p>
                 { target(assessment) }
-                { fixes(&inverse.fixes, &self.on) }
+                { fixes(inverse, &self.on) }
                 <button type="button" class="calc-small" onclick={draw}>
                     { "Draw this budget" }<span class="visually-hidden">{ ": " }{ &assessment.device_title }</span>
                 </button>

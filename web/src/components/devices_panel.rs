@@ -22,7 +22,7 @@ pub(crate) struct DevicesPanel {
     pub(crate) on_drag: Callback<Action>,
 }
 
-/// Devices that the search finds, by verdict and then by headroom; the reader's own comes first.
+/// Devices that the search finds, by verdict, those at the edge first; the reader's own leads.
 fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
     let words: Vec<String> = search.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |device: &&Assessment| {
@@ -31,7 +31,7 @@ fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
     };
     let mut found: Vec<_> = devices.iter().filter(matches).collect();
     found.sort_unstable_by_key(|device| {
-        (device.device != custom_device::SLUG, device.mode, -device.headroom_bytes)
+        (device.device != custom_device::SLUG, device.mode, device.headroom_bytes.unsigned_abs())
     });
     found
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::feasibility::Assessment;
+use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::memory::{Component, Total};
 use dhurandhar_core::report::Report;
 use yew::{Html, html};
@@ -26,12 +26,11 @@ impl Headline {
         let report = &self.report;
         let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
         let table = has_table(report);
-        let name = if table { "Resident, PLE table in memory" } else { "Resident" };
         html! {
             <div class="calc-headline">
                 <dl class="calc-figures">
-                    { figure(name, resident) }
-                    if table { { figure("PLE table left on storage", mmap) } }
+                    { figure("Resident", resident) }
+                    if table { { figure("PLE table on storage", mmap) } }
                     <div>
                         <dt>{ "Mapped from the file" }</dt>
                         <dd><b>{ format::whole_mib(resident.bytes - resident.private) }</b>{ " MiB" }</dd>
@@ -60,12 +59,14 @@ fn figure(name: &str, total: &Total) -> Html {
 }
 
 fn answer(assessment: &Assessment) -> Html {
+    let fits = assessment.mode != Mode::Infeasible;
+    let condition = if fits { " expected" } else { " if it fitted" };
     html! {
         <p class="calc-answer">
             { verdict(assessment.mode, assessment.certainty) }
             <strong>{ &assessment.device_title }</strong>
             <span>{ format::signed_mib(assessment.headroom_bytes) }{ " MiB headroom" }</span>
-            <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ " expected" }</span>
+            <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }</span>
         </p>
     }
 }

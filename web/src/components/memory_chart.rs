@@ -42,9 +42,14 @@ pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
     }
 }
 
-/// The theme of the page's panels.
+/// The theme of the page.
 fn theme(appearance: Appearance) -> Theme {
-    let theme = if appearance.is_dark { Theme::dark() } else { Theme::light() };
+    // The surface is the page's own paper.
+    let theme = if appearance.is_dark {
+        Theme { surface: (0x11, 0x17, 0x1a), ..Theme::dark() }
+    } else {
+        Theme { surface: (0xfc, 0xfc, 0xfa), ..Theme::light() }
+    };
     theme.scaled(appearance.pixel_ratio)
 }
 

@@ -1,10 +1,13 @@
 //! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
 
 use web_sys::HtmlInputElement;
-use yew::{Callback, Event, Html, InputEvent, TargetCast, html};
+use yew::{Callback, Event, FocusEvent, Html, InputEvent, TargetCast, html};
 
 use crate::format;
 use crate::state::Action;
+
+/// Attribute that remembers a field's value from when it was entered.
+const BEFORE: &str = "data-before";
 
 /// What it shows.
 pub(crate) struct NumberField {
@@ -38,18 +41,27 @@ impl NumberField {
                 }
             }
         };
+        // What was typed on the way to a wrong value was not meant either: the value from before comes back.
+        let onfocus = |event: FocusEvent| {
+            let field = event.target_unchecked_into::<HtmlInputElement>();
+            // Without it, the last valid value stays.
+            let _ = field.set_attribute(BEFORE, &field.value());
+        };
         let onchange = {
-            let (on, label, value) = (self.on.clone(), self.label, self.value);
+            let (on, on_value, label) = (self.on.clone(), self.on_value.clone(), self.label);
             move |event: Event| {
                 let field = event.target_unchecked_into::<HtmlInputElement>();
                 let text = field.value();
-                if read(&text).is_none() {
-                    let kind = if whole { "a whole number" } else { "a number" };
-                    let (min, max) = (format::plain(min), format::plain(max));
-                    on.emit(Action::Fail(format!(
-                        "{label} of `{text}`: expected {kind} from {min} to {max}."
-                    )));
-                    field.set_value(&format::plain(value));
+                if read(&text).is_some() {
+                    return;
+                }
+                let kind = if whole { "a whole number" } else { "a number" };
+                let (min, max) = (format::plain(min), format::plain(max));
+                on.emit(Action::Fail(format!("{label} of `{text}`: expected {kind} from {min} to {max}.")));
+                let before = field.get_attribute(BEFORE).unwrap_or_default();
+                if let Some(number) = read(&before) {
+                    field.set_value(&before);
+                    on_value.emit(number);
                 }
             }
         };
@@ -59,7 +71,7 @@ impl NumberField {
                 <span>
                     <input type="number" id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
                         min={format::plain(min)} max={format::plain(max)} step={self.step}
-                        value={format::plain(self.value)} {oninput} {onchange} />
+                        value={format::plain(self.value)} {oninput} {onchange} {onfocus} />
                     if !self.unit.is_empty() { <span class="unit">{ self.unit }</span> }
                 </span>
             </div>

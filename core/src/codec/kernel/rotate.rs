@@ -98,6 +98,9 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     }
     for round in 0..hadamard.rounds() {
         if round > 0 {
+            for (at, &other) in hadamard.swaps(round).iter().enumerate() {
+                z.swap(at, other);
+            }
             for (z, signs) in
                 z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
             {
@@ -135,6 +138,9 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
                 z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
             {
                 simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
+            }
+            for (at, &other) in hadamard.swaps(round).iter().enumerate().rev() {
+                z.swap(at, other);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A width that is no power of two is covered by two overlapping windows of the largest power of two below
 //! it, the first at the start, the second at the end, with fresh signs between them: orthogonal, every channel
-//! mixed, no padding stored.
+//! mixed, no padding stored. Channels are shuffled between rounds, so that the windows share their energy.
 
 use crate::codec::CodecError;
 use crate::codec::random::Random;
@@ -17,6 +17,8 @@ pub struct Hadamard {
     signs: Vec<Vec<f32>>,
     /// Signs between the two windows of a round; without them the second would undo part of the first.
     inner_signs: Vec<Vec<f32>>,
+    /// Before a later round of a width with two windows: channel i changes places with channel `swaps[i]`.
+    swaps: Vec<Vec<usize>>,
 }
 
 impl Hadamard {
@@ -34,7 +36,18 @@ impl Hadamard {
         let mut random = Random::new(seed, 0x5349_474E);
         let signs = (0..rounds).map(|_| masks(&mut random, dim)).collect();
         let inner_signs = (0..rounds).map(|_| masks(&mut random, window)).collect();
-        Ok(Self { dim, window, window_factor: (1.0 / root) as f32, gain: gain as f32, signs, inner_signs })
+        let shuffled = if window == dim { 0 } else { dim };
+        let swaps =
+            (1..rounds).map(|_| (0..shuffled).map(|at| at + random.index(dim - at)).collect()).collect();
+        Ok(Self {
+            dim,
+            window,
+            window_factor: (1.0 / root) as f32,
+            gain: gain as f32,
+            signs,
+            inner_signs,
+            swaps,
+        })
     }
 
     /// Channels.
@@ -58,6 +71,11 @@ impl Hadamard {
 
     pub(crate) fn gain(&self) -> f32 {
         self.gain
+    }
+
+    /// The shuffle before a round after the first: swap channel i with entry i, in order. May be empty.
+    pub(crate) fn swaps(&self, round: usize) -> &[usize] {
+        &self.swaps[round - 1]
     }
 
     /// The same for the second window of a round.

@@ -40,7 +40,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
 
 /// Tell what a file called `name` is from its first bytes.
 pub fn detect(name: &str, first_bytes: &[u8]) -> Kind {
-    let name = name.to_lowercase();
+    let name = name.to_ascii_lowercase();
     let named = |ending: &str| name.ends_with(ending);
     if first_bytes.starts_with(b"GGUF") {
         return Kind::Gguf;
