@@ -1,6 +1,7 @@
 //! SmolLM2-135M as it is published: the decoder against llama.cpp, token by token, and a KV benchmark on it.
 //!
-//! The reference is what `tests/scripts/llama_cpp_reference.c` printed for the same file and text.
+//! The reference is what `tests/scripts/llama_cpp_reference.c` printed for the same text and the same weights decoded
+//! to f32: llama.cpp's kernels for quantised weights round activations to 8 bits, which moves perplexity by 0.5 %.
 
 use dhurandhar::checkpoint::Checkpoint;
 use dhurandhar::checkpoint::tokenizer::{Message, Tokenizer};
@@ -10,9 +11,6 @@ use dhurandhar::kv_quality::{Request, Setting, measure};
 use dhurandhar_tests::{checkpoints, workspace};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
-
-/// Margin between the two largest logits from which both implementations must choose alike.
-const CLEAR: f64 = 0.05;
 
 fn model() -> &'static (Decoder, Tokenizer) {
     static MODEL: OnceLock<(Decoder, Tokenizer)> = OnceLock::new();
@@ -41,11 +39,9 @@ fn greedy_text_equals_llama_cpp() {
         let prompt_ids = ids(&continuation["ids"]);
         assert_eq!(tokenizer.encode(prompt, true).unwrap(), prompt_ids, "{prompt}");
         let wanted = ids(&continuation["next"]);
-        let margins = continuation["margins"].as_array().unwrap();
-        assert!(margins.iter().all(|margin| margin.as_f64().unwrap() > CLEAR), "{prompt}");
-        let found = greedy(decoder, Some(tokenizer), &prompt_ids, wanted.len(), None, |_| ()).unwrap();
+        let found = greedy(decoder, Some(tokenizer), &prompt_ids, 64, None, |_| ()).unwrap();
         assert_eq!(found.ids, wanted, "{prompt}");
-        assert_eq!(wanted.len(), 64, "{prompt}");
+        assert_eq!(found.ended, wanted.len() < 64, "{prompt}");
         compared += 1;
     }
     assert!(compared >= 3);
@@ -63,7 +59,7 @@ fn perplexity_is_that_of_llama_cpp() {
     let found = perplexity(decoder, &text, window, window / 2, None, |_| ()).unwrap();
     assert_eq!(found.tokens, count("scored"));
     let wanted = likelihood["perplexity"].as_f64().unwrap();
-    assert!((found.value / wanted - 1.0).abs() < 0.005, "{} for {wanted}", found.value);
+    assert!((found.value / wanted - 1.0).abs() < 1e-5, "{} for {wanted}", found.value);
 }
 
 #[test]
@@ -73,7 +69,7 @@ fn the_chat_template_opens_a_reply() {
     let text = tokenizer.chat(&[message], true).unwrap();
     assert!(text.ends_with("<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"), "{text}");
     let ids = tokenizer.encode(&text, false).unwrap();
-    assert!(tokenizer.is_end(ids[ids.len() - 5]), "the turn's end is a token of its own: {ids:?}");
+    assert!(tokenizer.is_end(ids[ids.len() - 6]), "the turn's end is a token of its own: {ids:?}");
 }
 
 #[test]

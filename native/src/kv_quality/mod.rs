@@ -16,6 +16,9 @@ use burn::tensor::Tensor;
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
 
+/// Fewest tokens that centres are taken from.
+const LEAST_CALIBRATION: usize = 64;
+
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub enum KvQualityError {
@@ -55,7 +58,7 @@ pub struct Request {
 
 /// Run every setting over a text. `progress` gets a line for each step that is done.
 ///
-/// Centres are taken from the window after the last one where the text has it, else from the first.
+/// Centres are taken from text after the last window where there is some, else from the first window.
 pub fn measure(
     decoder: &Decoder,
     tokenizer: &Tokenizer,
@@ -72,8 +75,9 @@ pub fn measure(
     }
     let whole: Vec<&[u32]> = ids.chunks_exact(request.window).collect();
     let windows = &whole[..request.windows.clamp(1, whole.len())];
-    let held_out = whole.get(windows.len()).or(ids.rchunks_exact(request.window).next().as_ref()).copied();
-    let held_out = held_out.filter(|_| ids.len() > windows.len() * request.window);
+    // Text after the last window, if there is enough of it to take a centre from.
+    let rest = &ids[windows.len() * request.window..];
+    let held_out = (rest.len() >= LEAST_CALIBRATION).then(|| &rest[..rest.len().min(request.window)]);
     let calibration = record(decoder, held_out.unwrap_or(windows[0]))?;
     progress("calibrated");
     let first = record(decoder, windows[0])?;
