@@ -39,6 +39,7 @@ pub mod seed;
 pub mod sweep;
 mod synthetic;
 pub mod tensor_file;
+pub mod theory;
 mod turboquant;
 
 pub use centred::{Centred, SINK_TOKENS, mean_vector};

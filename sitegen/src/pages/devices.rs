@@ -1,7 +1,5 @@
 //! A page for every built-in device, and the list of them.
 
-use std::sync::OnceLock;
-
 use dhurandhar_core::device::{Device, SourceKind};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
@@ -12,6 +10,7 @@ use super::catalogue::Catalogue;
 use super::charts;
 use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
+use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -20,15 +19,14 @@ use crate::path::SitePath;
 const LIST: &str = "devices/";
 
 /// The list and a page for each device.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
-    // They change with the embedded profiles only, so a rebuild while somebody writes need not make them again.
-    static PAGES: OnceLock<Vec<Page>> = OnceLock::new();
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let pages =
-        PAGES.get_or_init(|| catalogue.devices.par_iter().map(|device| page(device, catalogue)).collect());
-    pages.iter().cloned().chain([list]).collect()
+    let mut pages: Vec<Page> =
+        catalogue.devices.par_iter().map(|device| page(device, catalogue, measured)).collect();
+    pages.push(list);
+    pages
 }
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
@@ -77,7 +75,7 @@ fn storage(device: &Device) -> &str {
     dhurandhar_core::device::StorageClass::named(class).map_or(class, |class| class.title)
 }
 
-fn page(device: &Device, catalogue: &Catalogue) -> Page {
+fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
     let path = SitePath::new(device_path(&device.name));
     let rows = catalogue
         .on(device)
@@ -93,6 +91,7 @@ fn page(device: &Device, catalogue: &Catalogue) -> Page {
         h2 #device { "The device" }
         (figures(device))
         @if !device.notes.is_empty() { p { (device.notes) } }
+        (reports::on_device(&path, &device.name, &device.title, measured))
         h2 #models { "Models on it" }
         p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))

@@ -1,7 +1,6 @@
 //! A page for every built-in model, and the list of them.
 
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 
 use maud::{Markup, PreEscaped, html};
 use rayon::prelude::*;
@@ -11,6 +10,7 @@ use super::catalogue::{Analysed, Catalogue};
 use super::charts;
 use super::figures::{count, mib, parameters};
 use super::parts::{self, calculator, device_path, model_path};
+use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -19,15 +19,14 @@ use crate::path::SitePath;
 const LIST: &str = "models/";
 
 /// The list and a page for each model.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
-    // They change with the embedded profiles only, so a rebuild while somebody writes need not make them again.
-    static PAGES: OnceLock<Vec<Page>> = OnceLock::new();
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let pages =
-        PAGES.get_or_init(|| catalogue.models.par_iter().map(|analysed| page(analysed, catalogue)).collect());
-    pages.iter().cloned().chain([list]).collect()
+    let mut pages: Vec<Page> =
+        catalogue.models.par_iter().map(|analysed| page(analysed, catalogue, measured)).collect();
+    pages.push(list);
+    pages
 }
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
@@ -66,7 +65,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
     }
 }
 
-fn page(analysed: &Analysed, catalogue: &Catalogue) -> Page {
+fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Page {
     let path = SitePath::new(model_path(analysed.slug()));
     let report = &analysed.report;
     let body = html! {
@@ -78,6 +77,7 @@ fn page(analysed: &Analysed, catalogue: &Catalogue) -> Page {
         h2 #devices { "On devices" }
         (parts::legend())
         (on_devices(&path, analysed, catalogue))
+        (reports::of_model(&path, analysed.slug(), measured))
         h2 #model { "The model" }
         (identity(analysed))
         h2 #sources { "Sources" }
