@@ -5,6 +5,7 @@
 //! ignored) and refuses another major one.
 
 mod configuration;
+mod csv;
 mod environment;
 mod flag;
 mod memory;
@@ -15,8 +16,8 @@ mod report;
 mod statistics;
 
 pub use configuration::{
-    Block, Configuration, Counters, Engine, Failure, Interval, Latency, Pattern, PercentilePoint, Prediction,
-    Residency, State, Summary,
+    Block, ColdProof, Configuration, Counters, Engine, Failure, Interval, Latency, Pattern, PercentilePoint,
+    Prediction, Residency, State, Summary,
 };
 pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};

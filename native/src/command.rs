@@ -24,10 +24,20 @@ enum Command {
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
     ProfileMmap(Box<profile::ProfileMmapArgs>),
+    #[cfg(feature = "burn")]
+    /// Continue a text with a real model
+    Generate(crate::real::GenerateArgs),
+    #[cfg(feature = "burn")]
+    /// How surprised a real model is by a text
+    Perplexity(crate::real::PerplexityArgs),
     /// Check a measured result and file it for the report site
     Publish(publish::PublishArgs),
     /// Codec quality on KV tensors, and the KV cache of a model under each codec
+    #[cfg(not(feature = "burn"))]
     BenchmarkKv(codec::BenchmarkArgs),
+    /// Codec quality on KV tensors or on a real model, and the KV cache of a model under each codec
+    #[cfg(feature = "burn")]
+    BenchmarkKv(Box<crate::real::BenchmarkKvArgs>),
     /// Codecs side by side: true bits, error against theory, arithmetic cost
     CompareCodecs(codec::CompareArgs),
     /// Print the JSON schema of a report
@@ -47,6 +57,10 @@ impl Cli {
             Command::Devices(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
+            #[cfg(feature = "burn")]
+            Command::Generate(args) => args.run(),
+            #[cfg(feature = "burn")]
+            Command::Perplexity(args) => args.run(),
             Command::Publish(args) => args.run(),
             Command::BenchmarkKv(args) => args.run(),
             Command::CompareCodecs(args) => args.run(),

@@ -2,14 +2,24 @@
 //!
 //! Predictions come from `dhurandhar-core`; this crate reads files, prints tables and measures.
 
+#[cfg(feature = "burn")]
+pub mod checkpoint;
 mod codec;
 pub mod command;
+#[cfg(feature = "burn")]
+pub mod decoder;
 mod document;
+#[cfg(feature = "burn")]
+pub mod generate;
+#[cfg(feature = "burn")]
+pub mod kv_quality;
 mod model_source;
 mod output;
 mod predict;
 pub mod profile;
 pub mod publish;
+#[cfg(feature = "burn")]
+pub mod real;
 
 use std::process::ExitCode;
 

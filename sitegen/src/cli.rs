@@ -135,15 +135,17 @@ fn serve_site(workspace: &Workspace, arguments: &ServeArguments) -> Result<ExitC
     let base_url = Some(server.address().parse()?);
     let sources = arguments.output.sources(workspace, base_url)?;
     let out = arguments.output.folder(workspace);
-    let written = write(&build(&sources)?, &out, arguments.output.compression(), &workspace.compressed())?;
+    // On one machine nothing is gained by compressing; half a minute is lost the first time.
+    let compression = match arguments.output.compression() {
+        Compression::Full if !arguments.no_watch => Compression::Kept,
+        other => other,
+    };
+    let written = write(&build(&sources)?, &out, compression, &workspace.compressed())?;
     report(&written, &out);
     println!("serving at {} (Ctrl-C ends)", server.address());
     let watch = (!arguments.no_watch).then(|| serve::Rebuild {
         workspace: workspace.clone(),
-        compression: match arguments.output.compression() {
-            Compression::Full => Compression::Kept,
-            other => other,
-        },
+        compression,
         sources,
         out: out.clone(),
     });

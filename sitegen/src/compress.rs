@@ -22,20 +22,26 @@ pub enum Compression {
 
 /// Smaller files gain nothing over their headers.
 const LEAST_BYTES: usize = 256;
-const EXTENSIONS: [&str; 10] = ["html", "css", "js", "wasm", "svg", "xml", "txt", "json", "csv", "yaml"];
+const COMPRESSIBLE: [&str; 10] = ["html", "css", "js", "wasm", "svg", "xml", "txt", "json", "csv", "yaml"];
+
+/// Extensions of twins, the smaller one first.
+pub const EXTENSIONS: [&str; 2] = ["br", "gz"];
 
 /// Extension of a twin and the bytes in it.
 pub type Twin = (&'static str, Vec<u8>);
 
 /// The twins of a file; `cache` is the folder where they are kept.
 pub fn twins(place: &str, bytes: &[u8], compression: Compression, cache: &Path) -> Result<Vec<Twin>> {
-    if compression == Compression::Off || bytes.len() < LEAST_BYTES || !EXTENSIONS.contains(&extension(place))
+    if compression == Compression::Off
+        || bytes.len() < LEAST_BYTES
+        || !COMPRESSIBLE.contains(&extension(place))
     {
         return Ok(Vec::new());
     }
     let hash = blake3::hash(bytes).to_hex();
     let mut twins = Vec::new();
-    for (extension, pack) in [("br", brotli as fn(&[u8]) -> Result<Vec<u8>>), ("gz", gzip)] {
+    let packers = [brotli as fn(&[u8]) -> Result<Vec<u8>>, gzip];
+    for (extension, pack) in EXTENSIONS.into_iter().zip(packers) {
         let kept = cache.join(format!("{hash}.{extension}"));
         match fs::read(&kept) {
             Ok(packed) => twins.push((extension, packed)),

@@ -23,6 +23,11 @@ pub fn write_if_different(path: &Path, bytes: &[u8]) -> Result<bool> {
     Ok(true)
 }
 
+/// Does the file have these bytes?
+pub fn has(path: &Path, bytes: &[u8]) -> bool {
+    File::open(path).is_ok_and(|file| same(&file, bytes))
+}
+
 fn same(mut file: &File, bytes: &[u8]) -> bool {
     let mut old = Vec::new();
     file.metadata().is_ok_and(|metadata| metadata.len() == bytes.len() as u64)

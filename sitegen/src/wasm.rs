@@ -22,16 +22,16 @@ struct Recipe {
     profile: &'static str,
     /// Folder below the target folder.
     folder: &'static str,
-    rustflags: Option<&'static str>,
+    rustflags: &'static [&'static str],
 }
 
-const APP: Recipe = Recipe { package: "dhurandhar-web", profile: "web", folder: "web", rustflags: None };
+const APP: Recipe = Recipe { package: "dhurandhar-web", profile: "web", folder: "web", rustflags: &[] };
 const WORKER: Recipe = Recipe {
     package: "dhurandhar-worker",
     profile: "worker",
     folder: "worker",
     // Never relaxed-simd: its results differ from one CPU to the next.
-    rustflags: Some("-C target-feature=+simd128"),
+    rustflags: &["-Ctarget-feature=+simd128"],
 };
 
 /// Everything that the calculator page loads after its HTML and CSS.
@@ -88,13 +88,21 @@ fn cargo(workspace: &Workspace, recipe: &Recipe, target: &Path) -> Command {
         .args(["--package", recipe.package, "--profile", recipe.profile])
         .arg("--target-dir")
         .arg(target);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"] {
+    for variable in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"] {
         cargo.env_remove(variable);
     }
-    if let Some(flags) = recipe.rustflags {
-        cargo.env("RUSTFLAGS", flags);
-    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(recipe).join("\u{1f}"));
     cargo
+}
+
+/// The module's own flags. Messages of panics name source files: without this builder's folders they are shorter,
+/// say nothing about the builder, and are the same on every machine.
+fn flags(recipe: &Recipe) -> Vec<String> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let remap = home.map(|home| format!("--remap-path-prefix={}=", home.join("registry/src").display()));
+    recipe.rustflags.iter().map(|flag| (*flag).to_owned()).chain(remap).collect()
 }
 
 /// Folders whose change means that the modules are out of date.
@@ -112,26 +120,31 @@ mod tests {
         cargo(&workspace, recipe, Path::new("/checkout/target/web"))
     }
 
+    fn rustflags(recipe: &Recipe) -> String {
+        let command = command(recipe);
+        let flags = command.get_envs().find(|(name, _)| *name == "CARGO_ENCODED_RUSTFLAGS");
+        flags.and_then(|(_, value)| value?.to_str()).unwrap().to_owned()
+    }
+
     #[test]
     fn host_flags_never_reach_the_wasm_build() {
         let app = command(&APP);
         let cleared: Vec<_> =
             app.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        for name in ["RUSTFLAGS", "CARGO_BUILD_TARGET"] {
             assert!(cleared.contains(&OsStr::new(name)), "{name} leaks");
         }
     }
 
     #[test]
+    fn the_builders_folders_stay_out_of_the_modules() {
+        assert!(rustflags(&APP).contains("registry/src="), "{}", rustflags(&APP));
+    }
+
+    #[test]
     fn only_the_worker_uses_simd_and_each_module_has_its_own_call() {
-        let flags = |recipe| {
-            command(recipe)
-                .get_envs()
-                .find(|(name, _)| *name == "RUSTFLAGS")
-                .and_then(|(_, value)| value.map(OsStr::to_os_string))
-        };
-        assert_eq!(flags(&WORKER), Some("-C target-feature=+simd128".into()));
-        assert_eq!(flags(&APP), None);
+        assert!(rustflags(&WORKER).starts_with("-Ctarget-feature=+simd128"));
+        assert!(!rustflags(&APP).contains("target-feature"));
         let packages = |recipe| command(recipe).get_args().filter(|arg| *arg == "--package").count();
         assert_eq!((packages(&APP), packages(&WORKER)), (1, 1));
         assert_ne!(APP.folder, WORKER.folder);

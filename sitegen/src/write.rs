@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use rayon::prelude::*;
 
-use crate::compress::{self, Compression};
+use crate::compress::{self, Compression, EXTENSIONS};
 use crate::disk;
 use crate::site::Site;
 
@@ -27,44 +27,72 @@ pub struct Written {
 
 /// Writes `site` into `folder`; compressed twins are kept in `cache`.
 pub fn write(site: &Site, folder: &Path, compression: Compression, cache: &Path) -> Result<Written> {
-    let earlier = manifest(folder)?;
-    let results: Vec<(Vec<String>, usize)> = site
-        .files
-        .par_iter()
-        .map(|(place, bytes)| write_one(place, bytes, folder, compression, cache))
-        .collect::<Result<_>>()?;
+    let writer = Writer { folder, compression, cache, earlier: manifest(folder)? };
+    let results: Vec<(Vec<String>, usize)> =
+        site.files.par_iter().map(|(place, bytes)| writer.file(place, bytes)).collect::<Result<_>>()?;
     let changed = results.iter().map(|(_, changed)| changed).sum();
     let names: BTreeSet<String> = results.into_iter().flat_map(|(names, _)| names).collect();
-    let gone: Vec<&String> = earlier.difference(&names).collect();
+    let gone: Vec<&String> = writer.earlier.difference(&names).collect();
     for name in &gone {
         let path = folder.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-            }
-            _ => remove_empty_folders(&path, folder),
-        }
+        remove(&path)?;
+        remove_empty_folders(&path, folder);
     }
     let list: String = names.iter().flat_map(|name| [name.as_str(), "\n"]).collect();
     disk::write_if_different(&folder.join(MANIFEST), list.as_bytes())?;
     Ok(Written { files: site.files.len(), changed, removed: gone.len() })
 }
 
-fn write_one(
-    place: &str,
-    bytes: &[u8],
-    folder: &Path,
+struct Writer<'a> {
+    folder: &'a Path,
     compression: Compression,
-    cache: &Path,
-) -> Result<(Vec<String>, usize)> {
-    let mut changed = usize::from(disk::write_if_different(&folder.join(place), bytes)?);
-    let mut names = vec![place.to_owned()];
-    for (extension, packed) in compress::twins(place, bytes, compression, cache)? {
-        let name = format!("{place}.{extension}");
-        changed += usize::from(disk::write_if_different(&folder.join(&name), &packed)?);
-        names.push(name);
+    cache: &'a Path,
+    earlier: BTreeSet<String>,
+}
+
+impl Writer<'_> {
+    /// Writes a file and its twins; returns their names and how many changed.
+    ///
+    /// Twins go first: a file with the right bytes then means that its twins are right too, and need not be read.
+    fn file(&self, place: &str, bytes: &[u8]) -> Result<(Vec<String>, usize)> {
+        let path = self.folder.join(place);
+        let names = EXTENSIONS.map(|extension| format!("{place}.{extension}"));
+        let settled = match self.compression {
+            Compression::Off => false,
+            Compression::Kept => true,
+            Compression::Full => names.iter().all(|name| self.earlier.contains(name)),
+        };
+        if settled && disk::has(&path, bytes) {
+            let twins = names.into_iter().filter(|name| self.earlier.contains(name));
+            return Ok((std::iter::once(place.to_owned()).chain(twins).collect(), 0));
+        }
+        let twins = compress::twins(place, bytes, self.compression, self.cache)?;
+        let mut written = vec![place.to_owned()];
+        let mut changed = 0;
+        for (extension, name) in EXTENSIONS.into_iter().zip(names) {
+            let twin = self.folder.join(&name);
+            match twins.iter().find(|(known, _)| *known == extension) {
+                Some((_, packed)) => {
+                    changed += usize::from(disk::write_if_different(&twin, packed)?);
+                    written.push(name);
+                }
+                // Of other bytes than the file is about to have.
+                None if self.earlier.contains(&name) => remove(&twin)?,
+                None => {}
+            }
+        }
+        changed += usize::from(disk::write_if_different(&path, bytes)?);
+        Ok((written, changed))
     }
-    Ok((names, changed))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The files of the last build in `folder`; a folder with other things in it is refused.

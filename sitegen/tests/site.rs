@@ -11,6 +11,7 @@ use dhurandhar_sitegen::build::{Sources, build};
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
 use dhurandhar_sitegen::site::Site;
+use dhurandhar_sitegen::size::{MOST_BROTLI, first_visit};
 use dhurandhar_sitegen::wasm::Bundle;
 use dhurandhar_sitegen::write::{Written, write};
 
@@ -75,6 +76,75 @@ fn the_projects_own_content_is_sound() {
     let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
     assert_eq!(problems(&site), []);
     assert!(text(&site, "calculator/index.html").contains("wasm-unsafe-eval"));
+}
+
+/// The project's own measurement, and a content folder with a list of reports and `text` as its one measurement.
+fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
+    let folder = workspace().join("content/measurements");
+    let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("reports")).unwrap();
+    fs::create_dir_all(dir.path().join("measurements/phones")).unwrap();
+    let prose = workspace().join("content/reports/index.md");
+    fs::copy(prose, dir.path().join("reports/index.md")).unwrap();
+    fs::copy(workspace().join("content/index.md"), dir.path().join("index.md")).unwrap();
+    let text = text(&fs::read_to_string(own).unwrap());
+    fs::write(dir.path().join("measurements/phones/one.json"), text).unwrap();
+    let sources = sources(dir.path().to_path_buf());
+    (dir, sources)
+}
+
+#[test]
+fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
+    let device = "\"name\":\"shared virtual machine, 2 cores, virtio disk\"";
+    let rename = |text: &str| {
+        assert!(text.contains(device));
+        text.replace(device, "\"name\":\"<b>phone</b> & co\"")
+    };
+    let (_dir, sources) = with_measurement(rename);
+    let site = build(&sources).unwrap();
+    assert_eq!(problems(&site), []);
+    let page = text(&site, "reports/phones-one/index.html");
+    for part in [
+        "FAIL",
+        "mean stall is 11.571 % of a token, limit 2",
+        "7,848 rows a second",
+        "int4_aggressive",
+        "virtual machine (unknown hypervisor)",
+        "dhurandhar profile-mmap --realtime --measure-memory",
+        "&lt;b&gt;phone&lt;/b&gt; &amp; co",
+        "href=\"measurement.json\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<b>phone"));
+    let json = &site.files["reports/phones-one/measurement.json"];
+    assert_eq!(json, &fs::read(sources.content.join("measurements/phones/one.json")).unwrap());
+    let csv = text(&site, "reports/phones-one/configurations.csv");
+    assert_eq!(csv.lines().count(), 33);
+    let list = text(&site, "reports/index.html");
+    assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-22"), "{list}");
+}
+
+#[test]
+fn a_broken_measurement_stops_the_build_with_file_and_field() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("mmap-profile/1.0", "mmap-profile/2.0", "major version 2"),
+        ("\"target_tps\":15.0", "\"target_tps\":-15.0", "target_tps is -15"),
+        ("\"duration_s\":", "\"duration_s\":\"long\",\"x\":", "field run.duration_s: invalid type"),
+        ("\"verdict\":", "\"verdit\":", "missing field `verdict`"),
+    ];
+    for (from, to, expected) in cases {
+        let (_dir, sources) = with_measurement(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let message = format!("{:#}", build(&sources).unwrap_err());
+        assert!(
+            message.starts_with("measurements/phones/one.json: ") && message.contains(expected),
+            "{message}"
+        );
+    }
 }
 
 #[test]
@@ -159,4 +229,12 @@ fn exit_codes_tell_success_failure_and_misuse_apart() {
     let misuse = sitegen(&["build", "--base-url", "example"]);
     assert_eq!(misuse.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&misuse.stderr).contains("expected http:// or https://"));
+}
+
+/// The compiled application is measured by `sitegen size`; what is here arrives before it.
+#[test]
+fn what_is_drawn_first_fits_its_byte_budget() {
+    let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
+    let visit = first_visit(&site).unwrap();
+    assert!(visit.before_drawing() <= MOST_BROTLI, "{visit}");
 }

@@ -27,6 +27,7 @@ pub mod job;
 mod kernel;
 mod kind;
 pub mod kv_cache;
+pub mod logits;
 mod mixed;
 pub mod pack;
 mod planes;
@@ -39,11 +40,13 @@ pub mod seed;
 pub mod sweep;
 mod synthetic;
 pub mod tensor_file;
+pub mod theory;
 mod turboquant;
 
 pub use centred::{Centred, SINK_TOKENS, mean_vector};
 pub use error::{CodecError, MAX_DIM};
 pub use kernel::Isa;
+pub(crate) use kernel::dot_product;
 pub use kind::{CodecKind, UnknownCodec};
 pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
@@ -77,7 +80,7 @@ pub trait Codec: core::fmt::Debug + Send + Sync {
             let decoded = &mut decoded[..out.len() * dim];
             self.decode_into(chunk, decoded).map_err(|error| error.in_chunk(64 * first))?;
             for (product, vector) in out.iter_mut().zip(decoded.chunks_exact(dim)) {
-                *product = kernel::dot_product(Isa::detect(), query, vector);
+                *product = dot_product(Isa::detect(), query, vector);
             }
         }
         Ok(())

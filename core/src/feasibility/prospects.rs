@@ -15,6 +15,7 @@ pub(super) struct Sums {
     pub(super) resident: Total,
     pub(super) mmap: Total,
     pub(super) hot: u64,
+    pub(super) hot_mapped: u64,
 }
 
 /// A stock format of the model.
@@ -77,7 +78,12 @@ impl<'a> Prospects<'a> {
                 None => Footprint::of(self.model, &WeightPlan::new(self.model, scenario.weights)?, scenario),
             }
         };
-        let sums = Sums { resident: footprint.resident, mmap: footprint.mmap, hot: footprint.hot };
+        let sums = Sums {
+            resident: footprint.resident,
+            mmap: footprint.mmap,
+            hot: footprint.hot,
+            hot_mapped: footprint.hot_mapped,
+        };
         self.sums.borrow_mut().insert(key, sums);
         Ok(sums)
     }

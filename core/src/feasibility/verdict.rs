@@ -117,7 +117,11 @@ impl Prospects<'_> {
         let too_slow =
             fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
         let mode = if too_slow { Mode::Infeasible } else { fit.mode };
-        let bound = if fit.cliff.is_some() { Bound::WeightEviction } else { ceilings.bound };
+        let bound = match fit.cliff {
+            Some(_) => Bound::WeightEviction,
+            None if fit.ended => Bound::PrivateMemory,
+            None => ceilings.bound,
+        };
         let meets_target = match mode {
             Mode::Infeasible => Some(false),
             _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
@@ -150,6 +154,8 @@ pub(super) struct Fit {
     pub(super) budget: u64,
     pub(super) needed: u64,
     pub(super) cliff: Option<EvictionCliff>,
+    /// Private memory alone exceeds what the machine has.
+    pub(super) ended: bool,
 }
 
 impl Fit {
@@ -176,11 +182,12 @@ impl Fit {
         };
         let total = if mode != Mode::Resident && lazy { &sums.mmap } else { &sums.resident };
         let (needed, low, high) = counted(total);
-        let cliff = throughput::eviction_cliff(sums.hot, device, physical);
+        let cliff = throughput::eviction_cliff(sums.hot, sums.hot_mapped, device, physical);
         let mode = if cliff.is_some() { Mode::Infeasible } else { mode };
+        let ended = sums.hot - sums.hot_mapped > physical;
         let straddles = low <= budget && budget < high;
         let certainty = if straddles { Certainty::Borderline } else { Certainty::Certain };
-        Self { mode, certainty, budget, needed, cliff }
+        Self { mode, certainty, budget, needed, cliff, ended }
     }
 }
 
@@ -242,6 +249,9 @@ fn reason(
             mib(cliff.missing_bytes),
             cliff.tokens_per_s
         );
+    }
+    if fit.ended {
+        text += " Private memory alone is too large: the process would be ended, not slowed.";
     }
     if fit.certainty == Certainty::Borderline {
         text += " The budget lies within the prediction's interval: measure before deciding.";
@@ -305,8 +315,18 @@ mod tests {
     }
 
     #[test]
+    fn private_memory_cannot_be_dropped() {
+        let answer = verdict("llama-3.1-8b", "raspberry-pi-4-2gb", |s| s.context_tokens = 131_072);
+        assert_eq!((answer.mode, answer.bound, answer.cliff), (Mode::Infeasible, Bound::PrivateMemory, None));
+        assert!(answer.reason.contains("ended, not slowed"), "{}", answer.reason);
+    }
+
+    #[test]
     fn a_model_too_large_names_the_cliff_and_what_would_help() {
-        let answer = verdict("llama-3.2-3b", "low_tier_mobile_emmc", |_| {});
+        let answer = verdict("llama-3.2-3b", "low_tier_mobile_emmc", |s| {
+            s.context_tokens = 512;
+            s.repack = false;
+        });
         assert_eq!(answer.mode, Mode::Infeasible);
         let cliff = answer.cliff.unwrap();
         assert!(cliff.tokens_per_s < 1.0, "{cliff:?}");

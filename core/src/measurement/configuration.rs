@@ -327,3 +327,82 @@ impl Configuration {
         self.summary.is_none() || self.flags.iter().any(|flag| flag.hard)
     }
 }
+
+/// What shows that the cold blocks of a configuration were cold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColdProof {
+    /// Valid blocks.
+    pub blocks: u64,
+    /// Highest share of the table in the page cache after an eviction, 0 to 1; `None` where no block could tell.
+    pub residency_before: Option<f64>,
+    /// Device bytes over the bytes of the touched pages, least and greatest of the blocks.
+    pub device_over_touched: Option<(f64, f64)>,
+}
+
+impl Configuration {
+    /// The proof of a cold configuration with pages of `page_bytes`; `None` for other states.
+    pub fn cold_proof(&self, page_bytes: u64) -> Option<ColdProof> {
+        if self.state != State::Cold {
+            return None;
+        }
+        let valid = || self.blocks.iter().filter(|block| block.valid);
+        let ratios = valid().filter_map(|block| {
+            let touched = block.expected_pages.checked_mul(page_bytes).filter(|bytes| *bytes > 0)?;
+            block.counters.device_read_bytes.map(|read| read as f64 / touched as f64)
+        });
+        Some(ColdProof {
+            blocks: valid().count() as u64,
+            residency_before: valid().filter_map(|block| block.residency.before).reduce(f64::max),
+            device_over_touched: ratios.fold(None, |range, ratio| {
+                let (low, high) = range.unwrap_or((ratio, ratio));
+                Some((low.min(ratio), high.max(ratio)))
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(read: u64, before: f64, valid: bool) -> Block {
+        Block {
+            order: 0,
+            seed: 0,
+            wall_s: 1.0,
+            expected_pages: 10,
+            latency: Latency::default(),
+            intended_latency: None,
+            counters: Counters { device_read_bytes: Some(read), ..Counters::default() },
+            residency: Residency { before: Some(before), ..Residency::default() },
+            group_cache_bytes: None,
+            valid,
+            flags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_proof_takes_the_worst_valid_block() {
+        let mut configuration = Configuration {
+            id: "a".to_owned(),
+            pattern: Pattern::RandomDecode,
+            layout: Layout::Contiguous,
+            engine: Engine::MmapRandom,
+            state: State::Cold,
+            pacing_us: 0,
+            budget_bytes: None,
+            method: String::new(),
+            blocks: vec![block(40_960, 0.0, true), block(45_056, 0.004, true), block(0, 0.9, false)],
+            summary: None,
+            prediction: None,
+            failures: Vec::new(),
+            flags: Vec::new(),
+        };
+        let proof = configuration.cold_proof(4096).unwrap();
+        assert_eq!((proof.blocks, proof.residency_before), (2, Some(0.004)));
+        assert_eq!(proof.device_over_touched, Some((1.0, 1.1)));
+        assert_eq!(configuration.cold_proof(0).unwrap().device_over_touched, None);
+        configuration.state = State::Warm;
+        assert_eq!(configuration.cold_proof(4096), None);
+    }
+}

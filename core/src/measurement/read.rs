@@ -7,9 +7,17 @@ use thiserror::Error;
 /// Why a file is no usable result.
 #[derive(Debug, Error)]
 pub enum MeasurementError {
-    /// Not JSON, or a field is missing or of the wrong type.
+    /// Not JSON.
     #[error("not a measurement: {0}")]
     Json(#[from] serde_json::Error),
+    /// A field is missing or of the wrong type.
+    #[error("field {path}: {source}")]
+    Field {
+        /// Where.
+        path: String,
+        /// What was found and expected.
+        source: serde_json::Error,
+    },
     /// No schema line.
     #[error("field schema is missing, expected {expected}")]
     NoSchema {
@@ -72,7 +80,10 @@ pub fn read_mmap_profile(text: &str) -> Result<MmapProfile, MeasurementError> {
         return Err(MeasurementError::OtherMajor { found: found.to_owned(), major, expected: MMAP_SCHEMA });
     }
     check_numbers(&value)?;
-    Ok(serde_json::from_value(value)?)
+    serde_path_to_error::deserialize(value).map_err(|error| MeasurementError::Field {
+        path: error.path().to_string(),
+        source: error.into_inner(),
+    })
 }
 
 /// Refuses any negative number; infinities and NaN are no JSON to begin with.
@@ -126,6 +137,13 @@ mod tests {
         assert!(error(r#"{"schema":"dhurandhar/mmap-profile/2.0"}"#).contains("major version 2"));
         assert!(error(r#"{"schema":"dhurandhar/mmap-profile/1.9","x":-1}"#).contains("field x is -1"));
         assert!(error(r#"{"schema":"dhurandhar/mmap-profile/1.9","x":NaN}"#).contains("not a measurement"));
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_named() {
+        let text = r#"{"schema":"dhurandhar/mmap-profile/1.0","tool":{"name":"x","version":3}}"#;
+        let error = read_mmap_profile(text).unwrap_err().to_string();
+        assert!(error.starts_with("field tool.version: invalid type"), "{error}");
     }
 
     #[test]

@@ -136,6 +136,8 @@ pub struct Footprint {
     pub reserved: u64,
     /// What a decoded token touches again and again: everything but lookup tables and unused weights.
     pub hot: u64,
+    /// The part of `hot` in mapped files: what can be dropped and read again.
+    pub hot_mapped: u64,
     /// PLE table over decoder weights; 0 without a table.
     pub ple_to_decoder_ratio: f64,
     /// KV cache by layer.
@@ -163,13 +165,15 @@ impl Footprint {
         let cold = |c| matches!(c, Component::PleTable | Component::PleWorkingSet | Component::UnusedWeights);
         let looked_up = tables_apart || !model.architecture.embeddings.tied;
         let lookup = |c| c == Component::TokenEmbedding && looked_up;
-        let hot = terms.iter().filter(|t| !cold(t.component) && !lookup(t.component)).map(|t| t.bytes).sum();
+        let touched = || terms.iter().filter(|t| !cold(t.component) && !lookup(t.component));
+        let hot = touched().map(|t| t.bytes).sum();
+        let hot_mapped = touched().filter(|t| t.place == Place::Mapped).map(|t| t.bytes).sum();
         let of = |component| terms.iter().find(|t| t.component == component).map_or(0, |t| t.bytes);
         let decoder = of(Component::Decoder);
         let ratio = if decoder == 0 { 0.0 } else { of(Component::PleTable) as f64 / decoder as f64 };
         let counted = terms.iter().filter(|t| t.component != Component::PleWorkingSet);
         let reserved = counted.map(|t| t.reserved).sum();
-        Self { resident, mmap, reserved, hot, ple_to_decoder_ratio: ratio, kv_layers, terms }
+        Self { resident, mmap, reserved, hot, hot_mapped, ple_to_decoder_ratio: ratio, kv_layers, terms }
     }
 
     /// The term of a component, when it is there.

@@ -39,6 +39,8 @@ pub enum Bound {
     FlashLatency,
     /// Weights read from storage again and again.
     WeightEviction,
+    /// Private memory beyond what there is: the process is ended.
+    PrivateMemory,
 }
 
 impl Bound {
@@ -48,6 +50,7 @@ impl Bound {
             Self::Dram => "DRAM bandwidth",
             Self::FlashLatency => "flash latency of PLE rows",
             Self::WeightEviction => "decoder weights re-read from flash",
+            Self::PrivateMemory => "private memory",
         }
     }
 }
@@ -151,9 +154,19 @@ pub fn ceilings(
 
 /// What happens when `budget_bytes` do not hold what every token needs.
 ///
-/// Private memory stays; mapped weights are dropped and read again. `None` when everything fits.
-pub fn eviction_cliff(hot_bytes: u64, device: &Device, budget_bytes: u64) -> Option<EvictionCliff> {
+/// Private memory stays; mapped weights are dropped and read again. `None` when everything fits,
+/// and when private memory alone does not.
+pub fn eviction_cliff(
+    hot_bytes: u64,
+    hot_mapped_bytes: u64,
+    device: &Device,
+    budget_bytes: u64,
+) -> Option<EvictionCliff> {
     let missing_bytes = hot_bytes.checked_sub(budget_bytes).filter(|missing| *missing > 0)?;
+    // Private memory cannot be dropped: when it alone is too large, the process does not run slowly, it is ended.
+    if missing_bytes > hot_mapped_bytes {
+        return None;
+    }
     let tokens_per_s = sequential(device) / missing_bytes as f64;
     Some(EvictionCliff { missing_bytes, tokens_per_s })
 }

@@ -1,6 +1,7 @@
 //! Weight formats: block types, stock quantiser rules, and the bytes of a model under each.
 
 mod block;
+pub mod dequantise;
 mod format;
 mod plan;
 mod stock;

@@ -236,4 +236,16 @@ mod tests {
             }
         }
     }
+
+    /// Tensor data of two published files, to the byte.
+    #[test]
+    fn two_published_files_are_predicted_exactly() {
+        for (slug, stock, bytes) in
+            [("gemma3-270m", "q4_k_m", 246_587_904), ("smollm2-135m", "q4_1", 96_576_768)]
+        {
+            let model = registry::model(slug).unwrap();
+            let plan = WeightPlan::new(&model, WeightFormat::parse(stock).unwrap()).unwrap();
+            assert_eq!(plan.gguf_data_bytes(&model), bytes, "{slug} {stock}");
+        }
+    }
 }

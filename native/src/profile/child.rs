@@ -13,7 +13,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A child that says nothing for this long is ended.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// `ENOEXEC`: the system knows no way to run a program of this format.
 const NO_EXEC: Option<i32> = Some(8);

@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn figures_keep_seven_digits_and_counts_all() {
-        let mut value = serde_json::json!({"us": [0.123_456_789_12, 12.5], "bytes": 12_345_678_901_u64});
+        let mut value = serde_json::json!({"bytes": 12_345_678_901_u64, "us": [0.123_456_789_12, 12.5]});
         shorten(&mut value);
         assert_eq!(value.to_string(), r#"{"bytes":12345678901,"us":[0.1234568,12.5]}"#);
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Tag, TagEnd};
 
-use super::{Located, MarkdownError, Spanned};
+use super::{Located, MarkdownError, Spanned, escape_into};
 
 /// One section of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +52,6 @@ fn self_link(heading: &Heading, level: HeadingLevel) -> String {
     let mut label = String::new();
     escape_into(&mut label, &heading.text);
     format!(" <a class=\"anchor\" href=\"#{}\" aria-label=\"Link to {label}\">#</a></{level}>\n", heading.id)
-}
-
-fn escape_into(out: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            other => out.push(other),
-        }
-    }
 }
 
 fn text_until_end(events: &[Spanned<'_>]) -> String {

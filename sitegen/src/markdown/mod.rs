@@ -1,6 +1,7 @@
 //! Markdown to HTML: pulldown-cmark, and an adapter for each thing that it leaves to the caller.
 
 mod alerts;
+mod code;
 mod footnotes;
 mod headings;
 mod links;
@@ -88,12 +89,26 @@ pub fn render(
     links::resolve(&mut events, resolve)?;
     math::to_mathml(&mut events)?;
     tables::scrollable(&mut events);
+    code::scrollable(&mut events);
     alerts::with_titles(&mut events);
     let headings = headings::with_ids(&mut events)?;
     let events = footnotes::at_the_end(events)?;
     let mut rendered = String::with_capacity(source.len() * 3 / 2);
     html::push_html(&mut rendered, events.into_iter().map(|(event, _)| event));
     Ok(Rendered { html: rendered, headings })
+}
+
+/// Adds text to HTML, as content or as the value of an attribute.
+fn escape_into(out: &mut String, text: &str) {
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            other => out.push(other),
+        }
+    }
 }
 
 #[cfg(test)]

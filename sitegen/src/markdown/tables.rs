@@ -6,14 +6,18 @@ use super::Spanned;
 
 pub(super) fn scrollable(events: &mut [Spanned<'_>]) {
     let mut columns = Vec::new();
+    let mut tables = 0;
     let mut column = 0;
     let mut head = false;
     for (event, _) in events {
         let html = match event {
             Event::Start(Tag::Table(alignments)) => {
                 columns = std::mem::take(alignments);
-                "<div class=\"scroll\" role=\"region\" aria-label=\"Table\" tabindex=\"0\"><table>\n"
-                    .to_owned()
+                tables += 1;
+                // Numbered, because the names of a page's regions have to differ.
+                format!(
+                    "<div class=\"scroll\" role=\"region\" aria-label=\"Table {tables}\" tabindex=\"0\"><table>\n"
+                )
             }
             Event::End(TagEnd::Table) => "</tbody></table></div>\n".to_owned(),
             Event::Start(Tag::TableHead) => {
@@ -59,7 +63,7 @@ mod tests {
         let html = html_of("| a | b |\n|---|--:|\n| *x* | 1 |\n| y | 2 |\n");
         assert_eq!(
             html,
-            "<div class=\"scroll\" role=\"region\" aria-label=\"Table\" tabindex=\"0\"><table>\n\
+            "<div class=\"scroll\" role=\"region\" aria-label=\"Table 1\" tabindex=\"0\"><table>\n\
              <thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"num\">b</th></tr></thead><tbody>\n\
              <tr><td><em>x</em></td><td class=\"num\">1</td></tr>\n\
              <tr><td>y</td><td class=\"num\">2</td></tr>\n</tbody></table></div>\n"

@@ -3,12 +3,14 @@
 use dhurandhar_core::device::{Device, SourceKind};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::Context;
 use super::catalogue::Catalogue;
 use super::charts;
 use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
+use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -17,11 +19,12 @@ use crate::path::SitePath;
 const LIST: &str = "devices/";
 
 /// The list and a page for each device.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let mut pages: Vec<Page> = catalogue.devices.iter().map(|device| page(device, catalogue)).collect();
+    let mut pages: Vec<Page> =
+        catalogue.devices.par_iter().map(|device| page(device, catalogue, measured)).collect();
     pages.push(list);
     pages
 }
@@ -72,7 +75,7 @@ fn storage(device: &Device) -> &str {
     dhurandhar_core::device::StorageClass::named(class).map_or(class, |class| class.title)
 }
 
-fn page(device: &Device, catalogue: &Catalogue) -> Page {
+fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
     let path = SitePath::new(device_path(&device.name));
     let rows = catalogue
         .on(device)
@@ -88,6 +91,7 @@ fn page(device: &Device, catalogue: &Catalogue) -> Page {
         h2 #device { "The device" }
         (figures(device))
         @if !device.notes.is_empty() { p { (device.notes) } }
+        (reports::on_device(&path, &device.name, &device.title, measured))
         h2 #models { "Models on it" }
         p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))

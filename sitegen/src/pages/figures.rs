@@ -48,6 +48,25 @@ pub(super) fn plain(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e15 { count_of(number) } else { number.to_string() }
 }
 
+/// Three digits that mean something: 0.0123, 4.57, 135, 1,262,076.
+pub(super) fn significant(number: f64) -> String {
+    let size = number.abs();
+    if size >= 99.95 || !number.is_finite() {
+        return count_of(number.round());
+    }
+    // Digits after the point until three are significant; nothing here is below a millionth but zero.
+    let digits = [(9.995, 1), (0.9995, 2), (0.099_95, 3), (0.009_995, 4), (0.000_999_5, 5), (0.0, 6)];
+    match digits.iter().find(|(from, _)| size >= *from && size > 0.0) {
+        Some(&(_, digits)) => format!("{number:.digits$}"),
+        None => "0".to_owned(),
+    }
+}
+
+/// Bytes in KiB (2^10).
+pub(super) fn kib(bytes: f64) -> String {
+    significant(bytes / 1024.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +81,11 @@ mod tests {
         assert_eq!([parameters(4_628_569_344), parameters(596_049_920)], ["4.63 B", "596 M"]);
         assert_eq!([speed(9.94), speed(9.96), speed(1234.4)], ["9.9", "10", "1,234"]);
         assert_eq!([speeds((2.14, 2.11)), speeds((9.2, 16.0))], ["2.1", "9.2–16"]);
+        assert_eq!(
+            [0.0, 0.012_34, 4.567, 9.996, 135.2, 1_262_076.4].map(significant),
+            ["0", "0.0123", "4.57", "10.0", "135", "1,262,076"]
+        );
+        assert_eq!(kib(8448.0), "8.25");
         assert_eq!([plain(90.0), plain(4.25), plain(58_000.0)], ["90", "4.25", "58,000"]);
     }
 }

@@ -11,6 +11,7 @@ mod figures;
 mod home;
 mod models;
 mod parts;
+mod reports;
 mod verdicts;
 
 use std::path::Path;
@@ -41,8 +42,10 @@ impl Context<'_> {
 /// All data pages. One at the place of a Markdown page takes its place.
 pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     let catalogue = Catalogue::built_in()?;
-    let mut pages = models::pages(context, catalogue);
-    pages.extend(devices::pages(context, catalogue));
+    let measured = reports::load(context)?;
+    let mut pages = models::pages(context, catalogue, &measured);
+    pages.extend(devices::pages(context, catalogue, &measured));
+    pages.extend(reports::pages(context, catalogue, &measured));
     pages.extend(calculator::page(context, catalogue));
     pages.extend(home::page(context, catalogue));
     Ok(pages)

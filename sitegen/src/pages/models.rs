@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
 use super::charts;
 use super::figures::{count, mib, parameters};
 use super::parts::{self, calculator, device_path, model_path};
+use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -17,11 +19,12 @@ use crate::path::SitePath;
 const LIST: &str = "models/";
 
 /// The list and a page for each model.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Vec<Page> {
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
-    let mut pages: Vec<Page> = catalogue.models.iter().map(|analysed| page(analysed, catalogue)).collect();
+    let mut pages: Vec<Page> =
+        catalogue.models.par_iter().map(|analysed| page(analysed, catalogue, measured)).collect();
     pages.push(list);
     pages
 }
@@ -62,7 +65,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
     }
 }
 
-fn page(analysed: &Analysed, catalogue: &Catalogue) -> Page {
+fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Page {
     let path = SitePath::new(model_path(analysed.slug()));
     let report = &analysed.report;
     let body = html! {
@@ -74,6 +77,7 @@ fn page(analysed: &Analysed, catalogue: &Catalogue) -> Page {
         h2 #devices { "On devices" }
         (parts::legend())
         (on_devices(&path, analysed, catalogue))
+        (reports::of_model(&path, analysed.slug(), measured))
         h2 #model { "The model" }
         (identity(analysed))
         h2 #sources { "Sources" }

@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(rebuilds.wait(0, Duration::ZERO), 0);
         std::thread::scope(|scope| {
             scope.spawn(|| rebuilds.announce());
-            assert_eq!(rebuilds.wait(0, Duration::from_secs(60)), 1);
+            assert_eq!(rebuilds.wait(0, Duration::from_secs(90)), 1);
         });
         assert_eq!(rebuilds.wait(0, Duration::ZERO), 1);
     }

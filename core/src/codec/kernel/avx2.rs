@@ -30,6 +30,8 @@ fn signs(lanes: [i32; 8]) -> __m256 {
 }
 
 impl Simd for Avx2 {
+    const MANY_REGISTERS: bool = true;
+
     type F = __m256;
     type I = __m256i;
     type B = __m128i;

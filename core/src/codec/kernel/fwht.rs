@@ -13,11 +13,16 @@ pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
         8 => base::<S, 1>(simd, x),
         16 => base::<S, 2>(simd, x),
         32 => base::<S, 4>(simd, x),
-        64 => base::<S, 8>(simd, x),
-        128 => base::<S, 16>(simd, x),
+        64 if S::MANY_REGISTERS => base::<S, 8>(simd, x),
+        128 if S::MANY_REGISTERS => base::<S, 16>(simd, x),
         _ => {
-            base::<S, 16>(simd, x);
-            let mut stride = 128;
+            let mut stride = if S::MANY_REGISTERS {
+                base::<S, 16>(simd, x);
+                128
+            } else {
+                base::<S, 4>(simd, x);
+                32
+            };
             while stride * 2 < x.len() {
                 two_stages(simd, x, stride);
                 stride *= 4;

@@ -20,6 +20,8 @@ type F = (float32x4_t, float32x4_t);
 type I = (uint32x4_t, uint32x4_t);
 
 impl Simd for Neon {
+    const MANY_REGISTERS: bool = true;
+
     type F = F;
     type I = I;
     type B = uint8x16_t;

@@ -12,6 +12,8 @@ fn zip(a: [f32; 8], b: [f32; 8], op: impl Fn(f32, f32) -> f32) -> [f32; 8] {
 }
 
 impl Simd for Scalar {
+    const MANY_REGISTERS: bool = true;
+
     type F = [f32; 8];
     type I = [i32; 8];
     type B = [u8; 16];

@@ -10,6 +10,9 @@ pub(crate) trait Kernel {
 
 /// Lane-wise operations; every implementation gives the same bits.
 pub(crate) trait Simd: Copy {
+    /// Whether sixteen `F` fit the registers; otherwise transforms start from runs of four.
+    const MANY_REGISTERS: bool;
+
     /// Eight f32.
     type F: Copy;
     /// Eight i32.

@@ -19,6 +19,8 @@ impl Simd128 {
 type Pair = (v128, v128);
 
 impl Simd for Simd128 {
+    const MANY_REGISTERS: bool = false;
+
     type F = Pair;
     type I = Pair;
     type B = v128;

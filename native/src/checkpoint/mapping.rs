@@ -1,0 +1,31 @@
+//! A file mapped read-only.
+
+use super::CheckpointError;
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::Path;
+
+/// A read-only mapping of a whole file.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    map: Mmap,
+}
+
+impl Mapping {
+    /// Map a file.
+    pub(super) fn open(path: &Path) -> Result<Self, CheckpointError> {
+        let io = |problem| CheckpointError::Io { path: path.to_owned(), problem };
+        let file = File::open(path).map_err(io)?;
+        #[expect(
+            unsafe_code,
+            reason = "checkpoints are not written while they are read; the map is read-only"
+        )]
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        Ok(Self { map })
+    }
+
+    /// The file's bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+}

@@ -1,0 +1,196 @@
+//! Real checkpoints: mapped files, their tensors by one set of names, and what they decode to.
+//!
+//! Nothing is copied on opening. A matrix is decoded when the decoder asks for it, and rows of the embedding tables
+//! are decoded one by one, so a table of gigabytes stays on disk.
+
+mod dequantise;
+mod error;
+mod gguf;
+mod mapping;
+mod names;
+mod safetensors;
+pub mod tokenizer;
+
+pub use error::CheckpointError;
+pub use gguf::GgufValues;
+
+use dhurandhar_core::model::Architecture;
+use dhurandhar_core::weights::BlockType;
+use dhurandhar_core::weights::dequantise::RowDecoder;
+use mapping::Mapping;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Where a tensor lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    file: usize,
+    range: Range<usize>,
+    block: BlockType,
+    /// Rows first, then the row length; vectors have one dimension.
+    shape: Vec<usize>,
+}
+
+/// A matrix left where it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRows {
+    file: usize,
+    range: Range<usize>,
+    rows: usize,
+    /// Decodes its rows.
+    pub(crate) decoder: RowDecoder,
+}
+
+/// Hyperparameters as the file states them.
+#[derive(Debug)]
+pub enum Facts {
+    /// The text part of a `config.json`.
+    Config(serde_json::Value),
+    /// GGUF metadata.
+    Gguf(GgufValues),
+}
+
+/// An opened checkpoint.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    architecture: Architecture,
+    facts: Facts,
+    files: Vec<Mapping>,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Checkpoint {
+    /// Open a GGUF file, a safetensors file with `config.json` beside it, or a folder with both.
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        let is = |ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+        let unknown =
+            |found: &str| CheckpointError::Unknown { path: path.to_owned(), found: found.to_owned() };
+        if path.is_dir() {
+            safetensors::open_folder(path)
+        } else if !path.exists() {
+            Err(unknown("nothing"))
+        } else if is("gguf") {
+            gguf::open(path)
+        } else if is("safetensors") {
+            safetensors::open_file(path)
+        } else {
+            Err(unknown("a file of another kind"))
+        }
+    }
+
+    /// File or folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Layer by layer.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Hyperparameters.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether a tensor of this canonical (GGUF) name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Bytes of all mapped files.
+    pub fn file_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes().len() as u64).sum()
+    }
+
+    /// Storage type of a tensor.
+    pub fn block(&self, name: &str) -> Option<BlockType> {
+        self.entries.get(name).map(|entry| entry.block)
+    }
+
+    /// Shape of a tensor, rows first.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries.get(name).map(|entry| entry.shape.as_slice())
+    }
+
+    /// Decode a whole tensor after checking its shape and that every element is finite.
+    pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        let entry = self.entry(name)?;
+        // A vector may be stored as a matrix with one row.
+        let plain = |shape: &[usize]| shape.iter().copied().filter(|&length| length != 1).collect::<Vec<_>>();
+        if plain(&entry.shape) != plain(shape) {
+            return Err(CheckpointError::Shape {
+                tensor: name.to_owned(),
+                found: entry.shape.clone(),
+                expected: shape.to_vec(),
+            });
+        }
+        let mut values = vec![0.0; shape.iter().product()];
+        self.decode(name, entry, entry.range.clone(), &mut values)?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(index) => {
+                Err(CheckpointError::NotFinite { tensor: name.to_owned(), index, value: values[index] })
+            }
+        }
+    }
+
+    /// Where the rows of a matrix are and how to decode them, after checking its shape and its numbers.
+    pub(crate) fn stored_rows(&self, name: &str, shape: [usize; 2]) -> Result<StoredRows, CheckpointError> {
+        let entry = self.entry(name)?;
+        // Reading it once finds what is not finite before anything runs.
+        self.read(name, &shape)?;
+        let decoder = RowDecoder::new(entry.block)
+            .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })?;
+        Ok(StoredRows { file: entry.file, range: entry.range.clone(), rows: shape[0], decoder })
+    }
+
+    /// The bytes of one row.
+    pub(crate) fn row_bytes(&self, stored: &StoredRows, row: usize) -> &[u8] {
+        let stride = stored.range.len() / stored.rows.max(1);
+        let start = stored.range.start + row * stride;
+        &self.files[stored.file].bytes()[start..start + stride]
+    }
+
+    /// Decode one row of a table into `out`, touching only that row's pages.
+    pub fn read_row(&self, name: &str, row: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
+        let entry = self.entry(name)?;
+        let range = entry.rows(name, row..row + 1)?;
+        self.decode(name, entry, range, out)
+    }
+
+    /// Names of tensors that are not in `used`.
+    pub fn unused<'a>(&'a self, used: &'a BTreeSet<String>) -> impl Iterator<Item = &'a str> {
+        self.entries.keys().filter(|name| !used.contains(*name)).map(String::as_str)
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, CheckpointError> {
+        self.entries.get(name).ok_or_else(|| CheckpointError::Missing(vec![name.to_owned()]))
+    }
+
+    fn decode(
+        &self,
+        name: &str,
+        entry: &Entry,
+        range: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), CheckpointError> {
+        let bytes = &self.files[entry.file].bytes()[range];
+        dequantise::parallel(entry.block, bytes, out)
+            .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })
+    }
+}
+
+impl Entry {
+    /// Byte range of some rows.
+    fn rows(&self, name: &str, rows: Range<usize>) -> Result<Range<usize>, CheckpointError> {
+        let count = self.shape.first().copied().unwrap_or(1).max(1);
+        if rows.end > count {
+            return Err(CheckpointError::Row { tensor: name.to_owned(), row: rows.end - 1, rows: count });
+        }
+        let stride = self.range.len() / count;
+        Ok(self.range.start + rows.start * stride..self.range.start + rows.end * stride)
+    }
+}

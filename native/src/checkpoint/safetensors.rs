@@ -1,0 +1,158 @@
+//! safetensors checkpoints, single or in shards, with the `config.json` that describes them.
+
+use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, names};
+use dhurandhar_core::model::import::hf_config;
+use dhurandhar_core::weights::BlockType;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Longest header that is believed, in bytes (the format's own limit).
+const MAX_HEADER: u64 = 100_000_000;
+
+/// A folder with `config.json` and its weights.
+pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> {
+    let unknown = |found: &str| CheckpointError::Unknown { path: folder.to_owned(), found: found.to_owned() };
+    if !folder.join("config.json").exists() {
+        return Err(unknown("a folder without config.json"));
+    }
+    let index = folder.join("model.safetensors.index.json");
+    let files = if index.exists() {
+        shards(folder, &index)?
+    } else {
+        let single = folder.join("model.safetensors");
+        if !single.exists() {
+            return Err(unknown("a folder without model.safetensors or its index"));
+        }
+        vec![single]
+    };
+    open(folder, folder, &files)
+}
+
+/// One file, described by the `config.json` beside it.
+pub(super) fn open_file(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !folder.join("config.json").exists() {
+        let found = "safetensors without config.json beside them".to_owned();
+        return Err(CheckpointError::Unknown { path: path.to_owned(), found });
+    }
+    open(path, folder, &[path.to_owned()])
+}
+
+fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, CheckpointError> {
+    let config_path = folder.join("config.json");
+    let config = text_config(json(&config_path)?);
+    let model = hf_config::parse("config.json", config.to_string().as_bytes())
+        .map_err(|error| header(&config_path, error.to_string()))?;
+    let norms = model.architecture.layers.first().map_or(2, |layer| layer.norms);
+    let mut mappings = Vec::new();
+    let mut entries = BTreeMap::new();
+    for file in files {
+        let mapping = Mapping::open(file)?;
+        for (name, entry) in table(file, mapping.bytes(), mappings.len())? {
+            if let Some(canonical) = names::canonical(&name, norms) {
+                entries.insert(canonical, entry);
+            }
+        }
+        mappings.push(mapping);
+    }
+    Ok(Checkpoint {
+        path: path.to_owned(),
+        architecture: model.architecture,
+        facts: Facts::Config(config),
+        files: mappings,
+        entries,
+    })
+}
+
+fn header(path: &Path, problem: String) -> CheckpointError {
+    CheckpointError::Header { path: path.to_owned(), problem }
+}
+
+fn json(path: &Path) -> Result<Value, CheckpointError> {
+    let bytes =
+        std::fs::read(path).map_err(|problem| CheckpointError::Io { path: path.to_owned(), problem })?;
+    serde_json::from_slice(&bytes).map_err(|error| header(path, error.to_string()))
+}
+
+/// The language model's part of a config, with full layers' head_dim where older files state it.
+fn text_config(mut config: Value) -> Value {
+    if let Some(text) = config.get_mut("text_config").map(Value::take) {
+        return text_config(text);
+    }
+    // transformers 5.23 writes `per_layer_config` for what checkpoints state as `global_*`.
+    for (stated, key) in
+        [("global_head_dim", "head_dim"), ("num_global_key_value_heads", "num_key_value_heads")]
+    {
+        let layers = config.get("per_layer_config").and_then(Value::as_object);
+        let value = layers.and_then(|layers| layers.values().find_map(|layer| layer.get(key))).cloned();
+        if let (Some(value), None, Some(fields)) =
+            (value, config.get(stated).cloned(), config.as_object_mut())
+        {
+            fields.insert(stated.to_owned(), value);
+        }
+    }
+    config
+}
+
+/// Files named by an index, each once.
+fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    let document = json(index)?;
+    let map = document.get("weight_map").and_then(Value::as_object);
+    let map =
+        map.ok_or_else(|| header(index, "no `weight_map`; expected an object of tensor to file".into()))?;
+    let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
+    if let Some(stray) = names.iter().find(|name| name.contains(['/', '\\'])) {
+        return Err(header(index, format!("`{stray}` lies elsewhere; expected a file beside the index")));
+    }
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// The tensor table of one file.
+fn table(path: &Path, bytes: &[u8], file: usize) -> Result<Vec<(String, Entry)>, CheckpointError> {
+    let malformed = |problem: String| header(path, problem);
+    let length = bytes.first_chunk::<8>().map(|raw| u64::from_le_bytes(*raw));
+    let length = length.filter(|length| *length <= MAX_HEADER && *length + 8 <= bytes.len() as u64);
+    let length = length.ok_or_else(|| malformed("no safetensors header at byte 0".into()))?;
+    let data = 8 + usize::try_from(length).unwrap_or(usize::MAX);
+    let document: BTreeMap<String, Value> =
+        serde_json::from_slice(&bytes[8..data]).map_err(|error| malformed(error.to_string()))?;
+    let mut table = Vec::new();
+    for (name, fields) in document.into_iter().filter(|(name, _)| name != "__metadata__") {
+        let entry = entry(&name, &fields, data, file).map_err(malformed)?;
+        if entry.range.end > bytes.len() {
+            return Err(CheckpointError::Truncated {
+                path: path.to_owned(),
+                tensor: name,
+                end: entry.range.end as u64,
+                length: bytes.len() as u64,
+            });
+        }
+        table.push((name, entry));
+    }
+    Ok(table)
+}
+
+fn entry(name: &str, fields: &Value, data: usize, file: usize) -> Result<Entry, String> {
+    let words = |key: &str| -> Option<Vec<usize>> {
+        let list = fields.get(key)?.as_array()?;
+        list.iter().map(|word| word.as_u64().and_then(|word| usize::try_from(word).ok())).collect()
+    };
+    let dtype = fields.get("dtype").and_then(Value::as_str).unwrap_or("none");
+    let block = match dtype {
+        "F32" => BlockType::F32,
+        "F16" => BlockType::F16,
+        "BF16" => BlockType::Bf16,
+        _ => return Err(format!("`{name}` has dtype {dtype}; expected F32, F16 or BF16")),
+    };
+    let shape = words("shape").ok_or_else(|| format!("`{name}` has no shape"))?;
+    let offsets = words("data_offsets").ok_or_else(|| format!("`{name}` has no data_offsets"))?;
+    let size = shape.iter().try_fold(block.bytes(), |size, &word| size.checked_mul(word as u64));
+    match (offsets.as_slice(), size) {
+        (&[start, end], Some(size)) if end.checked_sub(start).is_some_and(|length| length as u64 == size) => {
+            let range = data.saturating_add(start)..data.saturating_add(end);
+            Ok(Entry { file, range, block, shape })
+        }
+        _ => Err(format!("`{name}` has data_offsets {offsets:?} for shape {shape:?} of {dtype}")),
+    }
+}

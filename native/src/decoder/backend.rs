@@ -1,0 +1,145 @@
+//! Where tensors live: a GPU through wgpu, or the CPU backend.
+
+use super::DecoderError;
+use burn::tensor::{Device, DeviceKind, Tensor};
+use burn_wgpu::wgpu;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackendChoice {
+    /// A GPU where one is found, else the CPU.
+    #[default]
+    Auto,
+    /// wgpu, on whatever adapter there is (software drivers too).
+    Wgpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// A device with its name and limits.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Where tensors are made.
+    pub device: Device,
+    /// For people: backend and adapter.
+    pub name: String,
+    /// Largest buffer a kernel can bind, in bytes; `None` on the CPU.
+    pub limit: Option<u64>,
+}
+
+/// A graphics adapter, as `dhurandhar devices --gpu` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Adapter {
+    /// Name by its driver.
+    pub name: String,
+    /// Graphics API.
+    pub api: String,
+    /// `discrete_gpu`, `integrated_gpu`, `virtual_gpu`, `cpu` or `other`.
+    pub kind: &'static str,
+    /// Driver and its version.
+    pub driver: String,
+    /// Largest buffer a kernel can bind, in bytes.
+    pub max_binding_bytes: u64,
+    /// Largest buffer, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Kernels can compute in f16.
+    pub f16: bool,
+}
+
+/// Adapters that wgpu finds on this machine, in its order.
+pub fn adapters() -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    ready(instance.enumerate_adapters(wgpu::Backends::all())).iter().map(Adapter::read).collect()
+}
+
+impl Adapter {
+    fn read(adapter: &wgpu::Adapter) -> Self {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete_gpu",
+            wgpu::DeviceType::IntegratedGpu => "integrated_gpu",
+            wgpu::DeviceType::VirtualGpu => "virtual_gpu",
+            wgpu::DeviceType::Cpu => "cpu",
+            wgpu::DeviceType::Other => "other",
+        };
+        Self {
+            name: info.name,
+            api: format!("{:?}", info.backend),
+            kind,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_buffer_bytes: limits.max_buffer_size,
+            f16: adapter.features().contains(wgpu::Features::SHADER_F16),
+        }
+    }
+
+    /// A processor in the guise of a GPU: right, but far slower than the CPU backend.
+    pub fn is_software(&self) -> bool {
+        self.kind == "cpu"
+    }
+}
+
+impl Backend {
+    /// Open what was asked for. `auto` passes over software adapters.
+    pub fn open(choice: BackendChoice) -> Result<Self, DecoderError> {
+        if choice == BackendChoice::Cpu {
+            return Ok(Self::cpu());
+        }
+        let found = adapters();
+        // OpenGL adapters repeat what another API offers with fewer abilities.
+        let usable = |adapter: &&Adapter| adapter.api != "Gl";
+        let hardware = found.iter().filter(usable).find(|adapter| !adapter.is_software());
+        match (choice, hardware) {
+            (BackendChoice::Auto, None) => Ok(Self::cpu()),
+            (_, Some(adapter)) => Ok(Self::wgpu(adapter, DeviceKind::DefaultDevice)),
+            (_, None) => match found.iter().find(usable) {
+                Some(adapter) => Ok(Self::wgpu(adapter, DeviceKind::Cpu)),
+                None => Err(DecoderError::Device(
+                    "no graphics adapter found; install a Vulkan, Metal or DirectX 12 driver, or use --backend cpu"
+                        .to_owned(),
+                )),
+            },
+        }
+    }
+
+    /// The CPU backend.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), name: "cpu (burn-flex)".to_owned(), limit: None }
+    }
+
+    fn wgpu(adapter: &Adapter, kind: DeviceKind) -> Self {
+        let name = format!("wgpu: {} ({})", adapter.name, adapter.api);
+        Self { device: Device::wgpu(kind), name, limit: Some(adapter.max_binding_bytes) }
+    }
+
+    /// Bring a tensor to the host.
+    pub fn host<const D: usize>(&self, tensor: Tensor<D>) -> Result<Vec<f32>, DecoderError> {
+        let failed = |problem: String| DecoderError::Execution { backend: self.name.clone(), problem };
+        let data = tensor.try_into_data().map_err(|error| failed(error.to_string()))?;
+        data.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
+    }
+
+    /// Refuse a tensor that no kernel could bind.
+    pub(super) fn check_buffer(&self, tensor: &str, elements: usize) -> Result<(), DecoderError> {
+        let bytes = elements as u64 * 4;
+        match self.limit {
+            Some(limit) if bytes > limit => Err(DecoderError::Buffer {
+                tensor: tensor.to_owned(),
+                bytes,
+                adapter: self.name.clone(),
+                limit,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The value of a future that is ready when first asked, as native adapter listing is.
+fn ready<T>(future: impl Future<Output = Vec<T>>) -> Vec<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => Vec::new(),
+    }
+}

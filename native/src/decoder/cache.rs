@@ -1,0 +1,132 @@
+//! The KV cache: one span of keys and values for each layer that owns one.
+
+use super::hook::{KvHook, Part, Site};
+use super::{Backend, DecoderError};
+use burn::tensor::{Tensor, TensorData};
+
+/// What the queries of a layer see.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    /// `[kv_heads, tokens, head_dim]`; decoded ones where a hook keeps no recent window.
+    pub(super) keys: Tensor<3>,
+    /// The same for values.
+    pub(super) values: Tensor<3>,
+    /// What a codec gives back for tokens outside its recent window.
+    pub(super) coded: Option<(Tensor<3>, Tensor<3>)>,
+    /// Position of the first token kept.
+    pub(super) first: usize,
+}
+
+/// Keys and values of a sequence, by layer.
+#[derive(Debug, Clone)]
+pub struct KvCache {
+    spans: Vec<Option<Span>>,
+    length: usize,
+}
+
+impl KvCache {
+    /// An empty cache for so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self { spans: vec![None; layers], length: 0 }
+    }
+
+    /// Tokens cached.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether nothing is cached.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Channels times tokens kept in all layers, keys and values.
+    pub fn elements(&self) -> usize {
+        let elements = |tensor: &Tensor<3>| tensor.dims().iter().product::<usize>();
+        self.spans.iter().flatten().map(|span| elements(&span.keys) + elements(&span.values)).sum()
+    }
+
+    pub(super) fn span(&self, layer: usize) -> Option<&Span> {
+        self.spans.get(layer).and_then(Option::as_ref)
+    }
+
+    pub(super) fn advance(&mut self, tokens: usize) {
+        self.length += tokens;
+    }
+
+    /// Add the keys and values of new tokens to a layer; a window drops what no later query sees.
+    pub(super) fn append(
+        &mut self,
+        layer: usize,
+        window: Option<usize>,
+        (keys, values): (Tensor<3>, Tensor<3>),
+        hook: Option<&mut dyn KvHook>,
+        backend: &Backend,
+    ) -> Result<(), DecoderError> {
+        let start = self.length;
+        let new = match hook {
+            None => Span { keys, values, coded: None, first: start },
+            Some(hook) => {
+                let recent = hook.recent_window() > 0;
+                let site = |part| Site { layer, part, start, heads: 0, head_dim: 0 };
+                let coded_keys = through(hook, site(Part::Keys), &keys, backend)?;
+                let coded_values = through(hook, site(Part::Values), &values, backend)?;
+                if recent {
+                    Span { keys, values, coded: Some((coded_keys, coded_values)), first: start }
+                } else {
+                    Span { keys: coded_keys, values: coded_values, coded: None, first: start }
+                }
+            }
+        };
+        let slot = &mut self.spans[layer];
+        *slot = Some(match slot.take() {
+            None => new,
+            Some(old) => old.last(window.map(|window| window - 1)).join(new),
+        });
+        Ok(())
+    }
+}
+
+impl Span {
+    /// The newest `keep` tokens.
+    fn last(self, keep: Option<usize>) -> Self {
+        let length = self.keys.dims()[1];
+        let Some(drop) = keep.and_then(|keep| length.checked_sub(keep)).filter(|drop| *drop > 0) else {
+            return self;
+        };
+        // At least one token stays, since no backend has empty tensors everywhere.
+        let drop = drop.min(length - 1);
+        let tail = |tensor: Tensor<3>| tensor.narrow(1, drop, length - drop);
+        Self {
+            keys: tail(self.keys),
+            values: tail(self.values),
+            coded: self.coded.map(|(keys, values)| (tail(keys), tail(values))),
+            first: self.first + drop,
+        }
+    }
+
+    fn join(self, new: Self) -> Self {
+        let join = |old, new| Tensor::cat(vec![old, new], 1);
+        Self {
+            keys: join(self.keys, new.keys),
+            values: join(self.values, new.values),
+            coded: self.coded.zip(new.coded).map(|((keys, values), (new_keys, new_values))| {
+                (join(keys, new_keys), join(values, new_values))
+            }),
+            first: self.first,
+        }
+    }
+}
+
+/// Rows to the host, through the hook, and back.
+fn through(
+    hook: &mut dyn KvHook,
+    site: Site,
+    rows: &Tensor<3>,
+    backend: &Backend,
+) -> Result<Tensor<3>, DecoderError> {
+    let [heads, tokens, head_dim] = rows.dims();
+    let mut host = backend.host(rows.clone())?;
+    hook.write(Site { heads, head_dim, ..site }, &mut host);
+    Ok(Tensor::from_data(TensorData::new(host, [heads, tokens, head_dim]), &backend.device))
+}

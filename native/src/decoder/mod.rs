@@ -1,0 +1,243 @@
+//! One decoder for all families: shapes from `Architecture`, the rest from a [`Recipe`].
+//!
+//! Sequences are not batched: tensors are `[tokens, hidden]`. Weights are frozen; nothing here tracks gradients
+//! unless the device does.
+
+mod altup;
+mod attention;
+mod backend;
+mod block;
+mod cache;
+mod error;
+mod ffn;
+mod hook;
+mod load;
+mod mask;
+mod norm;
+mod packed;
+mod ple;
+mod projection;
+mod recipe;
+mod rope;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Adapter, Backend, BackendChoice, adapters};
+pub use cache::KvCache;
+pub use error::DecoderError;
+pub use hook::{KvHook, Part, Site};
+pub use recipe::{Activation, FAMILIES, Recipe};
+
+use crate::checkpoint::Checkpoint;
+use altup::{Streams, stream};
+use block::Block;
+use burn::tensor::{Tensor, TensorData};
+use load::Loader;
+use mask::Masks;
+use norm::Norm;
+use ple::Ple;
+use projection::Weight;
+use rope::{Rope, Rotation};
+use settings::Settings;
+use std::sync::Arc;
+
+const EMBEDDING: &str = "token_embd.weight";
+
+/// A model ready to run.
+#[derive(Debug)]
+pub struct Decoder {
+    checkpoint: Arc<Checkpoint>,
+    backend: Backend,
+    recipe: Recipe,
+    hidden: usize,
+    vocab: usize,
+    ple: Option<Ple>,
+    streams: Option<Streams>,
+    blocks: Vec<Block>,
+    ropes: Vec<(usize, bool, Rope)>,
+    output_norm: Norm,
+    head: Weight,
+}
+
+/// What the layers of one forward pass share.
+pub(crate) struct Pass<'a, 'h> {
+    backend: &'a Backend,
+    ropes: &'a [(usize, bool, Rope)],
+    start: usize,
+    tokens: usize,
+    masks: Masks,
+    rotations: Vec<(usize, bool, Rotation)>,
+    cache: &'a mut KvCache,
+    hook: Option<&'a mut (dyn KvHook + 'h)>,
+}
+
+impl Decoder {
+    /// Bring a checkpoint onto a backend. Embedding tables stay on disk, on the CPU all matrices do.
+    pub fn load(checkpoint: &Arc<Checkpoint>, backend: Backend) -> Result<Self, DecoderError> {
+        let settings = Settings::of(checkpoint);
+        let recipe = Recipe::new(checkpoint, settings)?;
+        let architecture = checkpoint.architecture();
+        let loader = Loader::new(checkpoint, &backend)?;
+        let (hidden, layers) = (word(architecture.hidden_size), architecture.layers.len());
+        let vocab = word(architecture.embeddings.vocab_size);
+        loader.stays_on_disk(EMBEDDING, [vocab, hidden])?;
+        let gated = architecture.ple.as_ref();
+        let ple = gated.map(|ple| Ple::load(&loader, &recipe, ple, layers, hidden)).transpose()?;
+        let streams = word(architecture.extras.altup_streams);
+        let streams = (streams > 1).then(|| Streams::load(&loader, streams, hidden)).transpose()?;
+        let blocks = (0..layers).map(|index| Block::load(&loader, &recipe, architecture, index));
+        let blocks = blocks.collect::<Result<_, _>>()?;
+        let mut ropes: Vec<(usize, bool, Rope)> = Vec::new();
+        for (_, attention) in architecture.attention_layers() {
+            let (head_dim, sliding) = (word(attention.k_head_dim), attention.window.is_some());
+            if !ropes.iter().any(|(dim, kind, _)| (*dim, *kind) == (head_dim, sliding)) {
+                ropes.push((head_dim, sliding, Rope::new(checkpoint, settings, head_dim, sliding)?));
+            }
+        }
+        let output_norm = loader.norm("output_norm.weight", hidden, &recipe)?;
+        let head = if architecture.embeddings.tied { EMBEDDING } else { "output.weight" };
+        let head = loader.matrix(head, [vocab, hidden], None)?;
+        loader.finish()?;
+        Ok(Self {
+            checkpoint: checkpoint.clone(),
+            backend,
+            recipe,
+            hidden,
+            vocab,
+            ple,
+            streams,
+            blocks,
+            ropes,
+            output_norm,
+            head,
+        })
+    }
+
+    /// The checkpoint behind it.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Where it runs.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Rows of the output head.
+    pub fn vocab(&self) -> usize {
+        self.vocab
+    }
+
+    /// Layers there are.
+    pub fn layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// What a layer multiplies its attention scores by.
+    pub fn attention_scale(&self, layer: usize) -> f64 {
+        self.blocks.get(layer).map_or(1.0, Block::attention_scale)
+    }
+
+    /// An empty cache for this model.
+    pub fn new_cache(&self) -> KvCache {
+        KvCache::new(self.blocks.len())
+    }
+
+    /// Run tokens after those cached; gives normed hidden states `[tokens, hidden]`.
+    ///
+    /// A hook sees every key and value on its way into the cache.
+    pub fn forward(
+        &self,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        hook: Option<&mut dyn KvHook>,
+    ) -> Result<Tensor<2>, DecoderError> {
+        let start = cache.len();
+        let limit = word(self.checkpoint.architecture().max_context_tokens);
+        if start + tokens.len() > limit {
+            return Err(DecoderError::Context { position: limit, limit });
+        }
+        let embedded = self.embed(tokens)?;
+        let inputs = self.ple.as_ref();
+        let inputs = inputs
+            .map(|ple| ple.inputs(&self.checkpoint, tokens, embedded.clone(), &self.backend))
+            .transpose()?;
+        let mut x = match &self.streams {
+            Some(streams) => streams.open(&embedded),
+            None => embedded.reshape([1, tokens.len(), self.hidden]),
+        };
+        let mut pass = Pass {
+            backend: &self.backend,
+            ropes: &self.ropes,
+            start,
+            tokens: tokens.len(),
+            masks: Masks::new(start, tokens.len(), &self.backend.device),
+            rotations: Vec::new(),
+            cache,
+            hook,
+        };
+        for (index, block) in self.blocks.iter().enumerate() {
+            let input = inputs.as_ref().map(|inputs| stream(inputs, index));
+            x = block.apply(x, input, &mut pass)?;
+        }
+        cache.advance(tokens.len());
+        let x = match &self.streams {
+            Some(streams) => streams.close(&x),
+            None => x.reshape([tokens.len(), self.hidden]),
+        };
+        Ok(self.output_norm.apply(x))
+    }
+
+    /// Logits `[tokens, vocab]` of hidden states.
+    pub fn logits(&self, hidden: &Tensor<2>) -> Tensor<2> {
+        let logits = self.head.apply(hidden.clone()) / self.recipe.logit_divisor;
+        match self.recipe.logit_cap {
+            Some(cap) => (logits / cap).tanh() * cap,
+            None => logits,
+        }
+    }
+
+    /// Logits of the last token on the host.
+    pub fn next_logits(&self, hidden: &Tensor<2>) -> Result<Vec<f32>, DecoderError> {
+        let [tokens, _] = hidden.dims();
+        self.backend.host(self.logits(&hidden.clone().narrow(0, tokens - 1, 1)))
+    }
+
+    /// Scaled token embeddings `[tokens, hidden]`, rows read through the mapping.
+    fn embed(&self, tokens: &[u32]) -> Result<Tensor<2>, DecoderError> {
+        let mut rows = vec![0.0; tokens.len() * self.hidden];
+        for (token, out) in tokens.iter().zip(rows.chunks_exact_mut(self.hidden)) {
+            let row = usize::try_from(*token).unwrap_or(usize::MAX);
+            if row >= self.vocab {
+                return Err(DecoderError::Token { token: *token, vocab: self.vocab });
+            }
+            self.checkpoint.read_row(EMBEDDING, row, out)?;
+        }
+        let rows = TensorData::new(rows, [tokens.len(), self.hidden]);
+        Ok(Tensor::from_data(rows, &self.backend.device) * self.recipe.embedding_scale)
+    }
+}
+
+impl Pass<'_, '_> {
+    /// Rotation of this pass's positions for a kind of layer, computed once.
+    fn rotation(&mut self, head_dim: usize, sliding: bool) -> Result<Rotation, DecoderError> {
+        let is = |dim: usize, kind: bool| (dim, kind) == (head_dim, sliding);
+        if let Some((.., known)) = self.rotations.iter().find(|(dim, kind, _)| is(*dim, *kind)) {
+            return Ok(known.clone());
+        }
+        let rope = self.ropes.iter().find(|(dim, kind, _)| is(*dim, *kind));
+        let (.., rope) = rope.ok_or_else(|| {
+            DecoderError::setting("head_dim", head_dim.to_string(), "that of a listed layer".into())
+        })?;
+        let rotation = rope.rotation(self.start, self.tokens, &self.backend.device);
+        self.rotations.push((head_dim, sliding, rotation.clone()));
+        Ok(rotation)
+    }
+}
+
+/// A count as a machine word.
+pub(crate) fn word(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,84 @@
+//! A matrix that stays in the checkpoint's own blocks, for the CPU.
+//!
+//! Few tokens are multiplied row by row straight from the mapping, which reads a quarter or less of the bytes that
+//! f32 weights take; many tokens are worth decoding the matrix once.
+
+use crate::checkpoint::{Checkpoint, StoredRows};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Tokens up to which rows are multiplied as they are decoded.
+const FEW: usize = 8;
+/// Rows that one thread takes at a time.
+const ROWS: usize = 64;
+
+/// Rows in the mapping, and the order in which they count.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    checkpoint: Arc<Checkpoint>,
+    stored: StoredRows,
+    rows: usize,
+    columns: usize,
+    /// Rows of each head of this width are interleaved pairs.
+    interleaved: Option<usize>,
+}
+
+impl Packed {
+    pub(super) fn new(
+        checkpoint: &Arc<Checkpoint>,
+        stored: StoredRows,
+        [rows, columns]: [usize; 2],
+        interleaved: Option<usize>,
+    ) -> Self {
+        Self { checkpoint: checkpoint.clone(), stored, rows, columns, interleaved }
+    }
+
+    /// `x W^T` for `[tokens, columns]`.
+    pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        let [tokens, _] = x.dims();
+        let device = x.device();
+        if tokens > FEW || device.is_autodiff() {
+            return x.matmul(self.dense(&device).transpose());
+        }
+        match x.clone().try_into_data().ok().and_then(|data| data.try_into_vec::<f32>().ok()) {
+            Some(host) => {
+                Tensor::from_data(TensorData::new(self.products(&host, tokens), [tokens, self.rows]), &device)
+            }
+            // The dense product reports whatever ails the device.
+            None => x.matmul(self.dense(&device).transpose()),
+        }
+    }
+
+    fn products(&self, x: &[f32], tokens: usize) -> Vec<f32> {
+        let mut by_row = vec![0.0; self.rows * tokens];
+        by_row.par_chunks_mut(ROWS * tokens).enumerate().for_each(|(chunk, out)| {
+            let mut row = vec![0.0; self.columns];
+            for (index, out) in out.chunks_exact_mut(tokens).enumerate() {
+                let bytes = self.checkpoint.row_bytes(&self.stored, self.source(chunk * ROWS + index));
+                self.stored.decoder.products(bytes, &mut row, x, out);
+            }
+        });
+        if tokens == 1 {
+            return by_row;
+        }
+        (0..tokens).flat_map(|token| by_row.iter().skip(token).step_by(tokens).copied()).collect()
+    }
+
+    /// The whole matrix, `[rows, columns]`.
+    fn dense(&self, device: &Device) -> Tensor<2> {
+        let mut values = vec![0.0; self.rows * self.columns];
+        values.par_chunks_mut(self.columns).with_min_len(ROWS).enumerate().for_each(|(row, out)| {
+            self.stored.decoder.decode(self.checkpoint.row_bytes(&self.stored, self.source(row)), out);
+        });
+        Tensor::from_data(TensorData::new(values, [self.rows, self.columns]), device)
+    }
+
+    /// Where the row that counts as `row` is stored: `2i + j` of a head for `i + j d/2`.
+    fn source(&self, row: usize) -> usize {
+        self.interleaved.map_or(row, |head_dim| {
+            let (head, index, half) = (row / head_dim, row % head_dim, head_dim / 2);
+            head * head_dim + 2 * (index % half) + index / half
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Text from a model, token by token, and how surprised it is by a given text.
+
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::decoder::{Decoder, DecoderError, KvHook, word};
+use dhurandhar_core::codec::logits::log_likelihood;
+
+/// Why there is no text or no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// Tokenizer or files.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The forward pass.
+    #[error(transparent)]
+    Decoder(#[from] DecoderError),
+    /// Nothing to start from.
+    #[error("the prompt gives no tokens; expected at least one")]
+    EmptyPrompt,
+    /// A text that does not fill one window.
+    #[error("the text has {found} tokens; expected at least {needed}, one window")]
+    ShortText {
+        /// Tokens in the text.
+        found: usize,
+        /// Tokens in a window.
+        needed: usize,
+    },
+    /// A window with nothing to score.
+    #[error("a window of {0} tokens scores nothing; expected at least 2")]
+    Window(usize),
+}
+
+/// What a greedy continuation gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Continuation {
+    /// Ids after the prompt, without the end token.
+    pub ids: Vec<u32>,
+    /// Logit of each chosen id less that of the runner-up.
+    pub margins: Vec<f32>,
+    /// The model ended the text itself.
+    pub ended: bool,
+}
+
+/// Continue `prompt` by at most `limit` tokens, always taking the likeliest.
+///
+/// `emit` sees each id as it is chosen.
+pub fn greedy(
+    decoder: &Decoder,
+    tokenizer: Option<&Tokenizer>,
+    prompt: &[u32],
+    limit: usize,
+    mut hook: Option<&mut dyn KvHook>,
+    mut emit: impl FnMut(u32),
+) -> Result<Continuation, GenerateError> {
+    if prompt.is_empty() {
+        return Err(GenerateError::EmptyPrompt);
+    }
+    let mut cache = decoder.new_cache();
+    let mut continuation = Continuation { ids: Vec::new(), margins: Vec::new(), ended: false };
+    let mut next = prompt.to_vec();
+    while continuation.ids.len() < limit {
+        // Reborrow by hand: the trait object outlives each pass, not the loop.
+        let hook: Option<&mut dyn KvHook> = match hook {
+            Some(ref mut hook) => Some(&mut **hook),
+            None => None,
+        };
+        let hidden = decoder.forward(&next, &mut cache, hook)?;
+        let (id, margin) = likeliest(&decoder.next_logits(&hidden)?);
+        if tokenizer.is_some_and(|tokenizer| tokenizer.is_end(id)) {
+            continuation.ended = true;
+            break;
+        }
+        emit(id);
+        continuation.ids.push(id);
+        continuation.margins.push(margin);
+        next = vec![id];
+    }
+    Ok(continuation)
+}
+
+/// The largest logit's index, and its distance to the second.
+fn likeliest(logits: &[f32]) -> (u32, f32) {
+    let (mut best, mut first, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
+    for (id, logit) in (0u32..).zip(logits) {
+        if *logit > first {
+            (best, second, first) = (id, first, *logit);
+        } else if *logit > second {
+            second = *logit;
+        }
+    }
+    (best, first - second)
+}
+
+/// Perplexity of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Perplexity {
+    /// `exp` of the mean negative log likelihood.
+    pub value: f64,
+    /// Tokens that were scored.
+    pub tokens: usize,
+    /// Windows that were run.
+    pub windows: usize,
+}
+
+/// Perplexity over consecutive windows of `window` tokens, scoring those from `skip` on in each.
+///
+/// llama.cpp's `perplexity` uses `skip = window / 2`. A last piece shorter than a window is left out. A `start`
+/// token replaces the first of each window, as there.
+pub fn perplexity(
+    decoder: &Decoder,
+    ids: &[u32],
+    window: usize,
+    skip: usize,
+    start: Option<u32>,
+    mut progress: impl FnMut(Perplexity),
+) -> Result<Perplexity, GenerateError> {
+    if window < 2 || skip + 1 >= window {
+        return Err(GenerateError::Window(window));
+    }
+    if ids.len() < window {
+        return Err(GenerateError::ShortText { found: ids.len(), needed: window });
+    }
+    let (mut sum, mut tokens, mut windows) = (0.0, 0_usize, 0);
+    let mut result = Perplexity { value: f64::NAN, tokens: 0, windows: 0 };
+    for piece in ids.chunks_exact(window) {
+        let mut input = piece.to_vec();
+        if let Some(start) = start {
+            input[0] = start;
+        }
+        let hidden = decoder.forward(&input, &mut decoder.new_cache(), None)?;
+        for (at, targets) in rows(skip, window - 1) {
+            let slice = hidden.clone().narrow(0, at, targets);
+            let logits = decoder.backend().host(decoder.logits(&slice))?;
+            for (row, target) in logits.chunks_exact(decoder.vocab()).zip(&piece[at + 1..]) {
+                sum -= log_likelihood(row, word(u64::from(*target)));
+                tokens += 1;
+            }
+        }
+        windows += 1;
+        result = Perplexity { value: (sum / tokens as f64).exp(), tokens, windows };
+        progress(result);
+    }
+    Ok(result)
+}
+
+/// Positions `from..to` in pieces small enough for their logits: `(first, count)`.
+pub(crate) fn rows(from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
+    const ROWS: usize = 128;
+    (from..to).step_by(ROWS).map(move |at| (at, ROWS.min(to - at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_wins_and_says_by_how_much() {
+        assert_eq!(likeliest(&[0.5, 2.0, -1.0, 1.25]), (1, 0.75));
+        assert_eq!(likeliest(&[3.0, 3.0]).0, 0);
+    }
+
+    #[test]
+    fn positions_come_in_pieces() {
+        assert_eq!(rows(3, 260).collect::<Vec<_>>(), [(3, 128), (131, 128), (259, 1)]);
+    }
+}

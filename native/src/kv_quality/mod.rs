@@ -1,0 +1,140 @@
+//! `benchmark-kv --checkpoint`: what codecs do to a real model's keys and values, attention and predictions.
+
+mod hook;
+mod layers;
+mod report;
+mod setting;
+
+pub use hook::{CodecHook, Recorder};
+pub use report::{KvQuality, LayerQuality, SettingQuality};
+pub use setting::{Coding, Setting, SettingError};
+
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::decoder::{Decoder, word};
+use crate::generate::{GenerateError, rows};
+use burn::tensor::Tensor;
+use dhurandhar_core::codec::CodecError;
+use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
+
+/// Fewest tokens that centres are taken from.
+const LEAST_CALIBRATION: usize = 64;
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum KvQualityError {
+    /// The model or the text.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A codec.
+    #[error("{setting}: {problem}")]
+    Codec {
+        /// The setting, as written.
+        setting: String,
+        /// The codec's word.
+        problem: CodecError,
+    },
+}
+
+impl From<crate::decoder::DecoderError> for KvQualityError {
+    fn from(error: crate::decoder::DecoderError) -> Self {
+        Self::Generate(error.into())
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Codecs and widths.
+    pub settings: Vec<Setting>,
+    /// Tokens of a window.
+    pub window: usize,
+    /// Windows to run.
+    pub windows: usize,
+    /// Tokens at the start of each window that are not scored.
+    pub unscored: usize,
+    /// Seed of every rotation.
+    pub seed: u64,
+}
+
+/// Run every setting over a text. `progress` gets a line for each step that is done.
+///
+/// Centres are taken from text after the last window where there is some, else from the first window.
+pub fn measure(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    text: &str,
+    request: &Request,
+    mut progress: impl FnMut(&str),
+) -> Result<KvQuality, KvQualityError> {
+    let ids = tokenizer.encode(text, false).map_err(GenerateError::from)?;
+    if request.window < 2 || request.unscored + 1 >= request.window {
+        return Err(GenerateError::Window(request.window).into());
+    }
+    if ids.len() < request.window {
+        return Err(GenerateError::ShortText { found: ids.len(), needed: request.window }.into());
+    }
+    let whole: Vec<&[u32]> = ids.chunks_exact(request.window).collect();
+    let windows = &whole[..request.windows.clamp(1, whole.len())];
+    // Text after the last window, if there is enough of it to take a centre from.
+    let rest = &ids[windows.len() * request.window..];
+    let held_out = (rest.len() >= LEAST_CALIBRATION).then(|| &rest[..rest.len().min(request.window)]);
+    let calibration = record(decoder, held_out.unwrap_or(windows[0]))?;
+    progress("calibrated");
+    let first = record(decoder, windows[0])?;
+    let exact = windows.iter().map(|ids| decoder.forward(ids, &mut decoder.new_cache(), None));
+    let exact: Vec<Tensor<2>> = exact.collect::<Result<_, _>>()?;
+    let mut measured = Vec::new();
+    for setting in &request.settings {
+        let failed = |problem| KvQualityError::Codec { setting: setting.to_string(), problem };
+        let layers = layers::measure(decoder, &first, &calibration, setting, request.seed).map_err(failed)?;
+        let mut hook = CodecHook::new(*setting, request.seed, &calibration, decoder);
+        let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
+        hook.finish().map_err(failed)?;
+        let bits = hook.bits(request.window);
+        progress(&format!("{setting}: KL divergence {:.5}", divergence.mean));
+        measured.push(SettingQuality::new(setting, bits, layers, divergence));
+    }
+    Ok(KvQuality {
+        model: decoder.checkpoint().architecture().name.clone(),
+        backend: decoder.backend().name.clone(),
+        window: request.window,
+        windows: windows.len(),
+        unscored: request.unscored,
+        calibrated_on_other_text: held_out.is_some(),
+        seed: request.seed,
+        key_to_value_norms: first.norm_ratios(),
+        settings: measured,
+    })
+}
+
+/// Keys, values and queries of one window, as computed.
+fn record(decoder: &Decoder, ids: &[u32]) -> Result<Recorder, KvQualityError> {
+    let mut recorder = Recorder::default();
+    decoder.forward(ids, &mut decoder.new_cache(), Some(&mut recorder))?;
+    Ok(recorder)
+}
+
+/// Predictions with a coded cache against those with an exact one.
+fn predictions(
+    decoder: &Decoder,
+    windows: &[&[u32]],
+    exact: &[Tensor<2>],
+    unscored: usize,
+    hook: &mut CodecHook<'_>,
+) -> Result<Divergence, KvQualityError> {
+    let mut sums = DivergenceSums::default();
+    for (ids, exact) in windows.iter().zip(exact) {
+        let coded = decoder.forward(ids, &mut decoder.new_cache(), Some(hook))?;
+        for (at, count) in rows(unscored, ids.len() - 1) {
+            let logits = |hidden: &Tensor<2>| {
+                decoder.backend().host(decoder.logits(&hidden.clone().narrow(0, at, count)))
+            };
+            let (exact, coded) = (logits(exact)?, logits(&coded)?);
+            let pairs = exact.chunks_exact(decoder.vocab()).zip(coded.chunks_exact(decoder.vocab()));
+            for ((exact, coded), target) in pairs.zip(&ids[at + 1..]) {
+                sums.add(exact, coded, word(u64::from(*target)));
+            }
+        }
+    }
+    sums.finish().ok_or_else(|| GenerateError::Window(windows.first().map_or(0, |ids| ids.len())).into())
+}

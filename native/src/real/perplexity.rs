@@ -1,0 +1,36 @@
+//! `dhurandhar perplexity`.
+
+use super::{ModelArgs, from_checkpoint, from_generate, note, read_text};
+use crate::generate::perplexity;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How surprised a model is by a text
+#[derive(Debug, Args)]
+pub struct PerplexityArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// UTF-8 text
+    #[arg(long, value_name = "FILE")]
+    text: PathBuf,
+    /// Tokens of a window; the second half of each is scored, as llama.cpp does
+    #[arg(long, default_value_t = 512, value_name = "TOKENS")]
+    window: usize,
+}
+
+impl PerplexityArgs {
+    /// Run the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let text = read_text(&self.text)?;
+        let (decoder, tokenizer) = self.model.open()?;
+        let ids = tokenizer.encode(&text, false).map_err(from_checkpoint)?;
+        let found = perplexity(&decoder, &ids, self.window, self.window / 2, None, |so_far| {
+            note(&format!("window {}: {:.4}", so_far.windows, so_far.value));
+        })
+        .map_err(from_generate)?;
+        writeln!(std::io::stdout(), "perplexity {:.4} over {} tokens", found.value, found.tokens)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

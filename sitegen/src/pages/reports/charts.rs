@@ -1,0 +1,196 @@
+//! A profile as drawings: latency by percentile, predicted beside measured waits, the eviction cliff, memory.
+
+use dhurandhar_chart::{
+    Axis, Bar, Budget, Group, GroupedBars, Limit, Line, LineChart, LinePoint, MemoryBars, Segment, Value,
+};
+use dhurandhar_core::measurement::{
+    Configuration, Engine, MemorySample, MmapProfile, Pattern, State, Summary,
+};
+use maud::{Markup, html};
+
+use super::configurations::{group, name};
+use super::outcome::badge;
+use crate::pages::charts::figure;
+use crate::pages::figures::{mib, significant};
+
+const MIB: f64 = 1_048_576.0;
+const UNIT: &str = "wait, µs";
+
+fn valid(profile: &MmapProfile) -> impl Iterator<Item = (&Configuration, &Summary)> {
+    profile.configurations.iter().filter(|c| !c.is_invalid()).filter_map(|c| Some((c, c.summary.as_ref()?)))
+}
+
+/// The engines where the verdict was taken, the same back to back, and a shrinking budget.
+pub(super) fn latencies(profile: &MmapProfile) -> Markup {
+    let decisive = profile.verdict.criteria.first().map_or("", |criterion| criterion.source.as_str());
+    let decided = profile.configurations.iter().find(|c| c.id == decisive);
+    let beside = |paced: bool| {
+        let alike = |c: &Configuration| {
+            decided.is_some_and(|d| {
+                (c.pattern, c.layout, c.state, c.budget_bytes)
+                    == (d.pattern, d.layout, d.state, d.budget_bytes)
+            }) && (c.pacing_us > 0) == paced
+        };
+        chart(profile, alike, |c| c.engine.name().to_owned())
+    };
+    let state = decided.map_or("", |c| c.state.name());
+    let budget = |c: &Configuration| {
+        c.state == State::Budget && c.pattern == Pattern::ZipfDecode && c.engine == Engine::MmapRandom
+    };
+    let drawings = [
+        (format!("Wait of a token at the target's pace, {state}"), "paced", beside(true)),
+        (format!("Wait of a token back to back, {state}"), "back-to-back", beside(false)),
+        (
+            "Wait of a token under a memory limit, mmap_random, Zipf-distributed tokens".to_owned(),
+            "limited",
+            chart(profile, budget, |c| format!("{} MiB", mib(c.budget_bytes.unwrap_or(0)))),
+        ),
+    ];
+    html! {
+        @if let Some(decided) = decided {
+            p { "The verdict was taken from " code { (decided.id) } ". The other lines are the same reads by other engines: what a change of advice would bring." }
+        }
+        @for (title, id, lines) in drawings {
+            @if !lines.is_empty() { (figure(&LineChart { title, lines, ..LineChart::latency("", UNIT, &[]) }, id)) }
+        }
+    }
+}
+
+fn chart(
+    profile: &MmapProfile,
+    chosen: impl Fn(&Configuration) -> bool,
+    label: impl Fn(&Configuration) -> String,
+) -> Vec<Line> {
+    valid(profile)
+        .filter(|(c, _)| chosen(c))
+        .map(|(c, summary)| Line {
+            name: label(c),
+            points: summary
+                .distribution
+                .iter()
+                .map(|at| LinePoint::from((at.quantile, at.value_us)))
+                .collect(),
+            ..Line::default()
+        })
+        .collect()
+}
+
+/// Median waits where the model makes a claim of its own, and all cold ones.
+pub(super) fn predictions(profile: &MmapProfile) -> Markup {
+    let bar = |value: f64, range: Option<(f64, f64)>| Some(Value { value, range });
+    let measured =
+        |summary: &Summary| bar(summary.p50_us.estimate, Some((summary.p50_us.low, summary.p50_us.high)));
+    let claims = valid(profile).filter_map(|(c, summary)| {
+        let prediction = c.prediction.as_ref()?;
+        prediction.stall_over_measured?;
+        Some(Group {
+            label: format!("{} ({})", name(c), group(c)),
+            values: vec![bar(prediction.stall_us?, None), measured(summary)],
+        })
+    });
+    let cold = valid(profile).filter(|(c, _)| c.state == State::Cold && c.pacing_us == 0);
+    let cold = cold.map(|(c, summary)| Group {
+        label: format!("{} ({})", name(c), c.layout.name()),
+        values: vec![measured(summary)],
+    });
+    let drawing = |title: &str, series: &[&str], groups: Vec<Group>| GroupedBars {
+        title: title.to_owned(),
+        axis: Axis::log(UNIT),
+        series: series.iter().map(|name| (*name).to_owned()).collect(),
+        groups,
+        limits: Vec::new(),
+    };
+    let cold = drawing("Median wait of a token by pattern and engine, cold", &["measured"], cold.collect());
+    let claims = drawing(
+        "Median wait of a token, predicted and measured",
+        &["predicted", "measured"],
+        claims.collect(),
+    );
+    html! {
+        @if !cold.groups.is_empty() { (figure(&cold, "cold-waits")) }
+        @if !claims.groups.is_empty() { (figure(&claims, "predicted-waits")) }
+    }
+}
+
+pub(super) fn cliff(profile: &MmapProfile) -> Markup {
+    let Some(cliff) = &profile.cliff else { return html! {} };
+    let line = |value: &dyn Fn(&dhurandhar_core::measurement::CliffPoint) -> f64| -> Vec<(f64, f64)> {
+        cliff.points.iter().map(|point| (point.budget_bytes as f64 / MIB, value(point))).collect()
+    };
+    let decoder = cliff.decoder_bytes as f64 / MIB;
+    let drawing = LineChart {
+        title: "Time of a token as memory shrinks".to_owned(),
+        x: Axis::linear("memory limit, MiB"),
+        y: Axis::log("ms a token"),
+        lines: vec![
+            Line::new("measured", &line(&|point| point.token_ms)),
+            Line::theory("predicted, at best", &line(&|point| point.predicted_ms.0)),
+            Line::theory("predicted, at worst", &line(&|point| point.predicted_ms.1)),
+        ],
+        limits: vec![Limit::X(decoder, "decoder".to_owned())],
+    };
+    html! {
+        h2 #cliff { "The decoder-eviction cliff" }
+        p {
+            "A file of " (mib(cliff.decoder_bytes)) " MiB stands for the decoder (" (significant(cliff.scale * 100.0))
+            " % of its size) and is swept once a token beside the table: at " (significant(cliff.memory_bytes_per_s / 1e9))
+            " GB/s from memory and " (significant(cliff.storage_bytes_per_s / 1e9))
+            " GB/s from storage. Once both do not fit the limit, the sweep evicts its own pages."
+        }
+        (figure(&drawing, "cliff-chart"))
+        div.scroll role="region" aria-label="Eviction cliff" tabindex="0" {
+            table.narrow {
+                thead { tr { th.num scope="col" { "Limit MiB" } th.num scope="col" { "ms a token" } th.num scope="col" { "Predicted ms" } th.num scope="col" { "MiB read a token" } } }
+                tbody {
+                    @for point in &cliff.points {
+                        tr {
+                            td.num { (mib(point.budget_bytes)) }
+                            td.num { (significant(point.token_ms)) }
+                            td.num { (significant(point.predicted_ms.0)) "–" (significant(point.predicted_ms.1)) }
+                            td.num { (point.device_bytes_per_token.map_or_else(|| "–".to_owned(), |bytes| significant(bytes / MIB))) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn memory(profile: &MmapProfile) -> Markup {
+    let Some(memory) = &profile.memory else { return html! {} };
+    let bar = |label: &str, sample: &MemorySample| {
+        let segment = |name: &str, bytes: Option<u64>, mapped| Segment {
+            name: name.to_owned(),
+            bytes: bytes.unwrap_or(0) as f64,
+            mapped,
+        };
+        Bar {
+            label: label.to_owned(),
+            segments: vec![
+                segment("anonymous memory", sample.rss_anon_bytes, false),
+                segment(
+                    "table in the page cache",
+                    sample.table_resident_bytes.or(sample.rss_file_bytes),
+                    true,
+                ),
+            ],
+            interval: None,
+        }
+    };
+    let mut bars =
+        vec![bar("At the start", &memory.baseline), bar("Decoder in place", &memory.with_placeholder)];
+    bars.extend(memory.samples.last().map(|last| bar(&format!("After {} tokens", last.tokens), last)));
+    let mut budgets: Vec<Budget> = Vec::new();
+    for check in &memory.checks {
+        if budgets.iter().all(|budget| budget.label != check.budget) {
+            budgets.push(Budget { label: check.budget.clone(), bytes: check.budget_bytes as f64 });
+        }
+    }
+    let drawing = MemoryBars { title: "Memory with the decoder in place".to_owned(), bars, budgets };
+    html! {
+        h2 #memory { "Memory" }
+        p { (mib(memory.placeholder_bytes)) " MiB of anonymous memory stand for everything but the table; " (memory.tokens) " tokens were decoded. Method: " (memory.method) "." }
+        (figure(&drawing, "memory-chart"))
+        ul { @for check in &memory.checks { li { (badge(check.result)) " " (check.budget) ", " (check.interpretation.name()) ": " (check.detail) } } }
+    }
+}
