@@ -96,7 +96,8 @@ impl Kernel for Load<'_> {
 }
 
 /// Stored scale over norm, from the codes just made.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn scale_ratio<S: Simd>(
     simd: S,
     codec: &TurboQuant,

@@ -6,7 +6,8 @@
 use super::simd::Simd;
 
 /// Transforms `x` in place; its length is a power of two.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
     match x.len() {
         0..=4 => small(x),

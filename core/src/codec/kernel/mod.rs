@@ -12,6 +12,7 @@ pub(crate) mod fwht;
 mod neon;
 mod quantise;
 mod rotate;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -27,6 +28,7 @@ pub struct Isa(Set);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
@@ -37,7 +39,8 @@ enum Set {
 }
 
 impl Isa {
-    /// Plain Rust, everywhere; the reference for the others.
+    /// Plain Rust, the reference for the others; left out of modules that are compiled for one instruction set.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     pub const SCALAR: Self = Self(Set::Scalar);
 
     /// The fastest instruction set of this processor.
@@ -60,6 +63,7 @@ impl Isa {
     /// Its name, for reports.
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Set::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
@@ -73,6 +77,7 @@ impl Isa {
     /// Runs a kernel on this instruction set.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Set::Scalar => scalar::Scalar.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(simd) => simd.run(kernel),

@@ -7,7 +7,8 @@ use crate::codec::scalar::Codebook;
 const COUNTED_BITS: u32 = 5;
 
 /// Codes of `z * factor`; `z` and `codes` are padded to multiples of 16.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn quantise<S: Simd>(simd: S, book: &Codebook, z: &[f32], factor: f32, codes: &mut [u8]) {
     match book.bits() {
         1 => count::<S, 0>(simd, book, z, factor, codes),
@@ -47,7 +48,8 @@ fn eight_codes<S: Simd, const T: usize>(simd: S, z: S::F, thresholds: &[S::F; T]
 }
 
 /// Values of codes, in standard deviations; both slices are padded to multiples of 16.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn values<S: Simd>(simd: S, book: &Codebook, codes: &[u8], out: &mut [f32]) {
     if book.bits() > 4 {
         for (value, code) in out.iter_mut().zip(codes) {
@@ -103,7 +105,8 @@ pub(crate) fn join_nibbles<S: Simd>(simd: S, codes: &[u8], plane: &mut [u8]) {
 /// Sum of products: lane l of accumulator k adds entries 32 i + 8 k + l in order.
 ///
 /// Slices of different or odd length are summed over the shorter, as if padded with zeros.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let n = a.len().min(b.len());
     let (a, a_tail) = a[..n].as_chunks::<8>();

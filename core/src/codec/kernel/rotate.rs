@@ -6,7 +6,8 @@ use super::simd::{Kernel, Simd};
 use crate::codec::rotation::{BlockRotation, Hadamard, Rotation};
 
 /// Writes `gain * P x` into the first `x.len()` entries of `z` and returns |x|²; `z` ends in zeros.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn load_rotated<S: Simd>(
     simd: S,
     rotation: &Rotation,
@@ -44,7 +45,8 @@ pub(crate) fn load_rotated<S: Simd>(
 }
 
 /// Writes `factor * gain * P^T z` into `out`, destroying `z`.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(crate) fn store_unrotated<S: Simd>(
     simd: S,
     rotation: &Rotation,

@@ -27,7 +27,8 @@ impl Simd for Simd128 {
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [v128; 4];
 
-    #[inline(always)]
+    // Every function here has the instruction set, so a call costs size once and next to no time.
+    #[inline(never)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
