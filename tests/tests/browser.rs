@@ -339,7 +339,7 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
 #[tokio::test]
 async fn every_tab_is_accessible_and_fits_its_width() -> Result<()> {
     let stage = stage()?;
-    for (width, scheme) in [(1000, "light"), (1000, "dark"), (390, "light"), (390, "dark")] {
+    for (width, scheme) in [(1000, "light"), (1000, "dark"), (360, "light"), (390, "dark")] {
         let play = |driver: WebDriver| {
             let stage = stage.clone();
             async move {
