@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use dhurandhar_core::codec::job::{Answer, Job};
-use js_sys::{Array, JsString};
+use js_sys::Array;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
@@ -57,13 +57,13 @@ impl Compute {
     }
 
     fn send(&mut self, job: &Job, file: Option<&File>) -> Result<(), JsValue> {
-        let text = serde_json::to_string(job).map_err(|error| error.to_string())?;
+        let job = serde_wasm_bindgen::to_value(job)?;
         let running = match self.running.take() {
             Some(running) => running,
             None => self.spawn()?,
         };
         let run = JsValue::from(self.run.get());
-        let message = Array::of3(&run, &text.into(), &file.map_or(JsValue::NULL, Into::into));
+        let message = Array::of3(&run, &job, &file.map_or(JsValue::NULL, Into::into));
         let sent = running.worker.post_message(&message);
         self.running = Some(running);
         self.idle.set(false);
@@ -80,8 +80,7 @@ impl Compute {
             if message.get(0).as_f64() != Some(f64::from(run.get())) {
                 return;
             }
-            let text = String::from(message.get(1).unchecked_into::<JsString>());
-            let answer = serde_json::from_str(&text);
+            let answer = serde_wasm_bindgen::from_value(message.get(1));
             let answer = answer.unwrap_or_else(|error| Answer::Failed(error.to_string()));
             idle.set(idle.get() || matches!(answer, Answer::Done | Answer::Failed(_)));
             tell.emit(answer);
