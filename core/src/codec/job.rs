@@ -10,7 +10,8 @@ use super::fingerprint::{Fingerprint, fingerprints};
 use super::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
 use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
-use super::{CodecError, CodecKind, Source};
+use super::turboquant::DEFAULT_SEED;
+use super::{CodecError, CodecKind, Packed, Source};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,21 @@ pub enum Job {
     },
     /// Hashes of every codec's output on this target.
     Fingerprints,
+    /// The same batch again and again, for whoever holds a clock.
+    Repeat {
+        /// The codec.
+        codec: CodecKind,
+        /// Bits of a channel.
+        bits: u32,
+        /// Channels of a vector.
+        dim: usize,
+        /// Vectors of the batch.
+        vectors: usize,
+        /// Times that it is encoded, after the first.
+        encodes: usize,
+        /// Times that it is decoded.
+        decodes: usize,
+    },
 }
 
 /// One sweep and what it reads.
@@ -119,6 +135,9 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         Job::Fingerprints => {
             fingerprints().map(|hashes| tell(Answer::Fingerprints(hashes))).map_err(|error| error.to_string())
         }
+        Job::Repeat { codec, bits, dim, vectors, encodes, decodes } => {
+            repeat(*codec, *bits, *dim, *vectors, *encodes, *decodes).map_err(|error| error.to_string())
+        }
     };
     tell(end.map_or_else(Answer::Failed, |()| Answer::Done));
 }
@@ -126,6 +145,27 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
 fn inspect(file: &[u8]) -> Result<Vec<TensorShape>, String> {
     let tensors = read_tensors(file).map_err(|error| error.to_string())?;
     Ok(tensors.into_iter().map(|tensor| TensorShape { name: tensor.name, shape: tensor.shape }).collect())
+}
+
+fn repeat(
+    codec: CodecKind,
+    bits: u32,
+    dim: usize,
+    vectors: usize,
+    encodes: usize,
+    decodes: usize,
+) -> Result<(), CodecError> {
+    CodecError::check_dim(dim)?;
+    let mut values = Source::Gaussian.generate(vectors, dim, 1);
+    let codec = codec.build(dim, bits, &values, DEFAULT_SEED)?;
+    let mut packed = Packed::zeroed(codec.layout(), vectors);
+    for _ in 0..=encodes {
+        codec.encode_into(&values, packed.planes_mut())?;
+    }
+    for _ in 0..decodes {
+        codec.decode_into(packed.planes(), &mut values)?;
+    }
+    Ok(())
 }
 
 fn costs(codecs: &[CodecKind], dim: usize) -> Result<Costs, String> {
@@ -295,6 +335,23 @@ mod tests {
             assert!(matches!(all.last(), Some(Answer::Failed(text)) if text.contains(part)), "{all:?}");
         }
         assert!(matches!(answers(&Job::Inspect, b"PK").as_slice(), [Answer::Failed(_)]));
+    }
+
+    #[test]
+    fn a_batch_is_repeated_or_refused() {
+        let job = |dim, bits| Job::Repeat {
+            codec: CodecKind::Turboquant,
+            bits,
+            dim,
+            vectors: 3,
+            encodes: 1,
+            decodes: 2,
+        };
+        assert_eq!(answers(&job(16, 4), &[]), [Answer::Done]);
+        for (job, part) in [(job(0, 4), "dim is 0"), (job(16, 9), "9")] {
+            let all = answers(&job, &[]);
+            assert!(matches!(all.as_slice(), [Answer::Failed(text)] if text.contains(part)), "{all:?}");
+        }
     }
 
     #[test]

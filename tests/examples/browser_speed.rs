@@ -1,0 +1,144 @@
+//! How fast the page is in headless Chromium: a slider's way to the screen, and the codecs in the worker.
+//!
+//! `cargo run -p dhurandhar-tests --example browser_speed`, on an idle machine. It prints and asserts nothing about time.
+
+use anyhow::{Context, Result, ensure};
+use dhurandhar_core::codec::job::{Input, Job, Part};
+use dhurandhar_core::codec::sweep::SweepRequest;
+use dhurandhar_core::codec::{CodecKind, Source};
+use dhurandhar_tests::browser::{stage, until};
+use serde_json::Value;
+use thirtyfour::prelude::WebDriver;
+
+/// Moves the slider, one step after another is painted; milliseconds of each, and what the page's own marks say.
+const SLIDE: &str = "const done = arguments[0], slider = document.getElementById('context-slider');
+    const painted = () => new Promise(resolve => requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = resolve;
+        port2.postMessage(0);
+    }));
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+    (async () => {
+        const start = window.__long.slice(), steps = [];
+        window.__long.length = 0;
+        performance.clearMeasures();
+        const [least, most] = [Number(slider.min), Number(slider.max)];
+        for (let i = 0; i < 120; i++) {
+            await new Promise(resolve => setTimeout(resolve, 40));
+            set.call(slider, least + (i * 7) % (most - least));
+            const before = performance.now();
+            slider.dispatchEvent(new Event('input', { bubbles: true }));
+            await painted();
+            steps.push(performance.now() - before);
+        }
+        const marks = {};
+        for (const { name, duration } of performance.getEntriesByType('measure')) (marks[name] ??= []).push(duration);
+        done({ steps, marks, start, long: window.__long });
+    })();";
+
+/// Runs jobs one after another in a worker of their own; milliseconds from each question to its last answer.
+const WORK: &str = "const [jobs, done] = arguments, times = [];
+    const url = performance.getEntriesByType('resource').map(e => e.name).find(n => /worker-[0-9a-f]+\\.js$/.test(n));
+    const worker = new Worker(url, { type: 'module' });
+    let before;
+    const next = () => { before = performance.now(); worker.postMessage([times.length, jobs[times.length], null]); };
+    worker.onerror = e => done({ failed: e.message });
+    worker.onmessage = ({ data: [, answer] }) => {
+        if (answer.Failed) { worker.terminate(); return done({ failed: answer.Failed }); }
+        if (answer !== 'Done') return;
+        times.push(performance.now() - before);
+        if (times.length < jobs.length) return next();
+        worker.terminate();
+        done({ times });
+    };
+    next();";
+
+/// Channels of a vector and vectors of a batch: 1 MiB of f32.
+const BATCH: (usize, usize) = (128, 2048);
+/// Repetitions that are timed.
+const ROUNDS: usize = 400;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "").await?;
+            slider(&driver).await?;
+            stage.open(&driver, "?v=1&tab=turboquant").await?;
+            let started = "return performance.getEntriesByType('resource').some(e => /worker-[0-9a-f]+\\.js$/.test(e.name))
+                && document.querySelectorAll('#codec-rows tbody tr').length === 10";
+            until(&driver, started).await?;
+            codecs(&driver).await
+        }
+    };
+    stage.play(1280, 900, play).await
+}
+
+async fn slider(driver: &WebDriver) -> Result<()> {
+    let told = driver.execute_async(SLIDE, Vec::new()).await?.json().clone();
+    print("slider event to after paint, ms", &floats(&told["steps"]));
+    for (name, durations) in told["marks"].as_object().context("marks")? {
+        print(&format!("  of which {name}, ms"), &floats(durations));
+    }
+    let tasks = |name: &str| floats(&told[name]).iter().map(|ms| format!("{ms:.0}")).collect::<Vec<_>>();
+    println!("tasks above 50 ms: at start {:?}, while sliding {:?}", tasks("start"), tasks("long"));
+    Ok(())
+}
+
+async fn codecs(driver: &WebDriver) -> Result<()> {
+    let (dim, vectors) = BATCH;
+    let repeat = |encodes, decodes| Job::Repeat {
+        codec: CodecKind::Turboquant,
+        bits: 4,
+        dim,
+        vectors,
+        encodes,
+        decodes,
+    };
+    let (none, encode, decode) = (repeat(0, 0), repeat(ROUNDS, 0), repeat(0, ROUNDS));
+    let sweep = Job::Sweep { vectors: 2048, parts: vec![sweep_part()] };
+    let mut jobs = vec![none.clone(), encode.clone(), decode.clone()];
+    for _ in 0..5 {
+        jobs.extend([none.clone(), encode.clone(), decode.clone()]);
+    }
+    jobs.extend(vec![sweep; 6]);
+    let jobs = serde_json::to_value(jobs)?;
+    let told = driver.execute_async(WORK, vec![jobs]).await?.json().clone();
+    ensure!(told["failed"].is_null(), "{}", told["failed"]);
+    let times = floats(&told["times"]);
+    let (rounds, sweeps) = times.split_at(18);
+    let rate = |place: usize| {
+        let best =
+            |place: usize| rounds[3..].iter().skip(place).step_by(3).copied().fold(f64::INFINITY, f64::min);
+        (4 * dim * vectors * ROUNDS) as f64 / 1e6 / (best(place) - best(0))
+    };
+    println!("one worker, d = {dim}, b = 4, f32: encode {:.2} GB/s, decode {:.2} GB/s", rate(1), rate(2));
+    println!("sweep of 2,048 vectors, 5 widths, 2 codecs, d = 256: first {:.0} ms", sweeps[0]);
+    print("  and again, ms", &sweeps[1..]);
+    Ok(())
+}
+
+fn sweep_part() -> Part {
+    let request = SweepRequest {
+        codecs: vec![CodecKind::Turboquant, CodecKind::Rotorquant],
+        dim: 256,
+        ..SweepRequest::default()
+    };
+    Part { request, input: Input::Source(Source::SeedHeavyTail, 1) }
+}
+
+fn floats(list: &Value) -> Vec<f64> {
+    list.as_array().map(|all| all.iter().filter_map(Value::as_f64).collect()).unwrap_or_default()
+}
+
+fn print(name: &str, times: &[f64]) {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at =
+        |share: f64| sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1)));
+    if let (Some(median), Some(p95), Some(most)) = (at(0.5), at(0.95), at(1.0)) {
+        println!("{name}: median {median:.1}, p95 {p95:.1}, most {most:.1} ({} times)", sorted.len());
+    }
+}
