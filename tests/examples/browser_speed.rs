@@ -1,6 +1,6 @@
 //! How fast the page is in headless Chromium: a slider's way to the screen, and the codecs in the worker.
 //!
-//! `cargo run -p dhurandhar-tests --example browser_speed`, on an idle machine. It prints and asserts nothing about time.
+//! `tests/speed` runs it. It prints and asserts nothing about time.
 
 use anyhow::{Context, Result, ensure};
 use dhurandhar_core::codec::job::{Input, Job, Part};

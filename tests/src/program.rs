@@ -10,12 +10,12 @@ static BUILT: Mutex<Option<HashMap<&'static str, PathBuf>>> = Mutex::new(None);
 
 /// `dhurandhar` as a command.
 pub fn dhurandhar() -> anyhow::Result<Command> {
-    Ok(Command::new(path("dhurandhar", "dhurandhar")?))
+    Ok(Command::new(path("dhurandhar")?))
 }
 
 /// `sitegen` as a command.
 pub fn sitegen() -> anyhow::Result<Command> {
-    Ok(Command::new(path("dhurandhar-sitegen", "sitegen")?))
+    Ok(Command::new(path("sitegen")?))
 }
 
 /// Run `dhurandhar` with these arguments in the workspace's root.
@@ -25,20 +25,23 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<Output> {
     command.output().context("dhurandhar did not start")
 }
 
-/// The executable of a package, from cargo's own report of where it put it.
-pub fn path(package: &'static str, binary: &'static str) -> anyhow::Result<PathBuf> {
+/// The executable of this name, from cargo's own report of where it put it.
+pub fn path(binary: &'static str) -> anyhow::Result<PathBuf> {
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let known = built.get_or_insert_with(HashMap::new);
     if let Some(path) = known.get(binary) {
         return Ok(path.clone());
     }
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", package, "--bin", binary, "--message-format=json-render-diagnostics"])
+        // Of the whole workspace, as the tests themselves are: another choice of packages means other features of
+        // what they share, and everything is compiled again.
+        .args(["build", "--workspace", "--exclude", "dhurandhar-web", "--exclude", "dhurandhar-worker"])
+        .args(["--bin", binary, "--message-format=json-render-diagnostics"])
         .current_dir(super::workspace::root())
         .stderr(Stdio::inherit())
         .output()
         .context("cargo did not start")?;
-    ensure!(output.status.success(), "cargo build --package {package} failed");
+    ensure!(output.status.success(), "cargo build --bin {binary} failed");
     let path = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn program() -> PathBuf {
-    dhurandhar_tests::program::path("dhurandhar", "dhurandhar").unwrap()
+    dhurandhar_tests::program::path("dhurandhar").unwrap()
 }
 
 fn dhurandhar(directory: &Path, arguments: &[&str]) -> Output {
