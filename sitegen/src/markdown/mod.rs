@@ -2,6 +2,7 @@
 
 mod alerts;
 mod code;
+mod figures;
 mod footnotes;
 mod headings;
 mod links;
@@ -44,6 +45,14 @@ pub enum MarkdownError {
         /// LaTeX as written.
         formula: String,
         /// The parser's complaint.
+        reason: String,
+    },
+    /// A figure that cannot be drawn.
+    #[error("figure `{name}`: {reason}")]
+    Figure {
+        /// As written.
+        name: String,
+        /// What was expected, or what went wrong.
         reason: String,
     },
     /// A heading of the first level.
@@ -92,7 +101,7 @@ pub fn render(
     code::scrollable(&mut events);
     alerts::with_titles(&mut events);
     let headings = headings::with_ids(&mut events)?;
-    let events = footnotes::at_the_end(events)?;
+    let events = footnotes::at_the_end(figures::drawn(events)?)?;
     let mut rendered = String::with_capacity(source.len() * 3 / 2);
     html::push_html(&mut rendered, events.into_iter().map(|(event, _)| event));
     Ok(Rendered { html: rendered, headings })

@@ -14,7 +14,7 @@ const NOT_RESIDENT: [Component; 1] = [Component::PleWorkingSet];
 const NOT_MAPPED: [Component; 2] = [Component::PleTable, Component::UnusedWeights];
 
 /// A drawing in its frame, with what it shows in words below it.
-pub(super) fn figure(drawing: &dyn Drawing, id: &str) -> Markup {
+pub(crate) fn figure(drawing: &dyn Drawing, id: &str) -> Markup {
     html! {
         figure.drawn {
             (PreEscaped(svg::responsive(drawing, id)))

@@ -16,6 +16,9 @@ mod verdicts;
 
 use std::path::Path;
 
+pub(crate) use charts::figure;
+pub(crate) use figures::significant;
+
 use anyhow::Result;
 
 use crate::page::Page;

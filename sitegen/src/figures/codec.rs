@@ -1,0 +1,256 @@
+//! The figures of the article on codecs: quality, outliers, true bits, arithmetic, and the paper's errata.
+
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+use dhurandhar_chart::{Axis, Group, GroupedBars, Line, LineChart, Value};
+use dhurandhar_core::codec::cost::{Operations, operations, published_rotor, published_turbo};
+use dhurandhar_core::codec::rotation::RotationKind;
+use dhurandhar_core::codec::scalar::Law;
+use dhurandhar_core::codec::sweep::{SweepRequest, SweepRow, sweep_source};
+use dhurandhar_core::codec::theory;
+use dhurandhar_core::codec::{CodecKind, Source};
+use maud::{Markup, html};
+
+use crate::pages::{figure, significant};
+
+/// Enough vectors for two digits, few enough for a build that nobody waits for.
+const VECTORS: usize = 512;
+
+fn rows(source: Source, dim: usize, codecs: &[CodecKind], bits: &[u32]) -> Result<Vec<SweepRow>> {
+    let request =
+        SweepRequest { codecs: codecs.to_vec(), bits: bits.to_vec(), dim, ..SweepRequest::default() };
+    Ok(sweep_source(request, source, VECTORS, 42, |_| ControlFlow::Continue(()))?)
+}
+
+pub(super) fn quality() -> Result<Markup> {
+    use CodecKind::{Rotorquant, SeedRotor, SeedTurbo, Turboquant};
+    let shown = [
+        (Turboquant, "TurboQuant"),
+        (Rotorquant, "RotorQuant"),
+        (SeedTurbo, "seed's TurboQuant"),
+        (SeedRotor, "seed's RotorQuant"),
+    ];
+    let rows = rows(Source::SeedHeavyTail, 256, &shown.map(|(kind, _)| kind), &[2, 3, 4, 5, 6])?;
+    let points = |kind: CodecKind, y: fn(&SweepRow) -> Option<f64>| -> Vec<(f64, f64)> {
+        rows.iter().filter(|row| row.codec == kind).filter_map(|row| Some((row.true_bits, y(row)?))).collect()
+    };
+    let mut lines = vec![Line::theory("theory", &points(Turboquant, |row| row.theory_nmse))];
+    lines.extend(shown.map(|(kind, name)| Line::new(name, &points(kind, |row| Some(row.quality.nmse)))));
+    let drawing = LineChart {
+        title: "Error by true bits, on the seed's own test tensor, d = 256".to_owned(),
+        x: Axis::linear("true bits per channel"),
+        y: Axis::log("normalised MSE"),
+        lines,
+        limits: Vec::new(),
+    };
+    Ok(html! {
+        (figure(&drawing, "codec-quality"))
+        (table(&["Codec", "True bits", "Times smaller than bf16", "Normalised MSE", "Theory", "Cosine", "Norm ratio"], 1, rows.iter().map(|row| vec![
+            row.label.clone(),
+            format!("{:.3}", row.true_bits),
+            format!("{:.2}", row.ratio_to_bf16),
+            significant(row.quality.nmse),
+            row.theory_nmse.map_or_else(|| "–".to_owned(), significant),
+            format!("{:.4}", row.quality.cosine),
+            format!("{:.3}", row.quality.norm_ratio),
+        ])))
+    })
+}
+
+pub(super) fn outliers() -> Result<Markup> {
+    use CodecKind::{HadamardRotor, Isoquant, Planarquant, Rotorquant, Turboquant, TurboquantDense};
+    let shown = [
+        (Turboquant, "Hadamard"),
+        (TurboquantDense, "dense"),
+        (Planarquant, "pairs"),
+        (Rotorquant, "triples"),
+        (Isoquant, "fours"),
+        (HadamardRotor, "Hadamard, then triples"),
+    ];
+    let sources = [
+        (Source::Gaussian, "isotropic"),
+        (Source::LowRank, "low rank"),
+        (Source::SeedHeavyTail, "heavy tail"),
+        (Source::OutlierChannels, "four outlier channels"),
+        (Source::ChannelBias, "two biased channels"),
+        (Source::Sparse, "one entry"),
+    ];
+    let theory = Turboquant.theory_nmse(128, 4);
+    let mut groups = Vec::new();
+    for (source, label) in sources {
+        let rows = rows(source, 128, &shown.map(|(kind, _)| kind), &[4])?;
+        let value = |row: &SweepRow| Some(Value { value: row.quality.nmse, range: None });
+        groups.push(Group { label: label.to_owned(), values: rows.iter().map(value).collect() });
+    }
+    let drawing = GroupedBars {
+        title: "Error at 4 bits by kind of vector and rotation, d = 128".to_owned(),
+        axis: Axis::log("normalised MSE"),
+        series: shown.iter().map(|(_, name)| (*name).to_owned()).collect(),
+        limits: theory
+            .map(|theory| (theory, format!("theory {}", significant(theory))))
+            .into_iter()
+            .collect(),
+        groups,
+    };
+    let mut names = vec!["Vectors"];
+    names.extend(shown.iter().map(|(_, name)| *name));
+    Ok(html! {
+        (figure(&drawing, "codec-outliers"))
+        (table(&names, 1, drawing.groups.iter().map(|group| {
+            let values = group.values.iter().flatten().map(|value| significant(value.value));
+            std::iter::once(group.label.clone()).chain(values).collect()
+        })))
+    })
+}
+
+pub(super) fn true_bits() -> Result<Markup> {
+    let shown = [
+        (CodecKind::SeedTurbo, vec![2, 3, 4, 6, 8]),
+        (CodecKind::SeedRotor, vec![4]),
+        (CodecKind::TurboquantMixed, vec![2, 3]),
+        (CodecKind::Turboquant, vec![2, 3, 4]),
+        (CodecKind::TurboquantProd, vec![3, 4]),
+    ];
+    let mut lines = Vec::new();
+    for (kind, bits) in shown {
+        let per_width: Vec<Vec<SweepRow>> = [64, 128, 256]
+            .into_iter()
+            .map(|dim| rows(Source::Gaussian, dim, &[kind], &bits))
+            .collect::<Result<_>>()?;
+        for (at, row) in per_width[0].iter().enumerate() {
+            let mut cells = vec![
+                format!("{}, {} bits", kind.name(), row.bits),
+                row.published_label.clone().unwrap_or_else(|| "–".to_owned()),
+            ];
+            cells.extend(
+                per_width.iter().filter_map(|rows| rows.get(at)).map(|row| format!("{:.3}", row.true_bits)),
+            );
+            let widest = per_width.last().and_then(|rows| rows.get(at));
+            cells.push(widest.map_or_else(String::new, |row| format!("{:.2}", row.ratio_to_bf16)));
+            lines.push(cells);
+        }
+    }
+    let head =
+        ["Codec", "Published as", "Stored, d = 64", "d = 128", "d = 256", "Times smaller than bf16, d = 256"];
+    Ok(table(&head, 2, lines))
+}
+
+pub(super) fn cost() -> Result<Markup> {
+    let shown = [
+        ("dense matrix", RotationKind::Dense),
+        ("Hadamard, one round", RotationKind::Hadamard { rounds: 1 }),
+        ("Hadamard, two rounds", RotationKind::Hadamard { rounds: 2 }),
+        ("rotors as 3 × 3 matrices", RotationKind::Rotor),
+        ("quaternions from the left", RotationKind::Quaternion),
+        ("Givens pairs", RotationKind::Planar),
+        ("Hadamard, then rotors", RotationKind::HadamardRotor),
+    ];
+    let number = |n: u64| significant(n as f64);
+    let mut lines = Vec::new();
+    for (name, kind) in shown {
+        let mut cells = vec![name.to_owned()];
+        for dim in [128, 256] {
+            let Operations { adds, multiplies, parameter_bits } = operations(kind, dim)?;
+            cells.extend([number(adds), number(multiplies), number(parameter_bits)]);
+        }
+        lines.push(cells);
+    }
+    let head = [
+        "Rotation",
+        "Adds, d = 128",
+        "Multiplies",
+        "Parameter bits",
+        "Adds, d = 256",
+        "Multiplies",
+        "Parameter bits",
+    ];
+    Ok(html! {
+        (table(&head, 1, lines))
+        (table(&["Published by the seed as “FMA”", "d = 128", "d = 256", "What it counts"], 1, [
+            vec!["TurboQuant".to_owned(), number(published_turbo(128)), number(published_turbo(256)), "additions of one Hadamard round".to_owned()],
+            vec!["RotorQuant".to_owned(), number(published_rotor(128)), number(published_rotor(256)), "multiply-adds, 15 a whole triple".to_owned()],
+        ]))
+    })
+}
+
+pub(super) fn inner_products() -> Result<Markup> {
+    let mut lines = Vec::new();
+    for bits in 1..=5 {
+        let variance = theory::inner_product_variance(bits)?;
+        lines.push(vec![
+            bits.to_string(),
+            significant(variance.prod),
+            significant(variance.unbiased),
+            significant(variance.biased),
+        ]);
+    }
+    Ok(table(
+        &["Bits in all", "TurboQuant_prod", "unbiased scale", "paper's scale, bias not counted"],
+        0,
+        lines,
+    ))
+}
+
+pub(super) fn errata() -> Result<Markup> {
+    let distortion = |bits| theory::distortion(Law::Gaussian, bits);
+    let prod = |bits| theory::inner_product_variance(bits).map(|variance| variance.prod);
+    let line = |what: &str, printed: &str, right: f64, why: &str| {
+        vec![what.to_owned(), printed.to_owned(), format!("{right:.5}"), why.to_owned()]
+    };
+    Ok(table(
+        &["Figure", "Printed", "Computed", "Why they differ"],
+        1,
+        [
+            line("Distortion at 1 bit", "0.36", distortion(1)?, "rounded"),
+            line("Distortion at 2 bits", "0.117", distortion(2)?, "rounded"),
+            line(
+                "Distortion at 3 bits",
+                "0.03",
+                distortion(3)?,
+                "truncated: a correct codec exceeds the printed figure",
+            ),
+            line("Distortion at 4 bits", "0.009", distortion(4)?, "truncated"),
+            line(
+                "d × variance, prod, 2 bits",
+                "0.56",
+                prod(2)?,
+                "limit of large d; the sketch at finite d is slightly lower",
+            ),
+            line("d × variance, prod, 3 bits", "0.18", prod(3)?, "rounded"),
+            line("d × variance, prod, 4 bits", "0.047", prod(4)?, "π/2 times the truncated 0.03"),
+            line("32 channels at 3 bits, 96 at 2", "2.5", theory::mixed_bits(128, 32, 2, 0), "codes alone"),
+            line(
+                "the same with two f16 scales",
+                "–",
+                theory::mixed_bits(128, 32, 2, 2),
+                "what makes the label true",
+            ),
+            line(
+                "Lower bound at d = 2, 2 bits",
+                "0.0625",
+                theory::circle_distortion(2),
+                "16 arcs of a circle beat the bound that is said to hold for every d",
+            ),
+        ],
+    ))
+}
+
+/// A table whose first `text` columns after the head of the line, and those that are no numbers, are text.
+fn table(head: &[&str], text: usize, lines: impl IntoIterator<Item = Vec<String>>) -> Markup {
+    let number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '–');
+    html! {
+        div.scroll role="region" aria-label=(head.first().copied().unwrap_or_default()) tabindex="0" {
+            table {
+                thead { tr { @for (at, name) in head.iter().enumerate() { th.num[at >= text.max(1) && !name.starts_with("W")] scope="col" { (name) } } } }
+                tbody {
+                    @for cells in lines {
+                        tr { @for (at, cell) in cells.iter().enumerate() {
+                            @if at == 0 { th scope="row" { (cell) } } @else { td.num[number(cell)] { (cell) } }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
