@@ -12,6 +12,7 @@ use dhurandhar_core::codec::theory;
 use dhurandhar_core::codec::{CodecKind, Source};
 use maud::{Markup, html};
 
+use super::table::table;
 use crate::pages::{figure, significant};
 
 /// Enough vectors for two digits, few enough for a build that nobody waits for.
@@ -46,7 +47,7 @@ pub(super) fn quality() -> Result<Markup> {
     };
     Ok(html! {
         (figure(&drawing, "codec-quality"))
-        (table(&["Codec", "True bits", "Times smaller than bf16", "Normalised MSE", "Theory", "Cosine", "Norm ratio"], 1, rows.iter().map(|row| vec![
+        (table(&["Codec", "True bits", "Times smaller than bf16", "Normalised MSE", "Theory", "Cosine", "Norm ratio"], rows.iter().map(|row| vec![
             row.label.clone(),
             format!("{:.3}", row.true_bits),
             format!("{:.2}", row.ratio_to_bf16),
@@ -97,11 +98,42 @@ pub(super) fn outliers() -> Result<Markup> {
     names.extend(shown.iter().map(|(_, name)| *name));
     Ok(html! {
         (figure(&drawing, "codec-outliers"))
-        (table(&names, 1, drawing.groups.iter().map(|group| {
+        (table(&names, drawing.groups.iter().map(|group| {
             let values = group.values.iter().flatten().map(|value| significant(value.value));
             std::iter::once(group.label.clone()).chain(values).collect()
         })))
     })
+}
+
+/// What centring and the unbiased scale do for keys with constant offsets.
+pub(super) fn keys() -> Result<Markup> {
+    use CodecKind::{CentredKeys, Rotorquant, Turboquant, TurboquantUnbiased};
+    let shown = [
+        (Turboquant, "TurboQuant"),
+        (TurboquantUnbiased, "TurboQuant, unbiased scale"),
+        (CentredKeys, "TurboQuant, unbiased scale, centred"),
+        (Rotorquant, "RotorQuant"),
+    ];
+    let rows = rows(Source::ChannelBias, 128, &shown.map(|(kind, _)| kind), &[3, 4])?;
+    let lines = shown.iter().flat_map(|(kind, name)| {
+        rows.iter().filter(move |row| row.codec == *kind).map(move |row| {
+            vec![
+                format!("{name}, {} bits", row.bits),
+                format!("{:.3}", row.true_bits),
+                significant(row.quality.nmse),
+                significant(row.inner_product.scaled_mean_square),
+            ]
+        })
+    });
+    Ok(table(
+        &[
+            "Keys with two biased channels, d = 128",
+            "True bits",
+            "Normalised MSE",
+            "d × mean square error of a logit",
+        ],
+        lines,
+    ))
 }
 
 pub(super) fn true_bits() -> Result<Markup> {
@@ -113,27 +145,22 @@ pub(super) fn true_bits() -> Result<Markup> {
         (CodecKind::TurboquantProd, vec![3, 4]),
     ];
     let mut lines = Vec::new();
-    for (kind, bits) in shown {
-        let per_width: Vec<Vec<SweepRow>> = [64, 128, 256]
-            .into_iter()
-            .map(|dim| rows(Source::Gaussian, dim, &[kind], &bits))
-            .collect::<Result<_>>()?;
-        for (at, row) in per_width[0].iter().enumerate() {
-            let mut cells = vec![
-                format!("{}, {} bits", kind.name(), row.bits),
-                row.published_label.clone().unwrap_or_else(|| "–".to_owned()),
-            ];
-            cells.extend(
-                per_width.iter().filter_map(|rows| rows.get(at)).map(|row| format!("{:.3}", row.true_bits)),
-            );
-            let widest = per_width.last().and_then(|rows| rows.get(at));
-            cells.push(widest.map_or_else(String::new, |row| format!("{:.2}", row.ratio_to_bf16)));
-            lines.push(cells);
+    for (kind, bits) in
+        shown.into_iter().flat_map(|(kind, widths)| widths.into_iter().map(move |bits| (kind, bits)))
+    {
+        let mut cells = vec![
+            format!("{}, {bits} bits", kind.name()),
+            kind.published_label(bits).unwrap_or_else(|| "–".to_owned()),
+        ];
+        for dim in [64, 128, 256] {
+            cells.push(format!("{:.3}", kind.build(dim, bits, &[], 0)?.bits_per_channel()));
         }
+        cells.push(format!("{:.2}", kind.build(256, bits, &[], 0)?.layout().ratio_to_bf16()));
+        lines.push(cells);
     }
     let head =
         ["Codec", "Published as", "Stored, d = 64", "d = 128", "d = 256", "Times smaller than bf16, d = 256"];
-    Ok(table(&head, 2, lines))
+    Ok(table(&head, lines))
 }
 
 pub(super) fn cost() -> Result<Markup> {
@@ -166,8 +193,8 @@ pub(super) fn cost() -> Result<Markup> {
         "Parameter bits",
     ];
     Ok(html! {
-        (table(&head, 1, lines))
-        (table(&["Published by the seed as “FMA”", "d = 128", "d = 256", "What it counts"], 1, [
+        (table(&head, lines))
+        (table(&["Published by the seed as “FMA”", "d = 128", "d = 256", "What it counts"], [
             vec!["TurboQuant".to_owned(), number(published_turbo(128)), number(published_turbo(256)), "additions of one Hadamard round".to_owned()],
             vec!["RotorQuant".to_owned(), number(published_rotor(128)), number(published_rotor(256)), "multiply-adds, 15 a whole triple".to_owned()],
         ]))
@@ -185,22 +212,19 @@ pub(super) fn inner_products() -> Result<Markup> {
             significant(variance.biased),
         ]);
     }
-    Ok(table(
-        &["Bits in all", "TurboQuant_prod", "unbiased scale", "paper's scale, bias not counted"],
-        0,
-        lines,
-    ))
+    Ok(table(&["Bits in all", "TurboQuant_prod", "unbiased scale", "paper's scale, bias not counted"], lines))
 }
 
 pub(super) fn errata() -> Result<Markup> {
-    let distortion = |bits| theory::distortion(Law::Gaussian, bits);
-    let prod = |bits| theory::inner_product_variance(bits).map(|variance| variance.prod);
-    let line = |what: &str, printed: &str, right: f64, why: &str| {
-        vec![what.to_owned(), printed.to_owned(), format!("{right:.5}"), why.to_owned()]
+    let five = |value: f64| format!("{value:.5}");
+    let distortion = |bits| theory::distortion(Law::Gaussian, bits).map(five);
+    let prod = |bits| theory::inner_product_variance(bits).map(|variance| five(variance.prod));
+    let mixed = |scales| format!("{:.2}", theory::mixed_bits(128, 32, 2, scales));
+    let line = |what: &str, printed: &str, right: String, why: &str| {
+        vec![what.to_owned(), printed.to_owned(), right, why.to_owned()]
     };
     Ok(table(
         &["Figure", "Printed", "Computed", "Why they differ"],
-        1,
         [
             line("Distortion at 1 bit", "0.36", distortion(1)?, "rounded"),
             line("Distortion at 2 bits", "0.117", distortion(2)?, "rounded"),
@@ -219,38 +243,14 @@ pub(super) fn errata() -> Result<Markup> {
             ),
             line("d × variance, prod, 3 bits", "0.18", prod(3)?, "rounded"),
             line("d × variance, prod, 4 bits", "0.047", prod(4)?, "π/2 times the truncated 0.03"),
-            line("32 channels at 3 bits, 96 at 2", "2.5", theory::mixed_bits(128, 32, 2, 0), "codes alone"),
-            line(
-                "the same with two f16 scales",
-                "–",
-                theory::mixed_bits(128, 32, 2, 2),
-                "what makes the label true",
-            ),
+            line("32 channels at 3 bits, 96 at 2", "2.5", mixed(0), "codes alone"),
+            line("the same with two f16 scales", "–", mixed(2), "what makes the label true"),
             line(
                 "Lower bound at d = 2, 2 bits",
                 "0.0625",
-                theory::circle_distortion(2),
+                five(theory::circle_distortion(2)),
                 "16 arcs of a circle beat the bound that is said to hold for every d",
             ),
         ],
     ))
-}
-
-/// A table whose first `text` columns after the head of the line, and those that are no numbers, are text.
-fn table(head: &[&str], text: usize, lines: impl IntoIterator<Item = Vec<String>>) -> Markup {
-    let number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '–');
-    html! {
-        div.scroll role="region" aria-label=(head.first().copied().unwrap_or_default()) tabindex="0" {
-            table {
-                thead { tr { @for (at, name) in head.iter().enumerate() { th.num[at >= text.max(1) && !name.starts_with("W")] scope="col" { (name) } } } }
-                tbody {
-                    @for cells in lines {
-                        tr { @for (at, cell) in cells.iter().enumerate() {
-                            @if at == 0 { th scope="row" { (cell) } } @else { td.num[number(cell)] { (cell) } }
-                        } }
-                    }
-                }
-            }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Each is computed by `dhurandhar-core` when the site is built, so that no figure in the text can go stale.
 
 mod codec;
+mod table;
 
 use std::sync::OnceLock;
 
@@ -11,9 +12,10 @@ use maud::Markup;
 /// Draws one figure; an error is a fault of the figure, not of the article.
 type Draw = fn() -> anyhow::Result<Markup>;
 
-const FIGURES: [(&str, Draw); 6] = [
+const FIGURES: [(&str, Draw); 7] = [
     ("codec-quality", codec::quality),
     ("codec-outliers", codec::outliers),
+    ("codec-keys", codec::keys),
     ("codec-true-bits", codec::true_bits),
     ("codec-cost", codec::cost),
     ("codec-inner-products", codec::inner_products),

@@ -94,14 +94,14 @@ pub fn render(
     source: &str,
     resolve: &dyn Fn(&str) -> Result<String, MarkdownError>,
 ) -> Result<Rendered, Located> {
-    let mut events: Vec<Spanned<'_>> = Parser::new_ext(source, OPTIONS).into_offset_iter().collect();
+    let mut events = figures::drawn(Parser::new_ext(source, OPTIONS).into_offset_iter().collect())?;
     links::resolve(&mut events, resolve)?;
     math::to_mathml(&mut events)?;
     tables::scrollable(&mut events);
     code::scrollable(&mut events);
     alerts::with_titles(&mut events);
     let headings = headings::with_ids(&mut events)?;
-    let events = footnotes::at_the_end(figures::drawn(events)?)?;
+    let events = footnotes::at_the_end(events)?;
     let mut rendered = String::with_capacity(source.len() * 3 / 2);
     html::push_html(&mut rendered, events.into_iter().map(|(event, _)| event));
     Ok(Rendered { html: rendered, headings })
