@@ -92,7 +92,7 @@ impl Calibration {
                 },
             };
             let stall = gather_time_us(reads, cost);
-            let measured = summary.map(|s| if budget { s.mean_us.estimate } else { s.p50_us.estimate });
+            let measured = configuration.compared_wait().map(|wait| wait.estimate);
             prediction.stall_us = Some(stall);
             let calibrates = is_calibrator(configuration, configuration.engine, configuration.state);
             prediction.stall_over_measured = ratio(Some(stall), measured).filter(|_| !calibrates);

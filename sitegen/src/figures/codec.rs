@@ -13,7 +13,7 @@ use dhurandhar_core::codec::{CodecKind, Source};
 use maud::{Markup, html};
 
 use super::table::table;
-use crate::pages::{figure, significant};
+use crate::pages::{data, figure, significant};
 
 /// Enough vectors for two digits, few enough for a build that nobody waits for.
 const VECTORS: usize = 512;
@@ -45,17 +45,30 @@ pub(super) fn quality() -> Result<Markup> {
         lines,
         limits: Vec::new(),
     };
-    Ok(html! {
-        (figure(&drawing, "codec-quality"))
-        (table(&["Codec", "True bits", "Times smaller than bf16", "Normalised MSE", "Theory", "Cosine", "Norm ratio"], rows.iter().map(|row| vec![
-            row.label.clone(),
+    let line = |row: &SweepRow| {
+        let name = shown.iter().find(|(kind, _)| *kind == row.codec).map_or("", |(_, name)| *name);
+        vec![
+            format!("{name}, {}", row.bits),
             format!("{:.3}", row.true_bits),
             format!("{:.2}", row.ratio_to_bf16),
             significant(row.quality.nmse),
             row.theory_nmse.map_or_else(|| "–".to_owned(), significant),
             format!("{:.4}", row.quality.cosine),
             format!("{:.3}", row.quality.norm_ratio),
-        ])))
+        ]
+    };
+    let head = [
+        "Codec, bits",
+        "True bits",
+        "Times smaller than bf16",
+        "Normalised MSE",
+        "Theory",
+        "Cosine",
+        "Norm ratio",
+    ];
+    Ok(html! {
+        (figure(&drawing, "codec-quality"))
+        (data(&table(&head, rows.iter().map(line))))
     })
 }
 
@@ -98,10 +111,10 @@ pub(super) fn outliers() -> Result<Markup> {
     names.extend(shown.iter().map(|(_, name)| *name));
     Ok(html! {
         (figure(&drawing, "codec-outliers"))
-        (table(&names, drawing.groups.iter().map(|group| {
+        (data(&table(&names, drawing.groups.iter().map(|group| {
             let values = group.values.iter().flatten().map(|value| significant(value.value));
             std::iter::once(group.label.clone()).chain(values).collect()
-        })))
+        }))))
     })
 }
 
@@ -176,22 +189,10 @@ pub(super) fn cost() -> Result<Markup> {
     let number = |n: u64| significant(n as f64);
     let mut lines = Vec::new();
     for (name, kind) in shown {
-        let mut cells = vec![name.to_owned()];
-        for dim in [128, 256] {
-            let Operations { adds, multiplies, parameter_bits } = operations(kind, dim)?;
-            cells.extend([number(adds), number(multiplies), number(parameter_bits)]);
-        }
-        lines.push(cells);
+        let Operations { adds, multiplies, parameter_bits } = operations(kind, 128)?;
+        lines.push(vec![name.to_owned(), number(adds), number(multiplies), number(parameter_bits)]);
     }
-    let head = [
-        "Rotation",
-        "Adds, d = 128",
-        "Multiplies",
-        "Parameter bits",
-        "Adds, d = 256",
-        "Multiplies",
-        "Parameter bits",
-    ];
+    let head = ["Rotation, d = 128", "Adds", "Multiplies", "Parameter bits"];
     Ok(html! {
         (table(&head, lines))
         (table(&["Published by the seed as “FMA”", "d = 128", "d = 256", "What it counts"], [

@@ -5,7 +5,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 use super::{Located, MarkdownError, Spanned};
 use crate::figures;
 
-pub(super) fn drawn<'a>(events: Vec<Spanned<'a>>) -> Result<Vec<Spanned<'a>>, Located> {
+pub(super) fn drawn(events: Vec<Spanned<'_>>) -> Result<Vec<Spanned<'_>>, Located> {
     let mut kept = Vec::with_capacity(events.len());
     let mut inside = false;
     for (event, span) in events {
