@@ -49,7 +49,7 @@ pub(super) fn quality() -> Result<Markup> {
         let name = shown.iter().find(|(kind, _)| *kind == row.codec).map_or("", |(_, name)| *name);
         vec![
             format!("{name}, {}", row.bits),
-            format!("{:.3}", row.true_bits),
+            row.true_bits.to_string(),
             format!("{:.2}", row.ratio_to_bf16),
             significant(row.quality.nmse),
             row.theory_nmse.map_or_else(|| "–".to_owned(), significant),
@@ -132,7 +132,7 @@ pub(super) fn keys() -> Result<Markup> {
         rows.iter().filter(move |row| row.codec == *kind).map(move |row| {
             vec![
                 format!("{name}, {} bits", row.bits),
-                format!("{:.3}", row.true_bits),
+                row.true_bits.to_string(),
                 significant(row.quality.nmse),
                 significant(row.inner_product.scaled_mean_square),
             ]
@@ -166,7 +166,7 @@ pub(super) fn true_bits() -> Result<Markup> {
             kind.published_label(bits).unwrap_or_else(|| "–".to_owned()),
         ];
         for dim in [64, 128, 256] {
-            cells.push(format!("{:.3}", kind.build(dim, bits, &[], 0)?.bits_per_channel()));
+            cells.push(kind.build(dim, bits, &[], 0)?.bits_per_channel().to_string());
         }
         cells.push(format!("{:.2}", kind.build(256, bits, &[], 0)?.layout().ratio_to_bf16()));
         lines.push(cells);
