@@ -126,6 +126,7 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let list = text(&site, "reports/index.html");
     assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-22"), "{list}");
     assert!(list.contains("href=\"./on-b-phone-b-co/\""), "{list}");
+    assert!(text(&site, "reports/mmap-profile.schema.json").contains("\"stall_over_measured\""));
     let machine = text(&site, "reports/on-b-phone-b-co/index.html");
     assert!(machine.contains("href=\"../phones-one/\"") && machine.contains("One report"), "{machine}");
     assert!(!machine.contains("<b>phone"));

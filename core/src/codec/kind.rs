@@ -16,6 +16,7 @@ use super::{
 
 /// A codec without its width and bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CodecKind {
     /// TurboQuant_mse as in the paper.

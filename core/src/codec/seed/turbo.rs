@@ -31,7 +31,9 @@ impl SeedTurbo {
         }
         fwht_in_place(Isa::detect(), z);
         let factor = 1.0 / libm::sqrtf(self.signs.len() as f32);
-        z.iter_mut().for_each(|z| *z *= factor);
+        for z in z {
+            *z *= factor;
+        }
     }
 }
 

@@ -130,14 +130,24 @@ fn slug(name: &str) -> String {
 pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
+    let schemas = dhurandhar_core::schema::all();
     list.body = html! {
         @if all.is_empty() { p { "There is no report yet." } } @else {
             (comparison::table(&list.path, About::All, &all))
             (comparison::chart(&newest_of_each(&all)))
         }
         (PreEscaped(&list.body))
+        p {
+            "The files follow JSON Schemas: "
+            @for (index, (name, _)) in schemas.iter().enumerate() { @if index > 0 { ", " } a href=(format!("./{name}.schema.json")) { (name) } }
+            "."
+        }
     }
     .into_string();
+    list.files = schemas
+        .into_iter()
+        .map(|(name, text)| (SitePath::new(format!("{LIST}{name}.schema.json")), text.into_bytes()))
+        .collect();
     list.shape = Shape::Wide;
     let mut pages: Vec<Page> = measured.iter().map(|measured| page(measured, context, catalogue)).collect();
     pages.extend(machines::pages(measured));
