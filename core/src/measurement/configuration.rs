@@ -69,6 +69,9 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Threads of [`Engine::MmapThreads`].
+    pub const THREADS: u16 = 8;
+
     /// The name used in reports and on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -280,6 +283,8 @@ pub struct Prediction {
     pub reads_over_measured: Option<f64>,
     /// Wait of a token, microseconds: its mean under a memory limit, its median otherwise.
     pub stall_us: Option<f64>,
+    /// Bounds of the wait where the model knows no more, microseconds: reads that overlap fully, and not at all.
+    pub stall_range_us: Option<(f64, f64)>,
     /// Predicted over measured wait; `null` for the configuration that calibrates the model.
     pub stall_over_measured: Option<f64>,
     /// Device bytes a token.

@@ -157,7 +157,8 @@ pub(super) fn cliff(profile: &MmapProfile) -> Markup {
             "A file of " (mib(cliff.decoder_bytes)) " MiB stands for the decoder (" (significant(cliff.scale * 100.0))
             " % of its size) and is swept once a token beside the table: at " (significant(cliff.memory_bytes_per_s / 1e9))
             " GB/s from memory and " (significant(cliff.storage_bytes_per_s / 1e9))
-            " GB/s from storage. Once both do not fit the limit, the sweep evicts its own pages."
+            " GB/s from storage" @if let Some(rate) = cliff.reclaiming_bytes_per_s { ", and at " (significant(rate / 1e9)) " GB/s when every page takes another's place" }
+            ". Once both do not fit the limit, the sweep evicts its own pages. At best only what does not fit is read again; at worst all of it, at the pace of eviction."
         }
         (figure(&drawing, "cliff-chart"))
         div.scroll role="region" aria-label="Eviction cliff" tabindex="0" {

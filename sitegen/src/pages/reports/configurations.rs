@@ -1,6 +1,6 @@
 //! Every configuration as a line: what was predicted, what was measured, and what shows that cold was cold.
 
-use dhurandhar_core::measurement::{Configuration, MmapProfile, State};
+use dhurandhar_core::measurement::{Configuration, MmapProfile, Prediction, State};
 use dhurandhar_core::storage::Layout;
 use maud::{Markup, html};
 
@@ -58,8 +58,17 @@ pub(super) fn table(profile: &MmapProfile) -> Markup {
             }
         }
         p.small.muted {
-            "Medians over blocks; p99 over all tokens. The wait is the median token's, and under a memory limit the mean, because most tokens hit the cache there and the median says nothing of those that miss. Ratios are predicted over measured. A dash: the model makes no claim, or the platform would not say. An asterisk: the model was calibrated with this very wait, so it proves nothing."
+            "Medians over blocks; p99 over all tokens. The wait is the median token's, and under a memory limit the mean, because most tokens hit the cache there and the median says nothing of those that miss. Ratios are predicted over measured. Bounds are given where reads overlap by a degree that depends on the device: fully, or not at all. A dash: the model makes no claim, or the platform would not say. An asterisk: the model was calibrated with this very wait, so it proves nothing."
         }
+    }
+}
+
+/// The predicted wait, or its bounds.
+fn claim(prediction: &Prediction) -> String {
+    match (prediction.stall_us, prediction.stall_range_us) {
+        (Some(us), _) => significant(us),
+        (None, Some((low, high))) => format!("{}–{}", significant(low), significant(high)),
+        (None, None) => "–".to_owned(),
     }
 }
 
@@ -73,7 +82,7 @@ fn line(c: &Configuration) -> Markup {
             th scope="row" title=(c.id) { (name(c)) @if c.is_invalid() { " " strong { "(invalid)" } } }
             @if let Some(summary) = &c.summary {
                 td.num { (significant(summary.tokens_per_s.estimate)) }
-                td.num { (optional(prediction.stall_us)) @if calibrates { "*" } }
+                td.num { (claim(&prediction)) @if calibrates { "*" } }
                 td.num { (optional(c.compared_wait().map(|wait| wait.estimate))) }
                 td.num { (ratio(prediction.stall_over_measured)) }
                 td.num { (significant(summary.p99_us)) }
