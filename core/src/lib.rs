@@ -8,6 +8,8 @@ pub mod measurement;
 pub mod memory;
 pub mod model;
 pub mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod seed;
 pub mod storage;
 pub mod throughput;

@@ -4,6 +4,7 @@
 //! is `null` beside a note that says why. A reader accepts a newer minor version (unknown fields are
 //! ignored) and refuses another major one.
 
+mod alternatives;
 mod configuration;
 mod csv;
 mod environment;
@@ -15,6 +16,7 @@ mod read;
 mod report;
 mod statistics;
 
+pub use alternatives::Alternative;
 pub use configuration::{
     Block, ColdProof, Configuration, Counters, Engine, Failure, Interval, Latency, Pattern, PercentilePoint,
     Prediction, Residency, State, Summary,

@@ -1,9 +1,8 @@
 //! What the command says about itself: schemas, completions, manual page.
 
 use crate::output;
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::measurement::MmapProfile;
-use dhurandhar_core::report::Report;
 use std::process::ExitCode;
 
 /// Options of `schema`.
@@ -20,15 +19,18 @@ enum Schema {
     Analysis,
     /// `profile-mmap --json-out`
     MmapProfile,
+    /// `compare-codecs --json`
+    CodecComparison,
+    /// `benchmark-kv --json`
+    KvBenchmark,
 }
 
 impl SchemaArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let schema = match self.report {
-            Schema::Analysis => schemars::schema_for!(Report),
-            Schema::MmapProfile => schemars::schema_for!(MmapProfile),
-        };
-        output::print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
+        let name = self.report.to_possible_value().map(|value| value.get_name().to_owned());
+        let found = dhurandhar_core::schema::all().into_iter().find(|(own, _)| Some(*own) == name.as_deref());
+        let (_, schema) = found.context("no such schema")?;
+        output::print(&schema)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -18,6 +18,7 @@ pub mod compress;
 pub mod content;
 pub mod disk;
 pub mod feed;
+mod figures;
 pub mod markdown;
 pub mod offline;
 pub mod page;

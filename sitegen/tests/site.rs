@@ -109,6 +109,7 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
         "FAIL",
         "mean stall is 11.571 % of a token, limit 2",
         "7,848 rows a second",
+        "mmap_default, as judged",
         "int4_aggressive",
         "virtual machine (unknown hypervisor)",
         "dhurandhar profile-mmap --realtime --measure-memory",
@@ -124,6 +125,24 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     assert_eq!(csv.lines().count(), 33);
     let list = text(&site, "reports/index.html");
     assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-22"), "{list}");
+    assert!(list.contains("href=\"./on-b-phone-b-co/\""), "{list}");
+    assert!(text(&site, "reports/mmap-profile.schema.json").contains("\"stall_over_measured\""));
+    let machine = text(&site, "reports/on-b-phone-b-co/index.html");
+    assert!(machine.contains("href=\"../phones-one/\"") && machine.contains("One report"), "{machine}");
+    assert!(!machine.contains("<b>phone"));
+}
+
+#[test]
+fn a_built_in_device_gathers_its_reports_on_its_own_page() {
+    let device = "\"name\":\"shared virtual machine, 2 cores, virtio disk\"";
+    let (dir, sources) = with_measurement(|text| text.replace(device, "\"name\":\"Steam-Deck\""));
+    fs::create_dir_all(dir.path().join("devices")).unwrap();
+    fs::write(dir.path().join("devices/index.md"), "+++\ntitle = \"D\"\ndescription = \"D.\"\n+++\n")
+        .unwrap();
+    let site = build(&sources).unwrap();
+    let page = text(&site, "devices/steam-deck/index.html");
+    assert!(page.contains("href=\"../../reports/phones-one/\""), "{page}");
+    assert!(!site.files.keys().any(|file| file.starts_with("reports/on-")));
 }
 
 #[test]

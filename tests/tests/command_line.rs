@@ -73,6 +73,25 @@ fn the_schema_names_every_field_of_the_report() {
 }
 
 #[test]
+fn codec_reports_have_schemas_that_name_their_fields() {
+    let asked: [(&str, &[&str]); 2] = [
+        ("codec-comparison", &["compare-codecs", "--seq-len", "16", "--residual-bits", "4", "--json"]),
+        ("kv-benchmark", &["benchmark-kv", "--samples", "16", "--json"]),
+    ];
+    for (name, command) in asked {
+        let schema: serde_json::Value = serde_json::from_str(&answer(&["schema", name])).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&answer(command)).unwrap();
+        for field in report.as_object().unwrap().keys() {
+            assert!(schema["properties"].get(field).is_some(), "{name} {field}");
+        }
+        let row = &schema["$defs"]["SweepRow"]["properties"];
+        for field in report["quality"][0].as_object().unwrap().keys() {
+            assert!(row.get(field).is_some(), "{name} {field}");
+        }
+    }
+}
+
+#[test]
 fn the_seeds_table_comes_out_of_the_seeds_constants() {
     let profile = fixture("seed/gemma4-e2b.yaml");
     let text = answer(&[

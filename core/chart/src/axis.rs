@@ -78,7 +78,10 @@ impl Scale {
         let mut high = f64::NEG_INFINITY;
         for value in values.filter_map(|value| usable(value, axis.spread)) {
             low = low.min(value);
-            high = high.max(value);
+            // The greatest share of all is drawn at the end, wherever that is.
+            if axis.spread != Spread::Percentile || value < 1.0 {
+                high = high.max(value);
+            }
         }
         if low > high {
             (low, high) = if axis.spread == Spread::Log { (1.0, 10.0) } else { (0.0, 1.0) };
@@ -186,7 +189,7 @@ impl Scale {
             (0.999_999, "99.9999"),
         ];
         // The axis ends at the first stop past every value short of the maximum.
-        let end = STOPS.iter().map(|(p, _)| *p).find(|p| *p >= high && *p > 0.5).unwrap_or(0.999_999);
+        let end = STOPS.iter().map(|(p, _)| *p).find(|p| *p > high && *p > 0.5).unwrap_or(0.999_999);
         let ticks = STOPS.iter().filter(|(p, _)| *p <= end);
         let ticks = ticks.map(|(p, text)| (*p, [text, "%"].concat())).collect();
         Self { spread: Spread::Percentile, low: 0.0, high: end, ticks }
@@ -255,6 +258,8 @@ mod tests {
         assert_eq!(texts(&scale), ["0%", "50%", "90%", "99%", "99.9%"]);
         assert!((scale.share(0.9) - 1.0 / 3.0).abs() < 1e-9);
         assert!((scale.share(1.0) - 1.0).abs() < 1e-9);
+        let scale = spanning(&Axis::percentile(""), &[0.1, 0.99, 1.0], 6);
+        assert_eq!(texts(&scale), ["0%", "50%", "90%", "99%", "99.9%"]);
     }
 
     #[test]

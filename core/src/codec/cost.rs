@@ -10,6 +10,7 @@ use super::{CodecError, rotation};
 
 /// Operations on one vector. A fused multiply-add counts once as each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Operations {
     /// Additions and subtractions.
     pub adds: u64,

@@ -16,6 +16,7 @@ use super::{
 
 /// A codec without its width and bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CodecKind {
     /// TurboQuant_mse as in the paper.
@@ -210,7 +211,8 @@ impl FromStr for CodecKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Random;
+    use crate::codec::kernel::dot_product;
+    use crate::codec::{Isa, Random};
 
     #[test]
     fn names_read_back_and_serialise_the_same() {
@@ -232,6 +234,38 @@ mod tests {
                     let claimed = codec.bits_per_channel() * (dim * 5) as f64;
                     assert!((claimed - 8.0 * packed.bytes().len() as f64).abs() < 1e-6, "{}", codec.label());
                     assert!(codec.decode(&packed).unwrap().iter().all(|v| v.is_finite()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scores_from_codes_are_those_of_decoded_vectors_for_every_codec() {
+        for dim in [5, 64, 96, 255] {
+            let x = Random::new(3, 3).normals(dim * 20);
+            let query = Random::new(4, 4).normals(dim);
+            let length = |x: &[f32]| dot_product(Isa::SCALAR, x, x).sqrt();
+            for kind in CodecKind::ALL {
+                for bits in [2, 5, *kind.bits_range().end()] {
+                    let codec = kind.build(dim, bits, &x, 1).unwrap();
+                    let packed = codec.encode(&x).unwrap();
+                    let decoded = codec.decode(&packed).unwrap();
+                    for (first, step) in [(0, 1), (1, 3)] {
+                        let chosen = packed.planes().every(first, step);
+                        let mut scores = vec![0.0; chosen.vectors()];
+                        codec.inner_products(&query, chosen, &mut scores).unwrap();
+                        let vectors = decoded.chunks_exact(dim).skip(first).step_by(step);
+                        assert_eq!(vectors.len(), scores.len());
+                        for (score, vector) in scores.iter().zip(vectors) {
+                            let direct = dot_product(Isa::SCALAR, &query, vector);
+                            let room = 1e-5 * length(&query) * length(vector).max(1e-3);
+                            assert!(
+                                (score - direct).abs() <= room,
+                                "{} d={dim}: {score} {direct}",
+                                codec.label()
+                            );
+                        }
+                    }
                 }
             }
         }

@@ -34,6 +34,7 @@ mod planes;
 mod qjl;
 pub mod quality;
 mod random;
+pub mod report;
 pub mod rotation;
 pub mod scalar;
 pub mod seed;

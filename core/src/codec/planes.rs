@@ -117,7 +117,7 @@ impl Packed {
         let copy = |view: &Planes<'_>| Self {
             layout: self.layout.clone(),
             vectors: view.vectors,
-            bytes: view.planes.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect(),
+            bytes: view.parts.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect(),
         };
         (copy(&head), copy(&tail))
     }
@@ -126,7 +126,7 @@ impl Packed {
     #[must_use]
     pub(crate) fn joined(&self, other: &Self) -> Self {
         let mut bytes = Vec::with_capacity(self.bytes.len() + other.bytes.len());
-        for ((_, first), (_, second)) in self.planes().planes.iter().zip(&other.planes().planes) {
+        for ((_, first), (_, second)) in self.planes().parts.iter().zip(&other.planes().parts) {
             bytes.extend_from_slice(first);
             bytes.extend_from_slice(second);
         }
@@ -142,7 +142,7 @@ impl Packed {
             planes.push((plane.bytes_per_vector, head));
             rest = tail;
         }
-        Planes { vectors: self.vectors, planes }
+        Planes { vectors: self.vectors, step: 1, parts: planes }
     }
 
     /// A mutable view of all planes.
@@ -162,7 +162,10 @@ impl Packed {
 #[derive(Debug, Clone)]
 pub struct Planes<'a> {
     vectors: usize,
-    planes: Vec<(usize, &'a [u8])>,
+    /// Stored vectors from one of the view to the next.
+    step: usize,
+    /// Bytes of a vector and all bytes, plane by plane.
+    parts: Vec<(usize, &'a [u8])>,
 }
 
 impl<'a> Planes<'a> {
@@ -175,12 +178,25 @@ impl<'a> Planes<'a> {
     pub fn split_at(self, vectors: usize) -> (Self, Self) {
         let vectors = vectors.min(self.vectors);
         let (mut head, mut tail) = (Vec::new(), Vec::new());
-        for (stride, bytes) in self.planes {
-            let (a, b) = bytes.split_at(stride * vectors);
+        for (stride, bytes) in self.parts {
+            // The last vector of a stepped view has nothing behind it.
+            let (a, b) = bytes.split_at((stride * self.step * vectors).min(bytes.len()));
             head.push((stride, a));
             tail.push((stride, b));
         }
-        (Self { vectors, planes: head }, Self { vectors: self.vectors - vectors, planes: tail })
+        let (step, rest) = (self.step, self.vectors - vectors);
+        (Self { vectors, step, parts: head }, Self { vectors: rest, step, parts: tail })
+    }
+
+    /// The vectors `first`, `first + step`, `first + 2 step` …: one head of tokens stored head by head.
+    #[must_use]
+    pub fn every(self, first: usize, step: usize) -> Self {
+        let step = step.max(1);
+        let vectors = self.vectors.saturating_sub(first).div_ceil(step);
+        let from = |(stride, bytes): (usize, &'a [u8])| {
+            (stride, bytes.get(stride * self.step * first..).unwrap_or_default())
+        };
+        Self { vectors, step: self.step * step, parts: self.parts.into_iter().map(from).collect() }
     }
 
     /// The view cut into pieces of `vectors` vectors; the last may be shorter.
@@ -197,16 +213,16 @@ impl<'a> Planes<'a> {
 
     /// The planes from `first` on, for codecs made of several.
     pub(crate) fn skip(&self, first: usize) -> Self {
-        Self { vectors: self.vectors, planes: self.planes[first..].to_vec() }
+        Self { vectors: self.vectors, step: self.step, parts: self.parts[first..].to_vec() }
     }
 
     pub(crate) fn row(&self, index: usize, vector: usize) -> &'a [u8] {
-        let (stride, bytes) = self.planes[index];
-        &bytes[vector * stride..][..stride]
+        let (stride, bytes) = self.parts[index];
+        &bytes[vector * self.step * stride..][..stride]
     }
 
     pub(crate) fn check(&self, layout: &Layout) -> Result<(), CodecError> {
-        let own = self.planes.iter().map(|(stride, _)| *stride);
+        let own = self.parts.iter().map(|(stride, _)| *stride);
         if own.len() >= layout.planes.len()
             && own.zip(&layout.planes).all(|(stride, plane)| stride == plane.bytes_per_vector)
         {
@@ -214,7 +230,7 @@ impl<'a> Planes<'a> {
         }
         Err(CodecError::Length {
             what: "packed vector",
-            got: self.planes.iter().map(|(stride, _)| stride).sum(),
+            got: self.parts.iter().map(|(stride, _)| stride).sum(),
             expected: format!("{} bytes in {} planes", layout.bytes_per_vector(), layout.planes.len()),
         })
     }
@@ -274,7 +290,7 @@ impl PlanesMut<'_> {
 
     pub(crate) fn as_shared(&self) -> Planes<'_> {
         let planes = self.planes.iter().map(|(stride, bytes)| (*stride, &**bytes)).collect();
-        Planes { vectors: self.vectors, planes }
+        Planes { vectors: self.vectors, step: 1, parts: planes }
     }
 }
 
@@ -324,6 +340,27 @@ mod tests {
             assert_eq!((head.vectors(), tail.vectors()), (at.min(5), 5 - at.min(5)));
             assert_eq!(head.joined(&tail), whole);
         }
+    }
+
+    #[test]
+    fn a_stepped_view_picks_its_vectors() {
+        let mut whole = Packed::zeroed(&layout(), 7);
+        for vector in 0..7 {
+            whole.planes_mut().row(0, vector).fill(u8::try_from(vector).unwrap());
+            whole.planes_mut().row(1, vector).fill(u8::try_from(100 + vector).unwrap());
+        }
+        let seen = |planes: &Planes<'_>| {
+            let both = |vector| (planes.row(0, vector)[1], planes.row(1, vector)[3]);
+            (0..planes.vectors()).map(both).collect::<Vec<_>>()
+        };
+        let odd = whole.planes().every(1, 2);
+        assert_eq!(seen(&odd), [(1, 101), (3, 103), (5, 105)]);
+        let (head, tail) = odd.clone().split_at(2);
+        assert_eq!((seen(&head), seen(&tail)), (vec![(1, 101), (3, 103)], vec![(5, 105)]));
+        assert_eq!(seen(&odd.every(1, 2)), [(3, 103)]);
+        assert_eq!(seen(&whole.planes().every(6, 7)), [(6, 106)]);
+        assert_eq!(whole.planes().every(7, 2).vectors(), 0);
+        assert_eq!(whole.planes().every(6, 4).chunks(1).len(), 1);
     }
 
     #[test]

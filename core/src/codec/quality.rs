@@ -6,6 +6,7 @@ use super::Random;
 
 /// Averages over a batch of vectors. Zero vectors count for `mse` alone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quality {
     /// Vectors compared.
     pub vectors: usize,
@@ -92,6 +93,7 @@ pub fn compare(original: &[f32], decoded: &[f32], dim: usize) -> Quality {
 
 /// Error of inner products with a unit query at a given correlation to the vector, both of unit norm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InnerProductError {
     /// Mean of <y, x'> - <y, x>.
     pub bias: f64,

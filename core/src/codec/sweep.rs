@@ -47,6 +47,7 @@ impl Default for SweepRequest {
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SweepRow {
     /// The codec.
     pub codec: CodecKind,

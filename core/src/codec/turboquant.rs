@@ -242,7 +242,7 @@ mod tests {
         [ScaleMode::Paper, ScaleMode::Norm, ScaleMode::Unbiased, ScaleMode::LeastSquares];
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 200 }))]
         #[test]
         fn instruction_sets_agree_to_the_bit(
             dim in 1_usize..400,

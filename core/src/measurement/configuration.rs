@@ -69,6 +69,9 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Threads of [`Engine::MmapThreads`].
+    pub const THREADS: u16 = 8;
+
     /// The name used in reports and on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -278,9 +281,11 @@ pub struct Prediction {
     pub reads_per_token: Option<f64>,
     /// Predicted over measured page reads.
     pub reads_over_measured: Option<f64>,
-    /// Median wait of a token, microseconds.
+    /// Wait of a token, microseconds: its mean under a memory limit, its median otherwise.
     pub stall_us: Option<f64>,
-    /// Predicted over measured median wait; `null` for the configuration that calibrates the model.
+    /// Bounds of the wait where the model knows no more, microseconds: reads that overlap fully, and not at all.
+    pub stall_range_us: Option<(f64, f64)>,
+    /// Predicted over measured wait; `null` for the configuration that calibrates the model.
     pub stall_over_measured: Option<f64>,
     /// Device bytes a token.
     pub bytes_per_token: Option<f64>,
@@ -322,6 +327,15 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// The wait that a prediction of the wait speaks of, microseconds.
+    ///
+    /// The median where every token waits alike; the mean under a memory limit, where most tokens hit the cache,
+    /// few miss it, and the median is that of a hit.
+    pub fn compared_wait(&self) -> Option<Interval> {
+        let summary = self.summary.as_ref()?;
+        Some(if self.state == State::Budget { summary.mean_us } else { summary.p50_us })
+    }
+
     /// Whether a hard flag voids it.
     pub fn is_invalid(&self) -> bool {
         self.summary.is_none() || self.flags.iter().any(|flag| flag.hard)

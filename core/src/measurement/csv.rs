@@ -4,8 +4,8 @@ use super::MmapProfile;
 
 const HEADER: &str = "id,pattern,layout,engine,state,pacing_us,budget_bytes,valid_blocks,invalid,tokens_per_s,\
 tokens_per_s_low,tokens_per_s_high,mean_us,p50_us,p50_us_low,p50_us_high,p99_us,reads_per_token,bytes_per_token,\
-amplification,major_faults_per_token,predicted_reads_per_token,predicted_p50_us,predicted_bytes_per_token,\
-reads_predicted_over_measured,p50_predicted_over_measured";
+amplification,major_faults_per_token,predicted_reads_per_token,predicted_wait_us,predicted_bytes_per_token,\
+reads_predicted_over_measured,wait_predicted_over_measured";
 
 impl MmapProfile {
     /// Comma-separated values with a header (RFC 4180); what is unknown is empty.

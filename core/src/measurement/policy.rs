@@ -179,6 +179,12 @@ impl Policy {
         }
         Verdict { policy: self.clone(), target_tps: inputs.target_tps, result, criteria, reasons }
     }
+
+    /// What the limits on stalls alone say of a mean and a 99th percentile, both as shares of a token.
+    pub fn stall_result(&self, mean: f64, p99: f64) -> VerdictResult {
+        let judged = |value, limits| criterion("stall", Some(value), "", limits, "").result;
+        judged(mean, self.stall_mean).max(judged(p99, self.stall_p99)).unwrap_or(VerdictResult::Invalid)
+    }
 }
 
 impl Criterion {
@@ -186,9 +192,20 @@ impl Criterion {
         let value = self.value?;
         match self.result? {
             VerdictResult::Pass => None,
-            _ => Some(format!("{} is {value:.3} {}, limit {}", self.name, self.unit, self.pass_limit)),
+            _ => Some(format!("{} is {} {}, limit {}", self.name, brief(value), self.unit, self.pass_limit)),
         }
     }
+}
+
+/// Three digits that mean something, for figures above a thousandth.
+fn brief(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 99.95 => 0,
+        size if size >= 9.995 => 1,
+        size if size >= 0.9995 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
 }
 
 fn criterion(
@@ -264,6 +281,10 @@ mod tests {
         assert_eq!(result(&inputs(250.0, 7000.0, 0.1)), VerdictResult::Warn);
         assert_eq!(result(&inputs(250.0, 34_000.0, 0.1)), VerdictResult::Fail);
         assert_eq!(result(&inputs(250.0, 2000.0, 1.01)), VerdictResult::Fail);
+        assert_eq!(policy.stall_result(0.02, 0.1), VerdictResult::Pass);
+        assert_eq!(policy.stall_result(0.001, 0.4), VerdictResult::Warn);
+        assert_eq!(policy.stall_result(0.11, 0.1), VerdictResult::Fail);
+        assert_eq!(policy.stall_result(f64::NAN, 0.1), VerdictResult::Fail);
     }
 
     #[test]

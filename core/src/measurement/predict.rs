@@ -1,9 +1,10 @@
 //! The storage model beside every measured configuration, calibrated with two of them.
 //!
-//! One cold configuration gives the time of a miss, one warm one the time of a hit; every other figure is
-//! then a prediction. Where the model makes no claim it says why.
+//! For each engine one cold configuration gives the time of a miss and one warm one the time of a hit; one paced
+//! configuration gives what a pause adds to the next wait. Every other figure is then a prediction, or bounds where
+//! reads may overlap. Where the model makes no claim it says why.
 
-use super::{Configuration, Engine, Pattern, Prediction, State};
+use super::{Configuration, Engine, Pattern, Prediction, State, Summary};
 use crate::storage::{
     EngineCost, Layout, Replacement, TableGeometry, gather_time_us, miss_pages, pages_per_extent,
     readahead_bytes_per_row,
@@ -33,32 +34,43 @@ struct Times {
     pages_per_io: f64,
 }
 
+/// What the calibrating configurations say.
+#[derive(Clone, Copy, Debug)]
+struct Calibrated {
+    /// Serial faults.
+    mmap: Option<Times>,
+    /// One read call a row.
+    read: Option<Times>,
+    /// One read past the page cache a row.
+    direct: Option<Times>,
+    /// What a pause before a token adds to its wait: sleeping processor, cold caches; microseconds.
+    pause_us: Option<f64>,
+}
+
 impl Calibration {
     /// Fills in the prediction of every configuration that has a summary.
     pub fn predict_all(&self, configurations: &mut [Configuration]) {
-        let mmap = self.times(configurations, Engine::MmapRandom);
-        let read = self.times(configurations, Engine::Pread);
+        let times = |engine| self.times(configurations, engine);
+        let calibrated = Calibrated {
+            mmap: times(Engine::MmapRandom),
+            read: times(Engine::Pread),
+            direct: times(Engine::Direct),
+            pause_us: pause_us(configurations),
+        };
         for configuration in configurations {
-            let times = match configuration.engine {
-                Engine::MmapRandom => mmap,
-                Engine::Pread => read,
-                _ => None,
-            };
-            configuration.prediction = Some(self.predict(configuration, times));
+            configuration.prediction = Some(self.predict(configuration, calibrated));
         }
     }
 
     fn times(&self, configurations: &[Configuration], engine: Engine) -> Option<Times> {
-        let find = |state| {
-            configurations
-                .iter()
-                .find(|c| is_calibrator(c, engine, state))
-                .and_then(|found| found.summary.as_ref())
+        let cold = calibrator(configurations, engine, State::Cold)?;
+        // A read past the cache has no warm state; the copy is in every one of its waits.
+        let hit_us = match engine {
+            Engine::Direct => 0.0,
+            _ => calibrator(configurations, engine, State::Warm)?.p50_us.estimate,
         };
-        let (cold, warm) = (find(State::Cold)?, find(State::Warm)?);
         let pages = self.geometry.pages_per_token(Layout::Contiguous);
-        let pages_per_io = if engine == Engine::Pread { pages } else { 1.0 };
-        let hit_us = warm.p50_us.estimate;
+        let pages_per_io = if engine == Engine::MmapRandom { 1.0 } else { pages };
         let each = |us: f64| ((us - hit_us) * pages_per_io / pages).max(0.0);
         Some(Times {
             hit_us,
@@ -68,7 +80,7 @@ impl Calibration {
         })
     }
 
-    fn predict(&self, configuration: &Configuration, times: Option<Times>) -> Prediction {
+    fn predict(&self, configuration: &Configuration, calibrated: Calibrated) -> Prediction {
         let (reads, model) = self.reads(configuration);
         let mut prediction = Prediction { model, reads_per_token: reads, ..Prediction::default() };
         let summary = configuration.summary.as_ref();
@@ -77,25 +89,14 @@ impl Calibration {
         };
         prediction.bytes_per_token = reads.map(|reads| reads * self.geometry.page_bytes as f64);
         prediction.reads_over_measured = ratio(reads, summary.and_then(|s| s.reads_per_token));
-        if configuration.pacing_us > 0 {
-            return prediction;
-        }
-        if let (Some(times), Some(reads)) = (times, reads) {
-            let budget = configuration.state == State::Budget;
-            let cost = EngineCost {
-                hit_us: times.hit_us,
-                miss_us: if budget { times.miss_mean_us } else { times.miss_p50_us },
-                pages_per_io: if configuration.layout == Layout::LayerMajor {
-                    1.0
-                } else {
-                    times.pages_per_io
-                },
-            };
-            let stall = gather_time_us(reads, cost);
-            let measured = summary.map(|s| if budget { s.mean_us.estimate } else { s.p50_us.estimate });
-            prediction.stall_us = Some(stall);
-            let calibrates = is_calibrator(configuration, configuration.engine, configuration.state);
-            prediction.stall_over_measured = ratio(Some(stall), measured).filter(|_| !calibrates);
+        let Some(reads) = reads else { return prediction };
+        let (wait, range) = waits(configuration, reads, calibrated);
+        let pause = if configuration.pacing_us > 0 { calibrated.pause_us } else { Some(0.0) };
+        prediction.stall_us = wait.zip(pause).map(|(wait, pause)| wait + pause);
+        prediction.stall_range_us = range.zip(pause).map(|((low, high), pause)| (low + pause, high + pause));
+        if !calibrates(configuration) {
+            let measured = configuration.compared_wait().map(|wait| wait.estimate);
+            prediction.stall_over_measured = ratio(prediction.stall_us, measured);
         }
         prediction
     }
@@ -169,14 +170,67 @@ impl Calibration {
     }
 }
 
-/// The two configurations that calibrate an engine: contiguous random rows, cold and warm, back to back.
-fn is_calibrator(configuration: &Configuration, engine: Engine, state: State) -> bool {
-    state != State::Budget
-        && configuration.engine == engine
-        && configuration.state == state
-        && configuration.pattern == Pattern::RandomDecode
-        && configuration.layout == Layout::Contiguous
-        && configuration.pacing_us == 0
+/// The wait of a token back to back, or its bounds where reads overlap by an unknown degree.
+fn waits(c: &Configuration, reads: f64, calibrated: Calibrated) -> (Option<f64>, Option<(f64, f64)>) {
+    let budget = c.state == State::Budget;
+    let serial = |times: Times, reads: f64| {
+        let miss_us = if budget { times.miss_mean_us } else { times.miss_p50_us };
+        let pages_per_io = if c.layout == Layout::LayerMajor || c.pattern == Pattern::RandomScatter {
+            1.0
+        } else {
+            times.pages_per_io
+        };
+        gather_time_us(reads, EngineCost { hit_us: times.hit_us, miss_us, pages_per_io })
+    };
+    let Calibrated { mmap, read, direct, .. } = calibrated;
+    // Pages announced before they are touched: the device reads as a read call would, the touch is a hit.
+    let announced = mmap.zip(read).map(|(mmap, read)| Times { hit_us: mmap.hit_us, ..read });
+    match c.engine {
+        Engine::MmapRandom => (mmap.map(|times| serial(times, reads)), None),
+        Engine::Pread => (read.map(|times| serial(times, reads)), None),
+        Engine::Direct if !budget => (direct.map(|times| serial(times, reads)), None),
+        Engine::MmapWillneed
+            if !budget && c.layout != Layout::LayerMajor && c.pattern == Pattern::RandomDecode =>
+        {
+            (announced.map(|times| serial(times, reads)), None)
+        }
+        Engine::MmapWillneed if c.state == State::Cold => {
+            (None, announced.map(|times| (serial(times, 1.0), serial(times, reads))))
+        }
+        Engine::MmapThreads if c.state == State::Cold => {
+            let rounds = (reads / f64::from(Engine::THREADS)).max(1.0);
+            (None, mmap.map(|times| (serial(times, rounds), serial(times, reads))))
+        }
+        _ => (None, None),
+    }
+}
+
+/// Contiguous random rows: what engines are calibrated with.
+fn plain(c: &Configuration, engine: Engine, state: State) -> bool {
+    c.engine == engine
+        && c.state == state
+        && c.pattern == Pattern::RandomDecode
+        && c.layout == Layout::Contiguous
+}
+
+fn calibrator(all: &[Configuration], engine: Engine, state: State) -> Option<&Summary> {
+    all.iter().find(|c| plain(c, engine, state) && c.pacing_us == 0)?.summary.as_ref()
+}
+
+/// What a pause adds to the wait of a read call.
+fn pause_us(all: &[Configuration]) -> Option<f64> {
+    let paced = all.iter().find(|c| plain(c, Engine::Pread, State::Cold) && c.pacing_us > 0)?;
+    let steady = calibrator(all, Engine::Pread, State::Cold)?;
+    Some((paced.summary.as_ref()?.p50_us.estimate - steady.p50_us.estimate).max(0.0))
+}
+
+/// Whether a configuration is one of those that calibrate, so that its own ratio would prove nothing.
+fn calibrates(c: &Configuration) -> bool {
+    let steady = [(Engine::MmapRandom, State::Cold), (Engine::MmapRandom, State::Warm)]
+        .into_iter()
+        .chain([(Engine::Pread, State::Cold), (Engine::Pread, State::Warm), (Engine::Direct, State::Cold)])
+        .any(|(engine, state)| plain(c, engine, state) && c.pacing_us == 0);
+    steady || (c.pacing_us > 0 && plain(c, Engine::Pread, State::Cold))
 }
 
 #[cfg(test)]
@@ -258,6 +312,45 @@ mod tests {
         assert!((ratio(3).reads_over_measured.unwrap() - 1.0).abs() < 0.03, "{:?}", ratio(3));
         assert_eq!(ratio(1).reads_per_token, Some(0.0));
         assert_eq!(ratio(1).reads_over_measured.map(|_| ()), None);
+    }
+
+    #[test]
+    fn announced_direct_threaded_and_paced_reads_are_claimed_from_the_same_calibration() {
+        let row = |engine, layout, us| configuration(engine, layout, State::Cold, us, 2.06);
+        let mut all = vec![
+            row(Engine::MmapRandom, Layout::Contiguous, 124.75),
+            configuration(Engine::MmapRandom, Layout::Contiguous, State::Warm, 1.0, 0.0),
+            row(Engine::Pread, Layout::Contiguous, 62.0),
+            configuration(Engine::Pread, Layout::Contiguous, State::Warm, 2.0, 0.0),
+            row(Engine::Direct, Layout::Contiguous, 50.0),
+            row(Engine::MmapWillneed, Layout::Contiguous, 61.0),
+            row(Engine::Direct, Layout::LayerMajor, 1750.0),
+            row(Engine::MmapThreads, Layout::LayerMajor, 700.0),
+            row(Engine::MmapWillneed, Layout::LayerMajor, 500.0),
+            row(Engine::Pread, Layout::Contiguous, 250.0),
+            row(Engine::MmapRandom, Layout::Contiguous, 312.75),
+        ];
+        all[9].pacing_us = 66_667;
+        all[10].pacing_us = 66_667;
+        calibration().predict_all(&mut all);
+        let prediction = |at: usize| all[at].prediction.clone().unwrap();
+        for calibrator in [0, 1, 2, 3, 4, 9] {
+            assert!(prediction(calibrator).stall_us.is_some(), "{calibrator}");
+            assert_eq!(prediction(calibrator).stall_over_measured, None, "{calibrator}");
+        }
+        // 60 us for the row's one read, 1 us for the touch; 35 direct reads; a pause of 188 us on top.
+        for claimed in [5, 6, 10] {
+            let ratio = prediction(claimed).stall_over_measured.unwrap();
+            assert!((ratio - 1.0).abs() < 1e-6, "{claimed}: {ratio}");
+        }
+        // 60 us a fault: 35 / 8 rounds, or one after the other. Announced: all at once, or one after the other.
+        let near = |range: Option<(f64, f64)>, low: f64, high: f64| {
+            let (own_low, own_high) = range.unwrap();
+            assert!((own_low - low).abs() < 1e-6 && (own_high - high).abs() < 1e-6, "{range:?}");
+        };
+        near(prediction(7).stall_range_us, 263.5, 2101.0);
+        near(prediction(8).stall_range_us, 61.0, 2101.0);
+        assert_eq!(prediction(7).stall_us, None);
     }
 
     #[test]

@@ -104,8 +104,11 @@ pub struct Cliff {
     pub scale: f64,
     /// Sweep speed with everything cached, bytes a second.
     pub memory_bytes_per_s: f64,
-    /// Sweep speed with nothing cached, bytes a second.
+    /// Sweep speed with nothing cached and memory to spare, bytes a second.
     pub storage_bytes_per_s: f64,
+    /// Sweep speed under a limit far below the decoder, where every page takes another's place; bytes a second.
+    #[serde(default)]
+    pub reclaiming_bytes_per_s: Option<f64>,
     /// Budgets, largest first.
     pub points: Vec<CliffPoint>,
 }

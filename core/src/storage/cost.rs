@@ -35,20 +35,28 @@ pub struct Sweep {
     pub cache_bytes: f64,
     /// Speed from memory, bytes a second.
     pub memory_bytes_per_s: f64,
-    /// Speed from storage in order, bytes a second.
+    /// Speed from storage in order into free memory, bytes a second.
     pub storage_bytes_per_s: f64,
+    /// Speed from storage in order when every page first takes the place of another, bytes a second.
+    ///
+    /// Reclaim runs in the reader's own path and drops pages that readahead brought before their turn, so it is a
+    /// rate of its own and has to be measured; without a measurement give the rate into free memory.
+    pub reclaiming_bytes_per_s: f64,
 }
 
 /// Bounds of the time a sweep takes, seconds: `(best, worst)`.
 ///
-/// Best: only what does not fit is read again. Worst: a cyclic sweep over a cache in use or arrival order
-/// loses every page before its turn, so the whole decoder is read again as soon as it does not fit.
+/// Best: only what does not fit is read again, as fast as into free memory. Worst: a cyclic sweep over a cache in
+/// use or arrival order loses every page before its turn, so the whole decoder is read again as soon as it does not
+/// fit, and every page of it at the rate of reclaim.
 pub fn sweep_time_s(sweep: Sweep) -> (f64, f64) {
     let missing = (sweep.decoder_bytes - sweep.cache_bytes).max(0.0);
     let warm = |bytes: f64| bytes / sweep.memory_bytes_per_s;
     let cold = |bytes: f64| bytes / sweep.storage_bytes_per_s.min(sweep.memory_bytes_per_s);
     let best = warm(sweep.decoder_bytes - missing) + cold(missing);
-    let worst = if missing > 0.0 { cold(sweep.decoder_bytes) } else { best };
+    let reclaiming = sweep.reclaiming_bytes_per_s.min(sweep.storage_bytes_per_s);
+    let worst =
+        if missing > 0.0 { sweep.decoder_bytes / reclaiming.min(sweep.memory_bytes_per_s) } else { best };
     (best, worst)
 }
 
@@ -87,11 +95,17 @@ mod tests {
             cache_bytes: 0.7e9,
             memory_bytes_per_s: 40e9,
             storage_bytes_per_s: 4.2e9,
+            reclaiming_bytes_per_s: 4.2e9,
         };
         let (best, worst) = sweep_time_s(sweep);
         assert!((1.0 / worst - 5.3).abs() < 0.05, "{worst}");
         assert!(best < worst);
         let fits = sweep_time_s(Sweep { cache_bytes: 0.8e9, ..sweep });
         assert!((fits.0 - fits.1).abs() < 1e-12);
+        // Reclaim at a third of the speed triples the worst case and leaves the best alone.
+        let slow = sweep_time_s(Sweep { reclaiming_bytes_per_s: 1.4e9, ..sweep });
+        assert!((slow.1 / worst - 3.0).abs() < 1e-9 && (slow.0 - best).abs() < 1e-12);
+        let faster = sweep_time_s(Sweep { reclaiming_bytes_per_s: 9e9, ..sweep });
+        assert!((faster.1 - worst).abs() < 1e-12, "reclaim makes nothing faster");
     }
 }

@@ -5,6 +5,7 @@ use super::{run, text};
 use crate::{bad_input, model_source, output};
 use clap::Args;
 use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvMemory};
+use dhurandhar_core::codec::report::{BENCHMARK_SCHEMA, CachedModel, KvBenchmark};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecError, CodecKind};
 use dhurandhar_core::model::{Architecture, Model};
@@ -83,17 +84,17 @@ impl BenchmarkArgs {
         };
         let rows = run::rows(&request, &vectors.values)?;
         let footprints = codecs.iter().map(|codec| self.footprint(&model.architecture, *codec));
-        let footprints: Vec<text::CacheRow> = footprints.collect::<anyhow::Result<_>>()?;
-        let report = serde_json::json!({
-            "schema": "dhurandhar.kv-benchmark/1",
-            "tool_version": env!("CARGO_PKG_VERSION"),
-            "model": model.architecture.name,
-            "context_tokens": self.seq_len,
-            "source": vectors.name,
-            "quality": rows,
-            "kv_cache": footprints,
-        });
-        let json = format!("{report:#}\n");
+        let footprints: Vec<CachedModel> = footprints.collect::<anyhow::Result<_>>()?;
+        let report = KvBenchmark {
+            schema: BENCHMARK_SCHEMA.to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: model.architecture.name.clone(),
+            context_tokens: self.seq_len,
+            source: vectors.name.clone(),
+            quality: rows,
+            kv_cache: footprints,
+        };
+        let json = serde_json::to_string_pretty(&report)? + "\n";
         if let Some(path) = &self.json_out {
             output::save(path, &json)?;
         }
@@ -101,15 +102,15 @@ impl BenchmarkArgs {
             output::print(&json)?;
         } else {
             let mut answer = text::heading(&vectors.name, vectors.values.len() / vectors.dim, vectors.dim);
-            answer += &text::quality(&rows);
+            answer += &text::quality(&report.quality);
             answer += "\n";
-            answer += &text::caches(&model.architecture, self.seq_len, &footprints);
+            answer += &text::caches(&model.architecture, self.seq_len, &report.kv_cache);
             output::print(&answer)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn footprint(&self, model: &Architecture, codec: CodecKind) -> anyhow::Result<text::CacheRow> {
+    fn footprint(&self, model: &Architecture, codec: CodecKind) -> anyhow::Result<CachedModel> {
         let (k_bits, v_bits) =
             (self.k_bits.unwrap_or(self.residual_bits), self.v_bits.unwrap_or(self.residual_bits));
         let base = match codec {
@@ -119,7 +120,7 @@ impl BenchmarkArgs {
         let config = KvCacheConfig { recent: self.recent, protected_layers: self.protected_layers, ..base };
         let memory = KvMemory::of(model, &config, self.seq_len).map_err(bad_input)?;
         let published_label = codec.published_label(self.residual_bits);
-        Ok(text::CacheRow { codec, k_bits, v_bits, memory, published_label })
+        Ok(CachedModel { codec, k_bits, v_bits, memory, published_label })
     }
 
     /// The model asked for, or one of the seed's geometry options.

@@ -4,8 +4,9 @@ use super::source::SourceArgs;
 use super::{run, text};
 use crate::{bad_input, output};
 use clap::Args;
+use dhurandhar_core::codec::CodecError;
+use dhurandhar_core::codec::report::{COMPARISON_SCHEMA, CodecComparison, RotationCost, Sample};
 use dhurandhar_core::codec::sweep::SweepRequest;
-use dhurandhar_core::codec::{CodecError, cost};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,42 +58,34 @@ impl CompareArgs {
         let request = SweepRequest { dim: vectors.dim, ..default };
         let rows = run::rows(&request, &vectors.values)?;
         let dims: BTreeSet<usize> = [64, 128, vectors.dim, 256, 512].into();
-        let costs: Vec<text::Cost> =
-            dims.iter().map(|dim| text::Cost::of(*dim)).collect::<Result<_, _>>().map_err(bad_input)?;
-        let report = serde_json::json!({
-            "schema": "dhurandhar.codecs/1",
-            "tool_version": env!("CARGO_PKG_VERSION"),
-            "config": { "head_dim": vectors.dim, "vectors": vectors.values.len() / vectors.dim, "source": vectors.name, "sinks": self.sinks },
-            "quality": rows,
-            "costs": costs,
-        });
-        let json = format!("{report:#}\n");
+        let costs: Vec<RotationCost> =
+            dims.iter().map(|dim| RotationCost::of(*dim)).collect::<Result<_, _>>().map_err(bad_input)?;
+        let count = vectors.values.len() / vectors.dim;
+        let report = CodecComparison {
+            schema: COMPARISON_SCHEMA.to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: Sample {
+                head_dim: vectors.dim,
+                vectors: count,
+                source: vectors.name.clone(),
+                sinks: self.sinks,
+            },
+            quality: rows,
+            costs,
+        };
+        let json = serde_json::to_string_pretty(&report)? + "\n";
         if let Some(path) = &self.json_out {
             output::save(path, &json)?;
         }
         if self.json {
             output::print(&json)?;
         } else {
-            let count = vectors.values.len() / vectors.dim;
             let mut answer = text::heading(&vectors.name, count, vectors.dim);
-            answer += &text::quality(&rows);
+            answer += &text::quality(&report.quality);
             answer += "\n";
-            answer += &text::costs(&costs);
+            answer += &text::costs(&report.costs);
             output::print(&answer)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl text::Cost {
-    fn of(dim: usize) -> Result<Self, CodecError> {
-        use dhurandhar_core::codec::rotation::RotationKind;
-        Ok(Self {
-            head_dim: dim,
-            hadamard: cost::operations(RotationKind::hadamard_for(dim), dim)?,
-            rotor: cost::operations(RotationKind::Rotor, dim)?,
-            published_turbo: cost::published_turbo(dim),
-            published_rotor: cost::published_rotor(dim),
-        })
     }
 }

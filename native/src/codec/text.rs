@@ -2,31 +2,9 @@
 
 use crate::output::{count, mib, table, wrapped};
 use dhurandhar_core::codec::CodecKind;
-use dhurandhar_core::codec::cost::Operations;
-use dhurandhar_core::codec::kv_cache::KvMemory;
+use dhurandhar_core::codec::report::{CachedModel, RotationCost};
 use dhurandhar_core::codec::sweep::SweepRow;
 use dhurandhar_core::model::Architecture;
-use serde::Serialize;
-
-/// Arithmetic of the rotations at one width.
-#[derive(Debug, Serialize)]
-pub(super) struct Cost {
-    pub(super) head_dim: usize,
-    pub(super) hadamard: Operations,
-    pub(super) rotor: Operations,
-    pub(super) published_turbo: u64,
-    pub(super) published_rotor: u64,
-}
-
-/// A model's cache under one codec.
-#[derive(Debug, Serialize)]
-pub(super) struct CacheRow {
-    pub(super) codec: CodecKind,
-    pub(super) k_bits: u32,
-    pub(super) v_bits: u32,
-    pub(super) memory: KvMemory,
-    pub(super) published_label: Option<String>,
-}
 
 /// What was measured.
 pub(super) fn heading(source: &str, vectors: usize, dim: usize) -> String {
@@ -73,7 +51,7 @@ pub(super) fn quality(rows: &[SweepRow]) -> String {
 }
 
 /// Adds and multiplies of a forward rotation.
-pub(super) fn costs(costs: &[Cost]) -> String {
+pub(super) fn costs(costs: &[RotationCost]) -> String {
     let cells = costs.iter().map(|cost| {
         vec![
             cost.head_dim.to_string(),
@@ -96,7 +74,7 @@ pub(super) fn costs(costs: &[Cost]) -> String {
 }
 
 /// A model's cache under every codec.
-pub(super) fn caches(model: &Architecture, context_tokens: u64, rows: &[CacheRow]) -> String {
+pub(super) fn caches(model: &Architecture, context_tokens: u64, rows: &[CachedModel]) -> String {
     let (full, sliding) = model.cache_owners();
     let shared = model.attention_layers().count() - full - sliding;
     let baseline = rows.first().map_or(0, |row| row.memory.bf16_bytes);

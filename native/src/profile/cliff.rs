@@ -23,6 +23,8 @@ const TOKENS: u64 = 8;
 const BESIDE: u64 = 8 << 20;
 /// Budgets, per mille of the decoder, largest first.
 const BUDGETS: [u64; 6] = [1250, 1050, 950, 800, 650, 500];
+/// The budget that calibrates the rate of reclaim; below all others, so that it is none of the predicted.
+const RECLAIMING: u64 = 350;
 
 /// What a sweeping child is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,12 +76,17 @@ pub(super) fn measure(
         let ms = median(&reply.token_ms).context("a sweep timed nothing")?;
         Ok(decoder.bytes as f64 / (ms / 1000.0).max(1e-9))
     };
-    let (storage_bytes_per_s, memory_bytes_per_s) = (rate(&cold)?, rate(&warm)?);
-    let mut points = Vec::new();
-    for share in BUDGETS {
+    let limited = |share: u64| -> Result<(Group, SweepReply)> {
         let group =
             Group::new(parent, decoder.bytes * share / 1000 + BESIDE).context("cannot limit memory")?;
         let reply = run(&spec(Some(group.directory.clone()), WARM_UP, TOKENS))?;
+        Ok((group, reply))
+    };
+    let (storage_bytes_per_s, memory_bytes_per_s) = (rate(&cold)?, rate(&warm)?);
+    let reclaiming_bytes_per_s = rate(&limited(RECLAIMING)?.1)?;
+    let mut points = Vec::new();
+    for share in BUDGETS {
+        let (group, reply) = limited(share)?;
         // What the group really kept; its limit less the process where that cannot be seen.
         let cache_bytes = reply.cache_bytes.unwrap_or(group.limit_bytes.saturating_sub(BESIDE)) as f64;
         let (best, worst) = sweep_time_s(Sweep {
@@ -87,6 +94,7 @@ pub(super) fn measure(
             cache_bytes,
             memory_bytes_per_s,
             storage_bytes_per_s,
+            reclaiming_bytes_per_s,
         });
         points.push(CliffPoint {
             budget_bytes: group.limit_bytes,
@@ -97,7 +105,14 @@ pub(super) fn measure(
             tokens: reply.token_ms.len() as u64,
         });
     }
-    Ok(Cliff { decoder_bytes: decoder.bytes, scale, memory_bytes_per_s, storage_bytes_per_s, points })
+    Ok(Cliff {
+        decoder_bytes: decoder.bytes,
+        scale,
+        memory_bytes_per_s,
+        storage_bytes_per_s,
+        reclaiming_bytes_per_s: Some(reclaiming_bytes_per_s),
+        points,
+    })
 }
 
 fn run(spec: &SweepSpec) -> Result<SweepReply> {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod code;
+mod figures;
 mod footnotes;
 mod headings;
 mod links;
@@ -46,6 +47,14 @@ pub enum MarkdownError {
         /// The parser's complaint.
         reason: String,
     },
+    /// A figure that cannot be drawn.
+    #[error("figure `{name}`: {reason}")]
+    Figure {
+        /// As written.
+        name: String,
+        /// What was expected, or what went wrong.
+        reason: String,
+    },
     /// A heading of the first level.
     #[error("heading `{0}` is of the first level, which is the page's title; begin with `##`")]
     FirstLevel(String),
@@ -85,7 +94,7 @@ pub fn render(
     source: &str,
     resolve: &dyn Fn(&str) -> Result<String, MarkdownError>,
 ) -> Result<Rendered, Located> {
-    let mut events: Vec<Spanned<'_>> = Parser::new_ext(source, OPTIONS).into_offset_iter().collect();
+    let mut events = figures::drawn(Parser::new_ext(source, OPTIONS).into_offset_iter().collect())?;
     links::resolve(&mut events, resolve)?;
     math::to_mathml(&mut events)?;
     tables::scrollable(&mut events);

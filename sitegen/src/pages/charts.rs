@@ -13,14 +13,19 @@ use super::catalogue::Catalogue;
 const NOT_RESIDENT: [Component; 1] = [Component::PleWorkingSet];
 const NOT_MAPPED: [Component; 2] = [Component::PleTable, Component::UnusedWeights];
 
-/// A drawing in its frame, with what it shows in words below it.
-pub(super) fn figure(drawing: &dyn Drawing, id: &str) -> Markup {
+/// A drawing in its frame under its title; what it shows in words is its description for those who do not see it.
+pub(crate) fn figure(drawing: &dyn Drawing, id: &str) -> Markup {
     html! {
         figure.drawn {
+            figcaption { (drawing.title()) }
             (PreEscaped(svg::responsive(drawing, id)))
-            figcaption { (drawing.summary()) }
         }
     }
+}
+
+/// The figures of a drawing as a table that opens on request, and on paper.
+pub(crate) fn data(table: &Markup) -> Markup {
+    html! { details { summary { "The figures as a table" } (table) } }
 }
 
 /// Memory of a model by component.

@@ -91,7 +91,7 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
         h2 #device { "The device" }
         (figures(device))
         @if !device.notes.is_empty() { p { (device.notes) } }
-        (reports::on_device(&path, &device.name, &device.title, measured))
+        (reports::on_device(&path, &device.name, measured))
         h2 #models { "Models on it" }
         p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))

@@ -49,7 +49,7 @@ pub(super) fn plain(number: f64) -> String {
 }
 
 /// Three digits that mean something: 0.0123, 4.57, 135, 1,262,076.
-pub(super) fn significant(number: f64) -> String {
+pub(crate) fn significant(number: f64) -> String {
     let size = number.abs();
     if size >= 99.95 || !number.is_finite() {
         return count_of(number.round());

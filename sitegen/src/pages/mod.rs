@@ -16,6 +16,9 @@ mod verdicts;
 
 use std::path::Path;
 
+pub(crate) use charts::{data, figure};
+pub(crate) use figures::significant;
+
 use anyhow::Result;
 
 use crate::page::Page;
@@ -42,7 +45,7 @@ impl Context<'_> {
 /// All data pages. One at the place of a Markdown page takes its place.
 pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     let catalogue = Catalogue::built_in()?;
-    let measured = reports::load(context)?;
+    let measured = reports::load(context, catalogue)?;
     let mut pages = models::pages(context, catalogue, &measured);
     pages.extend(devices::pages(context, catalogue, &measured));
     pages.extend(reports::pages(context, catalogue, &measured));

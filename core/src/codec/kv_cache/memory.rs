@@ -9,6 +9,7 @@ use super::{Architecture, KvCacheConfig, KvCacheError, KvGeometry, codec_error};
 
 /// Bytes by what they hold, and the same tokens in bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KvMemory {
     /// Packed codes and scales.
     pub packed_bytes: u64,

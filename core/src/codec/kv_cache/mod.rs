@@ -64,6 +64,18 @@ pub enum KvCacheError {
         /// What else was expected, or nothing.
         also: String,
     },
+    /// Queries that are not a whole number per KV head.
+    #[error("layer {layer}: {got} query values; expected a multiple of {heads} KV heads x {dim} channels")]
+    Queries {
+        /// The layer.
+        layer: usize,
+        /// Values given.
+        got: usize,
+        /// KV heads of the layer.
+        heads: usize,
+        /// Channels of a key.
+        dim: usize,
+    },
     /// A head is wider than codecs go, or a codec setting is out of range.
     #[error("layer {layer}, {side}: {source}")]
     Codec {
@@ -188,6 +200,25 @@ impl KvCacheCompressor {
     /// The keys of a layer, tokens x KV heads x head_dim, oldest first.
     pub fn keys(&self, layer: usize) -> Result<Vec<f32>, KvCacheError> {
         self.sides(layer)?[0].decode().map_err(codec_error(layer, 0))
+    }
+
+    /// Inner products of queries with all keys of a layer, computed from the codes.
+    ///
+    /// `queries` is query heads x head_dim, row-major, after RoPE; consecutive query heads share a KV head, as in
+    /// grouped-query attention. The result is query heads x tokens, oldest first; centres are added back, so coded
+    /// keys, sinks and recent ones are on one scale.
+    pub fn scores(&self, layer: usize, queries: &[f32]) -> Result<Vec<f32>, KvCacheError> {
+        let keys = &self.sides(layer)?[0];
+        let (heads, dim) = (keys.heads(), keys.dim());
+        if !queries.len().is_multiple_of(heads * dim) {
+            return Err(KvCacheError::Queries { layer, got: queries.len(), heads, dim });
+        }
+        let group = queries.len() / (heads * dim);
+        let mut scores = Vec::with_capacity(group * heads * keys.tokens());
+        for (index, query) in queries.chunks_exact(dim).enumerate() {
+            keys.scores(query, index / group, &mut scores).map_err(codec_error(layer, 0))?;
+        }
+        Ok(scores)
     }
 
     /// The values of a layer, tokens x KV heads x head_dim, oldest first.

@@ -6,7 +6,8 @@ use half::f16;
 
 use super::KvCacheConfig;
 use super::memory::KvMemory;
-use crate::codec::{Codec, CodecError, CodecKind, Packed, mean_vector};
+use crate::codec::kernel::dot_product;
+use crate::codec::{Codec, CodecError, CodecKind, Isa, Packed, mean_vector};
 
 /// Tokens of a full block; appending to an open one rewrites at most this many.
 const BLOCK_TOKENS: usize = 256;
@@ -178,6 +179,30 @@ impl Side {
         }
         out.extend(self.store.recent.iter().map(|x| x.to_f32()));
         Ok(out)
+    }
+
+    /// Appends the products of `query` with every key of `head`, oldest first.
+    pub(super) fn scores(&self, query: &[f32], head: usize, out: &mut Vec<f32>) -> Result<(), CodecError> {
+        let (dim, store) = (self.dim(), &self.store);
+        let kept = |rows: &[f16], out: &mut Vec<f32>| {
+            let mut key = vec![0.0; dim];
+            for row in rows.chunks_exact(self.row()) {
+                key.iter_mut().zip(&row[head * dim..]).for_each(|(key, x)| *key = x.to_f32());
+                out.push(dot_product(Isa::detect(), query, &key));
+            }
+        };
+        kept(&store.sinks, out);
+        let centre = store.centre.as_ref();
+        let shift = centre.map_or(0.0, |rows| dot_product(Isa::detect(), query, &rows[head * dim..][..dim]));
+        for block in &store.blocks {
+            let planes = block.planes().every(head, self.heads);
+            let first = out.len();
+            out.resize(first + planes.vectors(), 0.0);
+            self.codec.inner_products(query, planes, &mut out[first..])?;
+            out[first..].iter_mut().for_each(|score| *score += shift);
+        }
+        kept(&store.recent, out);
+        Ok(())
     }
 
     pub(super) fn memory(&self) -> KvMemory {

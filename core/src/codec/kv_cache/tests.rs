@@ -168,3 +168,43 @@ fn files_round_trip_and_damage_is_an_error() {
     }
     assert_eq!(KvCacheCompressor::load(b"PK").unwrap_err(), KvFileError::Magic);
 }
+
+#[test]
+fn scores_from_codes_are_those_of_the_decoded_keys() {
+    for k_codec in CodecKind::ALL.into_iter().filter(|kind| *kind != CodecKind::TurboquantMixed) {
+        let config = KvCacheConfig { k_codec, recent: 10, ..KvCacheConfig::recommended(4, 4) };
+        let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
+        fill(&mut cache, &[200, 1, 300, 1]);
+        for (layer, heads, dim) in [(0, 2, 32), (1, 1, 64)] {
+            let queries = Random::new(9, 9).normals(3 * heads * dim);
+            let scores = cache.scores(layer, &queries).unwrap();
+            let keys = cache.keys(layer).unwrap();
+            let tokens = cache.tokens(layer).unwrap();
+            assert_eq!(scores.len(), 3 * heads * tokens);
+            for (at, query) in queries.chunks_exact(dim).enumerate() {
+                for (token, key) in keys.chunks_exact(heads * dim).enumerate() {
+                    let key = &key[at / 3 * dim..][..dim];
+                    let direct: f32 = query.iter().zip(key).map(|(q, k)| q * k).sum();
+                    let score = scores[at * tokens + token];
+                    assert!(
+                        (score - direct).abs() < 1e-3,
+                        "{k_codec:?} head {at} token {token}: {score} {direct}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn queries_of_the_wrong_shape_are_named() {
+    let mut cache = KvCacheCompressor::new(&model(), KvCacheConfig::recommended(4, 4)).unwrap();
+    assert_eq!(cache.scores(0, &[0.0; 64]), Ok(Vec::new()));
+    fill(&mut cache, &[5]);
+    assert_eq!(
+        cache.scores(0, &[0.0; 63]),
+        Err(KvCacheError::Queries { layer: 0, got: 63, heads: 2, dim: 32 })
+    );
+    assert_eq!(cache.scores(0, &[]), Ok(Vec::new()));
+    assert_eq!(cache.scores(3, &[]), Err(KvCacheError::Shared { layer: 3, donor: 1 }));
+}

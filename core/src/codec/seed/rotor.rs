@@ -72,4 +72,11 @@ impl Codec for SeedRotor {
         }
         Ok(())
     }
+
+    fn inner_products(&self, query: &[f32], packed: Planes<'_>, out: &mut [f32]) -> Result<(), CodecError> {
+        self.check_query(query, &packed, out)?;
+        let mut turned = query.to_vec();
+        self.turn(&mut turned, 1.0);
+        self.stage.inner_products(&turned, &packed, out)
+    }
 }

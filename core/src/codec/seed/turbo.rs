@@ -1,7 +1,7 @@
 //! `seed-turbo`: zero padding to a power of two, one Hadamard round, sign and residual.
 
 use super::{ROTATION_SEED, SeedStream, published_bits};
-use crate::codec::kernel::{fwht_in_place, read_scale, write_scale};
+use crate::codec::kernel::{dot_product, fwht_in_place, read_scale, write_scale};
 use crate::codec::pack::{pack_plane, plane_bytes, plane_name, plane_widths, unpack_plane};
 use crate::codec::scalar::SignResidual;
 use crate::codec::turboquant::ScaleFormat;
@@ -22,6 +22,19 @@ impl SeedTurbo {
         let signs = SeedStream::new(ROTATION_SEED).bits(padded);
         Ok(Self { signs, stage: Stage::new("seed-turbo", dim, padded, residual_bits)? })
     }
+
+    /// The vector padded with zeros and rotated.
+    fn turn(&self, x: &[f32], z: &mut [f32]) {
+        z.fill(0.0);
+        for ((z, &x), &sign) in z.iter_mut().zip(x).zip(&self.signs) {
+            *z = if sign { x } else { -x };
+        }
+        fwht_in_place(Isa::detect(), z);
+        let factor = 1.0 / libm::sqrtf(self.signs.len() as f32);
+        for z in z {
+            *z *= factor;
+        }
+    }
 }
 
 impl Codec for SeedTurbo {
@@ -35,17 +48,9 @@ impl Codec for SeedTurbo {
 
     fn encode_into(&self, vectors: &[f32], mut out: PlanesMut<'_>) -> Result<(), CodecError> {
         self.check_input(vectors, &out)?;
-        let factor = 1.0 / libm::sqrtf(self.signs.len() as f32);
         let mut z = vec![0.0; self.signs.len()];
         for (vector, x) in vectors.chunks_exact(self.dim()).enumerate() {
-            z.fill(0.0);
-            for ((z, &x), &sign) in z.iter_mut().zip(x).zip(&self.signs) {
-                *z = if sign { x } else { -x };
-            }
-            fwht_in_place(Isa::detect(), &mut z);
-            for z in &mut z {
-                *z *= factor;
-            }
+            self.turn(x, &mut z);
             self.stage.store(x, &z, vector, &mut out)?;
         }
         Ok(())
@@ -63,6 +68,13 @@ impl Codec for SeedTurbo {
             }
         }
         Ok(())
+    }
+
+    fn inner_products(&self, query: &[f32], packed: Planes<'_>, out: &mut [f32]) -> Result<(), CodecError> {
+        self.check_query(query, &packed, out)?;
+        let mut turned = vec![0.0; self.signs.len()];
+        self.turn(query, &mut turned);
+        self.stage.inner_products(&turned, &packed, out)
     }
 }
 
@@ -126,6 +138,21 @@ impl Stage {
         for (plane, width) in plane_widths(self.bits).enumerate() {
             pack_plane(&residuals, shift, width, out.row(3 + plane, vector));
             shift += width;
+        }
+        Ok(())
+    }
+
+    /// Products of a rotated query with the rotated coordinates: the rotation keeps them, padding meets zeros.
+    pub(super) fn inner_products(
+        &self,
+        turned: &[f32],
+        packed: &Planes<'_>,
+        out: &mut [f32],
+    ) -> Result<(), CodecError> {
+        let mut z = vec![0.0; self.coordinates];
+        for (vector, out) in out.iter_mut().enumerate() {
+            self.load(packed, vector, &mut z)?;
+            *out = dot_product(Isa::detect(), turned, &z);
         }
         Ok(())
     }

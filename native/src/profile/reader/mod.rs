@@ -9,9 +9,6 @@ use super::spec::Place;
 use dhurandhar_core::measurement::Engine;
 use std::io;
 
-/// Threads of the threaded engine.
-pub const THREADS: usize = 8;
-
 /// Opens an engine on the table.
 pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
     use mapped::{Advice, Mapped};
@@ -20,7 +17,7 @@ pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
         Engine::MmapRandom => Box::new(Mapped::open(place, Advice::Random)?),
         Engine::MmapSequential => Box::new(Mapped::open(place, Advice::Sequential)?),
         Engine::MmapWillneed => Box::new(Mapped::open(place, Advice::RandomWillneed)?),
-        Engine::MmapThreads => Box::new(threads::Threads::open(place, THREADS)?),
+        Engine::MmapThreads => Box::new(threads::Threads::open(place, usize::from(Engine::THREADS))?),
         Engine::Pread => Box::new(positioned::Positioned::open(place, false)?),
         Engine::Direct => Box::new(positioned::Positioned::open(place, true)?),
     })

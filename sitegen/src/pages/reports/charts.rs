@@ -10,8 +10,8 @@ use maud::{Markup, html};
 
 use super::configurations::{group, name};
 use super::outcome::badge;
-use crate::pages::charts::figure;
-use crate::pages::figures::{mib, significant};
+use crate::pages::charts::{data, figure};
+use crate::pages::figures::{count, mib, significant};
 
 const MIB: f64 = 1_048_576.0;
 const UNIT: &str = "wait, µs";
@@ -31,7 +31,7 @@ pub(super) fn latencies(profile: &MmapProfile) -> Markup {
                     == (d.pattern, d.layout, d.state, d.budget_bytes)
             }) && (c.pacing_us > 0) == paced
         };
-        chart(profile, alike, |c| c.engine.name().to_owned())
+        waits(profile, alike, |c| c.engine.name().to_owned())
     };
     let state = decided.map_or("", |c| c.state.name());
     let budget = |c: &Configuration| {
@@ -43,55 +43,77 @@ pub(super) fn latencies(profile: &MmapProfile) -> Markup {
         (
             "Wait of a token under a memory limit, mmap_random, Zipf-distributed tokens".to_owned(),
             "limited",
-            chart(profile, budget, |c| format!("{} MiB", mib(c.budget_bytes.unwrap_or(0)))),
+            waits(profile, budget, |c| format!("{} MiB", mib(c.budget_bytes.unwrap_or(0)))),
         ),
     ];
     html! {
         @if let Some(decided) = decided {
             p { "The verdict was taken from " code { (decided.id) } ". The other lines are the same reads by other engines: what a change of advice would bring." }
         }
-        @for (title, id, lines) in drawings {
-            @if !lines.is_empty() { (figure(&LineChart { title, lines, ..LineChart::latency("", UNIT, &[]) }, id)) }
+        @for (title, id, (lines, table)) in drawings {
+            @if !lines.is_empty() {
+                (figure(&LineChart { title, lines, ..LineChart::latency("", UNIT, &[]) }, id))
+                (data(&table))
+            }
         }
     }
 }
 
-fn chart(
+/// The distributions of the chosen configurations as lines, and their quantiles as a table.
+fn waits(
     profile: &MmapProfile,
     chosen: impl Fn(&Configuration) -> bool,
     label: impl Fn(&Configuration) -> String,
-) -> Vec<Line> {
-    valid(profile)
-        .filter(|(c, _)| chosen(c))
-        .map(|(c, summary)| Line {
-            name: label(c),
-            points: summary
-                .distribution
-                .iter()
-                .map(|at| LinePoint::from((at.quantile, at.value_us)))
-                .collect(),
-            ..Line::default()
-        })
-        .collect()
+) -> (Vec<Line>, Markup) {
+    let all: Vec<(String, &Summary)> =
+        valid(profile).filter(|(c, _)| chosen(c)).map(|(c, summary)| (label(c), summary)).collect();
+    let lines = all.iter().map(|(name, summary)| Line {
+        name: name.clone(),
+        points: summary.distribution.iter().map(|at| LinePoint::from((at.quantile, at.value_us))).collect(),
+        ..Line::default()
+    });
+    (lines.collect(), quantiles(&all))
+}
+
+fn quantiles(all: &[(String, &Summary)]) -> Markup {
+    html! {
+        div.scroll role="region" aria-label="Quantiles" tabindex="0" {
+            table.dense {
+                thead { tr { th scope="col" { (UNIT) } @for name in ["mean", "p50", "p90", "p99", "p99.9", "worst", "tokens"] { th.num scope="col" { (name) } } } }
+                tbody {
+                    @for (name, Summary { latency, .. }) in all {
+                        tr {
+                            th scope="row" { (name) }
+                            @for us in [latency.mean_us, latency.p50_us, latency.p90_us, latency.p99_us] { td.num { (significant(us)) } }
+                            td.num { (latency.p999_us.map_or_else(|| "–".to_owned(), significant)) }
+                            td.num { (significant(latency.max_us)) }
+                            td.num { (count(latency.tokens)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Median waits where the model makes a claim of its own, and all cold ones.
 pub(super) fn predictions(profile: &MmapProfile) -> Markup {
     let bar = |value: f64, range: Option<(f64, f64)>| Some(Value { value, range });
-    let measured =
-        |summary: &Summary| bar(summary.p50_us.estimate, Some((summary.p50_us.low, summary.p50_us.high)));
-    let claims = valid(profile).filter_map(|(c, summary)| {
+    let measured = |c: &Configuration| {
+        c.compared_wait().and_then(|wait| bar(wait.estimate, Some((wait.low, wait.high))))
+    };
+    let claims = valid(profile).filter_map(|(c, _)| {
         let prediction = c.prediction.as_ref()?;
         prediction.stall_over_measured?;
         Some(Group {
             label: format!("{} ({})", name(c), group(c)),
-            values: vec![bar(prediction.stall_us?, None), measured(summary)],
+            values: vec![bar(prediction.stall_us?, None), measured(c)],
         })
     });
     let cold = valid(profile).filter(|(c, _)| c.state == State::Cold && c.pacing_us == 0);
-    let cold = cold.map(|(c, summary)| Group {
+    let cold = cold.map(|(c, _)| Group {
         label: format!("{} ({})", name(c), c.layout.name()),
-        values: vec![measured(summary)],
+        values: vec![measured(c)],
     });
     let drawing = |title: &str, series: &[&str], groups: Vec<Group>| GroupedBars {
         title: title.to_owned(),
@@ -102,7 +124,7 @@ pub(super) fn predictions(profile: &MmapProfile) -> Markup {
     };
     let cold = drawing("Median wait of a token by pattern and engine, cold", &["measured"], cold.collect());
     let claims = drawing(
-        "Median wait of a token, predicted and measured",
+        "Wait of a token, predicted and measured: the mean under a memory limit, else the median",
         &["predicted", "measured"],
         claims.collect(),
     );
@@ -135,7 +157,8 @@ pub(super) fn cliff(profile: &MmapProfile) -> Markup {
             "A file of " (mib(cliff.decoder_bytes)) " MiB stands for the decoder (" (significant(cliff.scale * 100.0))
             " % of its size) and is swept once a token beside the table: at " (significant(cliff.memory_bytes_per_s / 1e9))
             " GB/s from memory and " (significant(cliff.storage_bytes_per_s / 1e9))
-            " GB/s from storage. Once both do not fit the limit, the sweep evicts its own pages."
+            " GB/s from storage" @if let Some(rate) = cliff.reclaiming_bytes_per_s { ", and at " (significant(rate / 1e9)) " GB/s when every page takes another's place" }
+            ". Once both do not fit the limit, the sweep evicts its own pages. At best only what does not fit is read again; at worst all of it, at the pace of eviction."
         }
         (figure(&drawing, "cliff-chart"))
         div.scroll role="region" aria-label="Eviction cliff" tabindex="0" {

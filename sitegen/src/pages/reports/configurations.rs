@@ -1,6 +1,6 @@
 //! Every configuration as a line: what was predicted, what was measured, and what shows that cold was cold.
 
-use dhurandhar_core::measurement::{Configuration, MmapProfile, State};
+use dhurandhar_core::measurement::{Configuration, MmapProfile, Prediction, State};
 use dhurandhar_core::storage::Layout;
 use maud::{Markup, html};
 
@@ -39,14 +39,13 @@ pub(super) fn table(profile: &MmapProfile) -> Markup {
                     tr {
                         th scope="col" rowspan="2" { "Pattern, engine" }
                         th.num scope="col" rowspan="2" { "Rows/s" }
-                        th.num scope="colgroup" colspan="3" { "Wait, µs" }
+                        th.num scope="colgroup" colspan="4" { "Wait, µs" }
                         th.num scope="colgroup" colspan="3" { "Pages read a token" }
                         th.num scope="col" rowspan="2" { "KiB a token" }
                         th.num scope="col" rowspan="2" { "Read / useful" }
-                        th.num scope="col" rowspan="2" { "Blocks" }
                     }
                     tr {
-                        th.num scope="col" { "predicted" } th.num scope="col" { "p50" } th.num scope="col" { "p99" }
+                        th.num scope="col" { "predicted" } th.num scope="col" { "measured" } th.num scope="col" { "ratio" } th.num scope="col" { "p99" }
                         th.num scope="col" { "predicted" } th.num scope="col" { "measured" } th.num scope="col" { "ratio" }
                     }
                 }
@@ -59,13 +58,23 @@ pub(super) fn table(profile: &MmapProfile) -> Markup {
             }
         }
         p.small.muted {
-            "Medians over blocks; p99 over all tokens. Ratio is predicted over measured pages. A dash: the model makes no claim, or the platform would not say. An asterisk: the model was calibrated with this very wait, so it proves nothing."
+            "Medians over blocks; p99 over all tokens. The wait is the median token's, and under a memory limit the mean, because most tokens hit the cache there and the median says nothing of those that miss. Ratios are predicted over measured. Bounds are given where reads overlap by a degree that depends on the device: fully, or not at all. A dash: the model makes no claim, or the platform would not say. An asterisk: the model was calibrated with this very wait, so it proves nothing."
         }
+    }
+}
+
+/// The predicted wait, or its bounds.
+fn claim(prediction: &Prediction) -> String {
+    match (prediction.stall_us, prediction.stall_range_us) {
+        (Some(us), _) => significant(us),
+        (None, Some((low, high))) => format!("{}–{}", significant(low), significant(high)),
+        (None, None) => "–".to_owned(),
     }
 }
 
 fn line(c: &Configuration) -> Markup {
     let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), significant);
+    let ratio = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
     let prediction = c.prediction.clone().unwrap_or_default();
     let calibrates = prediction.stall_us.is_some() && prediction.stall_over_measured.is_none();
     html! {
@@ -73,15 +82,15 @@ fn line(c: &Configuration) -> Markup {
             th scope="row" title=(c.id) { (name(c)) @if c.is_invalid() { " " strong { "(invalid)" } } }
             @if let Some(summary) = &c.summary {
                 td.num { (significant(summary.tokens_per_s.estimate)) }
-                td.num { (optional(prediction.stall_us)) @if calibrates { "*" } }
-                td.num { (significant(summary.p50_us.estimate)) }
+                td.num { (claim(&prediction)) @if calibrates { "*" } }
+                td.num { (optional(c.compared_wait().map(|wait| wait.estimate))) }
+                td.num { (ratio(prediction.stall_over_measured)) }
                 td.num { (significant(summary.p99_us)) }
                 td.num { (optional(prediction.reads_per_token)) }
                 td.num { (optional(summary.reads_per_token)) }
-                td.num { (prediction.reads_over_measured.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.3}"))) }
+                td.num { (ratio(prediction.reads_over_measured)) }
                 td.num { (summary.bytes_per_token.map_or_else(|| "–".to_owned(), kib)) }
                 td.num { (optional(summary.amplification)) }
-                td.num { (summary.blocks) }
             } @else {
                 td colspan="10" { "no valid block" }
             }

@@ -94,12 +94,15 @@ fn storage(profile: &MmapProfile) -> Rows {
 fn conditions(profile: &MmapProfile) -> Rows {
     let c = &profile.conditions;
     let number = |value: Option<f64>, unit: &str| value.map(|value| format!("{}{unit}", significant(value)));
+    let stalled = |us: Option<u64>| {
+        us.map(|us| format!("{} s", significant(std::time::Duration::from_micros(us).as_secs_f64())))
+    };
     let tool = &profile.tool;
     vec![
         ("Load before", number(c.load_before, "")),
         ("Load after", number(c.load_after, "")),
-        ("Stalled for memory", c.memory_pressure_us.map(|us| format!("{} µs", count(us)))),
-        ("Stalled for input and output", c.io_pressure_us.map(|us| format!("{} µs", count(us)))),
+        ("Stalled for memory", stalled(c.memory_pressure_us)),
+        ("Stalled for input and output", stalled(c.io_pressure_us)),
         ("Pages swapped", c.swapped_pages.map(count)),
         ("Hottest zone before", number(c.temperature_before_c, " °C")),
         ("Hottest zone after", number(c.temperature_after_c, " °C")),

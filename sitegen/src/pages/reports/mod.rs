@@ -3,15 +3,18 @@
 //! Measurements are the JSON files below `content/measurements/`; one that cannot be read stops the build.
 
 mod charts;
+mod comparison;
 mod configurations;
 mod environment;
+mod machines;
 mod outcome;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use comparison::About;
 use dhurandhar_core::measurement::{MmapProfile, read_mmap_profile};
 use maud::{Markup, PreEscaped, html};
 
@@ -25,6 +28,8 @@ use crate::path::{SitePath, extension};
 
 /// Where the list is; its prose decides whether there are report pages at all.
 const LIST: &str = "reports/";
+/// The list of devices; without it they have no pages.
+const DEVICES: &str = "devices/";
 /// Below the content folder.
 const MEASUREMENTS: &str = "measurements";
 
@@ -37,6 +42,8 @@ pub(super) struct Measured {
     json: Vec<u8>,
     /// What it says.
     profile: MmapProfile,
+    /// The built-in device that it was measured on, if it is one: name and title.
+    built_in: Option<(String, String)>,
 }
 
 impl Measured {
@@ -61,20 +68,40 @@ impl Measured {
         self.profile.table.model.as_deref() == Some(slug)
     }
 
-    fn is_on_device(&self, slug: &str, title: &str) -> bool {
-        let named = |name: &str| name.eq_ignore_ascii_case(slug) || name.eq_ignore_ascii_case(title);
-        named(self.device()) || self.profile.device.model.as_deref().is_some_and(named)
+    fn is_on_device(&self, name: &str) -> bool {
+        self.built_in.as_ref().is_some_and(|(own, _)| own == name)
+    }
+
+    /// The page of the machine: that of the built-in device, or one among the reports.
+    fn machine(&self) -> SitePath {
+        SitePath::new(
+            self.built_in
+                .as_ref()
+                .map_or_else(|| machines::path(self.device()), |(name, _)| device_path(name)),
+        )
+    }
+
+    fn recognise(&mut self, catalogue: &Catalogue) {
+        let named = |name: &str| {
+            let model = self.profile.device.model.as_deref();
+            [Some(self.device()), model].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(name))
+        };
+        let device = catalogue.devices.iter().find(|device| named(&device.name) || named(&device.title));
+        self.built_in = device.map(|device| (device.name.clone(), device.title.clone()));
     }
 }
 
 /// All measurements, newest first. Empty when the site has no list to show them in.
-pub(super) fn load(context: &Context<'_>) -> Result<Vec<Measured>> {
+pub(super) fn load(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<Measured>> {
     let folder = context.content.join(MEASUREMENTS);
     let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut slugs: BTreeMap<String, String> = BTreeMap::new();
     let mut all = Vec::new();
     for name in names.iter().filter(|name| extension(name) == "json") {
-        let measured = read(&folder, name)?;
+        let mut measured = read(&folder, name)?;
+        if context.prose(DEVICES).is_some() {
+            measured.recognise(catalogue);
+        }
         if let Some(other) = slugs.insert(measured.slug.clone(), name.clone()) {
             bail!("{MEASUREMENTS}/{name}: its page would be that of {MEASUREMENTS}/{other}; rename one");
         }
@@ -89,77 +116,69 @@ fn read(folder: &Path, name: &str) -> Result<Measured> {
     let json = fs::read(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
     let text = std::str::from_utf8(&json).with_context(|| format!("{file} is not valid UTF-8"))?;
     let profile = read_mmap_profile(text).with_context(|| file.clone())?;
-    Ok(Measured { slug: slug(name), profile, json })
+    Ok(Measured { slug: slug(name), profile, json, built_in: None })
 }
 
-/// `pixel 9/a.json` is `pixel-9-a`.
+/// `Pixel 9/a, b.json` is `pixel-9-a-b`.
 fn slug(name: &str) -> String {
-    let kept = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
-    name.trim_end_matches(".json").chars().map(kept).collect()
+    let words = name.trim_end_matches(".json").split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    words.join("-")
 }
 
 /// The list and a page for each measurement.
 pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
+    let schemas = dhurandhar_core::schema::all();
     list.body = html! {
-        @if all.is_empty() { p { "There is no report yet." } } @else { (table(&list.path, &all)) }
+        @if all.is_empty() { p { "There is no report yet." } } @else {
+            (comparison::table(&list.path, About::All, &all))
+            (comparison::chart(&newest_of_each(&all)))
+        }
         (PreEscaped(&list.body))
+        p {
+            "The files follow JSON Schemas: "
+            @for (index, (name, _)) in schemas.iter().enumerate() { @if index > 0 { ", " } a href=(format!("./{name}.schema.json")) { (name) } }
+            "."
+        }
     }
     .into_string();
+    list.files = schemas
+        .into_iter()
+        .map(|(name, text)| (SitePath::new(format!("{LIST}{name}.schema.json")), text.into_bytes()))
+        .collect();
     list.shape = Shape::Wide;
     let mut pages: Vec<Page> = measured.iter().map(|measured| page(measured, context, catalogue)).collect();
+    pages.extend(machines::pages(measured));
     pages.push(list);
     pages
 }
 
+/// The newest report of each machine; `all` is newest first.
+fn newest_of_each<'a>(all: &[&'a Measured]) -> Vec<&'a Measured> {
+    let mut seen = BTreeSet::new();
+    all.iter().copied().filter(|measured| seen.insert(measured.machine())).collect()
+}
+
 /// The section of a model's page with what was measured of its table; empty when nothing was.
 pub(super) fn of_model(from: &SitePath, slug: &str, measured: &[Measured]) -> Markup {
-    section(from, &measured.iter().filter(|measured| measured.is_of_model(slug)).collect::<Vec<_>>())
+    let own: Vec<&Measured> = measured.iter().filter(|measured| measured.is_of_model(slug)).collect();
+    section(from, About::Model, &own)
 }
 
 /// The section of a device's page with what was measured on it; empty when nothing was.
-pub(super) fn on_device(from: &SitePath, slug: &str, title: &str, measured: &[Measured]) -> Markup {
-    section(from, &measured.iter().filter(|measured| measured.is_on_device(slug, title)).collect::<Vec<_>>())
+pub(super) fn on_device(from: &SitePath, name: &str, measured: &[Measured]) -> Markup {
+    let own: Vec<&Measured> = measured.iter().filter(|measured| measured.is_on_device(name)).collect();
+    section(from, About::Machine, &own)
 }
 
-fn section(from: &SitePath, measured: &[&Measured]) -> Markup {
+fn section(from: &SitePath, about: About, measured: &[&Measured]) -> Markup {
     html! {
         @if !measured.is_empty() {
             h2 #reports { "Measured" }
-            (table(from, measured))
-        }
-    }
-}
-
-fn table(from: &SitePath, measured: &[&Measured]) -> Markup {
-    html! {
-        div.scroll role="region" aria-label="Reports" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Measured" }
-                        th scope="col" { "Verdict" }
-                        th scope="col" { "Table of" }
-                        th scope="col" { "On" }
-                        th.num scope="col" { "Target tok/s" }
-                        th scope="col" { "First reason" }
-                    }
-                }
-                tbody {
-                    @for measured in measured {
-                        @let verdict = &measured.profile.verdict;
-                        tr {
-                            th scope="row" { a href=(from.to(measured.path().as_str())) { time datetime=(measured.date()) { (measured.date()) } } }
-                            td { (outcome::badge(verdict.result)) }
-                            td { (measured.model()) }
-                            td { (measured.device()) }
-                            td.num { (plain(verdict.target_tps)) }
-                            td.how { (verdict.reasons.first().map_or("", String::as_str)) }
-                        }
-                    }
-                }
-            }
+            (comparison::table(from, about, measured))
+            (comparison::chart(measured))
         }
     }
 }
@@ -169,6 +188,7 @@ fn page(measured: &Measured, context: &Context<'_>, catalogue: &Catalogue) -> Pa
     let profile = &measured.profile;
     let body = html! {
         (outcome::verdict(profile))
+        (outcome::alternatives(profile))
         (outcome::flags(profile))
         h2 #gate { "The plain throughput gate" }
         (outcome::gate(profile))
@@ -186,11 +206,11 @@ fn page(measured: &Measured, context: &Context<'_>, catalogue: &Catalogue) -> Pa
         h2 #environment { "Environment" }
         (environment::table(profile))
         h2 #reproduce { "To reproduce" }
-        pre { code { (environment::command(profile)) } }
+        pre.wrapped tabindex="0" { code { (environment::command(profile)) } }
         p { "As data: " a href="measurement.json" { "JSON as published" } ", " a href="configurations.csv" { "CSV by configuration" } "." }
     };
     Page {
-        title: format!("{} on {}", measured.model(), measured.device()),
+        title: format!("{} on {}", title(measured, catalogue), measured.device()),
         description: format!(
             "{} at {} tok/s, measured {}: per-layer embeddings read from storage.",
             profile.verdict.result.name(),
@@ -208,6 +228,12 @@ fn page(measured: &Measured, context: &Context<'_>, catalogue: &Catalogue) -> Pa
     }
 }
 
+/// The model as people call it.
+fn title<'a>(measured: &'a Measured, catalogue: &'a Catalogue) -> &'a str {
+    let known = catalogue.models.iter().find(|analysed| measured.is_of_model(analysed.slug()));
+    known.map_or_else(|| measured.model(), |analysed| analysed.title())
+}
+
 /// The pages of the model and of the device, where the site has them.
 fn elsewhere(
     measured: &Measured,
@@ -217,10 +243,8 @@ fn elsewhere(
 ) -> Vec<(String, String)> {
     let model = catalogue.models.iter().find(|analysed| measured.is_of_model(analysed.slug()));
     let model = model.filter(|_| context.prose("models/").is_some());
-    let device = catalogue.devices.iter().find(|device| measured.is_on_device(&device.name, &device.title));
-    let device = device.filter(|_| context.prose("devices/").is_some());
     let model = model.map(|analysed| (analysed.title().to_owned(), from.to(&model_path(analysed.slug()))));
-    let device = device.map(|device| (device.title.clone(), from.to(&device_path(&device.name))));
+    let device = measured.built_in.as_ref().map(|(name, title)| (title.clone(), from.to(&device_path(name))));
     model.into_iter().chain(device).collect()
 }
 
@@ -230,6 +254,6 @@ mod tests {
 
     #[test]
     fn names_of_files_become_addresses() {
-        assert_eq!(slug("Pixel 9/run_2.json"), "pixel-9-run-2");
+        assert_eq!(slug("Pixel 9/run_2, cold.json"), "pixel-9-run-2-cold");
     }
 }

@@ -7,15 +7,19 @@ use maud::{Markup, html};
 
 use crate::pages::figures::{plain, significant};
 
+pub(super) fn sign(result: VerdictResult) -> &'static str {
+    match result {
+        VerdictResult::Pass => "●",
+        VerdictResult::Warn => "▲",
+        VerdictResult::Fail => "✕",
+        VerdictResult::Invalid => "?",
+    }
+}
+
 /// A sign, a word, and only then a colour.
 pub(super) fn badge(result: VerdictResult) -> Markup {
-    let (sign, class) = match result {
-        VerdictResult::Pass => ("●", "pass"),
-        VerdictResult::Warn => ("▲", "warn"),
-        VerdictResult::Fail => ("✕", "fail"),
-        VerdictResult::Invalid => ("?", "invalid"),
-    };
-    html! { span.verdict.(class) { span aria-hidden="true" { (sign) " " } (result.name()) } }
+    let class = result.name().to_lowercase();
+    html! { span.verdict.(class) { span aria-hidden="true" { (sign(result)) " " } (result.name()) } }
 }
 
 fn sentence(result: VerdictResult) -> &'static str {
@@ -63,6 +67,32 @@ pub(super) fn verdict(profile: &MmapProfile) -> Markup {
         p.small.muted {
             "Limits of policy " (verdict.policy.version) " for " (plain(verdict.target_tps)) " tok/s. The worst criterion decides; a hard flag makes the verdict INVALID."
             @if profile.run.interrupted { " The run was stopped before its plan was done." }
+        }
+    }
+}
+
+/// The same reads by other engines: what a change of advice would do to the verdict.
+pub(super) fn alternatives(profile: &MmapProfile) -> Markup {
+    let all = profile.alternatives();
+    html! {
+        @if all.len() > 1 {
+            h2 #alternatives { "The same reads by other engines" }
+            p { "Rows, order, pace and cache are those of the verdict; only the way of reading differs. Judged by the stalls alone." }
+            div.scroll role="region" aria-label="Other engines" tabindex="0" {
+                table.narrow {
+                    thead { tr { th scope="col" { "Engine" } th scope="col" { "Stalls" } th.num scope="col" { "Mean, % of a token" } th.num scope="col" { "p99, % of a token" } } }
+                    tbody {
+                        @for one in &all {
+                            tr {
+                                th scope="row" { (one.engine.name()) @if one.decisive { ", as judged" } }
+                                td { (badge(one.result)) }
+                                td.num { (significant(one.stall_mean_percent)) }
+                                td.num { (significant(one.stall_p99_percent)) }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
