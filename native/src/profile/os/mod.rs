@@ -70,11 +70,10 @@ pub fn page_bytes() -> u64 {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[expect(unsafe_code, reason = "sched_setscheduler has no safe wrapper")]
 pub fn realtime() -> io::Result<()> {
-    // SAFETY: all zeros is a valid value of this plain structure, which musl pads with private fields.
-    let mut lowest: libc::sched_param = unsafe { std::mem::zeroed() };
-    lowest.sched_priority = 1;
+    // The kernel's own structure: one number. The call itself, because musl's wrapper refuses without asking.
+    let lowest: libc::c_int = 1;
     // SAFETY: the pointer is valid for the length of the call; process 0 is the calling thread.
-    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) } {
+    match unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_FIFO, &raw const lowest) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
