@@ -2,7 +2,7 @@
 
 use crate::output;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::measurement::MmapProfile;
+use dhurandhar_core::measurement::{KvQuality, MemoryValidation, MmapProfile};
 use dhurandhar_core::report::Report;
 use std::process::ExitCode;
 
@@ -20,6 +20,10 @@ enum Schema {
     Analysis,
     /// `profile-mmap --json-out`
     MmapProfile,
+    /// `validate-memory --output`
+    MemoryValidation,
+    /// `benchmark-kv --checkpoint`
+    KvQuality,
 }
 
 impl SchemaArgs {
@@ -27,6 +31,8 @@ impl SchemaArgs {
         let schema = match self.report {
             Schema::Analysis => schemars::schema_for!(Report),
             Schema::MmapProfile => schemars::schema_for!(MmapProfile),
+            Schema::MemoryValidation => schemars::schema_for!(MemoryValidation),
+            Schema::KvQuality => schemars::schema_for!(KvQuality),
         };
         output::print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
         Ok(ExitCode::SUCCESS)

@@ -84,8 +84,7 @@ impl Header {
     /// A tensor that follows the last one; dimensions are those of the format, row length first.
     pub(super) fn tensor(&mut self, name: &str, dimensions: &[u64], block: BlockType) {
         string(&mut self.tensors, name);
-        // No tensor has more than three.
-        self.tensors.extend((dimensions.len() as u32).to_le_bytes());
+        self.tensors.extend(u32::try_from(dimensions.len()).unwrap_or(u32::MAX).to_le_bytes());
         for dimension in dimensions {
             self.tensors.extend(dimension.to_le_bytes());
         }
@@ -104,7 +103,9 @@ impl Header {
         bytes.extend(self.entry_count.to_le_bytes());
         bytes.extend(self.entries);
         bytes.extend(self.tensors);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        while !(bytes.len() as u64).is_multiple_of(ALIGNMENT) {
+            bytes.push(0);
+        }
         let file_bytes = bytes.len() as u64 + self.data_bytes;
         GgufHeader { bytes, file_bytes }
     }

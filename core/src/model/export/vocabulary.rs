@@ -75,7 +75,7 @@ fn word(index: usize) -> String {
     let mut text = String::new();
     let mut rest = index;
     while rest > 0 {
-        text.push(char::from(b'a' + (rest % 26) as u8));
+        text.extend(('a'..='z').nth(rest % 26));
         rest /= 26;
     }
     let length = LENGTHS[index % LENGTHS.len()];
@@ -91,6 +91,7 @@ fn letter(byte: u8) -> char {
     if plain(byte) {
         return char::from(byte);
     }
-    let shift = (0..byte).filter(|earlier| !plain(*earlier)).count() as u32;
-    char::from_u32(256 + shift).unwrap_or(' ')
+    // The others follow one another from U+0100 on.
+    let before = (0..byte).filter(|earlier| !plain(*earlier)).count();
+    ('\u{100}'..).nth(before).unwrap_or(' ')
 }

@@ -1,6 +1,6 @@
 //! Reports: a page for every measurement, and the list of them.
 //!
-//! Measurements are the JSON files below `content/measurements/`; one that cannot be read stops the build.
+//! Measurements are the JSON files below `content/measurements/`, but for the folders of other kinds; one that cannot be read stops the build.
 
 mod charts;
 mod configurations;
@@ -18,6 +18,7 @@ use maud::{Markup, PreEscaped, html};
 use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::plain;
+use super::kv_quality;
 use super::parts::{device_path, model_path};
 use crate::disk;
 use crate::page::{Page, Shape};
@@ -27,6 +28,9 @@ use crate::path::{SitePath, extension};
 const LIST: &str = "reports/";
 /// Below the content folder.
 const MEASUREMENTS: &str = "measurements";
+
+/// Folders of it whose measurements have pages of their own kind.
+const OTHERS: [&str; 2] = ["memory/", "kv-quality/"];
 
 /// A measurement and where its page is.
 #[derive(Debug)]
@@ -73,7 +77,9 @@ pub(super) fn load(context: &Context<'_>) -> Result<Vec<Measured>> {
     let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut slugs: BTreeMap<String, String> = BTreeMap::new();
     let mut all = Vec::new();
-    for name in names.iter().filter(|name| extension(name) == "json") {
+    let own =
+        |name: &&String| extension(name) == "json" && !OTHERS.iter().any(|folder| name.starts_with(folder));
+    for name in names.iter().filter(own) {
         let measured = read(&folder, name)?;
         if let Some(other) = slugs.insert(measured.slug.clone(), name.clone()) {
             bail!("{MEASUREMENTS}/{name}: its page would be that of {MEASUREMENTS}/{other}; rename one");
@@ -99,11 +105,17 @@ fn slug(name: &str) -> String {
 }
 
 /// The list and a page for each measurement.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
+pub(super) fn pages(
+    context: &Context<'_>,
+    catalogue: &Catalogue,
+    measured: &[Measured],
+    sweeps: &[Page],
+) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
     list.body = html! {
         @if all.is_empty() { p { "There is no report yet." } } @else { (table(&list.path, &all)) }
+        (kv_quality::links(&list.path, sweeps))
         (PreEscaped(&list.body))
     }
     .into_string();
