@@ -47,7 +47,7 @@ pub(super) struct Runtime {
     decode: Symbol<unsafe extern "C" fn(*mut c_void, Batch) -> i32>,
     version: Symbol<unsafe extern "C" fn() -> *const c_char>,
     /// Never unloaded: the process ends with them.
-    _libraries: [Library; 3],
+    libraries: [Library; 3],
 }
 
 /// A loaded model.
@@ -83,7 +83,7 @@ impl Runtime {
             vocabulary_size: symbol(&llama, "llama_vocab_n_tokens")?,
             decode: symbol(&llama, "llama_decode")?,
             version: symbol(&llama, "llama_version")?,
-            _libraries: [base, ggml, llama],
+            libraries: [base, ggml, llama],
         };
         runtime.check_layout()?;
         runtime.start(folder)?;
@@ -104,7 +104,7 @@ impl Runtime {
     }
 
     fn start(&self, folder: &Path) -> Result<(), String> {
-        let [_, ggml, llama] = &self._libraries;
+        let [_, ggml, llama] = &self.libraries;
         let set_log: Symbol<unsafe extern "C" fn(LogCallback, *mut c_void)> = symbol(llama, "llama_log_set")?;
         let back_ends: Symbol<unsafe extern "C" fn(*const c_char)> =
             symbol(ggml, "ggml_backend_load_all_from_path")?;
@@ -147,7 +147,7 @@ impl Runtime {
             parameters.context = choices.tokens;
             parameters.ubatch = choices.ubatch;
             parameters.batch = parameters.batch.max(choices.ubatch);
-            let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+            let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             parameters.threads = i32::try_from(threads).unwrap_or(1);
             parameters.threads_batch = parameters.threads;
             (parameters.keys, parameters.values) = (choices.kv, choices.kv);

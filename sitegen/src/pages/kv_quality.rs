@@ -95,12 +95,10 @@ fn divergence(report: &KvQuality) -> LineChart {
     for setting in &report.settings {
         let name = codec(setting);
         let point = LinePoint { x: setting.true_bits, y: setting.divergence.mean, range: None };
-        match lines.iter_mut().find(|line| line.name == name) {
-            Some(line) => line.points.push(point),
-            None => {
-                let style = LineStyle::Points;
-                lines.push(Line { name, points: vec![point], style, ..Line::default() });
-            }
+        if let Some(line) = lines.iter_mut().find(|line| line.name == name) {
+            line.points.push(point);
+        } else {
+            lines.push(Line { name, points: vec![point], style: LineStyle::Points, ..Line::default() });
         }
     }
     LineChart {
