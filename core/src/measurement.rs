@@ -9,7 +9,11 @@ mod configuration;
 mod csv;
 mod environment;
 mod flag;
+mod kv_quality;
+mod litert_cards;
 mod memory;
+mod memory_summary;
+mod memory_validation;
 mod policy;
 mod predict;
 mod read;
@@ -23,9 +27,18 @@ pub use configuration::{
 };
 pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};
+pub use kv_quality::{KV_QUALITY_SCHEMA, KvQuality, LayerQuality, SettingQuality};
+pub use litert_cards::{CardRow, LITERT_CARDS, MemoryMetric, Processor};
 pub use memory::{BudgetCheck, BudgetInterpretation, MemoryProbe, MemorySample};
+pub use memory_summary::MemorySummary;
+pub use memory_validation::{
+    Compared, LoggedMemory, MEMORY_VALIDATION_SCHEMA, MemoryCase, MemoryRun, MemoryStage, MemoryValidation,
+    PredictedMemory,
+};
 pub use policy::{Criterion, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
-pub use read::{MeasurementError, check_numbers, read_mmap_profile, schema_of};
+pub use read::{
+    MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile, schema_of,
+};
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use statistics::{median, median_interval, ratio_interval};

@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use crate::{codec, document, predict, profile, publish};
+use crate::{codec, document, predict, profile, publish, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -24,6 +24,8 @@ enum Command {
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
     ProfileMmap(Box<profile::ProfileMmapArgs>),
+    /// Run llama.cpp on a model and set the memory it takes beside the prediction
+    ValidateMemory(Box<validate::ValidateMemoryArgs>),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model
     Generate(crate::real::GenerateArgs),
@@ -57,6 +59,7 @@ impl Cli {
             Command::Devices(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
+            Command::ValidateMemory(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]

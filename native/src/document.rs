@@ -23,6 +23,10 @@ enum Schema {
     CodecComparison,
     /// `benchmark-kv --json`
     KvBenchmark,
+    /// `validate-memory --output`
+    MemoryValidation,
+    /// `benchmark-kv --checkpoint`
+    KvQuality,
 }
 
 impl SchemaArgs {

@@ -20,6 +20,7 @@ pub mod profile;
 pub mod publish;
 #[cfg(feature = "burn")]
 pub mod real;
+mod validate;
 
 use std::process::ExitCode;
 

@@ -2,14 +2,17 @@
 
 use crate::BadInput;
 use anyhow::{Context, Result, bail};
-use dhurandhar_core::measurement::{MmapProfile, read_mmap_profile};
+use dhurandhar_core::measurement::{
+    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, read_kv_quality, read_memory_validation,
+    read_mmap_profile, schema_of,
+};
 use dhurandhar_core::storage::mix64;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// File results of `profile-mmap` for the report site.
+/// File measured results for the report site: those of profile-mmap, validate-memory and benchmark-kv.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PublishArgs {
     /// Results to publish.
@@ -36,6 +39,10 @@ impl PublishArgs {
         std::fs::create_dir_all(&self.to).with_context(|| format!("cannot make {}", self.to.display()))?;
         for (name, text) in ready? {
             let target = self.to.join(name);
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make {}", folder.display()))?;
+            }
             let new = write_new(&target, &text)?;
             let state = if new { "" } else { " (already there)" };
             crate::output::print(&format!("{}{state}\n", target.display()))?;
@@ -48,7 +55,7 @@ impl PublishArgs {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| BadInput(format!("cannot read {shown}: {error}")))?;
-        let profile = read_mmap_profile(&text).map_err(|error| BadInput(format!("{shown}: {error}")))?;
+        let filed = filed(&text).map_err(|error| BadInput(format!("{shown}: {error}")))?;
         // The untyped form keeps fields of a newer minor version.
         let mut value: Value = serde_json::from_str(&text)?;
         if !self.keep_host {
@@ -60,7 +67,7 @@ impl PublishArgs {
             }
         }
         let text = format!("{value}\n");
-        Ok((name(&profile, &text), text))
+        Ok((name(&filed, &text), text))
     }
 }
 
@@ -111,20 +118,43 @@ fn personal(value: &Value, names: &[String], path: &mut Vec<String>) -> Option<S
     }
 }
 
-/// `device-date-hash.json`; the same result always gets the same name.
-fn name(profile: &MmapProfile, text: &str) -> String {
-    let slug: String = profile
-        .device
-        .name
+/// Where a result goes and what its name is made of.
+struct Filed {
+    /// Folder of its kind, with a slash; none for profiles of storage.
+    folder: &'static str,
+    about: String,
+    started: String,
+}
+
+/// Check a result of any kind by its own reader.
+fn filed(text: &str) -> Result<Filed, MeasurementError> {
+    let value: Value = serde_json::from_str(text)?;
+    let schema = value.get("schema").and_then(Value::as_str).unwrap_or_default();
+    let is = |own: &str| schema_of(schema).zip(schema_of(own)).is_some_and(|(found, own)| found.0 == own.0);
+    if is(MEMORY_VALIDATION_SCHEMA) {
+        let report = read_memory_validation(text)?;
+        return Ok(Filed { folder: "memory/", about: report.device.name, started: report.started });
+    }
+    if is(KV_QUALITY_SCHEMA) {
+        let report = read_kv_quality(text)?;
+        return Ok(Filed { folder: "kv-quality/", about: report.model, started: report.started });
+    }
+    let profile = read_mmap_profile(text)?;
+    Ok(Filed { folder: "", about: profile.device.name, started: profile.run.started })
+}
+
+/// `device-date-hash.json`, or the model in place of the device; the same result always gets the same name.
+fn name(filed: &Filed, text: &str) -> String {
+    let slug: String = filed
+        .about
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect();
     let words: Vec<&str> = slug.split('-').filter(|word| !word.is_empty()).take(8).collect();
-    let device = if words.is_empty() { "device".to_owned() } else { words.join("-") };
-    let date: String =
-        profile.run.started.chars().take(10).filter(|c| c.is_ascii_digit() || *c == '-').collect();
+    let about = if words.is_empty() { "device".to_owned() } else { words.join("-") };
+    let date: String = filed.started.chars().take(10).filter(|c| c.is_ascii_digit() || *c == '-').collect();
     let hash = text.bytes().fold(mix64(0), |state, byte| mix64(state ^ u64::from(byte)));
-    format!("{device}-{date}-{:08x}.json", hash >> 32)
+    format!("{}{about}-{date}-{:08x}.json", filed.folder, hash >> 32)
 }
 
 /// Writes `target` in one step; `false` when it is there already. Never overwrites.
@@ -153,7 +183,7 @@ fn write_new(target: &Path, text: &str) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{personal, strip, write_new};
+    use super::{filed, name, personal, strip, write_new};
     use serde_json::json;
 
     #[test]
@@ -166,6 +196,22 @@ mod tests {
         assert!(personal(&value, &names, &mut Vec::new()).unwrap().starts_with("field name"));
         let path = json!({"notes": [{"reason": "no /home/anne/x"}]});
         assert!(personal(&path, &[], &mut Vec::new()).unwrap().starts_with("field notes.0.reason"));
+    }
+
+    #[test]
+    fn every_kind_goes_to_its_folder() {
+        let kv = json!({
+            "schema": "dhurandhar/kv-quality/1.0", "tool": {"name": "a", "version": "1", "target": "b"},
+            "started": "2026-11-23T01:02:03Z", "model": "smollm2-135m", "checkpoint": "a.gguf", "backend": "cpu",
+            "text": "text.txt", "text_fingerprint": "00", "window": 8, "windows": 1, "unscored": 1,
+            "calibrated_on_other_text": true, "seed": 1, "key_to_value_norms": [], "settings": []
+        });
+        let text = kv.to_string();
+        let name = name(&filed(&text).unwrap(), &text);
+        assert!(name.starts_with("kv-quality/smollm2-135m-2026-11-23-"), "{name}");
+        let newer = text.replace("quality/1.0", "quality/2.0");
+        assert!(filed(&newer).err().unwrap().to_string().contains("major version 2"));
+        assert!(filed("{}").err().unwrap().to_string().contains("schema is missing"));
     }
 
     #[test]

@@ -81,7 +81,8 @@ fn the_projects_own_content_is_sound() {
 /// The project's own measurement, and a content folder with a list of reports and `text` as its one measurement.
 fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let folder = workspace().join("content/measurements");
-    let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let own = files.find(|path| path.is_file()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("reports")).unwrap();
     fs::create_dir_all(dir.path().join("measurements/phones")).unwrap();

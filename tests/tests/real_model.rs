@@ -7,7 +7,9 @@ use dhurandhar::checkpoint::Checkpoint;
 use dhurandhar::checkpoint::tokenizer::{Message, Tokenizer};
 use dhurandhar::decoder::{Backend, Decoder};
 use dhurandhar::generate::{greedy, perplexity};
-use dhurandhar::kv_quality::{Request, Setting, measure};
+use dhurandhar::kv_quality::{DumpChoice, Request, Setting, measure};
+use dhurandhar_core::codec::tensor_file::read_tensors;
+use dhurandhar_core::measurement::read_kv_quality;
 use dhurandhar_tests::{checkpoints, workspace};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
@@ -81,8 +83,31 @@ fn codecs_keep_their_order_on_real_keys_and_values() {
         "k=rotorquant:4,v=rotorquant:4",
     ];
     let settings: Vec<Setting> = settings.iter().map(|text| text.parse().unwrap()).collect();
-    let request = Request { settings, window: 256, windows: 1, unscored: 32, seed: 42 };
-    let found = measure(decoder, tokenizer, &fixture("text.txt"), &request, |_| ()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("kv.safetensors");
+    let request = Request {
+        settings,
+        window: 256,
+        windows: 1,
+        unscored: 32,
+        seed: 42,
+        text: "text.txt".to_owned(),
+        dump: Some((dump.clone(), DumpChoice { layers: vec![9], tokens: Some(64) })),
+    };
+    let text = fixture("text.txt");
+    let mut steps = 0;
+    let found = measure(decoder, tokenizer, &text, &request, None, |_| steps += 1).unwrap();
+    assert_eq!(steps, 3);
+    let tensors = read_tensors(&std::fs::read(&dump).unwrap()).unwrap();
+    let shapes: Vec<_> = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
+    let of = |heads| vec![heads, 64, 64];
+    assert_eq!(shapes, [("layer.9.keys", of(3)), ("layer.9.queries", of(9)), ("layer.9.values", of(3))]);
+    // A run that is taken up again does only what is missing, and reads back from JSON as it was.
+    let mut left = found.clone();
+    left.settings.pop();
+    let left = read_kv_quality(&serde_json::to_string(&left).unwrap()).unwrap();
+    let again = measure(decoder, tokenizer, &text, &request, Some(left), |_| steps += 1).unwrap();
+    assert_eq!((steps, again.settings == found.settings), (4, true));
     let [hadamard, centred, rotor] = &found.settings[..] else { panic!("three settings") };
     assert_eq!(hadamard.layers.len(), 30);
     assert!((hadamard.code_bits - 4.25).abs() < 1e-9);

@@ -19,6 +19,7 @@ pub struct Head<'a> {
 
 /// Averages over queries of how coded attention differs from the exact one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttentionError {
     /// Kullback–Leibler divergence of the coded weights from the exact ones, nats.
     pub kl: f64,

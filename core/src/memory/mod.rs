@@ -14,3 +14,4 @@ pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use provenance::Provenance;
 pub use runtime::{Runtime, UnknownRuntime};
 pub use scenario::{Scenario, ScenarioError};
+pub use terms::HOST_PROGRAM_BYTES;

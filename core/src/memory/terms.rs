@@ -1,16 +1,18 @@
 //! The rule behind every component of a footprint.
 //!
-//! Mapped sizes, KV, repacked copies and compute reserves are exact rules read off llama.cpp; touched compute and
-//! tokenizer memory are fitted on two models; LiteRT-LM's packed copy is fitted to the published memory of three
+//! Mapped sizes, KV, repacked copies and compute reserves are exact rules read off llama.cpp; touched compute follows its
+//! graph; tokenizer memory is fitted on eight vocabularies; LiteRT-LM's packed copy is fitted to the published memory of three
 //! CPU runs; what is left is estimated. Every term says which.
 
 use super::footprint::{Component, Place, Term};
 use super::{LayerCache, Provenance, Runtime, Scenario};
-use crate::model::architecture::{Encoder, Ffn};
+use crate::model::architecture::{Architecture, Encoder, Ffn, Layer, Mixer};
 use crate::model::{Model, Role, Tensor};
 use crate::weights::{BlockType, WeightPlan};
 
 const MIB: u64 = 1 << 20;
+/// What a small program takes before it loads llama.cpp's libraries (a C program on Linux, measured 4.7 MiB).
+pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
 
 /// Every term of a footprint, in the order shown.
 pub(super) fn all(model: &Model, plan: &WeightPlan, scenario: &Scenario, kv: &[LayerCache]) -> Vec<Term> {
@@ -213,13 +215,18 @@ fn packed(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Option<Term>
 }
 
 /// Activation buffers: what is reserved, and how much of it is touched.
+///
+/// Both rules follow llama.cpp's graph and allocator (`llama-graph.cpp`, `ggml-alloc.c`). Reserved: the logits of a whole
+/// micro-batch stand beside the last norm and the unused input embeddings. Touched: the gated unit is not computed in
+/// place, so gate, up and product stand beside three tensors of the stream; the matrix product then packs its input
+/// in 8 bits. Logits are touched for one token only, and of the mask what the prompt needs.
 fn compute(model: &Model, scenario: &Scenario) -> Term {
     let architecture = &model.architecture;
     let hidden = architecture.hidden_size;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
     let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
-    let touched = ubatch * (2 * widest + 6 * hidden) * 4;
     if !scenario.runtime.is_llama_cpp() {
+        let touched = ubatch * (2 * widest + 6 * hidden) * 4;
         let note = format!("{ubatch} tokens x (2 x FFN + 6 x hidden) x 4 B");
         return uncertain(
             Component::Compute,
@@ -229,6 +236,16 @@ fn compute(model: &Model, scenario: &Scenario) -> Term {
             Place::Private,
             note,
         );
+    }
+    let one_layer = ubatch * working_channels(architecture) * 4;
+    let mut touched = one_layer + ubatch * widest * 9 / 8;
+    // The mask's place falls free after the last layer that attends to everything; what comes later is laid into it
+    // rather than over pages that are touched already.
+    let ends =
+        architecture.layers.iter().rposition(|layer| layer.attention().is_some_and(|a| a.window.is_none()));
+    if scenario.flash_attention && ends.is_some_and(|last| last + 1 < architecture.layers.len()) {
+        let mask = scenario.context_tokens.next_multiple_of(256) * ubatch * 2;
+        touched += mask.min(one_layer);
     }
     let vocab = architecture.embeddings.vocab_size;
     let mut reserved = (vocab + 2 * hidden + architecture.ple_row_elements()) * ubatch * 4;
@@ -241,9 +258,31 @@ fn compute(model: &Model, scenario: &Scenario) -> Term {
         bytes = bytes.max(scores);
     }
     let note = format!("touched; {} MiB reserved at ubatch {ubatch}", reserved.div_ceil(MIB));
-    let mut term = uncertain(Component::Compute, bytes, (70, 140), Provenance::Fitted, Place::Private, note);
+    let mut term = uncertain(Component::Compute, bytes, (80, 130), Provenance::Fitted, Place::Private, note);
     term.reserved = reserved.max(bytes);
     term
+}
+
+/// Channels of a token that stand in memory at once in the widest layer: its feed-forward block, or the projections of its
+/// recurrence with the convolution's input, joined to its state, and output.
+fn working_channels(model: &Architecture) -> u64 {
+    let channels = |layer: &Layer| {
+        let recurrent = match &layer.mixer {
+            Mixer::Attention(_) => 0,
+            Mixer::Recurrent(recurrent) => recurrent
+                .tensors
+                .iter()
+                .map(|tensor| match tensor.name {
+                    "ssm_conv1d" | "shortconv.conv" => 2 * tensor.rows,
+                    "ssm_out" | "shortconv.out_proj" => 0,
+                    _ if tensor.row_length == model.hidden_size => tensor.rows,
+                    _ => 0,
+                })
+                .sum(),
+        };
+        recurrent.max(3 * ffn_width(&layer.ffn)) + 3 * model.hidden_size
+    };
+    model.layers.iter().map(channels).max().unwrap_or(0)
 }
 
 fn ffn_width(ffn: &Ffn) -> u64 {
@@ -272,17 +311,23 @@ fn process(model: &Model, scenario: &Scenario) -> Vec<Term> {
     };
     match scenario.runtime {
         Runtime::LlamaCpp | Runtime::LlamaCppApi => {
-            let (per_token, kind) = if family.starts_with("gemma") { (166, "SPM") } else { (356, "BPE") };
-            let note = format!("{kind}: {per_token} B a token, fitted on two vocabularies");
+            // An entry, its two strings and its place in two tables; a merge, its two strings and its place in one;
+            // and what the allocator keeps of the metadata they were read from.
+            let (per_token, kind) = match family {
+                "gemma4" => (367, "two merges a token"),
+                family if family.starts_with("gemma") => (152, "no merges"),
+                _ => (295, "one merge a token"),
+            };
+            let note = format!("{kind}: {per_token} B a token, fitted on eight vocabularies");
             let tokenizer = uncertain(
                 Component::Tokenizer,
                 vocab * per_token,
-                (70, 130),
+                (85, 115),
                 Provenance::Fitted,
                 Place::Private,
                 note,
             );
-            let mut base = fixed(9, (80, 150), "process and graph, as measured on the CPU");
+            let mut base = fixed(14, (80, 130), "host program, libraries and graph, as measured on the CPU");
             base.provenance = Provenance::Fitted;
             vec![tokenizer, base]
         }

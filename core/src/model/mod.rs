@@ -3,6 +3,7 @@
 pub mod architecture;
 mod compact;
 mod expand;
+pub mod export;
 pub mod family;
 pub mod import;
 pub mod inventory;

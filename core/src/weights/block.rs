@@ -30,6 +30,11 @@ macro_rules! block_types {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
 
+            /// The type's code in a GGUF tensor table.
+            pub const fn gguf_code(self) -> u32 {
+                match self { $(Self::$variant => $code),* }
+            }
+
             /// Elements in one block.
             pub const fn elements(self) -> u64 {
                 match self { $(Self::$variant => $elements),* }

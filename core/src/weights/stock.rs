@@ -136,6 +136,7 @@ fn one(stock: StockType, tensor: &Tensor, part: Option<Part>, index: usize, shap
     match tensor.role {
         Role::Vector | Role::Buffer | Role::Router => return BlockType::F32,
         Role::Unused if tensor.rows == 1 => return BlockType::F32,
+        Role::Unquantised if stays_f32(&tensor.name) => return BlockType::F32,
         Role::Unquantised => return if stock == StockType::F32 { BlockType::F32 } else { BlockType::F16 },
         Role::Vision | Role::Audio => return BlockType::F16,
         _ if stock.is_float() => return stock.base(),
@@ -148,6 +149,14 @@ fn one(stock: StockType, tensor: &Tensor, part: Option<Part>, index: usize, shap
         part.and_then(|part| mixed(stock, part, index, shape)).unwrap_or(stock.base())
     };
     fallback(wanted, tensor.row_length)
+}
+
+/// Small matrices that the converter writes in f32 whatever it is asked for (`convert_hf_to_gguf.py`), and that the
+/// runtime's kernels insist on.
+fn stays_f32(name: &str) -> bool {
+    const PARTS: [&str; 4] = ["ssm_conv1d", "shortconv.conv", "altup_correct_coef", "altup_predict_coef"];
+    let stem = name.strip_suffix(".weight").unwrap_or(name);
+    PARTS.iter().any(|part| stem.ends_with(part))
 }
 
 /// Output heads, and embedding tables that serve as one.

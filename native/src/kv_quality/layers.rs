@@ -1,12 +1,12 @@
 //! Errors layer by layer, on keys and values as the exact model computes them.
 
 use super::hook::{CodecHook, Recorder, Rows};
-use super::report::LayerQuality;
 use super::setting::Setting;
 use crate::decoder::{Decoder, KvHook, Part, Site};
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::attention::{AttentionError, Head, attention_error};
 use dhurandhar_core::codec::quality::compare;
+use dhurandhar_core::measurement::LayerQuality;
 use rayon::prelude::*;
 
 /// Every so many positions a query is compared.

@@ -1,12 +1,12 @@
 //! `benchmark-kv --checkpoint`: what codecs do to a real model's keys and values, attention and predictions.
 
+mod dump;
 mod hook;
 mod layers;
-mod report;
 mod setting;
 
+pub use dump::{DumpChoice, DumpError};
 pub use hook::{CodecHook, Recorder};
-pub use report::{KvQuality, LayerQuality, SettingQuality};
 pub use setting::{Coding, Setting, SettingError};
 
 use crate::checkpoint::tokenizer::Tokenizer;
@@ -15,6 +15,9 @@ use crate::generate::{GenerateError, rows};
 use burn::tensor::Tensor;
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
+use dhurandhar_core::measurement::{KV_QUALITY_SCHEMA, KvQuality, SettingQuality, Tool};
+use dhurandhar_core::storage::mix64;
+use std::path::PathBuf;
 
 /// Fewest tokens that centres are taken from.
 const LEAST_CALIBRATION: usize = 64;
@@ -33,6 +36,9 @@ pub enum KvQualityError {
         /// The codec's word.
         problem: CodecError,
     },
+    /// Keys and values were not written.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
 }
 
 impl From<crate::decoder::DecoderError> for KvQualityError {
@@ -54,9 +60,13 @@ pub struct Request {
     pub unscored: usize,
     /// Seed of every rotation.
     pub seed: u64,
+    /// Name of the text's file.
+    pub text: String,
+    /// Keys, values and queries of the first window go here.
+    pub dump: Option<(PathBuf, DumpChoice)>,
 }
 
-/// Run every setting over a text. `progress` gets a line for each step that is done.
+/// Run every setting over a text that `earlier` does not have yet. `done` gets the report after every setting.
 ///
 /// Centres are taken from text after the last window where there is some, else from the first window.
 pub fn measure(
@@ -64,7 +74,8 @@ pub fn measure(
     tokenizer: &Tokenizer,
     text: &str,
     request: &Request,
-    mut progress: impl FnMut(&str),
+    earlier: Option<KvQuality>,
+    mut done: impl FnMut(&KvQuality),
 ) -> Result<KvQuality, KvQualityError> {
     let ids = tokenizer.encode(text, false).map_err(GenerateError::from)?;
     if request.window < 2 || request.unscored + 1 >= request.window {
@@ -79,32 +90,61 @@ pub fn measure(
     let rest = &ids[windows.len() * request.window..];
     let held_out = (rest.len() >= LEAST_CALIBRATION).then(|| &rest[..rest.len().min(request.window)]);
     let calibration = record(decoder, held_out.unwrap_or(windows[0]))?;
-    progress("calibrated");
     let first = record(decoder, windows[0])?;
+    if let Some((path, choice)) = &request.dump {
+        dump::write(path, &first, choice)?;
+    }
+    let mut report = empty(decoder, request, &ids, windows.len());
+    report.calibrated_on_other_text = held_out.is_some();
+    report.key_to_value_norms = first.norm_ratios();
+    if let Some(earlier) = earlier.filter(|earlier| earlier.is_same_run(&report)) {
+        report.settings = earlier.settings;
+    }
     let exact = windows.iter().map(|ids| decoder.forward(ids, &mut decoder.new_cache(), None));
     let exact: Vec<Tensor<2>> = exact.collect::<Result<_, _>>()?;
-    let mut measured = Vec::new();
     for setting in &request.settings {
+        let name = setting.to_string();
+        if report.settings.iter().any(|known| known.setting == name) {
+            continue;
+        }
         let failed = |problem| KvQualityError::Codec { setting: setting.to_string(), problem };
         let layers = layers::measure(decoder, &first, &calibration, setting, request.seed).map_err(failed)?;
         let mut hook = CodecHook::new(*setting, request.seed, &calibration, decoder);
         let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
         hook.finish().map_err(failed)?;
-        let bits = hook.bits(request.window);
-        progress(&format!("{setting}: KL divergence {:.5}", divergence.mean));
-        measured.push(SettingQuality::new(setting, bits, layers, divergence));
+        report.settings.push(SettingQuality::new(name, hook.bits(request.window), layers, divergence));
+        done(&report);
     }
-    Ok(KvQuality {
-        model: decoder.checkpoint().architecture().name.clone(),
+    Ok(report)
+}
+
+/// A report without settings.
+fn empty(decoder: &Decoder, request: &Request, ids: &[u32], windows: usize) -> KvQuality {
+    let checkpoint = decoder.checkpoint();
+    let name = checkpoint.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let fingerprint = ids.iter().fold(mix64(0), |state, id| mix64(state ^ u64::from(*id)));
+    KvQuality {
+        schema: KV_QUALITY_SCHEMA.to_owned(),
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        },
+        started: crate::profile::now(),
+        model: checkpoint.architecture().name.clone(),
+        checkpoint: name.unwrap_or_default(),
         backend: decoder.backend().name.clone(),
+        text: request.text.clone(),
+        text_fingerprint: format!("{fingerprint:016x}"),
         window: request.window,
-        windows: windows.len(),
+        windows,
         unscored: request.unscored,
-        calibrated_on_other_text: held_out.is_some(),
+        calibrated_on_other_text: false,
         seed: request.seed,
-        key_to_value_norms: first.norm_ratios(),
-        settings: measured,
-    })
+        key_to_value_norms: Vec::new(),
+        settings: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 /// Keys, values and queries of one window, as computed.

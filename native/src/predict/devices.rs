@@ -19,10 +19,19 @@ pub(crate) struct DevicesArgs {
     /// Print the device's YAML profile, as a start for your own
     #[arg(long, requires = "device", conflicts_with = "json")]
     yaml: bool,
+    /// List the graphics adapters of this machine with their limits instead
+    #[cfg(feature = "burn")]
+    #[arg(long, conflicts_with_all = ["device", "yaml"])]
+    gpu: bool,
 }
 
 impl DevicesArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        #[cfg(feature = "burn")]
+        if self.gpu {
+            output::print(&adapters(self.json)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let text = match &self.device {
             None if self.json => {
                 serde_json::to_string_pretty(&registry::devices().collect::<Vec<_>>())? + "\n"
@@ -44,6 +53,32 @@ impl DevicesArgs {
         output::print(&text)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Graphics adapters, as wgpu lists them.
+#[cfg(feature = "burn")]
+fn adapters(json: bool) -> anyhow::Result<String> {
+    let found = crate::decoder::adapters();
+    if json {
+        return Ok(serde_json::to_string_pretty(&found)? + "\n");
+    }
+    if found.is_empty() {
+        return Ok("no graphics adapter found; models run on the CPU\n".to_owned());
+    }
+    let row = |adapter: &crate::decoder::Adapter| {
+        vec![
+            adapter.name.clone(),
+            adapter.api.clone(),
+            adapter.kind.replace('_', " "),
+            output::mib(adapter.max_binding_bytes),
+            output::mib(adapter.max_buffer_bytes),
+            if adapter.f16 { "yes" } else { "no" }.to_owned(),
+        ]
+    };
+    let header = ["adapter", "API", "kind", "binding MiB", "buffer MiB", "f16"];
+    let mut text = output::table(&header, &[3, 4], found.iter().map(row).collect());
+    text += "\nbinding: the largest tensor that a kernel can read; kind cpu: a software driver, passed over by --backend auto\n";
+    Ok(text)
 }
 
 /// The device that `name` means: a YAML file when one is there, a built-in slug otherwise.

@@ -5,7 +5,7 @@ use dhurandhar_core::measurement::{Conditions, Cpu, Device, Flag, FlagCode, Host
 use std::path::Path;
 
 /// The machine as it is now.
-pub(super) fn device(name: Option<&str>) -> Device {
+pub(crate) fn device(name: Option<&str>) -> Device {
     let model = proc::text("/proc/device-tree/model")
         .or_else(|| proc::text("/sys/class/dmi/id/product_name"))
         .map(|text| text.trim_end_matches('\0').to_owned());

@@ -30,6 +30,8 @@ pub mod table;
 pub mod validity;
 
 pub use args::ProfileMmapArgs;
+pub(crate) use date::now;
+pub(crate) use environment::device;
 pub use run::run;
 
 use crate::BadInput;

@@ -3,9 +3,11 @@
 use super::{BackendArg, ModelArgs, from_generate, note, read_text};
 use crate::bad_input;
 use crate::codec::BenchmarkArgs;
-use crate::kv_quality::{KvQualityError, Request, Setting, measure};
+use crate::kv_quality::{DumpChoice, DumpError, KvQualityError, Request, Setting, measure};
+use crate::output;
+use anyhow::Context;
 use clap::Args;
-use std::io::Write;
+use dhurandhar_core::measurement::{KvQuality, read_kv_quality};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,9 +56,18 @@ struct RunArgs {
     /// Seed of every rotation in a run with --checkpoint
     #[arg(long, default_value_t = 42)]
     rotation_seed: u64,
-    /// Write the run's JSON here rather than to standard output
-    #[arg(long, value_name = "FILE")]
+    /// Write the run's JSON here after every setting rather than to standard output; settings in it are not run again
+    #[arg(long, value_name = "FILE", requires = "checkpoint")]
     output: Option<PathBuf>,
+    /// Write keys, values and queries of the first window here, f16 safetensors
+    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    dump_kv: Option<PathBuf>,
+    /// Only these layers of --dump-kv; several with commas
+    #[arg(long, value_delimiter = ',', value_name = "LAYERS", requires = "dump_kv")]
+    dump_layers: Vec<usize>,
+    /// Only so many tokens of --dump-kv
+    #[arg(long, value_name = "TOKENS", requires = "dump_kv")]
+    dump_tokens: Option<usize>,
 }
 
 impl BenchmarkKvArgs {
@@ -71,33 +82,60 @@ impl BenchmarkKvArgs {
 
 impl RunArgs {
     fn run(self, checkpoint: PathBuf, text: &Path) -> anyhow::Result<ExitCode> {
+        let name = text.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = read_text(text)?;
+        let earlier = self.output.as_deref().map(earlier).transpose()?.flatten();
         let usual =
             || USUAL.iter().map(|text| text.parse::<Setting>().map_err(bad_input)).collect::<Result<_, _>>();
         let settings = if self.settings.is_empty() { usual()? } else { self.settings };
         let (decoder, tokenizer) = ModelArgs { checkpoint, backend: self.backend }.open()?;
+        let choice = DumpChoice { layers: self.dump_layers, tokens: self.dump_tokens };
         let request = Request {
             settings,
             window: self.window,
             windows: self.windows,
             unscored: self.unscored,
             seed: self.rotation_seed,
+            text: name,
+            dump: self.dump_kv.map(|path| (path, choice)),
         };
-        let found = measure(&decoder, &tokenizer, &text, &request, note).map_err(|error| match error {
-            KvQualityError::Generate(error) => from_generate(error),
-            codec @ KvQualityError::Codec { .. } => bad_input(codec),
-        })?;
-        let mut json = serde_json::to_string_pretty(&found)?;
-        json.push('\n');
-        match &self.output {
-            None => std::io::stdout().write_all(json.as_bytes())?,
-            Some(path) => {
-                // Under another name first, so that nothing half-written is left.
-                let partial = path.with_extension("json.partial");
-                std::fs::write(&partial, json)?;
-                std::fs::rename(&partial, path)?;
+        let mut unsaved = None;
+        let done = |report: &KvQuality| {
+            if let Some(last) = report.settings.last() {
+                note(&format!("{}: KL divergence {:.5}", last.setting, last.divergence.mean));
             }
+            if let Some(path) = &self.output {
+                unsaved = save(path, report).err();
+            }
+        };
+        let found = measure(&decoder, &tokenizer, &text, &request, earlier, done).map_err(unusable)?;
+        match (&self.output, unsaved) {
+            (_, Some(error)) => return Err(error),
+            (Some(path), None) => save(path, &found)?,
+            (None, None) => output::print(&(serde_json::to_string_pretty(&found)? + "\n"))?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn save(path: &Path, report: &KvQuality) -> anyhow::Result<()> {
+    output::save(path, &(serde_json::to_string(report)? + "\n"))
+}
+
+/// What an interrupted run left.
+fn earlier(path: &Path) -> anyhow::Result<Option<KvQuality>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let report = read_kv_quality(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
+    Ok(Some(report))
+}
+
+fn unusable(error: KvQualityError) -> anyhow::Error {
+    match error {
+        KvQualityError::Generate(error) => from_generate(error),
+        KvQualityError::Dump(error @ DumpError::Io { .. }) => error.into(),
+        other => bad_input(other),
     }
 }

@@ -3,12 +3,14 @@
 //! A kind of page is a module with a function that takes the [`Context`] (and the [`Catalogue`] of predictions, if
 //! it shows any) and gives [`Page`]s; [`pages`] names them all. Every figure in them comes from `dhurandhar-core`.
 
+mod accuracy;
 mod calculator;
 pub mod catalogue;
 mod charts;
 mod devices;
 mod figures;
 mod home;
+mod kv_quality;
 mod models;
 mod parts;
 mod reports;
@@ -48,8 +50,11 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     let measured = reports::load(context, catalogue)?;
     let mut pages = models::pages(context, catalogue, &measured);
     pages.extend(devices::pages(context, catalogue, &measured));
-    pages.extend(reports::pages(context, catalogue, &measured));
+    let sweeps = kv_quality::pages(context)?;
+    pages.extend(reports::pages(context, catalogue, &measured, &sweeps));
+    pages.extend(sweeps);
     pages.extend(calculator::page(context, catalogue));
+    pages.extend(accuracy::page(context)?);
     pages.extend(home::page(context, catalogue));
     Ok(pages)
 }

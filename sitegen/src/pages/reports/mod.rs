@@ -1,6 +1,6 @@
 //! Reports: a page for every measurement, and the list of them.
 //!
-//! Measurements are the JSON files below `content/measurements/`; one that cannot be read stops the build.
+//! Measurements are the JSON files below `content/measurements/`, but for the folders of other kinds; one that cannot be read stops the build.
 
 mod charts;
 mod comparison;
@@ -21,6 +21,7 @@ use maud::{Markup, PreEscaped, html};
 use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::plain;
+use super::kv_quality;
 use super::parts::{device_path, model_path};
 use crate::disk;
 use crate::page::{Page, Shape};
@@ -32,6 +33,9 @@ const LIST: &str = "reports/";
 const DEVICES: &str = "devices/";
 /// Below the content folder.
 const MEASUREMENTS: &str = "measurements";
+
+/// Folders of it whose measurements have pages of their own kind.
+const OTHERS: [&str; 2] = ["memory/", "kv-quality/"];
 
 /// A measurement and where its page is.
 #[derive(Debug)]
@@ -97,7 +101,9 @@ pub(super) fn load(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<M
     let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut slugs: BTreeMap<String, String> = BTreeMap::new();
     let mut all = Vec::new();
-    for name in names.iter().filter(|name| extension(name) == "json") {
+    let own =
+        |name: &&String| extension(name) == "json" && !OTHERS.iter().any(|folder| name.starts_with(folder));
+    for name in names.iter().filter(own) {
         let mut measured = read(&folder, name)?;
         if context.prose(DEVICES).is_some() {
             measured.recognise(catalogue);
@@ -127,7 +133,12 @@ fn slug(name: &str) -> String {
 }
 
 /// The list and a page for each measurement.
-pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Measured]) -> Vec<Page> {
+pub(super) fn pages(
+    context: &Context<'_>,
+    catalogue: &Catalogue,
+    measured: &[Measured],
+    sweeps: &[Page],
+) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
     let schemas = dhurandhar_core::schema::all();
@@ -136,6 +147,7 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Me
             (comparison::table(&list.path, About::All, &all))
             (comparison::chart(&newest_of_each(&all)))
         }
+        (kv_quality::links(&list.path, sweeps))
         (PreEscaped(&list.body))
         p {
             "The files follow JSON Schemas: "

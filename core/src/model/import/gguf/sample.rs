@@ -84,7 +84,7 @@ impl Sample {
     /// A tensor that follows the last one.
     pub(crate) fn tensor(self, name: &str, dimensions: &[u64], block: BlockType) -> Self {
         let offset = self.data;
-        self.tensor_at(name, dimensions, code(block), offset, block)
+        self.tensor_at(name, dimensions, block.gguf_code(), offset, block)
     }
 
     /// A tensor with any type code at any offset.
@@ -126,10 +126,6 @@ impl Sample {
 fn string(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
-}
-
-fn code(block: BlockType) -> u32 {
-    (0..100).find(|code| BlockType::from_gguf_code(*code) == Some(block)).unwrap()
 }
 
 /// A llama of two layers, with a tokenizer.

@@ -1,17 +1,33 @@
-//! The figures, as JSON holds them.
+//! What codecs do to a real model's keys and values, attention and predictions: the published result of a sweep.
 
-use super::setting::Setting;
-use dhurandhar_core::codec::attention::AttentionError;
-use dhurandhar_core::codec::logits::Divergence;
-use serde::Serialize;
+use super::{Note, Tool};
+use crate::codec::attention::AttentionError;
+use crate::codec::logits::Divergence;
+use serde::{Deserialize, Serialize};
+
+/// Family and version of the schema written by this build.
+pub const KV_QUALITY_SCHEMA: &str = "dhurandhar/kv-quality/1.0";
 
 /// All settings over one text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KvQuality {
+    /// [`KV_QUALITY_SCHEMA`].
+    pub schema: String,
+    /// Program.
+    pub tool: Tool,
+    /// Start, UTC, `YYYY-MM-DDThh:mm:ssZ`.
+    pub started: String,
     /// Model name.
     pub model: String,
+    /// Checkpoint's file or folder, without the folders above it.
+    pub checkpoint: String,
     /// Where it ran.
     pub backend: String,
+    /// Name of the text's file.
+    pub text: String,
+    /// Fingerprint of the tokens that were read.
+    pub text_fingerprint: String,
     /// Tokens of a window.
     pub window: usize,
     /// Windows run.
@@ -26,10 +42,14 @@ pub struct KvQuality {
     pub key_to_value_norms: Vec<(usize, f64)>,
     /// One entry for each setting.
     pub settings: Vec<SettingQuality>,
+    /// What was left out and why.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// One setting.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SettingQuality {
     /// As written on the command line.
     pub setting: String,
@@ -48,7 +68,8 @@ pub struct SettingQuality {
 }
 
 /// One layer that owns a cache.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LayerQuality {
     /// Index.
     pub layer: usize,
@@ -64,9 +85,27 @@ pub struct LayerQuality {
     pub attention: Option<AttentionError>,
 }
 
+impl KvQuality {
+    /// Whether `other` asks the same of the same model and text, settings apart, so that settings of both stand together.
+    pub fn is_same_run(&self, other: &Self) -> bool {
+        let of = |report: &Self| {
+            let Self { model, checkpoint, text_fingerprint, window, windows, unscored, seed, .. } = report;
+            (
+                model.clone(),
+                checkpoint.clone(),
+                text_fingerprint.clone(),
+                [*window, *windows, *unscored],
+                *seed,
+            )
+        };
+        of(self) == of(other)
+    }
+}
+
 impl SettingQuality {
-    pub(super) fn new(
-        setting: &Setting,
+    /// A setting with the means over its layers.
+    pub fn new(
+        setting: String,
         (code_bits, true_bits): (f64, f64),
         layers: Vec<LayerQuality>,
         divergence: Divergence,
@@ -75,7 +114,7 @@ impl SettingQuality {
             layers.iter().map(part).sum::<f64>() / layers.len().max(1) as f64
         };
         Self {
-            setting: setting.to_string(),
+            setting,
             code_bits,
             true_bits,
             key_nmse: mean(|layer| layer.key_nmse),
@@ -83,5 +122,10 @@ impl SettingQuality {
             divergence,
             layers,
         }
+    }
+
+    /// Perplexity with the coded cache over that with the exact one, less one.
+    pub fn perplexity_change(&self) -> f64 {
+        self.divergence.coded_perplexity / self.divergence.exact_perplexity - 1.0
     }
 }

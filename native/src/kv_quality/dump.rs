@@ -1,0 +1,134 @@
+//! Real keys, values and queries as a safetensors file in f16: `layer.N.keys`, `layer.N.values` and `layer.N.queries`, each
+//! `[heads, tokens, channels]`, after norm and rotary embedding, the first window's oldest token first.
+
+use super::hook::{Recorder, Rows};
+use half::f16;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// What of a window is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DumpChoice {
+    /// Layers; all that own a cache when empty.
+    pub layers: Vec<usize>,
+    /// Tokens from the start of the window; all when `None`.
+    pub tokens: Option<usize>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// A layer without keys of its own.
+    #[error("layer {layer} keeps no keys; expected one of {expected}")]
+    Layer {
+        /// What was asked for.
+        layer: usize,
+        /// Layers that own a cache.
+        expected: String,
+    },
+    /// The file.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+}
+
+/// Write what was recorded, whole or not at all.
+pub(super) fn write(path: &Path, recorded: &Recorder, choice: &DumpChoice) -> Result<(), DumpError> {
+    let bytes = file(recorded, choice)?;
+    let failed = |source| DumpError::Io { path: path.to_owned(), source };
+    let partial = path.with_extension("safetensors.partial");
+    std::fs::write(&partial, bytes).map_err(failed)?;
+    std::fs::rename(&partial, path).map_err(failed)
+}
+
+/// The bytes of the file.
+fn file(recorded: &Recorder, choice: &DumpChoice) -> Result<Vec<u8>, DumpError> {
+    let owners: Vec<usize> = recorded.keys.keys().copied().collect();
+    if let Some(&layer) = choice.layers.iter().find(|layer| !owners.contains(layer)) {
+        let expected = owners.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        return Err(DumpError::Layer { layer, expected });
+    }
+    let mut table = Map::new();
+    let mut data: Vec<u8> = Vec::new();
+    for layer in owners.iter().filter(|layer| choice.layers.is_empty() || choice.layers.contains(layer)) {
+        let Some(keys) = recorded.keys.get(layer) else { continue };
+        let queries = recorded.queries.get(layer).map(|rows| Rows {
+            heads: rows.len() / (keys.elements.len() / keys.heads.max(1)).max(1),
+            dim: keys.dim,
+            elements: rows.clone(),
+        });
+        let parts =
+            [("keys", Some(keys)), ("values", recorded.values.get(layer)), ("queries", queries.as_ref())];
+        for (name, rows) in parts.into_iter().filter_map(|(name, rows)| Some((name, rows?))) {
+            let start = data.len();
+            let shape = append(&mut data, rows, choice.tokens);
+            let entry = json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, data.len()] });
+            table.insert(format!("layer.{layer}.{name}"), entry);
+        }
+    }
+    let mut header = Value::Object(table).to_string();
+    // Data starts at a multiple of eight, as the format asks.
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    Ok(bytes)
+}
+
+/// Add the first tokens of every head; the shape.
+fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>) -> [usize; 3] {
+    let all = rows.elements.len() / (rows.heads * rows.dim).max(1);
+    let kept = tokens.unwrap_or(all).min(all);
+    for head in 0..rows.heads {
+        let values = &rows.head(head)[..kept * rows.dim];
+        data.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
+    }
+    [rows.heads, kept, rows.dim]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dhurandhar_core::codec::tensor_file::read_tensors;
+
+    fn recorded() -> Recorder {
+        let mut recorded = Recorder::default();
+        let rows = |heads: usize, scale: f32| -> Vec<f32> {
+            (0..heads * 3 * 2).map(|at| at as f32 * scale).collect()
+        };
+        for layer in [1, 4] {
+            recorded.keys.insert(layer, Rows { heads: 2, dim: 2, elements: rows(2, 1.0) });
+            recorded.values.insert(layer, Rows { heads: 2, dim: 2, elements: rows(2, 0.5) });
+            recorded.queries.insert(layer, rows(4, 0.25));
+        }
+        recorded
+    }
+
+    #[test]
+    fn a_dump_reads_back_head_by_head() {
+        let choice = DumpChoice { layers: vec![4], tokens: Some(2) };
+        let mut tensors = read_tensors(&file(&recorded(), &choice).unwrap()).unwrap();
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        let names: Vec<_> =
+            tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
+        let shape = |heads| vec![heads, 2, 2];
+        let expected =
+            [("layer.4.keys", shape(2)), ("layer.4.queries", shape(4)), ("layer.4.values", shape(2))];
+        assert_eq!(names, expected);
+        assert_eq!(tensors[0].values, [0.0, 1.0, 2.0, 3.0, 6.0, 7.0, 8.0, 9.0]);
+        assert_eq!(read_tensors(&file(&recorded(), &DumpChoice::default()).unwrap()).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn a_layer_without_keys_is_named() {
+        let choice = DumpChoice { layers: vec![1, 2], tokens: None };
+        let error = file(&recorded(), &choice).unwrap_err().to_string();
+        assert_eq!(error, "layer 2 keeps no keys; expected one of 1, 4");
+    }
+}

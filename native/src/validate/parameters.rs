@@ -1,0 +1,145 @@
+//! The two parameter structures of llama.cpp's C interface, as version 0.5 lays them out, and a check that a library
+//! agrees: its defaults must be found where they are expected.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+/// `struct llama_model_params`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ModelParameters {
+    devices: *const c_void,
+    buffer_overrides: *const c_void,
+    gpu_layers: i32,
+    split_mode: i32,
+    load_mode: i32,
+    pub(super) lazy_mode: i32,
+    main_gpu: i32,
+    tensor_split: *const f32,
+    progress: *const c_void,
+    progress_data: *const c_void,
+    overrides: *const c_void,
+    vocabulary_only: bool,
+    check_tensors: bool,
+    use_extra_buffers: bool,
+    no_host: bool,
+    no_alloc: bool,
+    load_mtp: bool,
+}
+
+/// `struct llama_context_params`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ContextParameters {
+    pub(super) context: u32,
+    pub(super) batch: u32,
+    pub(super) ubatch: u32,
+    sequences: u32,
+    snapshots: u32,
+    outputs: u32,
+    outputs_per_sequence: u32,
+    pub(super) threads: i32,
+    pub(super) threads_batch: i32,
+    context_type: i32,
+    rope_scaling: i32,
+    pooling: i32,
+    attention: i32,
+    flash_attention: i32,
+    rope: [f32; 6],
+    yarn_context: u32,
+    defrag: f32,
+    evaluate: *const c_void,
+    evaluate_data: *const c_void,
+    pub(super) keys: i32,
+    pub(super) values: i32,
+    abort: *const c_void,
+    abort_data: *const c_void,
+    embeddings: bool,
+    offload_kqv: bool,
+    no_perf: bool,
+    op_offload: bool,
+    pub(super) full_windows: bool,
+    unified: bool,
+    samplers: *const c_void,
+    sampler_count: usize,
+    other: *const c_void,
+}
+
+/// `struct llama_batch`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch {
+    count: i32,
+    tokens: *mut i32,
+    embeddings: *mut f32,
+    positions: *mut i32,
+    sequence_counts: *mut i32,
+    sequences: *mut *mut i32,
+    logits: *mut i8,
+}
+
+/// Codes of `enum llama_lazy_mode`.
+pub(super) const LAZY_OFF: i32 = 0;
+pub(super) const LAZY_ON: i32 = 2;
+
+/// `GGML_TYPE_F16`.
+const F16: i32 = 1;
+
+impl ModelParameters {
+    /// Whether these look like the defaults of the layout that is assumed.
+    pub(super) fn are_defaults(&self) -> bool {
+        let unset = [self.devices, self.buffer_overrides, self.overrides];
+        // One lazy by size, all GPU layers, no split given, packed copies on: as `llama_model_default_params` has it.
+        unset.iter().all(|pointer| pointer.is_null())
+            && self.tensor_split.is_null()
+            && self.lazy_mode == 1
+            && self.main_gpu == 0
+            && !self.vocabulary_only
+            && !self.no_alloc
+            && self.use_extra_buffers
+    }
+}
+
+impl ContextParameters {
+    /// The same for a context.
+    pub(super) fn are_defaults(&self) -> bool {
+        (self.context, self.batch, self.ubatch, self.sequences) == (512, 2048, 512, 1)
+            && (self.keys, self.values) == (F16, F16)
+            && self.flash_attention == -1
+            && self.full_windows
+            && self.offload_kqv
+            && !self.embeddings
+            && self.other.is_null()
+    }
+}
+
+impl Batch {
+    /// One sequence from where the context stands, logits of the last token only (`llama_batch_get_one`).
+    pub(super) fn of(tokens: &mut [i32]) -> Self {
+        Self {
+            count: i32::try_from(tokens.len()).unwrap_or(i32::MAX),
+            tokens: tokens.as_mut_ptr(),
+            embeddings: ptr::null_mut(),
+            positions: ptr::null_mut(),
+            sequence_counts: ptr::null_mut(),
+            sequences: ptr::null_mut(),
+            logits: ptr::null_mut(),
+        }
+    }
+}
+
+/// `ggml_log_callback`.
+pub(super) type LogCallback = extern "C" fn(i32, *const c_char, *mut c_void);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes that a C compiler gives the structures of the 0.5 headers on 64-bit systems.
+    #[test]
+    fn layouts_have_the_sizes_of_the_headers() {
+        assert_eq!(size_of::<ModelParameters>(), 80);
+        assert_eq!(size_of::<ContextParameters>(), 160);
+        assert_eq!(size_of::<Batch>(), 56);
+    }
+}

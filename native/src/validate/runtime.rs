@@ -1,0 +1,224 @@
+//! llama.cpp's shared libraries, loaded by path and called through their C interface.
+//!
+//! Nothing is linked at build time: whoever has the libraries says where they are. A library whose defaults are not
+//! where version 0.5 has them is refused before anything else is called.
+
+#![expect(unsafe_code, reason = "everything here calls a C library with the signatures of its header")]
+
+use super::log;
+use super::parameters::{Batch, ContextParameters, LAZY_OFF, LAZY_ON, LogCallback, ModelParameters};
+use dhurandhar_core::measurement::LoggedMemory;
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Lines of the log that say why something failed.
+const COMPLAINTS: [&str; 3] = ["error", "failed", "GGML_ASSERT"];
+
+/// What llama.cpp has said so far.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) sizes: LoggedMemory,
+    pub(super) complaint: Option<String>,
+}
+
+static SAID: Mutex<Said> = Mutex::new(Said {
+    sizes: LoggedMemory {
+        mapped_mib: 0.0,
+        repack_mib: 0.0,
+        kv_mib: 0.0,
+        state_mib: 0.0,
+        compute_mib: 0.0,
+        output_mib: 0.0,
+    },
+    complaint: None,
+});
+
+/// The functions that a run needs.
+pub(super) struct Runtime {
+    default_model: Symbol<unsafe extern "C" fn() -> ModelParameters>,
+    default_context: Symbol<unsafe extern "C" fn() -> ContextParameters>,
+    load_model: Symbol<unsafe extern "C" fn(*const c_char, ModelParameters) -> *mut c_void>,
+    new_context: Symbol<unsafe extern "C" fn(*mut c_void, ContextParameters) -> *mut c_void>,
+    vocabulary: Symbol<unsafe extern "C" fn(*const c_void) -> *const c_void>,
+    vocabulary_size: Symbol<unsafe extern "C" fn(*const c_void) -> i32>,
+    decode: Symbol<unsafe extern "C" fn(*mut c_void, Batch) -> i32>,
+    version: Symbol<unsafe extern "C" fn() -> *const c_char>,
+    /// Never unloaded: the process ends with them.
+    libraries: [Library; 3],
+}
+
+/// A loaded model.
+#[derive(Clone, Copy)]
+pub(super) struct LoadedModel(*mut c_void);
+
+/// A context of a loaded model.
+#[derive(Clone, Copy)]
+pub(super) struct Context(*mut c_void);
+
+/// The choices of a context.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ContextChoices {
+    pub(super) tokens: u32,
+    pub(super) ubatch: u32,
+    pub(super) kv: i32,
+    pub(super) full_windows: bool,
+}
+
+impl Runtime {
+    /// Load the libraries of a folder and every back end in it.
+    pub(super) fn open(folder: &Path) -> Result<Self, String> {
+        // Each finds those before it already loaded, whatever its own search path says.
+        let base = open(&find(folder, "libggml-base.")?)?;
+        let ggml = open(&find(folder, "libggml.")?)?;
+        let llama = open(&find(folder, "libllama.")?)?;
+        let runtime = Self {
+            default_model: symbol(&llama, "llama_model_default_params")?,
+            default_context: symbol(&llama, "llama_context_default_params")?,
+            load_model: symbol(&llama, "llama_model_load_from_file")?,
+            new_context: symbol(&llama, "llama_init_from_model")?,
+            vocabulary: symbol(&llama, "llama_model_get_vocab")?,
+            vocabulary_size: symbol(&llama, "llama_vocab_n_tokens")?,
+            decode: symbol(&llama, "llama_decode")?,
+            version: symbol(&llama, "llama_version")?,
+            libraries: [base, ggml, llama],
+        };
+        runtime.check_layout()?;
+        runtime.start(folder)?;
+        Ok(runtime)
+    }
+
+    fn check_layout(&self) -> Result<(), String> {
+        // SAFETY: both functions take nothing and return a structure by value; every bit pattern of its fields but the
+        // flags is valid, and a C `bool` is 0 or 1.
+        let (model, context) = unsafe { ((self.default_model)(), (self.default_context)()) };
+        if model.are_defaults() && context.are_defaults() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: the parameter structures are laid out otherwise; expected those of llama.cpp 0.5",
+            self.version()
+        ))
+    }
+
+    fn start(&self, folder: &Path) -> Result<(), String> {
+        let [_, ggml, llama] = &self.libraries;
+        let set_log: Symbol<unsafe extern "C" fn(LogCallback, *mut c_void)> = symbol(llama, "llama_log_set")?;
+        let back_ends: Symbol<unsafe extern "C" fn(*const c_char)> =
+            symbol(ggml, "ggml_backend_load_all_from_path")?;
+        let initialise: Symbol<unsafe extern "C" fn()> = symbol(llama, "llama_backend_init")?;
+        let folder = text(folder)?;
+        // SAFETY: the callback lives as long as the process and uses no data; the path is a C string that outlives the
+        // call.
+        unsafe {
+            set_log(hear, std::ptr::null_mut());
+            back_ends(folder.as_ptr());
+            initialise();
+        }
+        Ok(())
+    }
+
+    /// As the library states it.
+    pub(super) fn version(&self) -> String {
+        // SAFETY: takes nothing and returns a static C string.
+        let version = unsafe { CStr::from_ptr((self.version)()) };
+        format!("llama.cpp {}", version.to_string_lossy())
+    }
+
+    /// Map a file.
+    pub(super) fn load(&self, file: &Path, lazy_table: bool) -> Result<LoadedModel, String> {
+        let path = text(file)?;
+        // SAFETY: as in `check_layout`; the layout has been checked, and the path outlives the call.
+        let model = unsafe {
+            let mut parameters = (self.default_model)();
+            parameters.lazy_mode = if lazy_table { LAZY_ON } else { LAZY_OFF };
+            (self.load_model)(path.as_ptr(), parameters)
+        };
+        if model.is_null() { Err(complaint("the model was not loaded")) } else { Ok(LoadedModel(model)) }
+    }
+
+    /// Allocate caches and buffers.
+    pub(super) fn context(&self, model: LoadedModel, choices: ContextChoices) -> Result<Context, String> {
+        // SAFETY: as in `check_layout`; the model was loaded by this library and is never freed.
+        let context = unsafe {
+            let mut parameters = (self.default_context)();
+            parameters.context = choices.tokens;
+            parameters.ubatch = choices.ubatch;
+            parameters.batch = parameters.batch.max(choices.ubatch);
+            let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            parameters.threads = i32::try_from(threads).unwrap_or(1);
+            parameters.threads_batch = parameters.threads;
+            (parameters.keys, parameters.values) = (choices.kv, choices.kv);
+            parameters.full_windows = choices.full_windows;
+            (self.new_context)(model.0, parameters)
+        };
+        if context.is_null() { Err(complaint("the context was not made")) } else { Ok(Context(context)) }
+    }
+
+    /// Tokens in the vocabulary.
+    pub(super) fn vocabulary(&self, model: LoadedModel) -> i32 {
+        // SAFETY: the model was loaded by this library and is never freed.
+        unsafe { (self.vocabulary_size)((self.vocabulary)(model.0)) }
+    }
+
+    /// Compute tokens after those that are cached.
+    pub(super) fn decode(&self, context: Context, tokens: &mut [i32]) -> Result<(), String> {
+        // SAFETY: the context was made by this library and is never freed; the tokens outlive the call.
+        match unsafe { (self.decode)(context.0, Batch::of(tokens)) } {
+            0 => Ok(()),
+            code => Err(complaint(&format!("decoding ended with code {code}"))),
+        }
+    }
+}
+
+/// What has been said until now.
+pub(super) fn sizes() -> LoggedMemory {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).sizes
+}
+
+fn complaint(what: &str) -> String {
+    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    said.complaint.as_ref().map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"))
+}
+
+/// Takes every line of the library's log.
+extern "C" fn hear(_level: i32, line: *const c_char, _data: *mut c_void) {
+    // SAFETY: llama.cpp passes a C string that lives during the call.
+    let line = unsafe { CStr::from_ptr(line) }.to_string_lossy();
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    log::read(&line, &mut said.sizes);
+    if said.complaint.is_none() && COMPLAINTS.iter().any(|word| line.contains(word)) {
+        said.complaint = Some(line.trim().to_owned());
+    }
+}
+
+/// The one library of a folder whose name begins so: `libllama.so`, or `libllama.v0.5.0.so` as some packages have it.
+fn find(folder: &Path, beginning: &str) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let names = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = names
+        .filter(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.starts_with(beginning) && name.contains(".so")
+        })
+        .collect();
+    found.sort();
+    found.into_iter().next().ok_or_else(|| format!("{}: no {beginning}so in it", folder.display()))
+}
+
+fn open(path: &Path) -> Result<Library, String> {
+    // SAFETY: the user names the library to run; it is loaded in a process that does nothing else.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn symbol<T>(library: &Library, name: &str) -> Result<Symbol<T>, String> {
+    // SAFETY: the types are those of the functions in llama.cpp's header, and the library stays loaded.
+    unsafe { library.get(name.as_bytes()) }.map_err(|error| format!("{name}: {error}"))
+}
+
+fn text(path: &Path) -> Result<CString, String> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+}

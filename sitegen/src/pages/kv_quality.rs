@@ -1,0 +1,177 @@
+//! Codec quality on a real model's keys and values: a page for every sweep below `content/measurements/kv-quality/`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use dhurandhar_chart::{Axis, Cell, HeatMap, Line, LineChart, LinePoint, LineStyle, Spread};
+use dhurandhar_core::measurement::{KvQuality, SettingQuality, read_kv_quality};
+use maud::{Markup, html};
+
+use super::Context;
+use super::charts::figure;
+use super::figures::{count, significant};
+use crate::disk;
+use crate::page::{Page, Shape};
+use crate::path::{SitePath, extension};
+
+/// Below the list of reports, whose prose decides whether there are report pages at all.
+const LIST: &str = "reports/";
+/// Below the content folder.
+const MEASUREMENTS: &str = "measurements/kv-quality";
+
+/// A page for every sweep, newest first.
+pub(super) fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
+    let folder = context.content.join(MEASUREMENTS);
+    if context.prose(LIST).is_none() || !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let names = disk::files(&folder)?;
+    let read = |name: &String| -> Result<Page> {
+        let file = format!("{MEASUREMENTS}/{name}");
+        let text = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
+        let report = read_kv_quality(&text).with_context(|| file.clone())?;
+        Ok(page(&report, name.trim_end_matches(".json"), text))
+    };
+    names.iter().filter(|name| extension(name) == "json").map(read).collect()
+}
+
+/// Links to the pages, for the list of reports.
+pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
+    html! {
+        @if !pages.is_empty() {
+            h2 #kv-quality { "Codecs on real keys and values" }
+            ul.cards {
+                @for page in pages {
+                    li { a href=(from.to(page.path.as_str())) { (page.title) } p { (page.description) } }
+                }
+            }
+        }
+    }
+}
+
+fn page(report: &KvQuality, slug: &str, json: String) -> Page {
+    let path = SitePath::new(format!("{LIST}kv-quality-{slug}/"));
+    let date = report.started.get(..10).unwrap_or(&report.started);
+    let body = html! {
+        p {
+            "Every key and value of " (report.checkpoint) " went through a codec on its way into the cache, the newest token \
+             included, and the predictions were compared with those of the exact cache: "
+            (count(scored(report) as u64)) " tokens in " (report.windows) " windows of " (count(report.window as u64))
+            ", the first " (report.unscored) " of each not scored; text " (report.text) ", run on " (report.backend)
+            ", rotations of seed " (report.seed) ". Centres were taken from "
+            @if report.calibrated_on_other_text { "text that was not scored." } @else { "the first window itself." }
+        }
+        h2 #bits { "Quality over true bits" }
+        (figure(&divergence(report), "divergence"))
+        h2 #settings { "By setting" }
+        (table(report))
+        h2 #layers { "Layer by layer" }
+        p { "Normalised mean squared error of the keys. A rotation that spreads every channel's energy brings it to the theory's value for \
+             the width in all layers." }
+        (figure(&layers(report), "layers"))
+        p { "As data: " a href="measurement.json" { "JSON as published" } "." }
+    };
+    Page {
+        title: format!("Codecs on keys and values of {}", report.model),
+        description: format!(
+            "{} settings of the KV cache on a real model, measured {date}: divergence of predictions, perplexity, error by layer.",
+            report.settings.len()
+        ),
+        shape: Shape::Wide,
+        body: body.into_string(),
+        files: vec![(SitePath::new(format!("{path}measurement.json")), json.into_bytes())],
+        path,
+        ..Page::default()
+    }
+}
+
+fn scored(report: &KvQuality) -> usize {
+    report.settings.first().map_or(0, |setting| setting.divergence.tokens)
+}
+
+/// One series for each kind of key codec, in the order they were run.
+fn divergence(report: &KvQuality) -> LineChart {
+    let mut lines: Vec<Line> = Vec::new();
+    for setting in &report.settings {
+        let name = codec(setting);
+        let point = LinePoint { x: setting.true_bits, y: setting.divergence.mean, range: None };
+        if let Some(line) = lines.iter_mut().find(|line| line.name == name) {
+            line.points.push(point);
+        } else {
+            lines.push(Line { name, points: vec![point], style: LineStyle::Points, ..Line::default() });
+        }
+    }
+    LineChart {
+        title: "Divergence from the exact cache over stored bits".to_owned(),
+        x: Axis::linear("bits per channel, scales and f16 tokens counted"),
+        y: Axis::log("mean KL divergence, nats"),
+        lines,
+        limits: Vec::new(),
+    }
+}
+
+/// `centred-keys` of `k=centred-keys:3,v=turboquant:3,sinks=4`.
+fn codec(setting: &SettingQuality) -> String {
+    let keys = setting.setting.strip_prefix("k=").unwrap_or(&setting.setting);
+    keys.split([':', ',']).next().unwrap_or(keys).to_owned()
+}
+
+fn layers(report: &KvQuality) -> HeatMap {
+    let layers: Vec<usize> = report.settings.iter().flat_map(|s| s.layers.iter().map(|l| l.layer)).collect();
+    let columns: std::collections::BTreeSet<usize> = layers.into_iter().collect();
+    let row = |setting: &SettingQuality| -> Vec<Cell> {
+        let cell = |layer: &usize| Cell {
+            value: setting.layers.iter().find(|found| found.layer == *layer).map(|found| found.key_nmse),
+            text: None,
+        };
+        columns.iter().map(cell).collect()
+    };
+    HeatMap {
+        title: "Error of the keys by layer".to_owned(),
+        quantity: "normalised mean squared error".to_owned(),
+        rows: report.settings.iter().map(|setting| setting.setting.clone()).collect(),
+        columns: columns.iter().map(usize::to_string).collect(),
+        cells: report.settings.iter().map(row).collect(),
+        spread: Spread::Log,
+    }
+}
+
+fn table(report: &KvQuality) -> Markup {
+    html! {
+        div.scroll role="region" aria-label="By setting" tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Setting" }
+                        th.num scope="col" { "True bits" }
+                        th.num scope="col" { "KL mean" }
+                        th.num scope="col" { "median" }
+                        th.num scope="col" { "99th percentile" }
+                        th.num scope="col" { "Same top" }
+                        th.num scope="col" { "Perplexity" }
+                        th.num scope="col" { "Change" }
+                        th.num scope="col" { "Key error" }
+                        th.num scope="col" { "Value error" }
+                    }
+                }
+                tbody {
+                    @for setting in &report.settings {
+                        @let divergence = &setting.divergence;
+                        tr {
+                            th scope="row" { code { (setting.setting) } }
+                            td.num { (format!("{:.2}", setting.true_bits)) }
+                            td.num { (significant(divergence.mean)) }
+                            td.num { (significant(divergence.median)) }
+                            td.num { (significant(divergence.p99)) }
+                            td.num { (format!("{:.1} %", divergence.same_top * 100.0)) }
+                            td.num { (format!("{:.2}", divergence.coded_perplexity)) }
+                            td.num { (format!("{:+.2} %", setting.perplexity_change() * 100.0)) }
+                            td.num { (significant(setting.key_nmse)) }
+                            td.num { (significant(setting.value_nmse)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
