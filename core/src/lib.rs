@@ -11,6 +11,7 @@ pub mod report;
 pub mod seed;
 pub mod storage;
 pub mod throughput;
+pub mod training;
 pub mod weights;
 
 pub use model::Model;

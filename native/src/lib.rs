@@ -21,6 +21,9 @@ pub mod publish;
 #[cfg(feature = "burn")]
 pub mod real;
 
+#[cfg(feature = "burn")]
+pub mod train;
+
 use std::process::ExitCode;
 
 /// Input that cannot be used: exit code 2.

@@ -59,6 +59,8 @@ pub struct Checkpoint {
     facts: Facts,
     files: Vec<Mapping>,
     entries: BTreeMap<String, Entry>,
+    /// What stands before `.layers.` in the Hugging Face names of the layers.
+    root: String,
 }
 
 impl Checkpoint {
@@ -83,6 +85,11 @@ impl Checkpoint {
     /// File or folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What stands before `.layers.` in the paths of the layers' modules: `model`, or more in a larger model.
+    pub fn module_root(&self) -> &str {
+        &self.root
     }
 
     /// Layer by layer.
