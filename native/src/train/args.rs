@@ -4,7 +4,7 @@ use super::config::Config;
 use super::data::{Encoder, load};
 use super::targets::Selector;
 use super::trainer::{Ending, Trainer};
-use super::{TrainError, dry_run, from_train, output, saved};
+use super::{TrainError, dry_run, from_train, gguf_lora, merge, output, saved};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::decoder::{Backend, Decoder, Keep};
@@ -49,6 +49,12 @@ pub struct TrainArgs {
     /// Memory that the plan has to fit, in GB (10^9 bytes)
     #[arg(long, value_name = "GB")]
     vram_gb: Option<f64>,
+    /// Write merged/ too: the base with the adapter added to its weights (safetensors bases)
+    #[arg(long)]
+    merge: bool,
+    /// Write adapter.gguf too, for llama.cpp
+    #[arg(long)]
+    gguf_lora: bool,
     /// Go on from the newest checkpoint in the output folder
     #[arg(long)]
     resume: bool,
@@ -129,12 +135,29 @@ impl TrainArgs {
         let outcome = trainer.run(&stop, &mut |event| report.observe(event));
         let ending = outcome.map_err(from_train)?;
         trainer.export().map_err(from_train)?;
+        self.export(&trainer).map_err(from_train)?;
         report.finish(&trainer, ending).map_err(from_train)?;
         Ok(if ending == Ending::Interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
+    /// The forms of the adapter that were asked for.
+    fn export(&self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
+        let (out, parameters) = (&trainer.config.training.output_dir, &trainer.parameters);
+        let checkpoint = trainer.decoder.checkpoint();
+        if self.gguf_lora {
+            gguf_lora::save(&out.join("adapter.gguf"), parameters, checkpoint.architecture())?;
+        }
+        if self.merge {
+            merge::save(checkpoint.path(), &out.join("merged"), parameters, checkpoint.module_root())?;
+        }
+        Ok(())
+    }
+
     /// The output folder, made where it is missing; a run never goes on by accident.
     fn prepare_folder(&self, out: &Path) -> anyhow::Result<()> {
+        if self.resume && saved::steps(out).is_empty() {
+            return Err(bad_input(format!("{} holds no checkpoint to resume from", out.display())));
+        }
         std::fs::create_dir_all(out).map_err(TrainError::io(out)).map_err(from_train)?;
         saved::sweep(out);
         if !self.resume && !saved::steps(out).is_empty() {

@@ -327,8 +327,8 @@ fn every(
 
 /// Settings of other trainers that change nothing here.
 fn accepted(fields: &Fields<'_>, notes: &mut Vec<String>) -> Result<(), DocumentError> {
-    let half = fields.flag("bf16")? == Some(true) || fields.flag("fp16")? == Some(true);
-    if half {
+    let half = [fields.flag("bf16")?, fields.flag("fp16")?];
+    if half.contains(&Some(true)) {
         notes.push("bf16 and fp16: weights are read as stored, sums are computed in f32".into());
     }
     let known = [

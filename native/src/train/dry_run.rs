@@ -17,7 +17,17 @@ pub(super) fn plan(
     mode: Mode,
     sequence: u64,
 ) -> MemoryPlan {
-    let tokens = sequence * config.training.batch as u64;
+    plan_for(config, model, adapters, mode, (sequence * config.training.batch as u64, sequence))
+}
+
+/// The plan for passes of so many tokens, the longest sequence among them.
+pub(super) fn plan_for(
+    config: &Config,
+    model: &Model,
+    adapters: &AdapterPlan,
+    mode: Mode,
+    (tokens, sequence): (u64, u64),
+) -> MemoryPlan {
     MemoryPlan::new(model, adapters, PlanInputs { base: config.base, mode, tokens, sequence })
 }
 

@@ -41,15 +41,14 @@ impl Report {
         let path = training.output_dir.join(METRICS);
         let done = trainer.progress.step;
         let rows = if done > 0 { kept(&path, done) } else { Vec::new() };
-        let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        write_whole(&path, text.as_bytes())?;
+        let lines: Vec<String> = rows.iter().flat_map(|row| [row.to_string(), "\n".to_owned()]).collect();
+        write_whole(&path, lines.concat().as_bytes())?;
         let file = File::options().append(true).open(&path).map_err(TrainError::io(&path))?;
-        let sequence = training.max_seq_length as u64;
         Ok(Self {
             file,
             path,
             out: training.output_dir.clone(),
-            plan: dry_run::plan(trainer.config, model, adapters, training.mode, sequence),
+            plan: dry_run::plan_for(trainer.config, model, adapters, training.mode, trainer.largest_pass()),
             adapters: adapters.clone(),
             model: model.architecture.name.clone(),
             steps: trainer.schedule.steps,

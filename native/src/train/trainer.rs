@@ -188,6 +188,15 @@ impl<'a> Trainer<'a> {
         Ok(Ending::Complete)
     }
 
+    /// Tokens of the largest pass of the first epoch, and of the longest example.
+    pub(crate) fn largest_pass(&self) -> (u64, u64) {
+        let length =
+            |index: &usize| self.split.train.get(*index).map_or(0, |example| example.ids.len() as u64);
+        let passes = self.order.steps(&self.split.train, 0).concat();
+        let train = passes.iter().map(|pass| pass.iter().map(length).sum::<u64>()).max().unwrap_or(0);
+        (train, self.split.train.iter().map(|example| example.ids.len() as u64).max().unwrap_or(0))
+    }
+
     /// Write the adapter where users look for it.
     pub(crate) fn export(&self) -> Result<(), TrainError> {
         let (out, base) = (&self.config.training.output_dir, &self.config.base_model);

@@ -125,7 +125,9 @@ fn fitted(
             return Err(TrainError::Line { path: path.to_owned(), line: first.line, problem });
         }
         Overlong::Truncate => {
-            examples.iter_mut().for_each(|example| example.truncate(limit));
+            for example in &mut examples {
+                example.truncate(limit);
+            }
             notes.push(format!("{}: {count} example(s) cut to {limit} tokens", path.display()));
         }
         Overlong::Skip => {

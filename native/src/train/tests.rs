@@ -1,1 +1,0 @@
-//! Gradients, losses and resumption on tiny models.
