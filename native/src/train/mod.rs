@@ -12,6 +12,7 @@ mod gradients;
 mod merge;
 mod optimiser;
 mod output;
+mod overrides;
 mod params;
 mod peft;
 mod saved;

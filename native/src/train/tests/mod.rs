@@ -1,5 +1,6 @@
 //! Training on tiny random models: against PyTorch and PEFT, against itself, and across interruptions.
 
+mod config;
 mod parity;
 mod run;
 

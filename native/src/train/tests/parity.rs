@@ -8,7 +8,7 @@ use dhurandhar_core::training::AdamW;
 use dhurandhar_core::weights::nf4::{Nf4, Scales};
 
 /// Learning rate of the reference curves.
-const RATE: f64 = 3e-4;
+const RATE: f64 = 1e-4;
 const MODELS: [&str; 4] = ["llama", "qwen2", "gemma3", "gemma4"];
 
 /// A whole number that a fixture keeps as f32.

@@ -156,7 +156,7 @@ fn a_loss_that_is_no_number_stops_and_names_the_checkpoint() {
     let split = split(128);
     let run = config(folder.path(), &[]);
     let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
-    let mut broken = |trainer: &mut Trainer<'_>| {
+    let broken = |trainer: &mut Trainer<'_>| {
         trainer.parameters.pairs[0].b[0] = f32::NAN;
         trainer.run(&AtomicBool::new(false), &mut |_| Ok(())).unwrap_err()
     };
