@@ -132,7 +132,10 @@ mod tests {
             f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
         };
         // Heads of 64: stored rows 0, 1, 2 are rows 0, 32, 1; row 65 is row 96.
-        assert_eq!([first(0), first(1), first(2), first(65)], [0.0, 32.0, 1.0, 96.0]);
+        assert_eq!(
+            [0, 1, 2, 65].map(|row| first(row).to_bits()),
+            [0.0_f32, 32.0, 1.0, 96.0].map(f32::to_bits)
+        );
         assert_eq!(rows_of_b(&parameters.pairs[4], 2, &model.architecture), parameters.pairs[4].b);
         assert_eq!(key.outputs, 192);
     }

@@ -59,27 +59,27 @@ fn known(name: &str) -> Result<(), TrainError> {
 mod tests {
     use super::*;
 
-    fn selector(targets: Targets) -> Result<Selector, TrainError> {
-        Selector::new(&targets, "model")
+    fn selector(targets: &Targets) -> Result<Selector, TrainError> {
+        Selector::new(targets, "model")
     }
 
     #[test]
     fn names_paths_and_patterns() {
-        let names = selector(Targets::Names(vec!["q_proj".into(), "mlp.down_proj".into()])).unwrap();
+        let names = selector(&Targets::Names(vec!["q_proj".into(), "mlp.down_proj".into()])).unwrap();
         assert!(names.picks(3, Target::Query) && names.picks(0, Target::Down) && !names.picks(0, Target::Up));
         let pattern = r"model\.layers\.(0|2)\..*\.(q|v)_proj";
-        let pattern = selector(Targets::Pattern(pattern.into())).unwrap();
+        let pattern = selector(&Targets::Pattern(pattern.into())).unwrap();
         assert!(pattern.picks(2, Target::Value) && !pattern.picks(1, Target::Value));
         // The whole path has to match.
-        assert!(!selector(Targets::Pattern("q_proj".into())).unwrap().picks(0, Target::Query));
+        assert!(!selector(&Targets::Pattern("q_proj".into())).unwrap().picks(0, Target::Query));
     }
 
     #[test]
     fn what_means_nothing_is_refused() {
-        let error = selector(Targets::Names(vec!["qproj".into()])).unwrap_err().to_string();
+        let error = selector(&Targets::Names(vec!["qproj".into()])).unwrap_err().to_string();
         assert!(error.contains("did you mean `q_proj`?"), "{error}");
         assert!(
-            selector(Targets::Pattern("(".into())).unwrap_err().to_string().contains("regular expression")
+            selector(&Targets::Pattern("(".into())).unwrap_err().to_string().contains("regular expression")
         );
     }
 }
