@@ -13,6 +13,7 @@ pub mod schema;
 pub mod seed;
 pub mod storage;
 pub mod throughput;
+pub mod training;
 pub mod weights;
 
 pub use model::Model;

@@ -32,6 +32,9 @@ enum Command {
     #[cfg(feature = "burn")]
     /// How surprised a real model is by a text
     Perplexity(crate::real::PerplexityArgs),
+    #[cfg(feature = "burn")]
+    /// Fine-tune low-rank adapters on a frozen model
+    TrainLora(Box<crate::train::TrainArgs>),
     /// Check a measured result and file it for the report site
     Publish(publish::PublishArgs),
     /// Codec quality on KV tensors, and the KV cache of a model under each codec
@@ -64,6 +67,8 @@ impl Cli {
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Perplexity(args) => args.run(),
+            #[cfg(feature = "burn")]
+            Command::TrainLora(args) => args.run(),
             Command::Publish(args) => args.run(),
             Command::BenchmarkKv(args) => args.run(),
             Command::CompareCodecs(args) => args.run(),

@@ -22,6 +22,9 @@ pub mod publish;
 pub mod real;
 mod validate;
 
+#[cfg(feature = "burn")]
+pub mod train;
+
 use std::process::ExitCode;
 
 /// Input that cannot be used: exit code 2.

@@ -3,6 +3,7 @@
 mod block;
 pub mod dequantise;
 mod format;
+pub mod nf4;
 mod plan;
 mod stock;
 

@@ -60,6 +60,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
         facts: Facts::Gguf(GgufValues { metadata: gguf.metadata, prefix }),
         files: vec![mapping],
         entries,
+        root: "model".to_owned(),
     })
 }
 

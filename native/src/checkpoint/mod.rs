@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+/// Elements of a matrix that are looked at together.
+const CHECKED: usize = 1 << 22;
+
 /// Where a tensor lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -59,6 +62,8 @@ pub struct Checkpoint {
     facts: Facts,
     files: Vec<Mapping>,
     entries: BTreeMap<String, Entry>,
+    /// What stands before `.layers.` in the Hugging Face names of the layers.
+    root: String,
 }
 
 impl Checkpoint {
@@ -83,6 +88,11 @@ impl Checkpoint {
     /// File or folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What stands before `.layers.` in the paths of the layers' modules: `model`, or more in a larger model.
+    pub fn module_root(&self) -> &str {
+        &self.root
     }
 
     /// Layer by layer.
@@ -117,6 +127,15 @@ impl Checkpoint {
 
     /// Decode a whole tensor after checking its shape and that every element is finite.
     pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        let entry = self.shaped(name, shape)?;
+        let mut values = vec![0.0; shape.iter().product()];
+        self.decode(name, entry, entry.range.clone(), &mut values)?;
+        finite(name, 0, &values)?;
+        Ok(values)
+    }
+
+    /// A tensor of this shape.
+    fn shaped(&self, name: &str, shape: &[usize]) -> Result<&Entry, CheckpointError> {
         let entry = self.entry(name)?;
         // A vector may be stored as a matrix with one row.
         let plain = |shape: &[usize]| shape.iter().copied().filter(|&length| length != 1).collect::<Vec<_>>();
@@ -127,21 +146,22 @@ impl Checkpoint {
                 expected: shape.to_vec(),
             });
         }
-        let mut values = vec![0.0; shape.iter().product()];
-        self.decode(name, entry, entry.range.clone(), &mut values)?;
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(index) => {
-                Err(CheckpointError::NotFinite { tensor: name.to_owned(), index, value: values[index] })
-            }
-        }
+        Ok(entry)
     }
 
     /// Where the rows of a matrix are and how to decode them, after checking its shape and its numbers.
     pub(crate) fn stored_rows(&self, name: &str, shape: [usize; 2]) -> Result<StoredRows, CheckpointError> {
-        let entry = self.entry(name)?;
-        // Reading it once finds what is not finite before anything runs.
-        self.read(name, &shape)?;
+        let entry = self.shaped(name, &shape)?;
+        // Reading it once, in pieces, finds what is not finite before anything runs.
+        let [rows, columns] = shape;
+        let step = (CHECKED / columns.max(1)).max(1);
+        let mut values = vec![0.0; step.min(rows) * columns];
+        for first in (0..rows).step_by(step) {
+            let end = (first + step).min(rows);
+            let part = &mut values[..(end - first) * columns];
+            self.decode(name, entry, entry.rows(name, first..end)?, part)?;
+            finite(name, first * columns, part)?;
+        }
         let decoder = RowDecoder::new(entry.block)
             .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })?;
         Ok(StoredRows { file: entry.file, range: entry.range.clone(), rows: shape[0], decoder })
@@ -180,6 +200,17 @@ impl Checkpoint {
         let bytes = &self.files[entry.file].bytes()[range];
         dequantise::parallel(entry.block, bytes, out)
             .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })
+    }
+}
+
+/// Refuse values that are no numbers; `first` is the index of the first one in its tensor.
+fn finite(name: &str, first: usize, values: &[f32]) -> Result<(), CheckpointError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (tensor, index, value) = (name.to_owned(), first + at, values[at]);
+            Err(CheckpointError::NotFinite { tensor, index, value })
+        }
     }
 }
 

@@ -47,10 +47,14 @@ fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, Che
     let norms = model.architecture.layers.first().map_or(2, |layer| layer.norms);
     let mut mappings = Vec::new();
     let mut entries = BTreeMap::new();
+    let mut root = "model".to_owned();
     for file in files {
         let mapping = Mapping::open(file)?;
         for (name, entry) in table(file, mapping.bytes(), mappings.len())? {
             if let Some(canonical) = names::canonical(&name, norms) {
+                if let Some((before, _)) = name.split_once(".layers.0.") {
+                    before.clone_into(&mut root);
+                }
                 entries.insert(canonical, entry);
             }
         }
@@ -62,6 +66,7 @@ fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, Che
         facts: Facts::Config(config),
         files: mappings,
         entries,
+        root,
     })
 }
 

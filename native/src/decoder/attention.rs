@@ -12,6 +12,7 @@ use super::{DecoderError, Pass, word};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use dhurandhar_core::model::architecture::{Attention as Shape, KvSource};
+use dhurandhar_core::training::Target;
 
 /// One layer's attention.
 #[derive(Debug, Clone)]
@@ -89,6 +90,18 @@ impl Attention {
         })
     }
 
+    /// Bytes of its packed weights in memory.
+    pub(super) fn packed_bytes(&self) -> usize {
+        let shared = [self.key.as_ref(), self.value.as_ref()];
+        let own = [Some(&self.query), Some(&self.output)];
+        own.into_iter().chain(shared).flatten().map(Projection::packed_bytes).sum()
+    }
+
+    /// The layer whose keys and values this one reads, if not its own.
+    pub(super) fn donor(&self) -> Option<usize> {
+        self.donor
+    }
+
     /// What scores are multiplied by.
     pub(super) fn scale(&self) -> f64 {
         self.scale
@@ -98,15 +111,19 @@ impl Attention {
     pub(super) fn apply(&self, x: Tensor<2>, pass: &mut Pass<'_, '_>) -> Result<Tensor<2>, DecoderError> {
         let sliding = self.window.is_some();
         let rotation = self.rotated.then(|| pass.rotation(self.head_dim, sliding)).transpose()?;
-        let query = heads(self.query.apply(x.clone()), self.query_heads, self.head_dim);
+        let query = pass.project(self.layer, Target::Query, &self.query, x.clone());
+        let query = heads(query, self.query_heads, self.head_dim);
         let query = turned(normed(query, self.query_norm.as_ref()), rotation.as_ref());
         if let Some(hook) = pass.hook.as_deref_mut().filter(|hook| hook.wants_queries()) {
             let rows = pass.backend.host(query.clone())?;
             hook.queries(self.layer, pass.cache.len(), &rows);
         }
         if let Some(key) = &self.key {
-            let raw = key.apply(x.clone());
-            let value = self.value.as_ref().map_or_else(|| raw.clone(), |value| value.apply(x));
+            let raw = pass.project(self.layer, Target::Key, key, x.clone());
+            let value = match &self.value {
+                Some(value) => pass.project(self.layer, Target::Value, value, x),
+                None => raw.clone(),
+            };
             let key = heads(raw, self.kv_heads, self.head_dim);
             let key = turned(normed(key, self.key_norm.as_ref()), rotation.as_ref());
             let value = normed(heads(value, self.kv_heads, self.value_dim), self.value_norm.as_ref());
@@ -119,7 +136,25 @@ impl Attention {
             layer: self.layer,
             found: "a donor of keys and values that has none",
         })?;
-        Ok(self.output.apply(self.mix(query, span, &mut pass.masks, recent)))
+        let masks = &mut pass.shared.masks;
+        let mixed = match pass.segments {
+            [] | [_] => self.mix(query, span, masks, recent),
+            segments => self.mix_apart(&query, span, masks, segments),
+        };
+        Ok(pass.project(self.layer, Target::Output, &self.output, mixed))
+    }
+
+    /// Sequences that lie side by side: each sees itself alone.
+    fn mix_apart(&self, query: &Tensor<3>, span: &Span, masks: &mut Masks, segments: &[usize]) -> Tensor<2> {
+        let mut at = 0;
+        let parts = segments.iter().map(|length| {
+            let part = |tensor: &Tensor<3>| tensor.clone().narrow(1, at, *length);
+            let own = Span { keys: part(&span.keys), values: part(&span.values), coded: None, first: 0 };
+            let mixed = self.mix(part(query), &own, masks, 0);
+            at += length;
+            mixed
+        });
+        Tensor::cat(parts.collect(), 0)
     }
 
     /// `softmax(Q K^T) V` with the query heads of a group folded into the rows.
@@ -138,13 +173,13 @@ impl Attention {
         };
         let grouped = |weights: Tensor<3>| weights.reshape([self.kv_heads, group * tokens, keys]);
         let attend = |scores: Tensor<3>, masks: &mut Masks| {
-            let mask = masks.additive(span.first, keys, self.window);
+            let mask = masks.additive(tokens, span.first, keys, self.window);
             softmax(mask.map_or(scores.clone(), |mask| scores + mask), 2)
         };
         let mixed = match span.coded.as_ref().filter(|_| recent > 0) {
             None => grouped(attend(scores(&span.keys), masks)).matmul(span.values.clone()),
             Some((coded_keys, coded_values)) => {
-                let near = masks.recent(span.first, keys, recent);
+                let near = masks.recent(tokens, span.first, keys, recent);
                 let far = near.clone().neg() + 1.0;
                 let both = scores(&span.keys) * near.clone() + scores(coded_keys) * far.clone();
                 let weights = attend(both, masks);

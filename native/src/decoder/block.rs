@@ -72,6 +72,17 @@ impl Block {
         })
     }
 
+    /// Bytes of its packed weights in memory.
+    pub(super) fn packed_bytes(&self) -> usize {
+        let ple = self.ple.as_ref().map_or(0, PleGate::packed_bytes);
+        self.attention.packed_bytes() + self.ffn.packed_bytes() + ple
+    }
+
+    /// The layer whose keys and values this one reads, if not its own.
+    pub(super) fn donor(&self) -> Option<usize> {
+        self.attention.donor()
+    }
+
     /// What attention scores are multiplied by.
     pub(super) fn attention_scale(&self) -> f64 {
         self.attention.scale()
@@ -91,7 +102,7 @@ impl Block {
         let x = streams.reshape([tokens, hidden]);
         let mixed = self.attend(self.attention_norm.apply(x.clone()), pass)?;
         let x = x + scaled(mixed, self.residual_scale);
-        let x = x.clone() + scaled(self.feed(x), self.residual_scale);
+        let x = x.clone() + scaled(self.feed(x, pass), self.residual_scale);
         let x = match (&self.ple, ple) {
             (Some(gate), Some(input)) => x.clone() + gate.apply(x, input),
             _ => x,
@@ -116,7 +127,7 @@ impl Block {
         let laurel = altup.laurel(normed.clone());
         let attended = active + self.attend(normed, pass)?;
         let x = (attended + laurel) * 0.5_f64.sqrt();
-        let x = x.clone() + self.feed(x);
+        let x = x.clone() + self.feed(x, pass);
         let mut corrected = altup.correct(predicted, x);
         if let (Some(gate), Some(input)) = (&self.ple, ple) {
             let addition = gate.apply(altup.scaled(&corrected), input);
@@ -132,8 +143,8 @@ impl Block {
         Ok(self.attention_post.as_ref().map_or(mixed.clone(), |norm| norm.apply(mixed)))
     }
 
-    fn feed(&self, x: Tensor<2>) -> Tensor<2> {
-        let out = self.ffn.apply(self.ffn_norm.apply(x));
+    fn feed(&self, x: Tensor<2>, pass: &Pass<'_, '_>) -> Tensor<2> {
+        let out = self.ffn.apply(self.ffn_norm.apply(x), pass);
         self.ffn_post.as_ref().map_or(out.clone(), |norm| norm.apply(out))
     }
 }

@@ -50,6 +50,18 @@ impl KvCache {
         self.spans.get(layer).and_then(Option::as_ref)
     }
 
+    /// Take what a layer keeps out of the cache.
+    pub(super) fn take(&mut self, layer: usize) -> Option<Span> {
+        self.spans.get_mut(layer).and_then(Option::take)
+    }
+
+    /// Put keys and values, `[kv_heads, tokens, head_dim]` from position 0 on, in a layer's place.
+    pub(super) fn put(&mut self, layer: usize, (keys, values): (Tensor<3>, Tensor<3>)) {
+        if let Some(slot) = self.spans.get_mut(layer) {
+            *slot = Some(Span { keys, values, coded: None, first: 0 });
+        }
+    }
+
     pub(super) fn advance(&mut self, tokens: usize) {
         self.length += tokens;
     }

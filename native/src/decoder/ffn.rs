@@ -1,15 +1,17 @@
 //! The gated feed-forward block.
 
-use super::DecoderError;
 use super::load::Loader;
 use super::projection::Projection;
 use super::recipe::{Activation, Recipe};
+use super::{DecoderError, Pass};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu_approximate, relu, silu};
+use dhurandhar_core::training::Target;
 
 /// `down(act(gate x) * up x)`.
 #[derive(Debug, Clone)]
 pub(super) struct Ffn {
+    layer: usize,
     gate: Projection,
     up: Projection,
     down: Projection,
@@ -29,6 +31,7 @@ impl Ffn {
         let map = |part: &str, shape| loader.projection(&format!("blk.{layer}.{part}"), shape, false, None);
         let share = recipe.sparsity[layer];
         Ok(Self {
+            layer,
             gate: map("ffn_gate", [width, hidden])?,
             up: map("ffn_up", [width, hidden])?,
             down: map("ffn_down", [hidden, width])?,
@@ -37,14 +40,20 @@ impl Ffn {
         })
     }
 
+    /// Bytes of its packed weights in memory.
+    pub(super) fn packed_bytes(&self) -> usize {
+        [&self.gate, &self.up, &self.down].map(Projection::packed_bytes).iter().sum()
+    }
+
     /// `[tokens, hidden]` to the same.
-    pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate = self.gate.apply(x.clone());
+    pub(super) fn apply(&self, x: Tensor<2>, pass: &Pass<'_, '_>) -> Tensor<2> {
+        let gate = pass.project(self.layer, Target::Gate, &self.gate, x.clone());
         let gate = match self.cutoff {
             Some(cutoff) => sparse(gate, cutoff),
             None => gate,
         };
-        self.down.apply(self.activation.apply(gate) * self.up.apply(x))
+        let up = pass.project(self.layer, Target::Up, &self.up, x);
+        pass.project(self.layer, Target::Down, &self.down, self.activation.apply(gate) * up)
     }
 }
 

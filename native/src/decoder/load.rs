@@ -15,17 +15,36 @@ use std::sync::Arc;
 /// Names that files carry and no decoder reads.
 const IGNORED: [&str; 4] = ["rope_freqs.weight", "rope_freqs.unused", "output.weight", "rope_factors"];
 
+/// How matrices are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// As suits the backend: mapped on the CPU, in f32 on a GPU.
+    Backend,
+    /// Mapped, and decoded whenever they are used.
+    Mapped,
+    /// Those of the layers in NF4, in memory; the rest mapped.
+    Nf4 {
+        /// Double quantisation.
+        double: bool,
+    },
+}
+
 /// Reads tensors and remembers which.
 #[derive(Debug)]
 pub(super) struct Loader<'a> {
     checkpoint: &'a Arc<Checkpoint>,
     backend: &'a Backend,
+    keep: Keep,
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Loader<'a> {
     /// For a checkpoint that has every tensor its architecture asks for.
-    pub(super) fn new(checkpoint: &'a Arc<Checkpoint>, backend: &'a Backend) -> Result<Self, DecoderError> {
+    pub(super) fn new(
+        checkpoint: &'a Arc<Checkpoint>,
+        backend: &'a Backend,
+        keep: Keep,
+    ) -> Result<Self, DecoderError> {
         let wanted = inventory::tensors(checkpoint.architecture())
             .into_iter()
             .filter(|tensor| !matches!(tensor.role, Role::Unused | Role::Vision | Role::Audio));
@@ -36,7 +55,7 @@ impl<'a> Loader<'a> {
         if !missing.is_empty() {
             return Err(CheckpointError::Missing(missing).into());
         }
-        Ok(Self { checkpoint, backend, used: RefCell::default() })
+        Ok(Self { checkpoint, backend, keep, used: RefCell::default() })
     }
 
     /// Refuse a checkpoint with tensors of the decoder that nothing has read.
@@ -137,11 +156,8 @@ impl<'a> Loader<'a> {
         [rows, columns]: [usize; 2],
         interleaved: Option<usize>,
     ) -> Result<Weight, DecoderError> {
-        let Some(limit) = self.backend.limit else {
-            let stored = self.checkpoint.stored_rows(name, [rows, columns])?;
-            self.used.borrow_mut().insert(name.to_owned());
-            return Ok(Weight::Packed(Packed::new(self.checkpoint, stored, [rows, columns], interleaved)));
-        };
+        let limit = self.backend.limit.filter(|_| self.keep == Keep::Backend);
+        let Some(limit) = limit else { return self.kept(name, [rows, columns], interleaved) };
         let mut values = self.read(name, &[rows, columns])?;
         if let Some(head_dim) = interleaved {
             values = half_split(&values, columns, head_dim);
@@ -150,6 +166,29 @@ impl<'a> Loader<'a> {
         let pieces = values.chunks(most * columns);
         let pieces = pieces.map(|part| self.upload(name, part.to_vec(), [part.len() / columns, columns]));
         Ok(Weight::Dense(pieces.collect::<Result<_, _>>()?))
+    }
+
+    /// A matrix on the host.
+    fn kept(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        interleaved: Option<usize>,
+    ) -> Result<Weight, DecoderError> {
+        let in_layer = name.starts_with("blk.");
+        if in_layer {
+            self.backend.check_buffer(name, shape[0] * shape[1])?;
+        }
+        let stored = self.checkpoint.stored_rows(name, shape)?;
+        self.used.borrow_mut().insert(name.to_owned());
+        let uploaded = self.backend.limit.is_some();
+        let packed = Packed::new(self.checkpoint, stored, shape, interleaved, uploaded);
+        Ok(match self.keep {
+            Keep::Nf4 { double } if in_layer && !name.contains("altup_") && !name.contains("laurel_") => {
+                Weight::Nf4(packed.to_nf4(double))
+            }
+            _ => Weight::Packed(packed),
+        })
     }
 
     /// Account for a table that is read row by row, after checking its shape.

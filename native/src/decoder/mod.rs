@@ -3,6 +3,7 @@
 //! Sequences are not batched: tensors are `[tokens, hidden]`. Weights are frozen; nothing here tracks gradients
 //! unless the device does.
 
+mod adapter;
 mod altup;
 mod attention;
 mod backend;
@@ -12,33 +13,40 @@ mod error;
 mod ffn;
 mod hook;
 mod load;
+mod loss;
 mod mask;
+mod nf4;
 mod norm;
 mod packed;
 mod ple;
 mod projection;
 mod recipe;
 mod rope;
+mod row;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
+pub use adapter::{Adapters, Dropout, LowRank};
 pub use backend::{Adapter, Backend, BackendChoice, adapters};
 pub use cache::KvCache;
 pub use error::DecoderError;
 pub use hook::{KvHook, Part, Site};
+pub use load::Keep;
 pub use recipe::{Activation, FAMILIES, Recipe};
+pub(crate) use row::Row;
 
 use crate::checkpoint::Checkpoint;
 use altup::{Streams, stream};
 use block::Block;
 use burn::tensor::{Tensor, TensorData};
+use dhurandhar_core::training::Target;
 use load::Loader;
 use mask::Masks;
 use norm::Norm;
 use ple::Ple;
-use projection::Weight;
+use projection::{Projection, Weight};
 use rope::{Rope, Rotation};
 use settings::Settings;
 use std::sync::Arc;
@@ -59,27 +67,45 @@ pub struct Decoder {
     ropes: Vec<(usize, bool, Rope)>,
     output_norm: Norm,
     head: Weight,
+    adapters: Option<Adapters>,
 }
 
 /// What the layers of one forward pass share.
 pub(crate) struct Pass<'a, 'h> {
     backend: &'a Backend,
     ropes: &'a [(usize, bool, Rope)],
-    start: usize,
-    tokens: usize,
-    masks: Masks,
-    rotations: Vec<(usize, bool, Rotation)>,
+    positions: &'a [usize],
+    /// Lengths of sequences that lie side by side and do not see each other; one sequence when empty.
+    segments: &'a [usize],
+    shared: &'a mut Shared,
+    adapters: Option<&'a Adapters>,
     cache: &'a mut KvCache,
     hook: Option<&'a mut (dyn KvHook + 'h)>,
+}
+
+/// What is built once for all layers of a pass.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    masks: Masks,
+    rotations: Vec<(usize, bool, Rotation)>,
 }
 
 impl Decoder {
     /// Bring a checkpoint onto a backend. Embedding tables stay on disk, on the CPU all matrices do.
     pub fn load(checkpoint: &Arc<Checkpoint>, backend: Backend) -> Result<Self, DecoderError> {
+        Self::load_keeping(checkpoint, backend, Keep::Backend)
+    }
+
+    /// The same, with matrices kept as `keep` says.
+    pub fn load_keeping(
+        checkpoint: &Arc<Checkpoint>,
+        backend: Backend,
+        keep: Keep,
+    ) -> Result<Self, DecoderError> {
         let settings = Settings::of(checkpoint);
         let recipe = Recipe::new(checkpoint, settings)?;
         let architecture = checkpoint.architecture();
-        let loader = Loader::new(checkpoint, &backend)?;
+        let loader = Loader::new(checkpoint, &backend, keep)?;
         let (hidden, layers) = (word(architecture.hidden_size), architecture.layers.len());
         let vocab = word(architecture.embeddings.vocab_size);
         loader.stays_on_disk(EMBEDDING, [vocab, hidden])?;
@@ -112,12 +138,23 @@ impl Decoder {
             ropes,
             output_norm,
             head,
+            adapters: None,
         })
+    }
+
+    /// Add adapters to every forward pass from now on.
+    pub fn attach(&mut self, adapters: Adapters) {
+        self.adapters = Some(adapters);
     }
 
     /// The checkpoint behind it.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// Bytes of weights in memory beside the checkpoint's mapping and the device.
+    pub fn packed_bytes(&self) -> usize {
+        self.blocks.iter().map(Block::packed_bytes).sum()
     }
 
     /// Where it runs.
@@ -159,22 +196,15 @@ impl Decoder {
         if start + tokens.len() > limit {
             return Err(DecoderError::Context { position: limit, limit });
         }
-        let embedded = self.embed(tokens)?;
-        let inputs = self.ple.as_ref();
-        let inputs = inputs
-            .map(|ple| ple.inputs(&self.checkpoint, tokens, embedded.clone(), &self.backend))
-            .transpose()?;
-        let mut x = match &self.streams {
-            Some(streams) => streams.open(&embedded),
-            None => embedded.reshape([1, tokens.len(), self.hidden]),
-        };
+        let (mut x, inputs) = self.open(tokens)?;
+        let positions: Vec<usize> = (start..start + tokens.len()).collect();
         let mut pass = Pass {
             backend: &self.backend,
             ropes: &self.ropes,
-            start,
-            tokens: tokens.len(),
-            masks: Masks::new(start, tokens.len(), &self.backend.device),
-            rotations: Vec::new(),
+            positions: &positions,
+            segments: &[],
+            shared: &mut Shared::new(start, &self.backend),
+            adapters: self.adapters.as_ref(),
             cache,
             hook,
         };
@@ -183,20 +213,36 @@ impl Decoder {
             x = block.apply(x, input, &mut pass)?;
         }
         cache.advance(tokens.len());
+        Ok(self.close(&x))
+    }
+
+    /// What the first layer takes, `[streams, tokens, hidden]`, and the per-layer inputs of all, where there are any.
+    fn open(&self, tokens: &[u32]) -> Result<(Tensor<3>, Option<Tensor<3>>), DecoderError> {
+        let embedded = self.embed(tokens)?;
+        let inputs = self.ple.as_ref();
+        let inputs = inputs
+            .map(|ple| ple.inputs(&self.checkpoint, tokens, embedded.clone(), &self.backend))
+            .transpose()?;
         let x = match &self.streams {
-            Some(streams) => streams.close(&x),
-            None => x.reshape([tokens.len(), self.hidden]),
+            Some(streams) => streams.open(&embedded),
+            None => embedded.reshape([1, tokens.len(), self.hidden]),
         };
-        Ok(self.output_norm.apply(x))
+        Ok((x, inputs))
+    }
+
+    /// Normed hidden states `[tokens, hidden]` from what the last layer gives.
+    fn close(&self, x: &Tensor<3>) -> Tensor<2> {
+        let [_, tokens, hidden] = x.dims();
+        let x = match &self.streams {
+            Some(streams) => streams.close(x),
+            None => x.clone().reshape([tokens, hidden]),
+        };
+        self.output_norm.apply(x)
     }
 
     /// Logits `[tokens, vocab]` of hidden states.
     pub fn logits(&self, hidden: &Tensor<2>) -> Tensor<2> {
-        let logits = self.head.apply(hidden.clone()) / self.recipe.logit_divisor;
-        match self.recipe.logit_cap {
-            Some(cap) => (logits / cap).tanh() * cap,
-            None => logits,
-        }
+        self.finished(self.head.apply(hidden.clone()))
     }
 
     /// Logits of the last token on the host.
@@ -220,19 +266,34 @@ impl Decoder {
     }
 }
 
+impl Shared {
+    /// For queries from position `start` on.
+    fn new(start: usize, backend: &Backend) -> Self {
+        Self { masks: Masks::new(start, &backend.device), rotations: Vec::new() }
+    }
+}
+
 impl Pass<'_, '_> {
+    /// A projection with what is added to it.
+    fn project(&self, layer: usize, target: Target, projection: &Projection, x: Tensor<2>) -> Tensor<2> {
+        match self.adapters.and_then(|adapters| adapters.addition(layer, target, x.clone())) {
+            Some(addition) => projection.apply(x) + addition,
+            None => projection.apply(x),
+        }
+    }
+
     /// Rotation of this pass's positions for a kind of layer, computed once.
     fn rotation(&mut self, head_dim: usize, sliding: bool) -> Result<Rotation, DecoderError> {
         let is = |dim: usize, kind: bool| (dim, kind) == (head_dim, sliding);
-        if let Some((.., known)) = self.rotations.iter().find(|(dim, kind, _)| is(*dim, *kind)) {
+        if let Some((.., known)) = self.shared.rotations.iter().find(|(dim, kind, _)| is(*dim, *kind)) {
             return Ok(known.clone());
         }
         let rope = self.ropes.iter().find(|(dim, kind, _)| is(*dim, *kind));
         let (.., rope) = rope.ok_or_else(|| {
             DecoderError::setting("head_dim", head_dim.to_string(), "that of a listed layer".into())
         })?;
-        let rotation = rope.rotation(self.start, self.tokens, &self.backend.device);
-        self.rotations.push((head_dim, sliding, rotation.clone()));
+        let rotation = rope.rotation(self.positions, &self.backend.device);
+        self.shared.rotations.push((head_dim, sliding, rotation.clone()));
         Ok(rotation)
     }
 }

@@ -3,9 +3,12 @@
 //! Few tokens are multiplied row by row straight from the mapping, which reads a quarter or less of the bytes that
 //! f32 weights take; many tokens are worth decoding the matrix once.
 
+use super::nf4::Nf4Matrix;
 use crate::checkpoint::{Checkpoint, StoredRows};
 use burn::tensor::{Device, Tensor, TensorData};
+use dhurandhar_core::weights::nf4::Nf4;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Tokens up to which rows are multiplied as they are decoded.
@@ -22,6 +25,8 @@ pub(super) struct Packed {
     columns: usize,
     /// Rows of each head of this width are interleaved pairs.
     interleaved: Option<usize>,
+    /// The backend is not the CPU: products are its own.
+    uploaded: bool,
 }
 
 impl Packed {
@@ -30,16 +35,18 @@ impl Packed {
         stored: StoredRows,
         [rows, columns]: [usize; 2],
         interleaved: Option<usize>,
+        uploaded: bool,
     ) -> Self {
-        Self { checkpoint: checkpoint.clone(), stored, rows, columns, interleaved }
+        Self { checkpoint: checkpoint.clone(), stored, rows, columns, interleaved, uploaded }
     }
 
     /// `x W^T` for `[tokens, columns]`.
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let device = x.device();
-        if tokens > FEW || device.is_autodiff() {
-            return x.matmul(self.dense(&device).transpose());
+        if tokens > FEW || device.is_autodiff() || self.uploaded {
+            // A constant: the tape keeps it for the inputs' gradient, and asks none for it.
+            return x.matmul(self.dense(&device.inner()).transpose());
         }
         match x.clone().try_into_data().ok().and_then(|data| data.try_into_vec::<f32>().ok()) {
             Some(host) => {
@@ -67,11 +74,33 @@ impl Packed {
 
     /// The whole matrix, `[rows, columns]`.
     fn dense(&self, device: &Device) -> Tensor<2> {
-        let mut values = vec![0.0; self.rows * self.columns];
+        self.dense_rows(0..self.rows, device)
+    }
+
+    /// Some of its rows.
+    pub(super) fn dense_rows(&self, rows: Range<usize>, device: &Device) -> Tensor<2> {
+        let shape = [rows.len(), self.columns];
+        Tensor::from_data(TensorData::new(self.decoded(rows), shape), device)
+    }
+
+    fn decoded(&self, rows: Range<usize>) -> Vec<f32> {
+        let mut values = vec![0.0; rows.len() * self.columns];
         values.par_chunks_mut(self.columns).with_min_len(ROWS).enumerate().for_each(|(row, out)| {
-            self.stored.decoder.decode(self.checkpoint.row_bytes(&self.stored, self.source(row)), out);
+            let row = self.source(rows.start + row);
+            self.stored.decoder.decode(self.checkpoint.row_bytes(&self.stored, row), out);
         });
-        Tensor::from_data(TensorData::new(values, [self.rows, self.columns]), device)
+        values
+    }
+
+    /// The matrix in NF4, rows in the order in which they count.
+    pub(super) fn to_nf4(&self, double: bool) -> Nf4Matrix {
+        let packed = Nf4::quantise(&self.decoded(0..self.rows), double);
+        Nf4Matrix { packed: Arc::new(packed), rows: self.rows, columns: self.columns }
+    }
+
+    /// Rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Where the row that counts as `row` is stored: `2i + j` of a head for `i + j d/2`.

@@ -92,6 +92,11 @@ impl PleGate {
         })
     }
 
+    /// Bytes of its packed weights in memory.
+    pub(super) fn packed_bytes(&self) -> usize {
+        self.gate.packed_bytes() + self.projection.packed_bytes()
+    }
+
     /// What the layer adds to the stream: `norm(proj(act(gate x) * input))`.
     pub(super) fn apply(&self, x: Tensor<2>, input: Tensor<2>) -> Tensor<2> {
         self.norm.apply(self.projection.apply(self.activation.apply(self.gate.apply(x)) * input))

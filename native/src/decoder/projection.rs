@@ -1,7 +1,9 @@
 //! A linear map with frozen weights.
 
+use super::nf4::Nf4Matrix;
 use super::packed::Packed;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use std::ops::Range;
 
 /// `y = x W^T + b`.
 #[derive(Debug, Clone)]
@@ -17,12 +19,19 @@ pub(super) enum Weight {
     Dense(Vec<Tensor<2>>),
     /// In the checkpoint's mapping.
     Packed(Packed),
+    /// In NF4, in memory.
+    Nf4(Nf4Matrix),
 }
 
 impl Projection {
     /// From `[out, in]` and an optional `[out]`.
     pub(super) fn new(weight: Weight, bias: Option<Tensor<1>>) -> Self {
         Self { weight, bias }
+    }
+
+    /// Bytes of its packed weight in memory.
+    pub(super) fn packed_bytes(&self) -> usize {
+        self.weight.packed_bytes()
     }
 
     /// `[tokens, in]` to `[tokens, out]`.
@@ -40,11 +49,56 @@ impl Weight {
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Packed(packed) => packed.apply(x),
+            Self::Nf4(packed) => packed.apply(x),
             Self::Dense(pieces) if pieces.len() == 1 => x.matmul(pieces[0].clone().transpose()),
             Self::Dense(pieces) => {
                 let parts = pieces.iter().map(|piece| x.clone().matmul(piece.clone().transpose()));
                 Tensor::cat(parts.collect(), 1)
             }
+        }
+    }
+
+    /// Ranges of rows that can be had in f32 one after the other, each of at most `most`.
+    pub(super) fn pieces(&self, most: usize) -> Vec<Range<usize>> {
+        let lengths = match self {
+            Self::Dense(pieces) => pieces.iter().map(|piece| piece.dims()[0]).collect(),
+            Self::Packed(packed) => vec![packed.rows()],
+            Self::Nf4(packed) => vec![packed.rows],
+        };
+        let mut ranges = Vec::new();
+        let mut first = 0;
+        for length in lengths {
+            let end = first + length;
+            ranges.extend((first..end).step_by(most.max(1)).map(|at| at..(at + most.max(1)).min(end)));
+            first = end;
+        }
+        ranges
+    }
+
+    /// Rows of one of [`Self::pieces`] in f32.
+    pub(super) fn piece(&self, rows: Range<usize>, device: &Device) -> Tensor<2> {
+        match self {
+            Self::Packed(packed) => packed.dense_rows(rows, device),
+            Self::Nf4(packed) => packed.dense(device).narrow(0, rows.start, rows.len()),
+            Self::Dense(pieces) => {
+                let mut first = 0;
+                for piece in pieces {
+                    let length = piece.dims()[0];
+                    if rows.start < first + length {
+                        return piece.clone().narrow(0, rows.start - first, rows.len());
+                    }
+                    first += length;
+                }
+                Tensor::zeros([0, 0], device)
+            }
+        }
+    }
+
+    /// Bytes in memory beside the checkpoint's mapping.
+    pub(super) fn packed_bytes(&self) -> usize {
+        match self {
+            Self::Nf4(packed) => packed.bytes(),
+            Self::Packed(_) | Self::Dense(_) => 0,
         }
     }
 }

@@ -63,12 +63,13 @@ impl Rope {
         Ok(Self { frequencies })
     }
 
-    /// Angles of positions `start..start + tokens`.
-    pub(super) fn rotation(&self, start: usize, tokens: usize, device: &Device) -> Rotation {
+    /// Angles of these positions.
+    pub(super) fn rotation(&self, positions: &[usize], device: &Device) -> Rotation {
         let half = self.frequencies.len();
-        let angles = (start..start + tokens)
-            .flat_map(|position| self.frequencies.iter().map(move |frequency| position as f32 * frequency));
-        let angles = TensorData::new(angles.collect::<Vec<f32>>(), [1, tokens, half]);
+        let angles = positions
+            .iter()
+            .flat_map(|position| self.frequencies.iter().map(move |frequency| *position as f32 * frequency));
+        let angles = TensorData::new(angles.collect::<Vec<f32>>(), [1, positions.len(), half]);
         let angles = Tensor::<3>::from_data(angles, device);
         Rotation { cos: angles.clone().cos(), sin: angles.sin() }
     }

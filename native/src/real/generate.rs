@@ -5,6 +5,7 @@ use crate::checkpoint::tokenizer::Message;
 use crate::generate::greedy;
 use clap::Args;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -19,6 +20,9 @@ pub struct GenerateArgs {
     /// Put the prompt through the model's chat template, as a user's turn
     #[arg(long)]
     chat: bool,
+    /// Folder of a LoRA adapter in PEFT's layout
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
     /// Most tokens to add
     #[arg(long, default_value_t = 64, value_name = "TOKENS")]
     limit: usize,
@@ -27,7 +31,10 @@ pub struct GenerateArgs {
 impl GenerateArgs {
     /// Run the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (decoder, tokenizer) = self.model.open()?;
+        let (mut decoder, tokenizer) = self.model.open()?;
+        if let Some(folder) = &self.adapter {
+            decoder.attach(crate::train::adapters_for(folder, &decoder)?);
+        }
         let turn = || Message { role: "user".to_owned(), content: self.prompt.clone() };
         let text = if self.chat {
             tokenizer.chat(&[turn()], true).map_err(from_checkpoint)?

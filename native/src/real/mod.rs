@@ -29,10 +29,21 @@ pub struct ModelArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum BackendArg {
+pub(crate) enum BackendArg {
     Auto,
     Wgpu,
     Cpu,
+}
+
+impl BackendArg {
+    /// The backend that it means.
+    pub(crate) fn open(self) -> Result<Backend, DecoderError> {
+        Backend::open(match self {
+            Self::Auto => BackendChoice::Auto,
+            Self::Wgpu => BackendChoice::Wgpu,
+            Self::Cpu => BackendChoice::Cpu,
+        })
+    }
 }
 
 impl ModelArgs {
@@ -40,12 +51,7 @@ impl ModelArgs {
     fn open(&self) -> anyhow::Result<(Decoder, Tokenizer)> {
         let checkpoint = Arc::new(Checkpoint::open(&self.checkpoint).map_err(from_checkpoint)?);
         let tokenizer = Tokenizer::open(&checkpoint).map_err(from_checkpoint)?;
-        let backend = Backend::open(match self.backend {
-            BackendArg::Auto => BackendChoice::Auto,
-            BackendArg::Wgpu => BackendChoice::Wgpu,
-            BackendArg::Cpu => BackendChoice::Cpu,
-        });
-        let backend = backend.map_err(from_decoder)?;
+        let backend = self.backend.open().map_err(from_decoder)?;
         note(&format!("backend: {}", backend.name));
         let decoder = Decoder::load(&checkpoint, backend).map_err(from_decoder)?;
         Ok((decoder, tokenizer))
@@ -53,20 +59,20 @@ impl ModelArgs {
 }
 
 /// A line for people, beside the result.
-fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Nobody is left to tell when standard error is closed.
     let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{line}\n"));
 }
 
 /// The system's failures are failures; everything else about a checkpoint is bad input.
-fn from_checkpoint(error: CheckpointError) -> anyhow::Error {
+pub(crate) fn from_checkpoint(error: CheckpointError) -> anyhow::Error {
     match error {
         CheckpointError::Io { .. } => error.into(),
         other => bad_input(other),
     }
 }
 
-fn from_decoder(error: DecoderError) -> anyhow::Error {
+pub(crate) fn from_decoder(error: DecoderError) -> anyhow::Error {
     match error {
         DecoderError::Checkpoint(error) => from_checkpoint(error),
         DecoderError::Execution { .. } | DecoderError::Device(_) => error.into(),

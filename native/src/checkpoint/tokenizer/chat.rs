@@ -26,6 +26,11 @@ impl Template {
         Self { source: source.to_owned(), bos: bos.unwrap_or_default(), eos: eos.unwrap_or_default() }
     }
 
+    /// The special tokens that it writes: begin and end of text.
+    pub(super) fn tokens(self) -> (Option<String>, Option<String>) {
+        (Some(self.bos), Some(self.eos))
+    }
+
     pub(super) fn render(&self, messages: &[Message], reply: bool) -> Result<String, CheckpointError> {
         let failed = |error: Error| CheckpointError::Tokenizer(format!("chat template: {error}"));
         let mut environment = Environment::new();

@@ -85,6 +85,22 @@ impl Tokenizer {
         self.ends.contains(&id)
     }
 
+    /// The token that ends a text, if there is one.
+    pub fn end(&self) -> Option<u32> {
+        self.ends.first().copied()
+    }
+
+    /// Whether conversations can be written.
+    pub fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Write conversations by this Jinja source from now on.
+    pub fn set_template(&mut self, source: &str) {
+        let (bos, eos) = self.template.take().map(Template::tokens).unwrap_or_default();
+        self.template = Some(Template::new(source, bos, eos));
+    }
+
     /// A conversation as the model's chat template writes it; `reply` adds the opening of an answer.
     pub fn chat(&self, messages: &[Message], reply: bool) -> Result<String, CheckpointError> {
         match &self.template {

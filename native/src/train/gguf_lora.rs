@@ -1,0 +1,142 @@
+//! Adapters for llama.cpp: a GGUF file of type `adapter` with a `lora_a` and a `lora_b` for each matrix.
+//!
+//! llama.cpp divides `adapter.lora.alpha` by the rank itself. Where its converters interleave the rows of queries and
+//! keys, the rows of `B` are interleaved alike.
+
+use super::TrainError;
+use super::params::{Pair, Parameters};
+use super::tensors::write_whole;
+use dhurandhar_core::model::Architecture;
+use dhurandhar_core::training::Target;
+use std::path::Path;
+
+/// Alignment of the tensors' data.
+const ALIGNMENT: usize = 32;
+const TYPE_F32: u32 = 6;
+const TYPE_TEXT: u32 = 8;
+
+/// Write the file.
+pub(crate) fn save(
+    path: &Path,
+    parameters: &Parameters,
+    architecture: &Architecture,
+) -> Result<(), TrainError> {
+    write_whole(path, &bytes(parameters, architecture))
+}
+
+fn bytes(parameters: &Parameters, architecture: &Architecture) -> Vec<u8> {
+    let tensors: Vec<(String, [usize; 2], Vec<f32>)> = parameters
+        .pairs
+        .iter()
+        .flat_map(|pair| {
+            let name = format!("blk.{}.{}.weight", pair.layer, pair.target.tensor());
+            let b = rows_of_b(pair, parameters.rank, architecture);
+            [
+                (format!("{name}.lora_a"), [pair.inputs, parameters.rank], pair.a.clone()),
+                (format!("{name}.lora_b"), [parameters.rank, pair.outputs], b),
+            ]
+        })
+        .collect();
+    let mut out = b"GGUF".to_vec();
+    out.extend(3_u32.to_le_bytes());
+    out.extend((tensors.len() as u64).to_le_bytes());
+    out.extend(4_u64.to_le_bytes());
+    for (key, value) in [
+        ("general.type", "adapter"),
+        ("general.architecture", family(architecture)),
+        ("adapter.type", "lora"),
+    ] {
+        text(&mut out, key);
+        out.extend(TYPE_TEXT.to_le_bytes());
+        text(&mut out, value);
+    }
+    text(&mut out, "adapter.lora.alpha");
+    out.extend(TYPE_F32.to_le_bytes());
+    out.extend(alpha(parameters).to_le_bytes());
+    let mut offset = 0;
+    for (name, shape, values) in &tensors {
+        text(&mut out, name);
+        out.extend(2_u32.to_le_bytes());
+        out.extend(shape.iter().flat_map(|side| (*side as u64).to_le_bytes()));
+        out.extend(0_u32.to_le_bytes());
+        out.extend((offset as u64).to_le_bytes());
+        offset += (values.len() * size_of::<f32>()).next_multiple_of(ALIGNMENT);
+    }
+    for (.., values) in &tensors {
+        out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
+        out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    out
+}
+
+/// The numerator that gives this scale at this rank, whatever the rule was.
+#[expect(clippy::cast_possible_truncation, reason = "the format stores alpha in single precision")]
+fn alpha(parameters: &Parameters) -> f32 {
+    (parameters.scale * parameters.rank as f64) as f32
+}
+
+/// llama.cpp's name of the family: that of its converters.
+fn family(architecture: &Architecture) -> &str {
+    match architecture.family.as_str() {
+        "mistral" => "llama",
+        other => other,
+    }
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+/// Row `2i + j` of a head from row `i + j d/2`, for families whose queries and keys are interleaved.
+fn rows_of_b(pair: &Pair, rank: usize, architecture: &Architecture) -> Vec<f32> {
+    let interleaved = matches!(architecture.family.as_str(), "llama" | "mistral" | "granite")
+        && matches!(pair.target, Target::Query | Target::Key);
+    let attention = architecture.layers.get(pair.layer).and_then(|layer| layer.attention());
+    let Some(attention) = attention.filter(|_| interleaved) else { return pair.b.clone() };
+    let head_dim = crate::decoder::word(attention.k_head_dim);
+    let half = head_dim / 2;
+    let row = |at: usize| {
+        let (head, index) = (at / head_dim, at % head_dim);
+        head * head_dim + (index % 2) * half + index / 2
+    };
+    (0..pair.outputs).flat_map(|at| pair.b[row(at) * rank..(row(at) + 1) * rank].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dhurandhar_core::model::import::gguf::parse_gguf;
+    use dhurandhar_core::model::registry;
+    use dhurandhar_core::training::AdapterPlan;
+
+    #[test]
+    fn the_file_parses_and_rows_are_interleaved() {
+        let model = registry::model("smollm2-135m").unwrap();
+        let plan = AdapterPlan::new(&model, 2, |layer, _| layer == 0).unwrap();
+        let mut parameters = Parameters::initial(&plan, 3.0, 1);
+        let key = parameters.pairs.iter_mut().find(|pair| pair.target == Target::Key).unwrap();
+        for (row, part) in key.b.chunks_exact_mut(2).enumerate() {
+            part.fill(f32::from(u16::try_from(row).unwrap()));
+        }
+        let key = key.clone();
+        let bytes = bytes(&parameters, &model.architecture);
+        let gguf = parse_gguf(&bytes, Some(bytes.len() as u64)).unwrap();
+        assert_eq!(gguf.tensors.len(), 14);
+        assert_eq!(gguf.metadata.text("general.type"), Some("adapter"));
+        let b = gguf.tensors.iter().find(|tensor| tensor.name == "blk.0.attn_k.weight.lora_b").unwrap();
+        assert_eq!((b.row_length, b.rows), (2, 192));
+        let start = usize::try_from(gguf.data_offset + b.offset).unwrap();
+        let first = |row: usize| {
+            let at = start + row * 8;
+            f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+        };
+        // Heads of 64: stored rows 0, 1, 2 are rows 0, 32, 1; row 65 is row 96.
+        assert_eq!(
+            [0, 1, 2, 65].map(|row| first(row).to_bits()),
+            [0.0_f32, 32.0, 1.0, 96.0].map(f32::to_bits)
+        );
+        assert_eq!(rows_of_b(&parameters.pairs[4], 2, &model.architecture), parameters.pairs[4].b);
+        assert_eq!(key.outputs, 192);
+    }
+}

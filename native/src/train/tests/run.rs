@@ -1,0 +1,231 @@
+//! The loop: modes agree, sequences are blind to each other, runs resume to the bit, interruptions lose nothing.
+
+use super::*;
+use crate::train::config::Config;
+use crate::train::data::{Example, Split};
+use crate::train::trainer::{Ending, Event, Trainer};
+use crate::train::{TrainError, peft, saved};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn split(vocab: u32) -> Split {
+    let one = |line: usize| {
+        let length = 6 + line % 7;
+        let word = |at: usize| 3 + u32::try_from(line * 31 + at * 17).unwrap() % (vocab - 3);
+        let ids: Vec<u32> = (0..length).map(word).collect();
+        Example { trained: (0..length).map(|at| at > 2).collect(), ids, line }
+    };
+    Split { train: (0..12).map(one).collect(), eval: (20..23).map(one).collect(), notes: Vec::new() }
+}
+
+fn config(out: &Path, more: &[&str]) -> Config {
+    let text = format!(
+        "base_model: tiny\nlora:\n  r: 2\n  alpha: 4\n  dropout: 0.1\ntraining:\n  output_dir: {}\n  max_steps: 6\n  \
+         per_device_train_batch_size: 2\n  gradient_accumulation_steps: 2\n  max_seq_length: 32\n  eval_steps: 2\n  \
+         save_steps: 3\n  learning_rate: 0.005\n",
+        serde_json::json!(out)
+    );
+    let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+    Config::parse("test.yaml", &text, &more).unwrap()
+}
+
+/// Run to the end, or until so many steps are done; gives the losses.
+fn train(
+    decoder: &Decoder,
+    config: &Config,
+    split: &Split,
+    until: u64,
+    resume: bool,
+) -> Result<(Vec<f64>, Ending, Parameters), TrainError> {
+    let mut trainer = Trainer::new(config, decoder, &adapters(decoder, config.lora.r), split)?;
+    if resume {
+        trainer.resume(&model(decoder))?;
+    }
+    let stop = AtomicBool::new(false);
+    let mut losses = Vec::new();
+    let ending = trainer.run(&stop, &mut |event| {
+        if let Event::Step { step, loss, .. } = event {
+            losses.push(*loss);
+            stop.store(*step >= until, Ordering::Relaxed);
+        }
+        Ok(())
+    })?;
+    trainer.export()?;
+    Ok((losses, ending, trainer.parameters))
+}
+
+#[test]
+fn layer_wise_and_full_tape_agree_on_every_family_and_base() {
+    for name in ["llama", "qwen3", "granite", "gemma3", "gemma3n", "gemma4"] {
+        for keep in [Keep::Mapped, Keep::Nf4 { double: true }] {
+            let decoder = decoder(name, Backend::cpu(), keep);
+            let mut parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
+            for pair in &mut parameters.pairs {
+                pair.b.iter_mut().zip(pair.a.clone()).for_each(|(b, a)| *b = a / 2.0);
+            }
+            let split = split(128);
+            let batch = crate::train::data::batch(&split.train, &[0, 3, 5]);
+            let run = |mode| gradients(&decoder, &parameters, std::slice::from_ref(&batch), mode);
+            let ((left, one), (right, two)) = (run(Mode::LayerWise), run(Mode::FullTape));
+            let apart = distance(&left, &right);
+            assert!((one - two).abs() < 1e-5 && apart < 1e-4, "{name} {keep:?}: {one} {two} {apart:e}");
+        }
+    }
+}
+
+#[test]
+fn sequences_side_by_side_do_not_see_each_other() {
+    for name in ["llama", "gemma4"] {
+        let decoder = decoder(name, Backend::cpu(), Keep::Mapped);
+        let parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
+        let split = split(128);
+        let together = crate::train::data::batch(&split.train, &[1, 2, 8]);
+        let apart: Vec<Batch> =
+            [1, 2, 8].into_iter().map(|index| crate::train::data::batch(&split.train, &[index])).collect();
+        let (left, one) = gradients(&decoder, &parameters, &[together], Mode::LayerWise);
+        let (right, two) = gradients(&decoder, &parameters, &apart, Mode::LayerWise);
+        let between = distance(&left, &right);
+        assert!((one - two).abs() < 1e-5 && between < 1e-4, "{name}: {one} {two} {between:e}");
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_same_run() {
+    let (straight, halved) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let decoder = decoder("llama", Backend::cpu(), Keep::Nf4 { double: true });
+    let split = split(128);
+    let whole = config(straight.path(), &["training.packing=true"]);
+    let (wanted, ending, parameters) = train(&decoder, &whole, &split, 99, false).unwrap();
+    assert_eq!((wanted.len(), ending), (6, Ending::Complete));
+    let parts = config(halved.path(), &["training.packing=true"]);
+    let (first, ending, _) = train(&decoder, &parts, &split, 3, false).unwrap();
+    assert_eq!((first.len(), ending), (3, Ending::Interrupted));
+    // What a killed process leaves does not count.
+    std::fs::create_dir(halved.path().join(".partial-checkpoint-000005")).unwrap();
+    let (second, _, resumed) = train(&decoder, &parts, &split, 99, true).unwrap();
+    assert_eq!([first, second].concat(), wanted);
+    assert_eq!(resumed, parameters);
+    let bytes = |folder: &Path| std::fs::read(folder.join(peft::TENSORS)).unwrap();
+    assert_eq!(bytes(straight.path()), bytes(halved.path()));
+    assert_eq!(saved::steps(halved.path()), [3, 6]);
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let llama = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = config(folder.path(), &[]);
+    train(&llama, &run, &split, 1, false).unwrap();
+    let refused = |decoder: &Decoder, config: &Config, split: &Split| {
+        train(decoder, config, split, 99, true).unwrap_err().to_string()
+    };
+    let qwen = decoder("qwen3", Backend::cpu(), Keep::Mapped);
+    assert!(refused(&qwen, &run, &split).contains("this run is"));
+    assert!(refused(&llama, &config(folder.path(), &["lora.r=3"]), &split).contains("of rank 2"));
+    let mut other = split.clone();
+    other.train[0].ids[4] += 1;
+    assert!(refused(&llama, &run, &other).contains("data have changed"));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(refused(&llama, &config(empty.path(), &[]), &split).contains("no checkpoint"));
+}
+
+#[test]
+fn training_lowers_the_loss_and_an_adapter_moves_generation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let more = ["training.max_steps=30", "training.learning_rate=0.02", "lora.r=4", "lora.dropout=0"];
+    let (losses, ..) = train(&decoder, &config(folder.path(), &more), &split, 99, false).unwrap();
+    assert!(losses[29] < 0.7 * losses[0], "{losses:?}");
+    let logits = |decoder: &Decoder| {
+        let hidden = decoder.forward(&split.train[0].ids, &mut decoder.new_cache(), None).unwrap();
+        decoder.next_logits(&hidden).unwrap()
+    };
+    let before = logits(&decoder);
+    let found = peft::adapters(folder.path(), &model(&decoder), decoder.layers(), &decoder.backend().device);
+    decoder.attach(found.unwrap());
+    let after = logits(&decoder);
+    assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 0.1));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_and_names_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = config(folder.path(), &[]);
+    let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
+    let broken = |trainer: &mut Trainer<'_>| {
+        trainer.parameters.pairs[0].b[0] = f32::NAN;
+        trainer.run(&AtomicBool::new(false), &mut |_| Ok(())).unwrap_err()
+    };
+    let error = broken(&mut trainer).to_string();
+    assert!(error.contains("no checkpoint was written yet"), "{error}");
+    train(&decoder, &run, &split, 4, false).unwrap();
+    let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
+    trainer.resume(&model(&decoder)).unwrap();
+    let TrainError::NotFinite { step, what, last, .. } = broken(&mut trainer) else {
+        panic!("another error")
+    };
+    assert_eq!((step, what), (5, "loss"));
+    let folder = saved::folder(folder.path(), 4);
+    assert!(last.ends_with(&folder.display().to_string()), "{last}");
+    peft::load(&folder, &model(&decoder)).unwrap();
+}
+
+#[test]
+fn a_loss_that_rises_stops_early_and_the_best_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let mut split = split(128);
+    // What is evaluated contradicts what is learnt.
+    for example in &mut split.eval {
+        example.ids.iter_mut().for_each(|id| *id = 127 - *id % 100);
+    }
+    let more = [
+        "training.max_steps=200",
+        "training.eval_steps=1",
+        "training.early_stopping_patience=3",
+        "training.learning_rate=0.05",
+        "training.save_total_limit=1",
+        "training.save_steps=0",
+    ];
+    let (losses, ending, _) = train(&decoder, &config(folder.path(), &more), &split, 999, false).unwrap();
+    assert_eq!(ending, Ending::EarlyStop);
+    assert!(losses.len() < 200);
+}
+
+#[test]
+fn a_merged_checkpoint_is_the_base_with_its_adapter() {
+    for name in ["llama", "gemma4"] {
+        let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let base = fixtures().join("parity").join(name);
+        // In f32, so that nothing is lost to rounding.
+        let mut file = TensorFile::read(&base.join("model.safetensors")).unwrap();
+        file.metadata.clear();
+        std::fs::write(folder.path().join("model.safetensors"), file.bytes()).unwrap();
+        std::fs::copy(base.join("config.json"), folder.path().join("config.json")).unwrap();
+        let open = |path: &Path| {
+            let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
+            Decoder::load(&checkpoint, Backend::cpu()).unwrap()
+        };
+        let mut decoder = open(folder.path());
+        let mut parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
+        for pair in &mut parameters.pairs {
+            pair.b.iter_mut().zip(pair.a.clone()).for_each(|(b, a)| *b = a / 2.0);
+        }
+        let root = decoder.checkpoint().module_root().to_owned();
+        crate::train::merge::save(folder.path(), out.path(), &parameters, &root).unwrap();
+        let logits = |decoder: &Decoder| {
+            let hidden = decoder.forward(&[5, 9, 70, 31, 8], &mut decoder.new_cache(), None).unwrap();
+            decoder.next_logits(&hidden).unwrap()
+        };
+        let (plain, merged) = (logits(&decoder), logits(&open(out.path())));
+        decoder.attach(parameters.on_device(decoder.layers(), &decoder.backend().device).plain(None));
+        let adapted = logits(&decoder);
+        let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart(&merged, &adapted) < 1e-4, "{name}: {}", apart(&merged, &adapted));
+        assert!(apart(&plain, &adapted) > 1e-2, "{name}");
+    }
+}

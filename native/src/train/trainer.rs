@@ -1,0 +1,331 @@
+//! The loop: steps, evaluations, checkpoints, and the ways in which it ends.
+
+use super::TrainError;
+use super::config::Config;
+use super::data::{Example, Order, Split, batch};
+use super::gradients::{Batch, How, accumulate, evaluate};
+use super::optimiser::Optimiser;
+use super::params::Parameters;
+use super::saved::{self, About, Identity, Progress};
+use crate::decoder::{Decoder, Dropout};
+use dhurandhar_core::Model;
+use dhurandhar_core::storage::mix64;
+use dhurandhar_core::training::{AdamW, AdapterPlan, Schedule};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// What happens during a run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum Event {
+    /// A step was made.
+    Step {
+        /// Its number, from 1.
+        step: u64,
+        /// Epochs seen, with their fraction.
+        epoch: f64,
+        /// Mean loss over trained tokens, in nats, before the step.
+        loss: f64,
+        /// Learning rate.
+        learning_rate: f64,
+        /// Gradient norm before clipping.
+        grad_norm: f64,
+        /// Tokens that went through the decoder.
+        tokens: usize,
+        /// Tokens that were predicted and counted.
+        trained_tokens: usize,
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// An evaluation was made.
+    Eval {
+        /// After this step; 0 before the first.
+        step: u64,
+        /// Mean loss over trained tokens, in nats.
+        eval_loss: f64,
+        /// Its exponential.
+        eval_perplexity: f64,
+    },
+    /// A checkpoint was written.
+    Saved {
+        /// After this step.
+        step: u64,
+        /// Its folder.
+        checkpoint: PathBuf,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ending {
+    /// All steps were made.
+    Complete,
+    /// The evaluation loss stopped falling.
+    EarlyStop,
+    /// The user asked for it.
+    Interrupted,
+}
+
+/// Everything that a run moves or needs.
+#[derive(Debug)]
+pub(crate) struct Trainer<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) decoder: &'a Decoder,
+    pub(crate) split: &'a Split,
+    pub(crate) parameters: Parameters,
+    pub(crate) optimiser: Optimiser,
+    pub(crate) progress: Progress,
+    pub(crate) schedule: Schedule,
+    identity: Identity,
+    order: Order,
+    root: String,
+    /// Steps of the epoch at hand.
+    epoch: (u64, Vec<Vec<Vec<usize>>>),
+}
+
+impl<'a> Trainer<'a> {
+    /// A run at its beginning.
+    pub(crate) fn new(
+        config: &'a Config,
+        decoder: &'a Decoder,
+        plan: &AdapterPlan,
+        split: &'a Split,
+    ) -> Result<Self, TrainError> {
+        let training = &config.training;
+        let scale = super::peft::scale(config.lora.alpha, config.lora.r, config.lora.use_rslora);
+        let parameters = Parameters::initial(plan, scale, training.seed);
+        let rule = AdamW {
+            beta1: training.betas.0,
+            beta2: training.betas.1,
+            eps: training.eps,
+            weight_decay: training.weight_decay,
+        };
+        let order = Order {
+            seed: training.seed,
+            batch: training.batch,
+            accumulation: training.accumulation,
+            packing: training.packing.then_some(training.max_seq_length),
+        };
+        let steps = training.max_steps.unwrap_or_else(|| order.total(&split.train, training.epochs));
+        if steps == 0 {
+            return Err(TrainError::Setting("`num_train_epochs` makes no step; expected more than 0".into()));
+        }
+        let warmup = training.warmup_steps.unwrap_or_else(|| warmup(steps, training.warmup_ratio));
+        let schedule = Schedule { kind: training.schedule, peak: training.learning_rate, warmup, steps };
+        let architecture = decoder.checkpoint().architecture();
+        let run = format!(
+            "{} ({} adapted matrices of rank {}, alpha {}, seed {})",
+            architecture.name,
+            plan.shapes.len(),
+            plan.rank,
+            config.lora.alpha,
+            training.seed
+        );
+        Ok(Self {
+            config,
+            decoder,
+            split,
+            optimiser: Optimiser::new(rule, &parameters),
+            parameters,
+            progress: Progress { step: 0, best: None, waited: 0, tokens: 0, seconds: 0.0 },
+            schedule,
+            identity: Identity { run, data: digest(&split.train) },
+            order,
+            root: decoder.checkpoint().module_root().to_owned(),
+            epoch: (u64::MAX, Vec::new()),
+        })
+    }
+
+    /// Go on from the newest checkpoint in the output folder.
+    pub(crate) fn resume(&mut self, model: &Model) -> Result<PathBuf, TrainError> {
+        let out = &self.config.training.output_dir;
+        let Some(step) = saved::steps(out).last().copied() else {
+            let problem = "holds no checkpoint to resume from".to_owned();
+            return Err(TrainError::Data { path: out.clone(), problem });
+        };
+        let folder = saved::folder(out, step);
+        let (parameters, optimiser) = (&mut self.parameters, &mut self.optimiser);
+        self.progress = saved::load(&folder, model, parameters, optimiser, &self.identity)?;
+        Ok(folder)
+    }
+
+    /// Train to the end. `stop` is looked at between steps.
+    pub(crate) fn run(
+        &mut self,
+        stop: &AtomicBool,
+        observe: &mut dyn FnMut(&Event) -> Result<(), TrainError>,
+    ) -> Result<Ending, TrainError> {
+        let training = &self.config.training;
+        if self.progress.step == 0 {
+            self.eval(observe)?;
+        }
+        while self.progress.step < self.schedule.steps {
+            if stop.load(Ordering::Relaxed) {
+                self.save(observe)?;
+                return Ok(Ending::Interrupted);
+            }
+            let event = self.step()?;
+            observe(&event)?;
+            let step = self.progress.step;
+            let last = step == self.schedule.steps;
+            let due = |every: u64| every > 0 && step.is_multiple_of(every);
+            let patience = training.early_stopping_patience;
+            let evaluated = last || due(training.eval_steps);
+            if evaluated {
+                self.eval(observe)?;
+            }
+            let early = patience > 0 && self.progress.waited >= patience && !last;
+            let best = evaluated && self.progress.best.is_some_and(|(at, _)| at == step);
+            if last || early || due(training.save_steps) || (best && patience > 0) {
+                self.save(observe)?;
+            }
+            if early {
+                return Ok(Ending::EarlyStop);
+            }
+        }
+        Ok(Ending::Complete)
+    }
+
+    /// Tokens of the largest pass of the first epoch, and of the longest example.
+    pub(crate) fn largest_pass(&self) -> (u64, u64) {
+        let length =
+            |index: &usize| self.split.train.get(*index).map_or(0, |example| example.ids.len() as u64);
+        let passes = self.order.steps(&self.split.train, 0).concat();
+        let train = passes.iter().map(|pass| pass.iter().map(length).sum::<u64>()).max().unwrap_or(0);
+        (train, self.split.train.iter().map(|example| example.ids.len() as u64).max().unwrap_or(0))
+    }
+
+    /// Write the adapter where users look for it.
+    pub(crate) fn export(&self) -> Result<(), TrainError> {
+        let (out, base) = (&self.config.training.output_dir, &self.config.base_model);
+        super::peft::save(out, &self.parameters, &self.config.lora, base, &self.root)
+    }
+
+    /// Make the next step.
+    fn step(&mut self) -> Result<Event, TrainError> {
+        let started = Instant::now();
+        let step = self.progress.step + 1;
+        let cursor = self.order.cursor(&self.split.train, step);
+        if self.epoch.0 != cursor.epoch {
+            self.epoch = (cursor.epoch, self.order.steps(&self.split.train, cursor.epoch));
+        }
+        let batches: Vec<Batch> =
+            self.epoch.1[cursor.step].iter().map(|pass| batch(&self.split.train, pass)).collect();
+        let trained: usize = batches.iter().map(|batch| batch.targets.len()).sum();
+        let tokens: usize = batches.iter().map(|batch| batch.tokens.len()).sum();
+        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let mut sums = self.parameters.zeros();
+        let mut nll = 0.0;
+        for (pass, batch) in batches.iter().enumerate() {
+            let how = How {
+                mode: self.config.training.mode,
+                dropout: self.dropout(step, pass),
+                weight: 1.0 / trained as f64,
+            };
+            let losses = accumulate(self.decoder, &parameters, batch, how, &mut sums)?;
+            nll += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        }
+        let loss = nll / trained as f64;
+        if !loss.is_finite() {
+            return Err(self.not_finite(step, "loss", loss));
+        }
+        let rate = self.schedule.rate(step);
+        let limit = Some(self.config.training.max_grad_norm).filter(|limit| *limit > 0.0);
+        let norm = self.optimiser.step(&mut self.parameters, &sums, rate, limit);
+        if !norm.is_finite() {
+            return Err(self.not_finite(step, "gradient norm", norm));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        self.progress.step = step;
+        self.progress.tokens += tokens as u64;
+        self.progress.seconds += seconds;
+        let epoch = cursor.epoch as f64 + (cursor.step + 1) as f64 / self.epoch.1.len() as f64;
+        let event = Event::Step {
+            step,
+            epoch,
+            loss,
+            learning_rate: rate,
+            grad_norm: norm,
+            tokens,
+            trained_tokens: trained,
+            seconds,
+        };
+        Ok(event)
+    }
+
+    fn dropout(&self, step: u64, pass: usize) -> Option<Dropout> {
+        let share = self.config.lora.dropout;
+        let key = mix64(self.config.training.seed ^ mix64(step << 20 ^ pass as u64));
+        (share > 0.0).then_some(Dropout { share, key })
+    }
+
+    /// Loss over the evaluation examples, if there are any.
+    fn eval(&mut self, observe: &mut dyn FnMut(&Event) -> Result<(), TrainError>) -> Result<(), TrainError> {
+        if self.split.eval.is_empty() {
+            return Ok(());
+        }
+        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let (mut nll, mut count) = (0.0, 0_usize);
+        let all: Vec<usize> = (0..self.split.eval.len()).collect();
+        for indices in all.chunks(self.config.training.batch) {
+            let losses = evaluate(self.decoder, &parameters, &batch(&self.split.eval, indices))?;
+            nll += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+            count += losses.len();
+        }
+        let (step, loss) = (self.progress.step, nll / count as f64);
+        if !loss.is_finite() {
+            return Err(self.not_finite(step, "evaluation loss", loss));
+        }
+        if self.progress.best.is_none_or(|(_, best)| loss < best) {
+            (self.progress.best, self.progress.waited) = (Some((step, loss)), 0);
+        } else {
+            self.progress.waited += 1;
+        }
+        observe(&Event::Eval { step, eval_loss: loss, eval_perplexity: loss.exp() })
+    }
+
+    fn save(&self, observe: &mut dyn FnMut(&Event) -> Result<(), TrainError>) -> Result<(), TrainError> {
+        let training = &self.config.training;
+        let about = About {
+            identity: &self.identity,
+            settings: &self.config.lora,
+            base: &self.config.base_model,
+            root: &self.root,
+        };
+        let checkpoint =
+            saved::save(&training.output_dir, &self.progress, &self.parameters, &self.optimiser, about)?;
+        let best = self.progress.best.map(|(step, _)| step);
+        saved::prune(&training.output_dir, training.save_total_limit, best);
+        observe(&Event::Saved { step: self.progress.step, checkpoint })
+    }
+
+    fn not_finite(&self, step: u64, what: &'static str, value: f64) -> TrainError {
+        let out = &self.config.training.output_dir;
+        let last = match saved::steps(out).last() {
+            Some(last) => format!("the last good checkpoint is {}", saved::folder(out, *last).display()),
+            None => "no checkpoint was written yet".to_owned(),
+        };
+        TrainError::NotFinite { step, what, value, last }
+    }
+}
+
+/// Steps of warm-up, rounded up as transformers does.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a non-negative number of steps, far below 2^53"
+)]
+fn warmup(steps: u64, ratio: f64) -> u64 {
+    (steps as f64 * ratio).ceil() as u64
+}
+
+/// A number that changes with any token of any example.
+fn digest(examples: &[Example]) -> u64 {
+    let tokens = examples.iter().flat_map(|example| {
+        let pairs = example.ids.iter().zip(&example.trained);
+        pairs.map(|(id, trained)| u64::from(*id) << 1 | u64::from(*trained)).chain([u64::MAX])
+    });
+    tokens.fold(0, |state, word| mix64(state ^ word))
+}

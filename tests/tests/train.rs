@@ -1,0 +1,159 @@
+//! `train-lora` on SmolLM2-135M as users run it: a short run, an interruption, a resumption, bad input.
+
+use dhurandhar_tests::{checkpoints, program, workspace};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+
+/// A run of three short steps on two example pairs a pass.
+const SHORT: [&str; 10] = [
+    "--max-steps",
+    "3",
+    "--backend",
+    "cpu",
+    "--set",
+    "training.per_device_train_batch_size=2",
+    "--set",
+    "eval_fraction=0.02",
+    "--set",
+    "training.warmup_steps=0",
+];
+
+fn train(out: &Path, more: &[&str]) -> Output {
+    let model = checkpoints::smollm2().unwrap();
+    let mut command = program::dhurandhar().unwrap();
+    command.current_dir(workspace::root()).args([
+        "train-lora",
+        "--config",
+        "profiles/lora/smollm2-135m.yaml",
+    ]);
+    command.args(["--checkpoint".as_ref(), model.as_os_str(), "--out".as_ref(), out.as_os_str()]);
+    command.args(SHORT).args(more).output().unwrap()
+}
+
+fn metrics(out: &Path, key: &str) -> Vec<f64> {
+    let text = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.filter_map(|row| row[key].as_f64()).collect()
+}
+
+#[test]
+fn three_steps_lower_the_loss_and_leave_an_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = train(folder.path(), &["--gguf-lora"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let evals = metrics(folder.path(), "eval_loss");
+    assert_eq!(evals.len(), 2);
+    assert!(evals[1] < evals[0] - 0.05, "{evals:?}");
+    assert_eq!(metrics(folder.path(), "learning_rate").len(), 3);
+    for file in ["adapter_model.safetensors", "adapter_config.json", "adapter.gguf", "README.md"] {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
+    let text = std::fs::read_to_string(folder.path().join("measurement.json")).unwrap();
+    let measurement: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(measurement["parameters"]["trainable"], 4_884_480);
+    let memory = |key: &str| measurement["memory"][key].as_f64().unwrap();
+    let share = memory("planned_total_bytes") / memory("measured_peak_bytes");
+    assert!((0.7..1.5).contains(&share), "planned {share} of what was measured");
+    // The adapter changes what the model says.
+    let model = checkpoints::smollm2().unwrap();
+    let say = |adapter: &[&str]| {
+        let mut command = program::dhurandhar().unwrap();
+        command.args([
+            "generate",
+            "--backend",
+            "cpu",
+            "--chat",
+            "--limit",
+            "12",
+            "--prompt",
+            "What is a moss lift?",
+        ]);
+        command.arg("--checkpoint").arg(&model).args(adapter).output().unwrap()
+    };
+    let adapted = say(&["--adapter", &folder.path().display().to_string()]);
+    assert!(adapted.status.success(), "{}", String::from_utf8_lossy(&adapted.stderr));
+    assert_ne!(adapted.stdout, say(&[]).stdout);
+    // A folder with a run in it is not written over by accident.
+    let again = train(folder.path(), &[]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("--resume"));
+}
+
+#[test]
+fn bad_input_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.jsonl");
+    let out = folder.path().join("out");
+    let refused = |lines: &str, more: &[&str], wanted: &str| {
+        std::fs::write(&data, lines).unwrap();
+        let path = data.display().to_string();
+        let output = train(&out, &[&["--data", &path], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(wanted), "{said}");
+        assert!(!out.exists(), "{said}");
+    };
+    let good = "{\"prompt\": \"a\", \"completion\": \"b\"}\n";
+    refused(&format!("{good}{{\"prompt\": 1}}\n"), &[], "data.jsonl:2: none of the known forms");
+    refused(&format!("{good}\n{{\"prompt\": \n"), &[], "data.jsonl:3: not JSON");
+    refused("", &[], "no example is left");
+    refused("{\"messages\": [{\"role\": \"king\", \"content\": \"x\"}]}\n", &[], "role \"king\"");
+    refused("{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}\n", &[], "nothing to learn");
+    let long = format!("{{\"prompt\": \"a\", \"completion\": \"{}\"}}\n", "word ".repeat(300));
+    refused(&format!("{good}{long}"), &[], "data.jsonl:2: 3");
+    refused(good, &["--set", "lora.r=0"], "`lora.r` is 0");
+    refused(good, &["--set", "lora.r=500"], "`r` is 500; expected at most 192");
+    refused(good, &["--set", "lora.target_modules=[qproj]"], "did you mean `q_proj`?");
+    refused(good, &["--set", "lora.target_modules=model.nothing"], "matches no projection");
+    refused(good, &["--set", "training.lerning_rate=1"], "did you mean `learning_rate`?");
+    refused(good, &["--vram-gb", "0.05"], "does not fit");
+    refused(good, &["--resume"], "no checkpoint");
+}
+
+#[test]
+fn a_dry_run_needs_no_weights_and_its_verdict_is_the_exit_code() {
+    let run = |gigabytes: &str| {
+        let config = "profiles/lora/gemma4-e2b.yaml";
+        program::run(&["train-lora", "--config", config, "--dry-run", "--vram-gb", gigabytes]).unwrap()
+    };
+    let fits = run("8");
+    let text = String::from_utf8_lossy(&fits.stdout);
+    assert!(fits.status.success(), "{text}");
+    assert!(text.contains("not loaded: audio tower, 307,184,384 parameters"), "{text}");
+    assert!(text.contains("4,628,569,344"), "{text}");
+    let tight = run("0.1");
+    assert_eq!(tight.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&tight.stdout).contains("does not fit"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_exits_130_and_goes_on() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let model = checkpoints::smollm2().unwrap();
+    let mut command = program::dhurandhar().unwrap();
+    command.current_dir(workspace::root()).args([
+        "train-lora",
+        "--config",
+        "profiles/lora/smollm2-135m.yaml",
+    ]);
+    command.args(["--checkpoint".as_ref(), model.as_os_str(), "--out".as_ref(), folder.path().as_os_str()]);
+    command.args(SHORT).args(["--set", "eval_fraction=0", "--set", "training.logging_steps=1"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    for line in lines {
+        if line.unwrap().starts_with("step 1/3") {
+            let id = child.id().to_string();
+            std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let done = metrics(folder.path(), "learning_rate").len();
+    assert!((1..3).contains(&done), "{done}");
+    let output = train(folder.path(), &["--resume", "--set", "eval_fraction=0"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(metrics(folder.path(), "learning_rate").len(), 3);
+}
