@@ -5,27 +5,28 @@ use dhurandhar_core::codec::fingerprint::fingerprints;
 use dhurandhar_core::codec::job::{Answer, Input, Job, Part, run};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
+use dhurandhar_core::wire;
 use dhurandhar_tests::browser::{ask, no_problems, stage, until};
 use thirtyfour::prelude::{By, WebDriver};
 
 const WIDE: (u32, u32) = (1280, 900);
 
-/// Everything that the site's worker answers to a job.
+/// Everything that the site's worker answers to a job; codes 6 and 7 are `Done` and `Failed`.
 async fn answers(driver: &WebDriver, job: &Job) -> Result<Vec<Answer>> {
     let script = "const [job, done] = arguments, all = [];
         const url = performance.getEntriesByType('resource').map(e => e.name).find(n => /worker-[0-9a-f]+\\.js$/.test(n));
         const worker = new Worker(url, {type: 'module'});
-        worker.onerror = e => done([JSON.stringify({Failed: 'the worker stopped: ' + e.message})]);
-        worker.onmessage = ({data: [run, text]}) => {
-            all.push(text);
-            const last = JSON.parse(text);
-            if (last === 'Done' || last.Failed) { worker.terminate(); done(all); }
+        worker.onerror = e => done('the worker stopped: ' + e.message);
+        worker.onmessage = ({data: [run, answer]}) => {
+            if (typeof answer === 'string') return done(answer);
+            all.push(Array.from(answer));
+            if (answer[0] === 6 || answer[0] === 7) { worker.terminate(); done(all); }
         };
-        worker.postMessage([1, job, null]);";
-    let job = serde_json::to_value(serde_json::to_string(job)?)?;
+        worker.postMessage([1, new Uint8Array(job), null]);";
+    let job = serde_json::to_value(wire::encode(job))?;
     let told = driver.execute_async(script, vec![job]).await?.json().clone();
-    let texts = told.as_array().context("a list")?.iter().filter_map(|text| text.as_str());
-    texts.map(|text| serde_json::from_str(text).with_context(|| text.to_owned())).collect()
+    let all: Vec<Vec<u8>> = serde_json::from_value(told.clone()).with_context(|| told.to_string())?;
+    all.iter().map(|bytes| wire::decode(bytes).with_context(|| format!("{bytes:?}"))).collect()
 }
 
 /// The calculator on this tab, with its worker started.
@@ -52,7 +53,7 @@ async fn the_worker_answers_what_the_native_core_answers() -> Result<()> {
             let mut native = Vec::new();
             run(&job, &[], |answer| native.push(answer));
             ensure!(native.last() == Some(&Answer::Done), "{native:?}");
-            // Equal to the last bit: JSON keeps every f64.
+            // Equal to the last bit.
             assert_eq!(answers(&driver, &job).await?, native);
             let bytes = answers(&driver, &Job::Fingerprints).await?;
             assert_eq!(bytes, [Answer::Fingerprints(fingerprints()?), Answer::Done]);

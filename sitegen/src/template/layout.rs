@@ -68,6 +68,7 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         @if let Some(calculator) = calculator {
             link rel="modulepreload" href=(to(&calculator.glue));
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));
+            link rel="preload" as="fetch" crossorigin href=(to(&calculator.catalogue));
             script type="module" src=(to(&calculator.boot)) {}
         }
         @if let Some(base) = &chrome.base_url {

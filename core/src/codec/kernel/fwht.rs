@@ -3,7 +3,7 @@
 //! Every stage pairs entries a stride apart in ascending order of strides, so the roundings, and with them
 //! the codes, do not depend on how many stages share a pass over memory.
 
-use super::simd::Simd;
+use super::simd::{Kernel, Simd};
 
 /// Transforms `x` in place; its length is a power of two.
 #[inline(always)]
@@ -31,6 +31,17 @@ pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
                 one_stage(simd, x, stride);
             }
         }
+    }
+}
+
+/// A transform on its own.
+pub(crate) struct Transform<'a>(pub(crate) &'a mut [f32]);
+
+impl Kernel for Transform<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        fwht(simd, self.0);
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod fwht;
 mod neon;
 mod quantise;
 mod rotate;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -27,6 +28,8 @@ pub struct Isa(Set);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
+    /// Every processor that runs a module with vector instructions has them: no twin beside those.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
@@ -37,7 +40,8 @@ enum Set {
 }
 
 impl Isa {
-    /// Plain Rust, everywhere; the reference for the others.
+    /// Plain Rust; the reference for the others.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     pub const SCALAR: Self = Self(Set::Scalar);
 
     /// The fastest instruction set of this processor.
@@ -60,6 +64,7 @@ impl Isa {
     /// Its name, for reports.
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Set::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
@@ -73,6 +78,7 @@ impl Isa {
     /// Runs a kernel on this instruction set.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Set::Scalar => scalar::Scalar.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(simd) => simd.run(kernel),
@@ -99,13 +105,5 @@ pub(crate) fn dot_product(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
 
 /// The Walsh–Hadamard transform of one slice, unnormalised; its length is a power of two.
 pub(crate) fn fwht_in_place(isa: Isa, x: &mut [f32]) {
-    struct Transform<'a>(&'a mut [f32]);
-    impl Kernel for Transform<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            fwht::fwht(simd, self.0);
-        }
-    }
-    isa.run(Transform(x));
+    isa.run(fwht::Transform(x));
 }

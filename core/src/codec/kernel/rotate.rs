@@ -1,6 +1,5 @@
 //! Rotations inside a kernel: the load with its sum of squares, the transform, and the way back.
 
-use super::fwht::fwht;
 use super::quantise::{dot, padded, total};
 use super::simd::{Kernel, Simd};
 use crate::codec::rotation::{BlockRotation, Hadamard, Rotation};
@@ -115,7 +114,7 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
 #[inline(always)]
 fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, round: usize, z: &mut [f32]) {
     let (dim, window) = (hadamard.dim(), hadamard.window());
-    fwht(simd, &mut z[..window]);
+    simd.transform(&mut z[..window]);
     if window < dim {
         normalise(simd, hadamard, &mut z[..window]);
         simd.run(Window { hadamard, round, inverse: false, x: &mut z[dim - window..dim] });
@@ -129,7 +128,7 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
         if window < dim {
             simd.run(Window { hadamard, round, inverse: true, x: &mut z[dim - window..dim] });
         }
-        fwht(simd, &mut z[..window]);
+        simd.transform(&mut z[..window]);
         if window < dim {
             normalise(simd, hadamard, &mut z[..window]);
         }
@@ -197,7 +196,7 @@ impl Kernel for Window<'_> {
         if !self.inverse {
             flip_all(simd, signs, self.x);
         }
-        fwht(simd, self.x);
+        simd.transform(self.x);
         normalise(simd, self.hadamard, self.x);
         if self.inverse {
             flip_all(simd, signs, self.x);

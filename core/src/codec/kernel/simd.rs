@@ -2,6 +2,8 @@
 //!
 //! A value of a type that implements [`Simd`] is proof that the instructions exist, so its methods are safe.
 
+use super::fwht::fwht;
+
 /// A loop that can be compiled for any instruction set. `run` must be `#[inline(always)]`.
 pub(crate) trait Kernel {
     type Output;
@@ -24,6 +26,12 @@ pub(crate) trait Simd: Copy {
 
     /// Enters a function that has the instruction set enabled.
     fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// The Walsh–Hadamard transform of a slice whose length is a power of two.
+    #[inline(always)]
+    fn transform(self, x: &mut [f32]) {
+        fwht(self, x);
+    }
 
     fn splat(self, x: f32) -> Self::F;
     fn load(self, x: &[f32; 8]) -> Self::F;

@@ -4,6 +4,7 @@
 
 use core::arch::wasm32::*;
 
+use super::fwht::Transform;
 use super::simd::{Kernel, Simd};
 
 /// WASM's vector instructions.
@@ -27,9 +28,14 @@ impl Simd for Simd128 {
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [v128; 4];
 
-    #[inline(always)]
+    /// A call rather than a copy: the module is downloaded before it runs.
+    #[inline(never)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
+    }
+    #[inline(always)]
+    fn transform(self, x: &mut [f32]) {
+        self.run(Transform(x));
     }
     #[inline(always)]
     fn splat(self, x: f32) -> Pair {
