@@ -42,7 +42,7 @@ mod tests {
         for text in ["", "-", ".", "1e3", "1.2.3", "0x1", " 1", "nan", "inf", "1234567890123456"] {
             assert_eq!(decimal(text), None, "{text}");
         }
-        for text in ["0.0000000000000000000001", "-.5", "5.", "+3", "000.250", "-0"] {
+        for text in ["0.000000000000000000001", "-.5", "5.", "+3", "000.250", "-0"] {
             assert_eq!(decimal(text).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{text}");
         }
     }
