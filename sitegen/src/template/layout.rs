@@ -211,6 +211,7 @@ mod tests {
             boot: file("b.js"),
             glue: file("a.js"),
             module: file("a.wasm"),
+            catalogue: SitePath::new("assets/catalogue.bin"),
         });
         let html = layout(&page, &chrome);
         assert!(html.contains("wasm-unsafe-eval") && html.contains("src=\"../assets/b.js\""), "{html}");

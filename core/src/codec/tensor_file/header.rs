@@ -260,7 +260,7 @@ mod tests {
             let error = entries(text.as_bytes()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
-        let deep = [&b"{\"__metadata__\":"[..], &[b'['; 100_000]].concat();
+        let deep = [&b"{\"__metadata__\":"[..], &vec![b'['; 100_000]].concat();
         assert!(entries(&deep).unwrap_err().contains("less nesting"));
     }
 
