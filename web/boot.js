@@ -4,8 +4,14 @@ import init, { start_app } from './app.js';
 const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
 
 try {
-  await init({ module_or_path: new URL('./app.wasm', import.meta.url) });
-  start_app(new URL('./worker.js', import.meta.url).href);
+  const [builtIn] = await Promise.all([
+    fetch(new URL('./catalogue.bin', import.meta.url)).then(response => response.arrayBuffer()),
+    init({ module_or_path: new URL('./app.wasm', import.meta.url) }),
+  ]);
+  // The browser may paint and answer between compiling and starting.
+  await new Promise(resolve => setTimeout(resolve));
+  const loadReader = () => import('./reader.js');
+  start_app(new URL('./worker.js', import.meta.url).href, new Uint8Array(builtIn), loadReader);
 } catch (error) {
   failed();
   throw error;

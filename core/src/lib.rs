@@ -1,5 +1,6 @@
 //! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
 
+pub mod catalogue;
 pub mod codec;
 pub mod device;
 pub mod document;
@@ -15,5 +16,6 @@ pub mod storage;
 pub mod throughput;
 pub mod training;
 pub mod weights;
+pub mod wire;
 
 pub use model::Model;

@@ -34,6 +34,8 @@ pub struct Calculator {
     pub glue: SitePath,
     /// Its module, for preloading.
     pub module: SitePath,
+    /// The built-in models and devices, for preloading.
+    pub catalogue: SitePath,
 }
 
 impl Assets {
@@ -69,9 +71,25 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     let worker = hashed(site, "worker.js", worker_js.into_bytes());
     let module = hashed(site, "app.wasm", bundle.app.wasm.clone());
     let glue = hashed(site, "app.js", bundle.app.js.clone().into_bytes());
-    let names = [("./app.js", &glue), ("./app.wasm", &module), ("./worker.js", &worker)];
+    let reader = reader(site, bundle)?;
+    let catalogue = hashed(site, "catalogue.bin", bundle.catalogue.clone());
+    let names = [
+        ("./app.js", &glue),
+        ("./app.wasm", &module),
+        ("./catalogue.bin", &catalogue),
+        ("./reader.js", &reader),
+        ("./worker.js", &worker),
+    ];
     let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
-    Ok(Calculator { boot, glue, module })
+    Ok(Calculator { boot, glue, module, catalogue })
+}
+
+/// The reader's files; the place of its first script.
+fn reader(site: &mut Site, bundle: &Bundle) -> Result<SitePath> {
+    let module = hashed(site, "reader.wasm", bundle.reader.wasm.clone());
+    let glue = hashed(site, "reader-glue.js", bundle.reader.js.clone().into_bytes());
+    let script = renamed(&bundle.reader_js, &[("./reader-glue.js", &glue), ("./reader.wasm", &module)])?;
+    Ok(hashed(site, "reader.js", script.into_bytes()))
 }
 
 /// Adds `bytes` under a name with their hash: `site.css` becomes `assets/site-0a1b2c3d4e.css`.
@@ -97,6 +115,11 @@ fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
     Ok(script)
 }
 
+/// Is it a part of the calculator that most visits never ask for?
+pub fn is_on_demand(place: &str) -> bool {
+    is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(|name| name.starts_with("reader"))
+}
+
 /// Does the name carry a hash? Such a file never changes.
 pub fn is_hashed(place: &str) -> bool {
     place
@@ -115,8 +138,13 @@ mod tests {
         Bundle {
             app: glued("app"),
             worker: glued("worker"),
-            boot_js: "import './app.js'; new URL('./app.wasm'); new URL('./worker.js');".into(),
+            reader: glued("reader"),
+            catalogue: b"catalogue".to_vec(),
+            boot_js: "import './app.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./worker.js'); \
+                      import('./reader.js');"
+                .into(),
             worker_js: "import './worker-glue.js'; new URL('./worker.wasm');".into(),
+            reader_js: "import './reader-glue.js'; new URL('./reader.wasm');".into(),
         }
     }
 
@@ -126,7 +154,7 @@ mod tests {
         let calculator = calculator(&mut site, &bundle()).unwrap();
         let boot = String::from_utf8(site.files[calculator.boot.as_str()].clone()).unwrap();
         let neighbours: Vec<&str> = boot.split('\'').filter(|part| part.starts_with("./")).collect();
-        assert_eq!(neighbours.len(), 3);
+        assert_eq!(neighbours.len(), 5);
         for name in neighbours {
             assert!(site.files.contains_key(&name.replace("./", FOLDER)), "{name}");
         }

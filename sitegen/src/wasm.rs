@@ -1,6 +1,6 @@
-//! Compiles the calculator and its worker to WebAssembly, with nothing but cargo.
+//! Compiles the calculator, its worker and its reader of files to WebAssembly, with nothing but cargo.
 //!
-//! Two cargo calls, because one call would unify the features of both modules; own target folders and
+//! A cargo call for each, because one call would unify their features; own target folders and
 //! cleared host flags, because `target-cpu=native` for the host must not leak into (and rebuild) these.
 
 use std::env;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use dhurandhar_core::catalogue::Catalogue;
 
 use crate::bindgen::{self, Glued};
 use crate::toolchain::{self, Installed, TARGET};
@@ -34,6 +35,9 @@ const WORKER: Recipe = Recipe {
     rustflags: &["-Ctarget-feature=+simd128"],
 };
 
+/// Built like the application, and in its folder: what they share is compiled once.
+const READER: Recipe = Recipe { package: "dhurandhar-reader", profile: "web", folder: "web", rustflags: &[] };
+
 /// Everything that the calculator page loads after its HTML and CSS.
 #[derive(Debug, Clone, Default)]
 pub struct Bundle {
@@ -41,13 +45,19 @@ pub struct Bundle {
     pub app: Glued,
     /// The compute worker.
     pub worker: Glued,
+    /// The reader of files and writer of reports, which is loaded when it is first needed.
+    pub reader: Glued,
+    /// The built-in models and devices.
+    pub catalogue: Vec<u8>,
     /// `web/boot.js`: starts the application.
     pub boot_js: String,
     /// `web/worker/worker.js`: the worker's first script.
     pub worker_js: String,
+    /// `web/reader/reader.js`: the reader's first script.
+    pub reader_js: String,
 }
 
-/// Builds both modules; quick when nothing changed.
+/// Builds the modules; quick when nothing changed.
 pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
     toolchain::ensure_target(&Installed)?;
     let read = |path: &str| {
@@ -57,8 +67,11 @@ pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
     Ok(Bundle {
         app: module(workspace, &APP)?,
         worker: module(workspace, &WORKER)?,
+        reader: module(workspace, &READER)?,
+        catalogue: Catalogue::built_in().to_bytes(),
         boot_js: read("web/boot.js")?,
         worker_js: read("web/worker/worker.js")?,
+        reader_js: read("web/reader/reader.js")?,
     })
 }
 
@@ -66,7 +79,10 @@ fn module(workspace: &Workspace, recipe: &Recipe) -> Result<Glued> {
     let target = workspace.target.join(recipe.folder);
     compile(workspace, recipe, &target)?;
     let file = format!("{}.wasm", recipe.package.replace('-', "_"));
-    bindgen::glue(&target.join(TARGET).join(recipe.profile).join(file), &target.join("glue"))
+    bindgen::glue(
+        &target.join(TARGET).join(recipe.profile).join(file),
+        &target.join("glue").join(recipe.package),
+    )
 }
 
 fn compile(workspace: &Workspace, recipe: &Recipe, target: &Path) -> Result<()> {
@@ -106,8 +122,8 @@ fn flags(recipe: &Recipe) -> Vec<String> {
 }
 
 /// Folders whose change means that the modules are out of date.
-pub fn sources(workspace: &Workspace) -> [PathBuf; 4] {
-    ["web/src", "web/worker", "core", "profiles"].map(|folder| workspace.root.join(folder))
+pub fn sources(workspace: &Workspace) -> [PathBuf; 5] {
+    ["web/src", "web/reader", "web/worker", "core", "profiles"].map(|folder| workspace.root.join(folder))
 }
 
 #[cfg(test)]

@@ -46,8 +46,11 @@ fn bundle() -> Bundle {
     Bundle {
         app: glued("app"),
         worker: glued("worker"),
+        reader: glued("reader"),
+        catalogue: b"models and devices".to_vec(),
         boot_js: read("web/boot.js"),
         worker_js: read("web/worker/worker.js"),
+        reader_js: read("web/reader/reader.js"),
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use dhurandhar_core::codec::job::{Input, Job, Part};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
+use dhurandhar_core::wire;
 use dhurandhar_tests::browser::{stage, until};
 use serde_json::Value;
 use thirtyfour::prelude::WebDriver;
@@ -41,11 +42,12 @@ const WORK: &str = "const [jobs, done] = arguments, times = [];
     const url = performance.getEntriesByType('resource').map(e => e.name).find(n => /worker-[0-9a-f]+\\.js$/.test(n));
     const worker = new Worker(url, { type: 'module' });
     let before;
-    const next = () => { before = performance.now(); worker.postMessage([times.length, jobs[times.length], null]); };
+    const next = () => { before = performance.now(); worker.postMessage([times.length, new Uint8Array(jobs[times.length]), null]); };
     worker.onerror = e => done({ failed: e.message });
     worker.onmessage = ({ data: [, answer] }) => {
-        if (answer.Failed) { worker.terminate(); return done({ failed: answer.Failed }); }
-        if (answer !== 'Done') return;
+        // Codes of `Done` and `Failed`.
+        if (typeof answer === 'string' || answer[0] === 7) { worker.terminate(); return done({ failed: String(answer) }); }
+        if (answer[0] !== 6) return;
         times.push(performance.now() - before);
         if (times.length < jobs.length) return next();
         worker.terminate();
@@ -104,7 +106,7 @@ async fn codecs(driver: &WebDriver) -> Result<()> {
         jobs.extend([none.clone(), encode.clone(), decode.clone()]);
     }
     jobs.extend(vec![sweep; 6]);
-    let jobs = serde_json::to_value(jobs)?;
+    let jobs = serde_json::to_value(jobs.iter().map(wire::encode).collect::<Vec<_>>())?;
     let told = driver.execute_async(WORK, vec![jobs]).await?.json().clone();
     ensure!(told["failed"].is_null(), "{}", told["failed"]);
     let times = floats(&told["times"]);

@@ -5,25 +5,28 @@ use dhurandhar_core::codec::fingerprint::fingerprints;
 use dhurandhar_core::codec::job::{Answer, Input, Job, Part, run};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
+use dhurandhar_core::wire;
 use dhurandhar_tests::browser::{ask, no_problems, stage, until};
 use thirtyfour::prelude::{By, WebDriver};
 
 const WIDE: (u32, u32) = (1280, 900);
 
-/// Everything that the site's worker answers to a job.
+/// Everything that the site's worker answers to a job; codes 6 and 7 are `Done` and `Failed`.
 async fn answers(driver: &WebDriver, job: &Job) -> Result<Vec<Answer>> {
     let script = "const [job, done] = arguments, all = [];
         const url = performance.getEntriesByType('resource').map(e => e.name).find(n => /worker-[0-9a-f]+\\.js$/.test(n));
         const worker = new Worker(url, {type: 'module'});
-        worker.onerror = e => done([{Failed: 'the worker stopped: ' + e.message}]);
-        worker.onmessage = ({data: [run, last]}) => {
-            all.push(last);
-            if (last === 'Done' || last.Failed) { worker.terminate(); done(all); }
+        worker.onerror = e => done('the worker stopped: ' + e.message);
+        worker.onmessage = ({data: [run, answer]}) => {
+            if (typeof answer === 'string') return done(answer);
+            all.push(Array.from(answer));
+            if (answer[0] === 6 || answer[0] === 7) { worker.terminate(); done(all); }
         };
-        worker.postMessage([1, job, null]);";
-    let told = driver.execute_async(script, vec![serde_json::to_value(job)?]).await?.json().clone();
-    let told = told.as_array().context("a list")?.iter();
-    told.map(|told| serde_json::from_value(told.clone()).with_context(|| told.to_string())).collect()
+        worker.postMessage([1, new Uint8Array(job), null]);";
+    let job = serde_json::to_value(wire::encode(job))?;
+    let told = driver.execute_async(script, vec![job]).await?.json().clone();
+    let all: Vec<Vec<u8>> = serde_json::from_value(told.clone()).with_context(|| told.to_string())?;
+    all.iter().map(|bytes| wire::decode(bytes).with_context(|| format!("{bytes:?}"))).collect()
 }
 
 /// The calculator on this tab, with its worker started.

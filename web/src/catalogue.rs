@@ -1,12 +1,12 @@
-//! What the page offers: built-in models and devices, read when they are first needed.
+//! What the page offers: built-in models and devices, from the file that is loaded beside the application.
 
 use std::cell::OnceCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
 use dhurandhar_core::Model;
-use dhurandhar_core::device::{self, Device};
-use dhurandhar_core::model::registry;
+use dhurandhar_core::catalogue::Catalogue;
+use dhurandhar_core::model::registry::UnknownModel;
 
 /// A model in use; equal only to itself, so that comparing states is cheap.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ impl Loaded {
     }
 
     /// A built-in model.
-    pub(crate) fn built_in(slug: &str) -> Result<Self, registry::UnknownModel> {
-        registry::model(slug).map(Self::new)
+    pub(crate) fn built_in(slug: &str) -> Result<Self, UnknownModel> {
+        catalogue().model(slug).map(Self::new)
     }
 
     /// Its slug or the name of its file.
@@ -49,10 +49,20 @@ impl Deref for Loaded {
 }
 
 thread_local! {
-    static DEVICES: OnceCell<Rc<Vec<Device>>> = const { OnceCell::new() };
+    static CATALOGUE: OnceCell<Rc<Catalogue>> = const { OnceCell::new() };
 }
 
-/// Every built-in device.
-pub(crate) fn devices() -> Rc<Vec<Device>> {
-    DEVICES.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(device::registry::devices().collect()))))
+/// Takes the file's contents; false if the bytes are of another build.
+pub(crate) fn install(bytes: &[u8]) -> bool {
+    let catalogue = Catalogue::from_bytes(bytes);
+    catalogue.is_some_and(|catalogue| CATALOGUE.with(|cell| cell.set(Rc::new(catalogue)).is_ok()))
+}
+
+/// Every built-in model and device.
+pub(crate) fn catalogue() -> Rc<Catalogue> {
+    #[cfg(test)]
+    let without_file = Catalogue::built_in;
+    #[cfg(not(test))]
+    let without_file = Catalogue::default;
+    CATALOGUE.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(without_file()))))
 }

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use dhurandhar_core::codec::job::{Answer, Job};
-use js_sys::Array;
+use dhurandhar_core::wire;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
@@ -57,13 +58,16 @@ impl Compute {
     }
 
     fn send(&mut self, job: &Job, file: Option<&File>) -> Result<(), JsValue> {
-        let job = serde_wasm_bindgen::to_value(job)?;
         let running = match self.running.take() {
             Some(running) => running,
             None => self.spawn()?,
         };
         let run = JsValue::from(self.run.get());
-        let message = Array::of3(&run, &job, &file.map_or(JsValue::NULL, Into::into));
+        let message = Array::of3(
+            &run,
+            &Uint8Array::from(wire::encode(job).as_slice()),
+            &file.map_or(JsValue::NULL, Into::into),
+        );
         let sent = running.worker.post_message(&message);
         self.running = Some(running);
         self.idle.set(false);
@@ -80,8 +84,7 @@ impl Compute {
             if message.get(0).as_f64() != Some(f64::from(run.get())) {
                 return;
             }
-            let answer = serde_wasm_bindgen::from_value(message.get(1));
-            let answer = answer.unwrap_or_else(|error| Answer::Failed(error.to_string()));
+            let answer = read(&message.get(1));
             idle.set(idle.get() || matches!(answer, Answer::Done | Answer::Failed(_)));
             tell.emit(answer);
         });
@@ -94,6 +97,14 @@ impl Compute {
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         Ok(Running { worker, _on_message: on_message, _on_error: on_error })
     }
+}
+
+/// An answer in bytes, or the text of what went wrong outside the work itself.
+fn read(message: &JsValue) -> Answer {
+    let bytes = message.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+    bytes.and_then(|bytes| wire::decode(&bytes)).unwrap_or_else(|| {
+        Answer::Failed(message.as_string().unwrap_or_else(|| "the worker's answer cannot be read".to_owned()))
+    })
 }
 
 impl Drop for Compute {

@@ -1,7 +1,7 @@
 //! The reader's own device: six fields of a form, read by the same rules as a device file.
 
 use dhurandhar_core::device::{Device, Os};
-use dhurandhar_core::document::DocumentError;
+use dhurandhar_core::document::{DocumentError, Node, Value, decimal};
 
 /// The slug of the reader's device.
 pub(crate) const SLUG: &str = "custom";
@@ -67,44 +67,38 @@ impl CustomDevice {
     pub(crate) fn device(&self) -> Option<Result<Device, DocumentError>> {
         let entered = |field| !self.get(field).is_empty();
         (entered(Field::Budget) && entered(Field::Flash))
-            .then(|| Device::from_yaml("your device", &self.yaml()))
+            .then(|| Device::from_node("your device", &self.document()))
     }
 
-    /// The form as a device file, a line for each field.
-    fn yaml(&self) -> String {
-        let title = if self.get(Field::Name).is_empty() { "Your device" } else { self.get(Field::Name) };
-        let os = if self.get(Field::Os).is_empty() { Os::Other.name() } else { self.get(Field::Os) };
-        let mut text = format!("name: {SLUG}\ntitle: {}\nos: {}\n", quoted(title), quoted(os));
-        let figures = [
-            (Field::Budget, "ram_budget_mb: ", "\n"),
-            (Field::Flash, "flash_read_gbps: ", "\n"),
-            (Field::Dram, "dram_bandwidth_gb_per_s: ", "\n"),
-            (Field::Latency, "storage: {random_read_latency_us: ", "}\n"),
+    /// The form as a device file, a field for each entry.
+    fn document(&self) -> Node {
+        let or = |field, default: &'static str| {
+            let value = self.get(field);
+            Value::Text(if value.is_empty() { default } else { value }.to_owned())
+        };
+        let mut entries = vec![
+            named("name", Value::Text(SLUG.to_owned())),
+            named("title", or(Field::Name, "Your device")),
+            named("os", or(Field::Os, Os::Other.name())),
         ];
-        for (field, before, after) in figures {
-            let value = self.get(field).trim();
-            if !value.is_empty() {
-                // What does not read as a number is quoted, so that the message names it.
-                let value = if value.parse::<f64>().is_ok() { value.to_owned() } else { quoted(value) };
-                text += &[before, &value, after].concat();
-            }
-        }
-        text
+        entries.extend(self.figure(Field::Budget, "ram_budget_mb"));
+        entries.extend(self.figure(Field::Flash, "flash_read_gbps"));
+        entries.extend(self.figure(Field::Dram, "dram_bandwidth_gb_per_s"));
+        let latency = self.figure(Field::Latency, "random_read_latency_us");
+        entries.extend(latency.map(|latency| named("storage", Value::Map(vec![latency]))));
+        Node { line: 0, value: Value::Map(entries) }
+    }
+
+    /// A figure that was entered; what does not read as a number stays text, so that the message names it.
+    fn figure(&self, field: Field, name: &str) -> Option<(String, Node)> {
+        let text = self.get(field).trim();
+        let value = decimal(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number);
+        (!text.is_empty()).then(|| named(name, value))
     }
 }
 
-/// Text as a double-quoted scalar.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+fn named(name: &str, value: Value) -> (String, Node) {
+    (name.to_owned(), Node { line: 0, value })
 }
 
 #[cfg(test)]

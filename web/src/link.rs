@@ -3,12 +3,12 @@
 //! Only what differs from the default is written, after `v=1`. Names that nobody knows are ignored; values that
 //! cannot be read leave the default and are reported.
 
-use dhurandhar_core::device;
+use dhurandhar_core::document::decimal;
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::WeightPlan;
 
-use crate::catalogue::Loaded;
+use crate::catalogue::{Loaded, catalogue};
 use crate::custom_device::{self, Field};
 use crate::escape::{decode, encode};
 use crate::state::{DEFAULT_DEVICE, DEFAULT_MODEL, State};
@@ -124,16 +124,15 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
             state.tab = Tab::named(value).ok_or_else(|| format!("one of {}", known()))?;
         }
         "dev" => {
-            let known = value.is_empty()
-                || value == custom_device::SLUG
-                || device::registry::slugs().any(|slug| slug == value);
+            let known =
+                value.is_empty() || value == custom_device::SLUG || catalogue().device(value).is_some();
             if !known {
                 return Err("the slug of a device".to_owned());
             }
             value.clone_into(&mut state.device);
         }
         "hit" => {
-            let share = value.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            let share = decimal(value).filter(|share| (0.0..=1.0).contains(share));
             state.ple_cache_hit_share = share.ok_or("a share from 0 to 1")?;
         }
         "show" => {

@@ -9,6 +9,6 @@ self.addEventListener('message', async ({ data: [run, job, file] }) => {
     await ready;
     work(job, new Uint8Array(file ? await file.arrayBuffer() : 0), tell);
   } catch (error) {
-    tell({ Failed: String(error) });
+    tell(String(error));
   }
 });

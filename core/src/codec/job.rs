@@ -3,8 +3,6 @@
 //! Asking needs nothing of the codecs but their names, so that a page stays small; [`run`] does the work and tells
 //! of every row and every per cent as soon as there is one.
 
-use serde::{Deserialize, Serialize};
-
 use super::cost::{Operations, operations, published_rotor, published_turbo};
 use super::fingerprint::{Fingerprint, fingerprints};
 use super::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
@@ -14,7 +12,7 @@ use super::turboquant::DEFAULT_SEED;
 use super::{CodecError, CodecKind, Packed, Source};
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Job {
     /// Names and shapes of the tensors in the file that comes along.
     Inspect,
@@ -61,7 +59,7 @@ pub enum Job {
 }
 
 /// One sweep and what it reads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// What to measure.
     pub request: SweepRequest,
@@ -70,7 +68,7 @@ pub struct Part {
 }
 
 /// Where vectors come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// A synthetic source and its seed.
     Source(Source, u32),
@@ -79,7 +77,7 @@ pub enum Input {
 }
 
 /// What is answered, in any number; the last one is `Done` or `Failed`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The tensors of a file.
     Tensors(Vec<TensorShape>),
@@ -100,7 +98,7 @@ pub enum Answer {
 }
 
 /// A tensor without its values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorShape {
     /// Its name in the file; empty in `.npy`.
     pub name: String,
@@ -109,7 +107,7 @@ pub struct TensorShape {
 }
 
 /// Operations of one vector's rotation, and what is published for the seed's codecs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Costs {
     /// Codecs with their operations.
     pub codecs: Vec<(CodecKind, Operations)>,
@@ -261,6 +259,7 @@ impl Meter {
 mod tests {
     use super::*;
     use crate::codec::sweep::sweep_source;
+    use crate::wire;
     use core::ops::ControlFlow;
 
     fn answers(job: &Job, file: &[u8]) -> Vec<Answer> {
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_and_answers_survive_json() {
+    fn jobs_and_answers_come_back_from_the_wire() {
         let model = crate::model::registry::model("gemma4-e2b").unwrap();
         let geometry = KvGeometry::of(&model.architecture);
         assert_eq!(geometry.widest_head(), Some(512));
@@ -366,11 +365,9 @@ mod tests {
             Job::Cost { codecs: CodecKind::ALL.to_vec(), dim: 128 },
         ];
         for job in jobs {
-            let text = serde_json::to_string(&job).unwrap();
-            assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
+            assert_eq!(wire::decode::<Job>(&wire::encode(&job)).as_ref(), Some(&job));
             let all = answers(&job, &[]);
-            let text = serde_json::to_string(&all).unwrap();
-            assert_eq!(serde_json::from_str::<Vec<Answer>>(&text).unwrap(), all);
+            assert_eq!(wire::decode::<Vec<Answer>>(&wire::encode(&all)).as_ref(), Some(&all));
             if let Answer::Memory(memory) = &all[0] {
                 let direct = KvMemory::of(&model.architecture, &configs[0], 8192).unwrap();
                 assert_eq!(memory[0], Ok(direct));

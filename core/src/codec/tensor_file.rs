@@ -1,9 +1,8 @@
 //! Tensors of floats from the bytes of a `.npy` or `.safetensors` file: f32, f16 and bf16, row-major.
 
-use std::collections::BTreeMap;
+mod header;
 
 use half::{bf16, f16};
-use serde::Deserialize;
 use thiserror::Error;
 
 /// A tensor read into single precision.
@@ -172,13 +171,6 @@ fn parenthesised(text: &str) -> Option<&str> {
     text.strip_prefix('(')?.split(')').next()
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: [u64; 2],
-}
-
 /// The safetensors format: a length, a JSON header, the data.
 fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
     let bad = |problem: String| TensorFileError::Header { format: ".safetensors", problem };
@@ -186,12 +178,9 @@ fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
     let length = length.iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
     let data = length.saturating_add(8);
     let header = slice(bytes, 8, data, ".safetensors header")?;
-    let header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(header).map_err(|error| bad(error.to_string()))?;
     let mut tensors = Vec::new();
-    for (name, entry) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry: Entry =
-            serde_json::from_value(entry).map_err(|error| bad(format!("`{name}`: {error}")))?;
+    for entry in header::entries(header).map_err(bad)? {
+        let name = entry.name;
         let dtype = match entry.dtype.as_str() {
             "F32" => Dtype::F32,
             "F16" => Dtype::F16,

@@ -3,7 +3,7 @@
 use super::{
     BudgetMetric, Device, GIB, Os, Source, SourceKind, Storage, StorageClass, default_budget_mib, storage,
 };
-use crate::document::{self, DocumentError, Fields};
+use crate::document::{self, DocumentError, Fields, Node};
 use std::collections::BTreeMap;
 
 const MAX_RAM_MIB: u64 = 16_777_216;
@@ -27,8 +27,12 @@ const SOURCED: [&str; 12] = [
 impl Device {
     /// Parse a device; `source` names the file in messages.
     pub fn from_yaml(source: &str, text: &str) -> Result<Self, DocumentError> {
-        let node = document::parse_yaml(source, text)?;
-        let fields = Fields::of(source, &node)?;
+        Self::from_node(source, &document::parse_yaml(source, text)?)
+    }
+
+    /// Read a device from a document; `source` names it in messages.
+    pub fn from_node(source: &str, node: &Node) -> Result<Self, DocumentError> {
+        let fields = Fields::of(source, node)?;
         let device = read(&fields)?;
         fields.finish()?;
         Ok(device)

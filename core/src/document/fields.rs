@@ -65,6 +65,11 @@ impl<'a> Fields<'a> {
         self.integer(name, range)?.ok_or_else(|| self.missing(name, &expected))
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number is whole, not negative and below 1e15"
+    )]
     fn integer_node(
         &self,
         name: &str,
@@ -75,7 +80,7 @@ impl<'a> Fields<'a> {
             Value::Integer(value) => u64::try_from(value).ok(),
             // 1e6 and 6144.0 are whole numbers too.
             Value::Number(value) if value.fract() == 0.0 && (0.0..1e15).contains(&value) => {
-                format!("{value:.0}").parse().ok()
+                Some(value as u64)
             }
             _ => None,
         };

@@ -3,10 +3,12 @@
 //! Both notations become a [`Node`]; [`Fields`] then reads typed, range-checked fields and reports anything
 //! missing, misspelt or absurd with file, line, field and what was expected.
 
+mod decimal;
 mod fields;
 mod json;
 mod yaml;
 
+pub use decimal::decimal;
 pub use fields::{Fields, PerLayer, nearest, nearest_names};
 pub use json::parse as parse_json;
 pub use yaml::parse as parse_yaml;

@@ -7,7 +7,6 @@ use crate::model::Model;
 use crate::throughput::{self, Reads};
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 
 /// The parts of a footprint that a verdict depends on.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +36,8 @@ pub struct Prospects<'a> {
     pub(super) scenario: &'a Scenario,
     stock: OnceCell<Result<Vec<StockPlan>, PlanError>>,
     reads: OnceCell<Reads>,
-    sums: RefCell<BTreeMap<Key, Sums>>,
+    /// In the order of the keys.
+    sums: RefCell<Vec<(Key, Sums)>>,
 }
 
 impl<'a> Prospects<'a> {
@@ -65,8 +65,9 @@ impl<'a> Prospects<'a> {
     /// Memory of a scenario that differs from this one in anything but the model.
     pub(super) fn sums(&self, scenario: &Scenario) -> Result<Sums, PlanError> {
         let key = key(scenario);
-        if let Some(known) = self.sums.borrow().get(&key) {
-            return Ok(*known);
+        let place = |sums: &[(Key, Sums)]| sums.binary_search_by(|(known, _)| known.cmp(&key));
+        if let Ok(at) = place(&self.sums.borrow()) {
+            return Ok(self.sums.borrow()[at].1);
         }
         let footprint = if scenario.weights == self.scenario.weights {
             Footprint::of(self.model, self.plan, scenario)
@@ -84,7 +85,8 @@ impl<'a> Prospects<'a> {
             hot: footprint.hot,
             hot_mapped: footprint.hot_mapped,
         };
-        self.sums.borrow_mut().insert(key, sums);
+        let at = place(&self.sums.borrow()).unwrap_or_else(|at| at);
+        self.sums.borrow_mut().insert(at, (key, sums));
         Ok(sums)
     }
 }

@@ -2,8 +2,10 @@
 
 mod csv;
 mod markdown;
+mod order;
 mod query;
 
+pub use order::Order;
 pub use query::{Query, QueryError};
 
 use crate::device::Device;

@@ -1,5 +1,6 @@
 //! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
 
+use crate::document::decimal;
 use crate::memory::{KvFormat, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;
@@ -89,7 +90,7 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         "fa" => scenario.flash_attention = flag()?,
         "repack" => scenario.repack = flag()?,
         "target" => {
-            let number = value.parse().ok().filter(|number| *number > 0.0 && *number <= 1e6);
+            let number = decimal(value).filter(|number| *number > 0.0 && *number <= 1e6);
             scenario.target_tokens_per_s = number.ok_or("a number above 0, at most 1000000")?;
         }
         _ => {}

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::device::{self, Device};
+use dhurandhar_core::Model;
+use dhurandhar_core::device::Device;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::report::{Report, ReportError};
+use dhurandhar_core::report::{Order, Report, ReportError};
 use yew::{Callback, Html, Properties, function_component, html, use_memo, use_node_ref, use_reducer_eq};
 
 use super::codec_panel::CodecPanel;
@@ -17,7 +18,7 @@ use super::memory_panel::MemoryPanel;
 use super::notices::Notices;
 use super::spoken::Spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
-use crate::catalogue::{self, Loaded};
+use crate::catalogue::{Loaded, catalogue};
 use crate::custom_device;
 use crate::hooks::{use_coalesced, use_link};
 use crate::state::State;
@@ -55,14 +56,27 @@ impl Inputs {
         }
     }
 
-    fn report(&self) -> Result<Rc<Report>, ReportError> {
-        let devices: Vec<Device> = if self.every_device {
-            self.custom.iter().chain(catalogue::devices().iter()).cloned().collect()
+    fn devices(&self) -> Vec<Device> {
+        if self.every_device {
+            self.custom.iter().chain(catalogue().devices()).cloned().collect()
         } else if self.device == custom_device::SLUG {
             self.custom.iter().cloned().collect()
         } else {
-            device::registry::device(&self.device).into_iter().collect()
-        };
+            catalogue().device(&self.device).cloned().into_iter().collect()
+        }
+    }
+
+    fn order(&self) -> Order {
+        Order {
+            model: Model::clone(&self.model),
+            scenario: self.scenario.clone(),
+            devices: self.devices(),
+            ple_cache_hit_share: self.ple_cache_hit_share,
+        }
+    }
+
+    fn report(&self) -> Result<Rc<Report>, ReportError> {
+        let devices = self.devices();
         let make = || Report::new(&self.model, &self.scenario, &devices, self.ple_cache_hit_share);
         measured("compute", make).map(Rc::new)
     }
@@ -103,7 +117,9 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let bits = report.as_ref().as_ref().ok().map(|report| report.weights.bits_per_weight);
     let export = report.as_ref().as_ref().ok().filter(|_| with_controls).map(|report| {
         let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
-        html! { { ExportBar { report: report.clone(), canvas, on: on.clone() }.view() } }
+        let inputs = Inputs::of(&state);
+        let order = Callback::from(move |()| inputs.order());
+        html! { { ExportBar { report: report.clone(), order, canvas, on: on.clone() }.view() } }
     });
     html! {
         <div class="calc">

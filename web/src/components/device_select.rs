@@ -1,9 +1,10 @@
 //! The device whose budget is drawn.
 
-use dhurandhar_core::device;
+use dhurandhar_core::device::Device;
 use yew::{AttrValue, Callback, Html};
 
 use super::choice::{Choice, Group};
+use crate::catalogue::catalogue;
 use crate::custom_device;
 use crate::state::Action;
 
@@ -19,9 +20,11 @@ impl DeviceSelect {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let built_in = {
-            let mut titles: Vec<_> = device::registry::titles().collect();
-            titles.sort_unstable_by_key(|(_, title)| *title);
-            titles.into_iter().map(|(slug, title)| (AttrValue::from(slug), AttrValue::from(title))).collect()
+            let catalogue = catalogue();
+            let mut devices: Vec<_> = catalogue.devices().iter().collect();
+            devices.sort_unstable_by_key(|device| &device.title);
+            let option = |device: &Device| (device.name.clone().into(), device.title.clone().into());
+            devices.into_iter().map(option).collect()
         };
         let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
         own.extend(

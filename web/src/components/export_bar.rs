@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dhurandhar_chart::{Theme, svg};
-use dhurandhar_core::report::Report;
+use dhurandhar_core::report::{Order, Report};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -12,11 +12,14 @@ use yew::{Callback, Html, MouseEvent, NodeRef, html};
 
 use crate::download;
 use crate::drawing::memory_bars;
+use crate::reader;
 use crate::state::Action;
 
 /// What it shows.
 pub(crate) struct ExportBar {
     pub(crate) report: Rc<Report>,
+    /// What the report was made from, for the module that writes it.
+    pub(crate) order: Callback<(), Order>,
     /// The canvas, on the tab that has one.
     pub(crate) canvas: Option<NodeRef>,
     pub(crate) on: Callback<Action>,
@@ -50,15 +53,6 @@ impl Text {
             Self::Svg => ("svg", "image/svg+xml"),
         }
     }
-
-    fn of(self, report: &Report) -> String {
-        match self {
-            Self::Json => report.to_json(),
-            Self::Csv => report.to_csv(),
-            Self::Markdown => report.to_markdown(),
-            Self::Svg => svg::standalone(&memory_bars(report), svg::WIDE, &Theme::light()),
-        }
-    }
 }
 
 /// `gemma4-e2b-q4_k_m.json`, of characters that any file system takes.
@@ -72,10 +66,22 @@ impl ExportBar {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let text = |kind: Text| {
-            let (report, on) = (self.report.clone(), self.on.clone());
+            let (report, order, on) = (self.report.clone(), self.order.clone(), self.on.clone());
             let save = move |_: MouseEvent| {
-                let (ending, mime) = kind.kind();
-                report_failure(&on, &download::text(&file_name(&report, ending), mime, &kind.of(&report)));
+                let (report, order, on) = (report.clone(), order.clone(), on.clone());
+                spawn_local(async move {
+                    let (ending, mime) = kind.kind();
+                    let text = match kind {
+                        Text::Svg => Ok(svg::standalone(&memory_bars(&report), svg::WIDE, &Theme::light())),
+                        _ => reader::report(ending, &order.emit(())).await,
+                    };
+                    match text {
+                        Ok(text) => {
+                            report_failure(&on, &download::text(&file_name(&report, ending), mime, &text))
+                        }
+                        Err(words) => on.emit(Action::Fail(words)),
+                    }
+                });
             };
             html! { <button type="button" id={["export-", kind.kind().0].concat()} onclick={save}>{ kind.title() }</button> }
         };

@@ -1,12 +1,12 @@
 //! A place to drop a model's file. It is read here, as little of it as its header needs, and goes nowhere.
 
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{File, HtmlInputElement};
+use web_sys::{File, FileList, HtmlInputElement};
 use yew::{
     Callback, DragEvent, Event, Html, Properties, TargetCast, classes, function_component, html, use_state_eq,
 };
 
-use crate::dropped_file;
+use crate::reader;
 use crate::state::Action;
 
 #[derive(Properties, PartialEq)]
@@ -19,10 +19,15 @@ pub(crate) fn FileDrop(props: &FileDropProps) -> Html {
     let over = use_state_eq(|| false);
     let read = {
         let on = props.on.clone();
-        Callback::from(move |file: File| {
+        Callback::from(move |files: Option<FileList>| {
+            let files: Vec<File> =
+                files.iter().flat_map(|list| (0..list.length()).filter_map(|at| list.get(at))).collect();
+            if files.is_empty() {
+                return;
+            }
             let on = on.clone();
             spawn_local(async move {
-                let read = dropped_file::read(&file).await;
+                let read = reader::read(files).await;
                 on.emit(read.map_or_else(Action::Fail, |model| Action::Import(Box::new(model))));
             });
         })
@@ -32,10 +37,7 @@ pub(crate) fn FileDrop(props: &FileDropProps) -> Html {
         move |event: DragEvent| {
             event.prevent_default();
             over.set(false);
-            let files = event.data_transfer().and_then(|data| data.files());
-            if let Some(file) = files.and_then(|files| files.get(0)) {
-                read.emit(file);
-            }
+            read.emit(event.data_transfer().and_then(|data| data.files()));
         }
     };
     let ondragover = {
@@ -51,19 +53,17 @@ pub(crate) fn FileDrop(props: &FileDropProps) -> Html {
     };
     let onchange = move |event: Event| {
         let field = event.target_unchecked_into::<HtmlInputElement>();
-        if let Some(file) = field.files().and_then(|files| files.get(0)) {
-            read.emit(file);
-        }
+        read.emit(field.files());
         // The same file can be chosen again after it was changed.
         field.set_value("");
     };
     html! {
         <div class={classes!("calc-drop", over.then_some("over"))} {ondrop} {ondragover} {ondragleave}>
             <label for="model-file">{ "Or your own: drop a file or " }<span class="calc-link">{ "choose one" }</span></label>
-            <input type="file" id="model-file" class="visually-hidden" {onchange}
+            <input type="file" id="model-file" multiple=true class="visually-hidden" {onchange}
                 accept=".json,.gguf,.safetensors,.yaml,.yml" aria-describedby="model-file-hint" />
             <p class="calc-hint" id="model-file-hint">
-                { "config.json, GGUF, safetensors or YAML. Only its header is read, in this page; nothing leaves the browser." }
+                { "config.json, GGUF, safetensors or YAML. Only headers are read, in this page; nothing leaves the browser. An index of safetensors comes with its config.json." }
             </p>
         </div>
     }

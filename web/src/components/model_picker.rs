@@ -6,7 +6,7 @@ use yew::{
     function_component, html, use_effect_with, use_node_ref, use_state,
 };
 
-use crate::catalogue::Loaded;
+use crate::catalogue::{Loaded, catalogue};
 use crate::state::Action;
 
 const LIST: &str = "model-list";
@@ -35,7 +35,8 @@ struct Entry {
 fn entries(imported: &[Loaded], text: &str) -> Vec<Entry> {
     let words: Vec<String> = text.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let files = imported.iter().map(|model| (model.name(), model.title(), true));
-    let built_in = dhurandhar_core::model::registry::titles().map(|(slug, title)| (slug, title, false));
+    let catalogue = catalogue();
+    let built_in = catalogue.titles().map(|(slug, title)| (slug, title, false));
     let all = files.chain(built_in).map(|(name, title, from_file)| Entry {
         name: name.to_owned(),
         title: title.to_owned(),

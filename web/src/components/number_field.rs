@@ -1,5 +1,6 @@
 //! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
 
+use dhurandhar_core::document::decimal;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Event, FocusEvent, Html, InputEvent, TargetCast, html};
 
@@ -30,8 +31,8 @@ impl NumberField {
     pub(crate) fn view(&self) -> Html {
         let (min, max, whole) = (self.min, self.max, self.step == "1");
         let read = move |text: &str| {
-            let number = text.trim().parse::<f64>().ok();
-            number.filter(|number| (min..=max).contains(number) && (!whole || number.fract() == 0.0))
+            decimal(text.trim())
+                .filter(|number| (min..=max).contains(number) && (!whole || number.fract() == 0.0))
         };
         let oninput = {
             let on_value = self.on_value.clone();

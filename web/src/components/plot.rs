@@ -1,6 +1,7 @@
 //! A chart of a codec tab on a canvas, redrawn when its data, its place or the colour scheme changes.
 
 use dhurandhar_chart::{Drawing, GroupedBars, LineChart};
+use gloo_render::request_animation_frame;
 use web_sys::HtmlCanvasElement;
 use yew::{Html, Properties, function_component, html, use_effect_with, use_node_ref};
 
@@ -37,10 +38,15 @@ pub(crate) fn Plot(props: &PlotProps) -> Html {
     {
         let canvas = canvas.clone();
         use_effect_with((props.chart.clone(), appearance), move |(chart, appearance)| {
-            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) {
-                // A canvas that cannot be drawn on leaves the table, which says the same.
-                draw(chart.drawing(), &canvas, *appearance).unwrap_or_default();
-            }
+            let (chart, appearance) = (chart.clone(), *appearance);
+            // In a frame of its own: the page can answer between its tables and its drawing.
+            let frame = request_animation_frame(move |_| {
+                if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) {
+                    // A canvas that cannot be drawn on leaves the table, which says the same.
+                    draw(chart.drawing(), &canvas, appearance).unwrap_or_default();
+                }
+            });
+            move || drop(frame)
         });
     }
     let summary = props.chart.drawing().summary();

@@ -1,10 +1,12 @@
 //! A worker's results for a component: the previous ones stay until the first of the new ones arrive.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use dhurandhar_core::codec::job::{Answer, Costs, Job, TensorShape};
 use dhurandhar_core::codec::kv_cache::KvMemory;
 use dhurandhar_core::codec::sweep::{Progress, SweepRow};
+use gloo_render::{AnimationFrame, request_animation_frame};
 use gloo_timers::callback::Timeout;
 use web_sys::File;
 use yew::{
@@ -35,7 +37,8 @@ pub(crate) struct Results {
 pub(crate) enum Change {
     Started,
     Cancelled,
-    Answered(Answer),
+    /// All answers since the last frame.
+    Answered(Vec<Answer>),
 }
 
 impl Reducible for Results {
@@ -48,7 +51,7 @@ impl Reducible for Results {
                 (now.running, now.stale, now.progress, now.failed) = (true, true, None, None);
             }
             Change::Cancelled => (now.running, now.progress) = (false, None),
-            Change::Answered(answer) => now.take(answer),
+            Change::Answered(answers) => answers.into_iter().for_each(|answer| now.take(answer)),
         }
         Rc::new(now)
     }
@@ -74,6 +77,21 @@ impl Results {
     }
 }
 
+/// Collects answers and passes them on once a frame: a short sweep sends thirty rows, and one drawing of them is enough.
+fn in_frames(answers: Rc<RefCell<Vec<Answer>>>, pass: impl Fn(Vec<Answer>) + 'static) -> Callback<Answer> {
+    let (frame, pass) = (Rc::new(RefCell::new(None::<AnimationFrame>)), Rc::new(pass));
+    Callback::from(move |answer| {
+        answers.borrow_mut().push(answer);
+        if frame.borrow().is_none() {
+            let (answers, pass, this_frame) = (answers.clone(), pass.clone(), frame.clone());
+            *frame.borrow_mut() = Some(request_animation_frame(move |_| {
+                this_frame.borrow_mut().take();
+                pass(answers.take());
+            }));
+        }
+    })
+}
+
 /// Results of `job`, done again a moment after it changes; and a way to cancel it.
 #[hook]
 pub(crate) fn use_compute(
@@ -83,18 +101,21 @@ pub(crate) fn use_compute(
 ) -> (UseReducerHandle<Results>, Callback<()>) {
     let results = use_reducer(Results::default);
     let dispatcher = results.dispatcher();
+    let answers = use_mut_ref(Vec::new);
+    let waiting_answers = answers.clone();
     let compute = use_mut_ref(|| {
-        let tell = Callback::from(move |answer| dispatcher.dispatch(Change::Answered(answer)));
-        Compute::new(url, tell)
+        let told = waiting_answers.clone();
+        Compute::new(url, in_frames(told, move |answers| dispatcher.dispatch(Change::Answered(answers))))
     });
     let dispatcher = results.dispatcher();
     let waiting = use_mut_ref(|| None::<Timeout>);
     let started = use_mut_ref(|| false);
     let cancel = {
-        let (compute, waiting) = (compute.clone(), waiting.clone());
+        let (compute, waiting, answers) = (compute.clone(), waiting.clone(), answers.clone());
         use_callback(dispatcher.clone(), move |(), dispatcher| {
             waiting.borrow_mut().take();
             compute.borrow_mut().cancel();
+            answers.borrow_mut().clear();
             dispatcher.dispatch(Change::Cancelled);
         })
     };
@@ -102,9 +123,10 @@ pub(crate) fn use_compute(
         let Some(job) = job.clone() else { return };
         let file = file.clone();
         let pause = if started.replace(true) { PAUSE_MS } else { 0 };
-        let (compute, dispatcher) = (compute.clone(), dispatcher.clone());
+        let (compute, dispatcher, answers) = (compute.clone(), dispatcher.clone(), answers.clone());
         *waiting.borrow_mut() = Some(Timeout::new(pause, move || {
             dispatcher.dispatch(Change::Started);
+            answers.borrow_mut().clear();
             compute.borrow_mut().start(&job, file.as_ref());
         }));
     });

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Architecture, KvCacheError, KvSource, Mixer};
 use crate::codec::turboquant::DEFAULT_SEED;
 use crate::codec::{CodecKind, SINK_TOKENS};
+use crate::wire::{wire_enum, wire_struct};
 
 /// Codecs, bits and exceptions of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,21 +131,26 @@ pub(super) fn shapes(model: &Architecture) -> Vec<LayerShape> {
 }
 
 /// The layers of a model as far as its KV cache is concerned: all that its memory depends on, and little to send.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KvGeometry(Vec<LayerShape>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvGeometry {
+    layers: Vec<LayerShape>,
+}
+
+wire_struct!(KvGeometry { layers });
+wire_enum!(LayerShape { 0 Own { heads, k_dim, v_dim, window }, 1 Shared { donor }, 2 Recurrent });
 
 impl KvGeometry {
     /// The layers of `model`.
     pub fn of(model: &Architecture) -> Self {
-        Self(shapes(model))
+        Self { layers: shapes(model) }
     }
 
     /// Channels of the widest head that is cached; none if nothing is.
     pub fn widest_head(&self) -> Option<usize> {
-        self.0.iter().filter_map(LayerShape::heads_and_dims).flat_map(|(_, dims)| dims).max()
+        self.layers.iter().filter_map(LayerShape::heads_and_dims).flat_map(|(_, dims)| dims).max()
     }
 
     pub(super) fn layers(&self) -> &[LayerShape] {
-        &self.0
+        &self.layers
     }
 }

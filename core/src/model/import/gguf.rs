@@ -13,7 +13,7 @@ mod table;
 mod windows;
 
 #[cfg(test)]
-pub(super) mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 

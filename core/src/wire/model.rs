@@ -1,0 +1,201 @@
+//! Models, devices and scenarios on the wire.
+
+use core::fmt::Display;
+
+use super::{Wire, wire_enum, wire_listed, wire_struct};
+use crate::device::{BudgetMetric, Device, Os, Source, SourceKind, Storage};
+use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::model::architecture::{
+    Architecture, Attention, Embeddings, Encoder, Extras, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
+    Published, Recurrent, RecurrentKind, RecurrentTensor,
+};
+use crate::model::tensor::{Active, Role, Stored, Tensor};
+use crate::model::{Model, Origin, inventory};
+use crate::weights::{BlockType, WeightFormat};
+
+/// Tensors that follow from the architecture stay at home, and so does the compact form, which nothing at the
+/// other end reads.
+impl Wire for Model {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.architecture.put(out);
+        self.origin.put(out);
+        let listed = inventory::tensors(&self.architecture) != self.tensors;
+        listed.put(out);
+        if listed {
+            self.tensors.put(out);
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let architecture = Architecture::take(from)?;
+        let origin = Origin::take(from)?;
+        let tensors = if bool::take(from)? { Vec::take(from)? } else { inventory::tensors(&architecture) };
+        Some(Self { architecture, tensors, origin, profile: None })
+    }
+}
+
+wire_enum!(Origin { 0 BuiltIn, 1 Profile, 2 Config, 3 Gguf { file_bytes }, 4 Safetensors { file_bytes } });
+wire_struct!(Architecture {
+    name,
+    title,
+    family,
+    hidden_size,
+    max_context_tokens,
+    embeddings,
+    layers,
+    ple,
+    extras,
+    vision,
+    audio,
+    published,
+    stated_overhead_bytes,
+    sources,
+    assumptions,
+});
+wire_struct!(Embeddings { vocab_size, tied });
+wire_struct!(Layer { mixer, ffn, norms });
+wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent) });
+wire_struct!(Attention {
+    window,
+    query_heads,
+    kv_heads,
+    k_head_dim,
+    v_head_dim,
+    kv,
+    qkv_bias,
+    output_bias,
+    qk_norm,
+    values_from_keys,
+    output_gate,
+});
+wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
+wire_struct!(Recurrent { kind, state_bytes, tensors });
+wire_enum!(RecurrentKind { 0 ShortConv, 1 GatedDeltaNet, 2 Mamba2 });
+wire_enum!(Ffn {
+    0 Dense { width, gated },
+    1 Experts { experts, active, width, shared_width, dense_width, router_extras },
+    2 None,
+});
+wire_struct!(PerLayerEmbedding { rows, width, gated });
+wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar });
+wire_struct!(Encoder { parameters, bytes });
+wire_struct!(Published { parameters, parameters_note, decoder_bytes, embedding_bytes });
+wire_struct!(Tensor { name, role, layer, rows, row_length, active, stored });
+wire_enum!(Active { 0 All, 1 Row, 2 Experts { active, experts }, 3 Nothing });
+wire_struct!(Stored { block, bytes });
+wire_listed!(BlockType);
+wire_enum!(Role {
+    0 TokenEmbedding, 1 OutputHead, 2 PleTable, 3 PleProjection, 4 AttentionQ, 5 AttentionK, 6 AttentionV,
+    7 AttentionQkv, 8 AttentionOutput, 9 FfnGate, 10 FfnUp, 11 FfnGateUp, 12 FfnDown, 13 ExpertGate, 14 ExpertUp,
+    15 ExpertDown, 16 Router, 17 Recurrent, 18 Vector, 19 Buffer, 20 Unquantised, 21 Vision, 22 Audio, 23 Unused,
+});
+
+/// Names of recurrent tensors are known ahead and stay what they are: static.
+impl Wire for RecurrentTensor {
+    fn put(&self, out: &mut Vec<u8>) {
+        let place = RECURRENT_NAMES.iter().position(|name| *name == self.name);
+        place.unwrap_or(usize::MAX).put(out);
+        (self.rows, self.row_length).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let name = RECURRENT_NAMES.get(usize::take(from)?)?;
+        let (rows, row_length) = Wire::take(from)?;
+        Some(Self { name, rows, row_length })
+    }
+}
+
+/// Every name in `model/recurrent.rs`.
+const RECURRENT_NAMES: [&str; 15] = [
+    "shortconv.in_proj",
+    "shortconv.conv",
+    "shortconv.out_proj",
+    "attn_qkv",
+    "attn_gate",
+    "ssm_beta",
+    "ssm_alpha",
+    "ssm_conv1d",
+    "ssm_conv1d.bias",
+    "ssm_a",
+    "ssm_d",
+    "ssm_dt",
+    "ssm_norm",
+    "ssm_out",
+    "ssm_in",
+];
+
+wire_struct!(Device {
+    name,
+    title,
+    os,
+    ram_mib,
+    ram_budget_mb,
+    ram_budget_entitled_mb,
+    budget_metric,
+    dram_bandwidth_gb_per_s,
+    storage,
+    page_size_kib,
+    supports_npu,
+    notes,
+    sources,
+});
+wire_struct!(Storage {
+    class,
+    sequential_read_mb_per_s,
+    random_read_latency_us,
+    random_read_iops,
+    queue_depth,
+});
+wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
+wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
+wire_struct!(Source { kind, text });
+wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated });
+
+wire_struct!(Scenario {
+    context_tokens,
+    weights,
+    k,
+    v,
+    runtime,
+    vision,
+    audio,
+    ubatch,
+    flash_attention,
+    repack,
+    target_tokens_per_s,
+});
+
+impl Wire for WeightFormat {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_name(self, out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Self::parse(&String::take(from)?).ok()
+    }
+}
+
+impl Wire for KvFormat {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_name(self, out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Self::parse(&String::take(from)?).ok()
+    }
+}
+
+impl Wire for Runtime {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_name(self, out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Self::parse(&String::take(from)?).ok()
+    }
+}
+
+/// Formats go by their names, as in links.
+fn put_name(name: &impl Display, out: &mut Vec<u8>) {
+    name.to_string().put(out);
+}

@@ -1,0 +1,52 @@
+//! Reads a file's header: its first bytes, and more of them only when they are needed.
+
+use dhurandhar_core::Model;
+use dhurandhar_core::model::import::{FIRST_READ, ImportError};
+use js_sys::Uint8Array;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+/// No header is larger.
+const MOST: u64 = 256 << 20;
+
+/// The model that `import` finds in the file's first bytes, given them and the length of the whole; or why there is
+/// none, in words.
+pub(crate) async fn read(
+    file: &File,
+    import: impl Fn(&[u8], Option<u64>) -> Result<Model, ImportError>,
+) -> Result<Model, String> {
+    let size = size(file);
+    let mut helping = FIRST_READ;
+    loop {
+        let bytes = beginning(file, helping.min(size)).await?;
+        match import(&bytes, Some(size)) {
+            Ok(model) => return Ok(model),
+            // Asking for more than was read, and for no more than there is, is what makes this end.
+            Err(ImportError::NeedMore { at_least }) if helping < size.min(MOST) && at_least <= size => {
+                helping = at_least.max(helping.saturating_mul(2)).min(MOST);
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+/// All bytes of a file that is small enough.
+pub(crate) async fn whole(file: &File) -> Result<Vec<u8>, String> {
+    if size(file) > MOST {
+        return Err(format!("{} is too large to be a config.json.", file.name()));
+    }
+    beginning(file, size(file)).await
+}
+
+/// Length in bytes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "browsers state whole sizes")]
+fn size(file: &File) -> u64 {
+    file.size() as u64
+}
+
+async fn beginning(file: &File, length: u64) -> Result<Vec<u8>, String> {
+    let unreadable = |_| format!("{} cannot be read.", file.name());
+    let slice = file.slice_with_f64_and_f64(0.0, length as f64).map_err(unreadable)?;
+    let buffer = JsFuture::from(slice.array_buffer()).await.map_err(unreadable)?;
+    Ok(Uint8Array::new(&buffer).to_vec())
+}

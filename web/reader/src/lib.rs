@@ -1,0 +1,70 @@
+//! The reader of files and writer of reports: what few visits need, loaded by the page when one does.
+//!
+//! Models come in from any file that the core imports and go out in its binary form; reports the other way.
+
+mod header;
+
+use dhurandhar_core::model::import::{Kind, detect, import, import_with_config};
+use dhurandhar_core::report::Order;
+use dhurandhar_core::{Model, wire};
+use js_sys::Uint8Array;
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::File;
+
+/// The model in one file, or in a safetensors header or index and its `config.json`, in the core's binary form.
+///
+/// # Errors
+/// A text that says why there is none.
+#[wasm_bindgen]
+pub async fn read(first: File, second: Option<File>, third: Option<File>) -> Result<Uint8Array, JsValue> {
+    let model = match (second, third) {
+        (None, _) => header::read(&first, |bytes, length| import(&first.name(), bytes, length)).await,
+        (Some(second), None) => together(first, second).await,
+        (Some(_), Some(_)) => {
+            Err("More than two files; drop one, or a safetensors index and its config.json.".to_owned())
+        }
+    };
+    Ok(Uint8Array::from(wire::encode(&model?).as_slice()))
+}
+
+async fn together(first: File, second: File) -> Result<Model, String> {
+    let is_config = |file: &File| detect(&file.name(), b"") == Kind::Config;
+    let (config, weights) = match (is_config(&first), is_config(&second)) {
+        (true, false) => (first, second),
+        (false, true) => (second, first),
+        _ => {
+            let names = [first.name(), second.name()].join(" and ");
+            return Err(format!("{names}: two files make a model when one of them is its config.json."));
+        }
+    };
+    let config = header::whole(&config).await?;
+    let name = weights.name();
+    header::read(&weights, |bytes, length| import_with_config(&name, bytes, length, &config)).await
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Text {
+    Json,
+    Csv,
+    Md,
+}
+
+/// A report as text: `json`, `csv` or `md`.
+///
+/// # Errors
+/// A text that says what is wrong with the kind or the order.
+#[wasm_bindgen]
+pub fn report(kind: JsValue, order: &[u8]) -> Result<String, JsValue> {
+    let kind: Text = serde_wasm_bindgen::from_value(kind).map_err(|error| error.to_string())?;
+    let order: Order = wire::decode(order).ok_or("the order cannot be read; reload the page")?;
+    let report = order.report().map_err(|error| error.to_string())?;
+    Ok(match kind {
+        Text::Csv => report.to_csv(),
+        Text::Md => report.to_markdown(),
+        Text::Json => report.to_json(),
+    })
+}

@@ -1,0 +1,59 @@
+//! The reader of files and writer of reports: a module of its own, loaded when it is first needed.
+//!
+//! Few visits drop a file or export a report, and what that takes (YAML, JSON, GGUF, safetensors) is as large as
+//! the rest of the application.
+
+use std::cell::RefCell;
+
+use dhurandhar_core::report::Order;
+use dhurandhar_core::{Model, wire};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+thread_local! {
+    static LOAD: RefCell<Option<Function>> = const { RefCell::new(None) };
+}
+
+/// Takes the function that loads the module; it returns a promise of it, the same one every time.
+pub(crate) fn install(load: Function) {
+    LOAD.set(Some(load));
+}
+
+/// The model in the files of one drop, or why there is none, in words.
+pub(crate) async fn read(files: Vec<File>) -> Result<Model, String> {
+    let files: Array = files.into_iter().map(JsValue::from).collect();
+    let bytes = call("read", &files).await?;
+    let bytes = bytes.dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
+    bytes.ok().and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
+}
+
+/// A report as text: `json`, `csv` or `md`.
+pub(crate) async fn report(kind: &'static str, order: &Order) -> Result<String, String> {
+    let order = Uint8Array::from(wire::encode(order).as_slice());
+    let text = call("report", &Array::of2(&kind.into(), &order)).await?;
+    text.as_string().ok_or_else(different_builds)
+}
+
+/// Calls a function of the module; its failures are words for the reader of the page.
+async fn call(function: &str, arguments: &Array) -> Result<JsValue, String> {
+    const ABSENT: &str = "The reader of files could not be loaded. Is there a network?";
+    let module = loaded().await.map_err(|_| ABSENT)?;
+    let run = Reflect::get(&module, &function.into()).ok().and_then(|run| run.dyn_into::<Function>().ok());
+    let run = run.ok_or(ABSENT)?;
+    let words =
+        |error: JsValue| error.as_string().unwrap_or_else(|| "The reader of files stopped.".to_owned());
+    let promise = run.apply(&JsValue::NULL, arguments).map_err(words)?;
+    JsFuture::from(Promise::resolve(&promise)).await.map_err(words)
+}
+
+async fn loaded() -> Result<JsValue, JsValue> {
+    let load = LOAD.with_borrow(Clone::clone).ok_or(JsValue::NULL)?;
+    let promise = load.call0(&JsValue::NULL)?;
+    JsFuture::from(Promise::resolve(&promise)).await
+}
+
+fn different_builds() -> String {
+    "The page and its reader are of different builds; reload the page.".to_owned()
+}
