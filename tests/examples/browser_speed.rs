@@ -138,9 +138,8 @@ fn floats(list: &Value) -> Vec<f64> {
 fn print(name: &str, times: &[f64]) {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let at =
-        |share: f64| sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1)));
-    if let (Some(median), Some(p95), Some(most)) = (at(0.5), at(0.95), at(1.0)) {
+    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)));
+    if let (Some(median), Some(p95), Some(most)) = (at(50), at(95), at(100)) {
         println!("{name}: median {median:.1}, p95 {p95:.1}, most {most:.1} ({} times)", sorted.len());
     }
 }

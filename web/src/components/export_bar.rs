@@ -77,7 +77,7 @@ impl ExportBar {
                     };
                     match text {
                         Ok(text) => {
-                            report_failure(&on, &download::text(&file_name(&report, ending), mime, &text))
+                            report_failure(&on, &download::text(&file_name(&report, ending), mime, &text));
                         }
                         Err(words) => on.emit(Action::Fail(words)),
                     }
