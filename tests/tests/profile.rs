@@ -367,7 +367,7 @@ fn publishing_strips_names_checks_versions_and_never_overwrites() {
     refuse(&|v| v["schema"] = "dhurandhar/mmap-profile/9.0".into(), "major version 9");
     refuse(&|v| v["run"]["duration_s"] = (-1).into(), "run.duration_s");
     refuse(&|v| v["table"]["content"] = "/home/ann/table".into(), "table.content");
-    refuse(&|v| v["table"] = Value::Null, "not a measurement");
+    refuse(&|v| v["table"] = Value::Null, "field table");
     let mut newer = value.clone();
     newer["schema"] = "dhurandhar/mmap-profile/1.7".into();
     newer["moon_phase"] = "waning".into();
