@@ -9,6 +9,7 @@ mod csv;
 mod environment;
 mod flag;
 mod memory;
+mod overlay;
 mod policy;
 mod predict;
 mod read;
@@ -22,6 +23,7 @@ pub use configuration::{
 pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};
 pub use memory::{BudgetCheck, BudgetInterpretation, MemoryProbe, MemorySample};
+pub use overlay::{MeasuredPoint, Overlay};
 pub use policy::{Criterion, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
 pub use read::{MeasurementError, check_numbers, read_mmap_profile, schema_of};

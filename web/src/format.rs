@@ -30,6 +30,22 @@ pub(crate) fn plain(number: f64) -> String {
     number.to_string()
 }
 
+/// A wait of some microseconds, in the unit that suits it: `96.2 us`, `3.36 ms`, `1.2 s`.
+pub(crate) fn wait(us: f64) -> String {
+    if us >= 1e6 {
+        format!("{:.2} s", us / 1e6)
+    } else if us >= 1e3 {
+        format!("{:.2} ms", us / 1e3)
+    } else {
+        format!("{us:.1} \u{b5}s")
+    }
+}
+
+/// A share as per cent: `3.1 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
 /// A range of speeds: `5.1–8.7 tok/s`.
 pub(crate) fn speeds(range: Option<(f64, f64)>) -> String {
     match range {

@@ -17,6 +17,8 @@ mod escape;
 mod format;
 mod hooks;
 mod link;
+mod mmap_choice;
+mod mmap_drawing;
 mod state;
 mod stopped;
 mod tabs;

@@ -13,6 +13,7 @@ use crate::catalogue::Loaded;
 use crate::codec_choice::CodecChoice;
 use crate::custom_device::{self, CustomDevice, Field};
 use crate::link;
+use crate::mmap_choice::MmapChoice;
 use crate::tabs::Tab;
 
 /// The model shown first.
@@ -34,6 +35,7 @@ pub(crate) struct State {
     pub(crate) custom: CustomDevice,
     pub(crate) filter: Filter,
     pub(crate) codec: CodecChoice,
+    pub(crate) mmap: MmapChoice,
     pub(crate) notices: Vec<Notice>,
     /// Grows with every change that deserves an entry in the browser's history.
     pub(crate) entries: u32,
@@ -93,6 +95,7 @@ pub(crate) enum Action {
     ClearCustom,
     Filter(Filter),
     Codec(CodecChoice),
+    Mmap(MmapChoice),
     /// The part of a link after the question mark, from the browser's history.
     Restore(String),
     Fail(String),
@@ -118,6 +121,7 @@ impl State {
             custom: CustomDevice::default(),
             filter: Filter::default(),
             codec: CodecChoice::default(),
+            mmap: MmapChoice::default(),
             notices: Vec::new(),
             entries: 0,
             last_notice: 0,
@@ -252,6 +256,7 @@ impl Reducible for State {
             }
             Action::Filter(filter) => state.filter = filter,
             Action::Codec(choice) => state.codec = choice,
+            Action::Mmap(choice) => state.mmap = choice,
             Action::Restore(query) => state = state.restored(&query),
             Action::Fail(text) => state.notify(true, text),
             Action::Tell(text) => state.notify(false, text),

@@ -11,6 +11,8 @@ use super::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
 use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
 use super::{CodecError, CodecKind, Source};
+use crate::measurement::{Overlay, read_mmap_profile};
+use crate::throughput::{Lookup, LookupCase};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub enum Job {
     },
     /// Hashes of every codec's output on this target.
     Fingerprints,
+    /// What a table on storage costs a token.
+    Lookup(LookupCase),
+    /// The measurement in the file that comes along.
+    Measurement,
 }
 
 /// One sweep and what it reads.
@@ -77,6 +83,10 @@ pub enum Answer {
     Cost(Costs),
     /// Hashes.
     Fingerprints(Vec<Fingerprint>),
+    /// The costs of a table on storage.
+    Lookup(Box<Lookup>),
+    /// What a measurement says beside the prediction.
+    Measurement(Box<Overlay>),
     /// There is nothing more to come.
     Done,
     /// Why there is nothing more to come.
@@ -119,8 +129,18 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         Job::Fingerprints => {
             fingerprints().map(|hashes| tell(Answer::Fingerprints(hashes))).map_err(|error| error.to_string())
         }
+        Job::Lookup(case) => case
+            .answer()
+            .map(|lookup| tell(Answer::Lookup(Box::new(lookup))))
+            .map_err(|error| error.to_string()),
+        Job::Measurement => overlay(file).map(|overlay| tell(Answer::Measurement(Box::new(overlay)))),
     };
     tell(end.map_or_else(Answer::Failed, |()| Answer::Done));
+}
+
+fn overlay(file: &[u8]) -> Result<Overlay, String> {
+    let text = core::str::from_utf8(file).map_err(|error| format!("not a measurement: {error}"))?;
+    read_mmap_profile(text).map(|profile| Overlay::of(&profile)).map_err(|error| error.to_string())
 }
 
 fn inspect(file: &[u8]) -> Result<Vec<TensorShape>, String> {
@@ -295,6 +315,16 @@ mod tests {
             assert!(matches!(all.last(), Some(Answer::Failed(text)) if text.contains(part)), "{all:?}");
         }
         assert!(matches!(answers(&Job::Inspect, b"PK").as_slice(), [Answer::Failed(_)]));
+    }
+
+    #[test]
+    fn a_foreign_file_is_no_measurement() {
+        for (file, part) in
+            [(&b"{}"[..], "schema is missing"), (b"\xff", "not a measurement"), (b"PK", "not a")]
+        {
+            let all = answers(&Job::Measurement, file);
+            assert!(matches!(all.as_slice(), [Answer::Failed(text)] if text.contains(part)), "{all:?}");
+        }
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod use_link;
 
 pub(crate) use use_appearance::{Appearance, use_appearance};
 pub(crate) use use_coalesced::use_coalesced;
-pub(crate) use use_compute::use_compute;
+pub(crate) use use_compute::{Change, use_compute};
 pub(crate) use use_link::use_link;

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use dhurandhar_core::codec::job::{Answer, Costs, Job, TensorShape};
 use dhurandhar_core::codec::kv_cache::KvMemory;
 use dhurandhar_core::codec::sweep::{Progress, SweepRow};
+use dhurandhar_core::measurement::Overlay;
+use dhurandhar_core::throughput::Lookup;
 use gloo_timers::callback::Timeout;
 use web_sys::File;
 use yew::{
@@ -23,6 +25,8 @@ pub(crate) struct Results {
     pub(crate) memory: Vec<Result<KvMemory, String>>,
     pub(crate) costs: Option<Costs>,
     pub(crate) tensors: Vec<TensorShape>,
+    pub(crate) lookup: Option<Lookup>,
+    pub(crate) measured: Option<Overlay>,
     pub(crate) failed: Option<String>,
     pub(crate) progress: Option<Progress>,
     pub(crate) running: bool,
@@ -35,6 +39,8 @@ pub(crate) struct Results {
 pub(crate) enum Change {
     Started,
     Cancelled,
+    /// What has been answered is no longer wanted.
+    Forgotten,
     Answered(Answer),
 }
 
@@ -48,6 +54,7 @@ impl Reducible for Results {
                 (now.running, now.stale, now.progress, now.failed) = (true, true, None, None);
             }
             Change::Cancelled => (now.running, now.progress) = (false, None),
+            Change::Forgotten => now = Self::default(),
             Change::Answered(answer) => now.take(answer),
         }
         Rc::new(now)
@@ -66,6 +73,8 @@ impl Results {
             Answer::Progress(progress) => self.progress = Some(progress),
             Answer::Memory(memory) => self.memory = memory,
             Answer::Cost(costs) => self.costs = Some(costs),
+            Answer::Lookup(lookup) => self.lookup = Some(*lookup),
+            Answer::Measurement(measured) => self.measured = Some(*measured),
             Answer::Tensors(tensors) => self.tensors = tensors,
             Answer::Done => (self.running, self.progress) = (false, None),
             Answer::Failed(text) => (self.running, self.progress, self.failed) = (false, None, Some(text)),
