@@ -16,6 +16,12 @@ pub(crate) const MOST: u64 = 1 << 24;
 pub(crate) const SLOWEST_US: f64 = 1e6;
 /// Steepest Zipf stream.
 pub(crate) const STEEPEST: f64 = 3.0;
+/// Longest row that can be entered, bytes: the worker keeps a figure for every page.
+pub(crate) const LONGEST_ROW: u64 = 65_536;
+/// Most rows.
+pub(crate) const MOST_ROWS: u64 = 1 << 19;
+/// Most slices of a row.
+pub(crate) const MOST_SLICES: u64 = 1024;
 const MIB: u64 = 1 << 20;
 
 /// The choices.
@@ -135,14 +141,14 @@ impl MmapChoice {
             "mlat" => self.latency_us = Some(number(SLOWEST_US).ok_or("microseconds up to 1000000")?),
             "mrow" => {
                 self.row_bytes =
-                    Some(whole(1).filter(|row| *row <= LONGEST_ROW).ok_or("bytes from 1 to 65536")?)
+                    Some(whole(1).filter(|row| *row <= LONGEST_ROW).ok_or("bytes from 1 to 65536")?);
             }
             "mrows" => {
-                self.rows = Some(whole(1).filter(|rows| *rows <= MOST_ROWS).ok_or("rows from 1 to 524288")?)
+                self.rows = Some(whole(1).filter(|rows| *rows <= MOST_ROWS).ok_or("rows from 1 to 524288")?);
             }
             "mslices" => {
                 self.slices =
-                    Some(whole(1).filter(|slices| *slices <= MOST_SLICES).ok_or("slices from 1 to 1024")?)
+                    Some(whole(1).filter(|slices| *slices <= MOST_SLICES).ok_or("slices from 1 to 1024")?);
             }
             "mpage" => {
                 let page = whole(1).filter(|page| PAGES.contains(page));
@@ -155,13 +161,6 @@ impl MmapChoice {
         Ok(())
     }
 }
-
-/// Longest row that can be entered, bytes: the worker keeps a figure for every page.
-pub(crate) const LONGEST_ROW: u64 = 65_536;
-/// Most rows.
-pub(crate) const MOST_ROWS: u64 = 1 << 19;
-/// Most slices of a row.
-pub(crate) const MOST_SLICES: u64 = 1024;
 
 #[cfg(test)]
 mod tests {
