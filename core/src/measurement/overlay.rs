@@ -73,7 +73,10 @@ impl Overlay {
             started: profile.run.started.clone(),
             result: profile.verdict.result,
             table: geometry,
-            miss_us: calibration.miss_us(&profile.configurations, Engine::MmapRandom),
+            // Ten nanoseconds are finer than any run can tell.
+            miss_us: calibration
+                .miss_us(&profile.configurations, Engine::MmapRandom)
+                .map(|us| (us * 100.0).round() / 100.0),
             points: profile
                 .configurations
                 .iter()

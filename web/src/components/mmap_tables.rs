@@ -44,7 +44,7 @@ pub(crate) fn sentence(case: &LookupCase, lookup: &Lookup) -> Html {
             </p>
             <p class="calc-hint">
                 { format!("Policy {version}: good up to {} of a token and {} s of prefill, too much beyond {} or {} s.",
-                    format::percent(stall_mean.0), prefill_s.0, format::percent(stall_mean.1), prefill_s.1) }
+                    format::percent(stall_mean.0), format::plain(prefill_s.0), format::percent(stall_mean.1), format::plain(prefill_s.1)) }
             </p>
         </>
     }
@@ -57,7 +57,7 @@ pub(crate) fn figures(lookup: &Lookup) -> Html {
         ("Table in this layout, MiB", format::mib(lookup.table_bytes)),
         ("Row, bytes", format::whole(lookup.row_bytes)),
         ("Pages per token", digits(lookup.pages_per_token)),
-        ("Bytes read for a cold row", or_nothing(lookup.cold_bytes_per_token, |bytes| format!("{bytes:.0}"))),
+        ("Bytes read for a cold row", or_nothing(lookup.cold_bytes_per_token, format::rounded)),
         ("Stall per token, nothing cached", or_nothing(lookup.cold_stall_us, format::wait)),
         ("Expected misses per token, in pages", or_nothing(lookup.misses_per_token, digits)),
         ("Stall per token", or_nothing(lookup.stall_us, format::wait)),
