@@ -7,6 +7,7 @@
 //! Two things are absent on purpose: arithmetic about models or codecs (that is `dhurandhar-core`), and any request
 //! to anybody, at build time or from a page.
 
+pub mod arrange;
 pub mod assets;
 pub mod base_url;
 pub mod bench;
