@@ -6,14 +6,20 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
-use wasm_encoder::reencode::{Error, Reencode};
-use wasm_encoder::{CodeSection, FunctionSection, Module};
-use wasmparser::{CodeSectionReader, FunctionBody, FunctionSectionReader, Parser, Payload, TypeRef};
+use wasm_encoder::reencode::{Error, Reencode, utils};
+use wasm_encoder::{CodeSection, ExportSection, FunctionSection, ImportSection, Module};
+use wasmparser::{
+    CodeSectionReader, CustomSectionReader, Export, FunctionBody, FunctionSectionReader, Imports, Parser,
+    Payload, TypeRef,
+};
 
-/// The module with its functions arranged.
-pub fn arranged(module: &[u8]) -> Result<Vec<u8>> {
+use crate::names::Names;
+
+/// The module with its functions arranged, its imports and exports called by `names` where these have another for
+/// them, and nothing in it that browsers do not need.
+pub fn arranged(module: &[u8], names: &Names) -> Result<Vec<u8>> {
     let functions = Functions::read(module).context("the module cannot be read")?;
-    let mut arrangement = functions.arrange().context("the module's functions cannot be arranged")?;
+    let mut arrangement = functions.arrange(names).context("the module's functions cannot be arranged")?;
     let mut out = Module::new();
     arrangement
         .parse_core_module(&mut out, Parser::new(0), module)
@@ -51,7 +57,7 @@ impl<'a> Functions<'a> {
     }
 
     /// Folds equal functions until none are left, and orders the rest by type and body.
-    fn arrange(self) -> Result<Arrangement<'a>, Error> {
+    fn arrange(self, names: &'a Names) -> Result<Arrangement<'a>, Error> {
         let count = self.imported + u32::try_from(self.bodies.len()).unwrap_or(u32::MAX);
         let mut renamed = Renamed((0..count).collect());
         loop {
@@ -73,7 +79,8 @@ impl<'a> Functions<'a> {
             }
             if twins.is_empty() {
                 kept.sort_unstable();
-                return Ok(self.in_order(&renamed, kept.into_iter().map(|(.., place)| place).collect()));
+                let order = kept.into_iter().map(|(.., place)| place).collect();
+                return Ok(self.in_order(&renamed, order, names));
             }
             for (twin, first) in twins {
                 renamed.0.iter_mut().filter(|name| **name == twin).for_each(|name| *name = first);
@@ -81,11 +88,11 @@ impl<'a> Functions<'a> {
         }
     }
 
-    fn in_order(self, folded: &Renamed, order: Vec<usize>) -> Arrangement<'a> {
+    fn in_order(self, folded: &Renamed, order: Vec<usize>, names: &'a Names) -> Arrangement<'a> {
         let mut places: HashMap<u32, u32> = (0..self.imported).map(|index| (index, index)).collect();
         places.extend((self.imported..).zip(&order).map(|(new, place)| (self.index(*place), new)));
         let renamed = folded.0.iter().map(|name| places.get(name).copied().unwrap_or(*name)).collect();
-        Arrangement { functions: self, order, renamed: Renamed(renamed) }
+        Arrangement { functions: self, order, renamed: Renamed(renamed), names }
     }
 
     fn index(&self, place: usize) -> u32 {
@@ -125,6 +132,7 @@ struct Arrangement<'a> {
     functions: Functions<'a>,
     order: Vec<usize>,
     renamed: Renamed,
+    names: &'a Names,
 }
 
 impl Reencode for Arrangement<'_> {
@@ -132,6 +140,25 @@ impl Reencode for Arrangement<'_> {
 
     fn function_index(&mut self, function: u32) -> Result<u32, Error> {
         Ok(self.renamed.index(function))
+    }
+
+    fn parse_imports(&mut self, section: &mut ImportSection, imports: Imports<'_>) -> Result<(), Error> {
+        if let Imports::Single(_, import) = imports {
+            let ty = self.entity_type(import.ty)?;
+            section.import(import.module, self.names.of(import.name), ty);
+            return Ok(());
+        }
+        utils::parse_imports(self, section, imports)
+    }
+
+    fn parse_export(&mut self, section: &mut ExportSection, export: Export<'_>) -> Result<(), Error> {
+        let (kind, index) = (self.export_kind(export.kind)?, self.external_index(export.kind, export.index)?);
+        section.export(self.names.of(export.name), kind, index);
+        Ok(())
+    }
+
+    fn parse_custom_section(&mut self, _: &mut Module, _: CustomSectionReader<'_>) -> Result<(), Error> {
+        Ok(())
     }
 
     fn parse_function_section(
@@ -157,8 +184,8 @@ impl Reencode for Arrangement<'_> {
 mod tests {
     use super::*;
     use wasm_encoder::{
-        ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, Function, ImportSection,
-        RefType, TableSection, TableType, TypeSection, ValType,
+        ConstExpr, ElementSection, Elements, EntityType, ExportKind, Function, RefType, TableSection,
+        TableType, TypeSection, ValType,
     };
 
     /// An import, two leaves that are equal, two callers that are equal once their leaves are, and one of another kind.
@@ -219,7 +246,8 @@ mod tests {
 
     #[test]
     fn equal_functions_are_folded_and_the_rest_follow_their_types() {
-        let module = arranged(&module()).unwrap();
+        let names = Names::default();
+        let module = arranged(&module(), &names).unwrap();
         let functions = Functions::read(&module).unwrap();
         assert_eq!((functions.imported, functions.types.as_slice()), (1, &[0, 0, 1][..]));
         let exports = Parser::new(0).parse_all(&module).find_map(|payload| match payload.unwrap() {
@@ -230,11 +258,11 @@ mod tests {
         });
         let exports = exports.unwrap();
         assert_eq!(exports[0], exports[1], "both callers are one function");
-        assert_eq!(arranged(&module).unwrap(), module, "there is nothing left to do");
+        assert_eq!(arranged(&module, &names).unwrap(), module, "there is nothing left to do");
     }
 
     #[test]
     fn what_is_no_module_is_refused() {
-        assert!(arranged(b"\0asm\x01\0\0\0\x0a\x02\x01").is_err());
+        assert!(arranged(b"\0asm\x01\0\0\0\x0a\x02\x01", &Names::default()).is_err());
     }
 }
