@@ -197,6 +197,6 @@ mod tests {
         let mut bundle = bundle();
         bundle.boot_js = "import './app.js';".into();
         let message = calculator(&mut Site::default(), &bundle).unwrap_err().to_string();
-        assert!(message.contains("./app.wasm"), "{message}");
+        assert!(message.contains("./app-parts.js"), "{message}");
     }
 }
