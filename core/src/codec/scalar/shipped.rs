@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn other_widths_are_not_shipped() {
-        for (law, bits) in [(Law::Gaussian, 4), (Law::Sphere(255), 4), (Law::Sphere(128), 0), (Law::Sphere(128), 9)] {
+        for (law, bits) in
+            [(Law::Gaussian, 4), (Law::Sphere(255), 4), (Law::Sphere(128), 0), (Law::Sphere(128), 9)]
+        {
             assert_eq!(shipped(law, bits), None);
         }
     }
