@@ -197,6 +197,15 @@ fn waits(c: &Configuration, reads: f64, calibrated: Calibrated) -> (Option<f64>,
         Engine::MmapWillneed if c.state == State::Cold => {
             (None, announced.map(|times| (serial(times, 1.0), serial(times, reads))))
         }
+        // One read is one read, however it is asked for; those of a batch overlap as far as the device lets them.
+        Engine::IoUring | Engine::IoUringDirect if c.state == State::Cold => {
+            let times = if c.engine == Engine::IoUring { read } else { direct };
+            if c.layout != Layout::LayerMajor && c.pattern == Pattern::RandomDecode {
+                (times.map(|times| serial(times, reads)), None)
+            } else {
+                (None, times.map(|times| (serial(times, 1.0), serial(times, reads))))
+            }
+        }
         Engine::MmapThreads if c.state == State::Cold => {
             let rounds = (reads / f64::from(Engine::THREADS)).max(1.0);
             (None, mmap.map(|times| (serial(times, rounds), serial(times, reads))))

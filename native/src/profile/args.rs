@@ -106,6 +106,9 @@ pub struct ProfileMmapArgs {
     /// Run one block; the specification comes on standard input.
     #[arg(long, hide = true)]
     pub run_block: bool,
+    /// Try io_uring.
+    #[arg(long, hide = true)]
+    pub run_io_uring: bool,
     /// Sweep a decoder beside the table; the specification comes on standard input.
     #[arg(long, hide = true)]
     pub run_sweep: bool,

@@ -136,7 +136,7 @@ impl Timed {
     /// Pages the device has to deliver: each once through the page cache, each time past it.
     fn expected_pages(&self, spec: &BlockSpec) -> u64 {
         match spec.key.engine {
-            dhurandhar_core::measurement::Engine::Direct => self.direct_pages,
+            engine if engine.bypasses_the_cache() => self.direct_pages,
             _ => self.pages.len() as u64,
         }
     }
