@@ -132,6 +132,8 @@ pub enum Deployed {
     MmapWillneed,
     /// Positioned reads.
     Pread,
+    /// A batch of reads handed to io_uring.
+    IoUring,
 }
 
 impl From<Deployed> for dhurandhar_core::measurement::Engine {
@@ -141,6 +143,7 @@ impl From<Deployed> for dhurandhar_core::measurement::Engine {
             Deployed::MmapRandom => Self::MmapRandom,
             Deployed::MmapWillneed => Self::MmapWillneed,
             Deployed::Pread => Self::Pread,
+            Deployed::IoUring => Self::IoUring,
         }
     }
 }
