@@ -10,7 +10,7 @@ mod locate;
 mod readahead;
 mod table;
 
-pub use cache::{Replacement, miss_pages, simulate_misses};
+pub use cache::{Replacement, miss_curve, miss_pages, simulate_misses};
 pub use cost::{EngineCost, Sweep, gather_time_us, prefill_added_s, stall_share, sweep_time_s};
 pub use draw::{Draws, Permutation, ZipfTable, mix64};
 pub use locate::{LocateError, TensorPlace};

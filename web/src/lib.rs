@@ -16,6 +16,8 @@ mod escape;
 mod format;
 mod hooks;
 mod link;
+mod mmap_choice;
+mod mmap_drawing;
 mod reader;
 mod state;
 mod stopped;

@@ -5,7 +5,9 @@
 
 use std::cell::RefCell;
 
+use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::report::Order;
+use dhurandhar_core::wire::Wire;
 use dhurandhar_core::{Model, wire};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -24,9 +26,18 @@ pub(crate) fn install(load: Function) {
 /// The model in the files of one drop, or why there is none, in words.
 pub(crate) async fn read(files: Vec<File>) -> Result<Model, String> {
     let files: Array = files.into_iter().map(JsValue::from).collect();
-    let bytes = call("read", &files).await?;
-    let bytes = bytes.dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
-    bytes.ok().and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
+    decoded(&call("read", &files).await?)
+}
+
+/// What a measurement's file says that can be laid over a prediction, or why it says nothing, in words.
+pub(crate) async fn measurement(file: &File) -> Result<Overlay, String> {
+    let read = call("measurement", &Array::of1(file)).await;
+    read.and_then(|bytes| decoded(&bytes)).map_err(|problem| format!("{}: {problem}", file.name()))
+}
+
+fn decoded<T: Wire>(bytes: &JsValue) -> Result<T, String> {
+    let bytes = bytes.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+    bytes.and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
 }
 
 /// A report as text: `json`, `csv` or `md`.

@@ -10,6 +10,7 @@ use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
 use super::turboquant::DEFAULT_SEED;
 use super::{CodecError, CodecKind, Packed, Source};
+use crate::throughput::{Lookup, LookupCase};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,8 @@ pub enum Job {
         /// Times that it is decoded.
         decodes: usize,
     },
+    /// What a table on storage costs a token.
+    Lookup(LookupCase),
 }
 
 /// One sweep and what it reads.
@@ -91,6 +94,8 @@ pub enum Answer {
     Cost(Costs),
     /// Hashes.
     Fingerprints(Vec<Fingerprint>),
+    /// The costs of a table on storage.
+    Lookup(Box<Lookup>),
     /// There is nothing more to come.
     Done,
     /// Why there is nothing more to come.
@@ -136,6 +141,10 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         Job::Repeat { codec, bits, dim, vectors, encodes, decodes } => {
             repeat(*codec, *bits, *dim, *vectors, *encodes, *decodes).map_err(|error| error.to_string())
         }
+        Job::Lookup(case) => case
+            .answer()
+            .map(|lookup| tell(Answer::Lookup(Box::new(lookup))))
+            .map_err(|error| error.to_string()),
     };
     tell(end.map_or_else(Answer::Failed, |()| Answer::Done));
 }

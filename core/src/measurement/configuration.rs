@@ -1,7 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::Flag;
-use crate::storage::Layout;
+use crate::storage::{Layout, Replacement};
 use serde::{Deserialize, Serialize};
 
 /// Which rows are asked for, in which order.
@@ -112,6 +112,23 @@ impl Engine {
     /// Whether reads go past the page cache, so that no page is ever held.
     pub fn bypasses_the_cache(self) -> bool {
         matches!(self, Self::Direct | Self::IoUringDirect)
+    }
+
+    /// Which page leaves first when a memory limit holds; `None` where replacement and readahead mix.
+    ///
+    /// `random_is_fifo`: a mapping under random advice loses its recency (Linux 6.4 and later).
+    pub fn replacement(self, random_is_fifo: bool) -> Option<Replacement> {
+        match self {
+            Self::MmapRandom if random_is_fifo => Some(Replacement::Fifo),
+            Self::MmapRandom | Self::Pread => Some(Replacement::Lru),
+            _ => None,
+        }
+    }
+
+    /// Page misses that one wait serves: a page for a mapping, the row for a read call of `pages` pages that lie
+    /// side by side.
+    pub fn pages_per_io(self, layout: Layout, pages: f64) -> f64 {
+        if matches!(self, Self::Pread | Self::Direct) && layout != Layout::LayerMajor { pages } else { 1.0 }
     }
 
     /// Whether the kernel reads ahead of what is asked for.

@@ -62,6 +62,11 @@ impl Calibration {
         }
     }
 
+    /// One miss of `engine`, mean, microseconds, from its two calibrators; `None` without them.
+    pub fn miss_us(&self, configurations: &[Configuration], engine: Engine) -> Option<f64> {
+        self.times(configurations, engine).map(|times| times.miss_mean_us)
+    }
+
     fn times(&self, configurations: &[Configuration], engine: Engine) -> Option<Times> {
         let cold = calibrator(configurations, engine, State::Cold)?;
         // A read past the cache has no warm state; the copy is in every one of its waits.
@@ -70,7 +75,7 @@ impl Calibration {
             _ => calibrator(configurations, engine, State::Warm)?.p50_us.estimate,
         };
         let pages = self.geometry.pages_per_token(Layout::Contiguous);
-        let pages_per_io = if engine == Engine::MmapRandom { 1.0 } else { pages };
+        let pages_per_io = engine.pages_per_io(Layout::Contiguous, pages);
         let each = |us: f64| ((us - hit_us) * pages_per_io / pages).max(0.0);
         Some(Times {
             hit_us,
@@ -147,10 +152,8 @@ impl Calibration {
             Pattern::RandomDecode => 0.0,
             _ => return (None, "no closed form for a recorded trace".to_owned()),
         };
-        let replacement = match configuration.engine {
-            Engine::MmapRandom if self.random_is_fifo => Replacement::Fifo,
-            Engine::MmapRandom | Engine::Pread => Replacement::Lru,
-            _ => return (None, "replacement and readahead mix: no claim".to_owned()),
+        let Some(replacement) = configuration.engine.replacement(self.random_is_fifo) else {
+            return (None, "replacement and readahead mix: no claim".to_owned());
         };
         let held: Vec<f64> = configuration
             .blocks

@@ -55,27 +55,61 @@ pub fn miss_pages(rates: &[f64], cache_pages: f64, replacement: Replacement) -> 
     if cache_pages <= 0.0 {
         return rates.iter().sum();
     }
-    let held = |time: f64| -> f64 {
-        match replacement {
-            Replacement::Fifo => rates.iter().map(|l| l * time / (1.0 + l * time)).sum(),
-            Replacement::Lru => rates.iter().map(|l| -libm::expm1(-l * time)).sum(),
-        }
-    };
     let (mut low, mut high) = (0.0, 1.0);
-    while held(high) < cache_pages && high < 1e18 {
+    while held_pages(rates, high, replacement) < cache_pages && high < LONGEST {
         (low, high) = (high, high * 4.0);
     }
     for _ in 0..60 {
         let middle = low + (high - low) / 2.0;
-        if held(middle) < cache_pages {
+        if held_pages(rates, middle, replacement) < cache_pages {
             low = middle;
         } else {
             high = middle;
         }
     }
+    missed_pages(rates, high, replacement)
+}
+
+/// The whole curve of [`miss_pages`]: `(cached pages, page reads a token)` from an empty cache to a full one.
+///
+/// Each point takes one pass: characteristic times double, and both ends follow from each.
+pub fn miss_curve(rates: &[f64], replacement: Replacement) -> Vec<(f64, f64)> {
+    let live = rates.iter().filter(|&&rate| rate > 0.0).count() as f64;
+    let mut curve = vec![(0.0, rates.iter().sum())];
+    let mut time = 1.0;
+    while time < LONGEST {
+        let held = held_pages(rates, time, replacement);
+        if held > CURVE_END * live {
+            break;
+        }
+        if held > CURVE_START * live {
+            curve.push((held, missed_pages(rates, time, replacement)));
+        }
+        time *= 2.0;
+    }
+    curve.push((live, 0.0));
+    curve
+}
+
+/// Characteristic time, in tokens, beyond which nothing more is looked for.
+const LONGEST: f64 = 1e18;
+/// Shares of the table between which the curve has points of its own.
+const CURVE_START: f64 = 0.002;
+const CURVE_END: f64 = 0.998;
+
+/// Pages that stay cached for a characteristic time.
+fn held_pages(rates: &[f64], time: f64, replacement: Replacement) -> f64 {
     match replacement {
-        Replacement::Fifo => rates.iter().map(|l| l / (1.0 + l * high)).sum(),
-        Replacement::Lru => rates.iter().map(|l| l * libm::exp(-l * high)).sum(),
+        Replacement::Fifo => rates.iter().map(|l| l * time / (1.0 + l * time)).sum(),
+        Replacement::Lru => rates.iter().map(|l| -libm::expm1(-l * time)).sum(),
+    }
+}
+
+/// Page reads a token at a characteristic time.
+fn missed_pages(rates: &[f64], time: f64, replacement: Replacement) -> f64 {
+    match replacement {
+        Replacement::Fifo => rates.iter().map(|l| l / (1.0 + l * time)).sum(),
+        Replacement::Lru => rates.iter().map(|l| l * libm::exp(-l * time)).sum(),
     }
 }
 
@@ -119,12 +153,30 @@ pub fn simulate_misses(pages: &[u64], warm_up: usize, cache_pages: usize, replac
 
 #[cfg(test)]
 mod tests {
-    use super::{Replacement, miss_pages, simulate_misses};
+    use super::{Replacement, miss_curve, miss_pages, simulate_misses};
     use crate::storage::{Draws, Layout, TableGeometry};
     use proptest::prelude::*;
 
     fn e2b() -> TableGeometry {
         TableGeometry::new(262_144, 35, 128, 4096).unwrap()
+    }
+
+    #[test]
+    fn the_curve_falls_and_goes_through_the_closed_forms_points() {
+        let table = TableGeometry::new(20_000, 35, 128, 4096).unwrap();
+        for (exponent, replacement) in
+            [(0.0, Replacement::Fifo), (1.0, Replacement::Fifo), (1.0, Replacement::Lru)]
+        {
+            let rates = table.page_rates(Layout::Contiguous, exponent, 7);
+            let curve = miss_curve(&rates, replacement);
+            assert!(
+                curve.len() > 8 && curve.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 > w[1].1),
+                "{curve:?}"
+            );
+            for (held, missed) in curve {
+                assert!((miss_pages(&rates, held, replacement) - missed).abs() < 1e-6, "{held}");
+            }
+        }
     }
 
     /// Page reads a token measured on ext4 in a memory cgroup with the mapping under random advice, and the

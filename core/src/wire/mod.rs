@@ -9,6 +9,7 @@
 mod codec;
 mod model;
 mod primitives;
+mod storage;
 
 /// A value that can be handed over.
 pub trait Wire: Sized {

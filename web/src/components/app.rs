@@ -12,9 +12,9 @@ use super::codec_panel::CodecPanel;
 use super::controls::Controls;
 use super::devices_panel::DevicesPanel;
 use super::export_bar::ExportBar;
-use super::guide_panel::GuidePanel;
 use super::headline::summary;
 use super::memory_panel::MemoryPanel;
+use super::mmap_panel::MmapPanel;
 use super::notices::Notices;
 use super::spoken::Spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
@@ -110,7 +110,12 @@ pub(crate) fn App(props: &AppProps) -> Html {
             <CodecPanel key={state.tab.name()} tab={state.tab} choice={state.codec} model={state.model.clone()} imported={state.imported.clone()}
                 context_tokens={state.scenario.context_tokens} worker_url={props.worker_url.clone()} on={on.clone()} on_drag={on_drag.clone()} />
         },
-        (_, Tab::Mmap) => html! { { GuidePanel.view() } },
+        (report, Tab::Mmap) => html! {
+            <MmapPanel choice={state.mmap} model={state.model.clone()} imported={state.imported.clone()} scenario={state.scenario.clone()}
+                device={state.device.clone()} custom={state.custom.device().and_then(Result::ok)} measured={state.measured.clone()}
+                taken_bytes={report.as_ref().map_or(0, |report| report.footprint.mmap.bytes)}
+                worker_url={props.worker_url.clone()} on={on.clone()} on_drag={on_drag.clone()} />
+        },
     };
     let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
     let custom = state.custom.device().and_then(Result::ok).map(|device| device.title);

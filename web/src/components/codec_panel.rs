@@ -12,10 +12,10 @@ use yew::{
 use super::choice::{Choice, Group};
 use super::codec_tables::{self, COSTS_ID, ROWS_ID};
 use super::context_field::ContextField;
+use super::data_drop::DataDrop;
 use super::model_picker::ModelPicker;
 use super::number_field::NumberField;
 use super::plot::{Chart, Plot};
-use super::tensor_drop::TensorDrop;
 use crate::catalogue::Loaded;
 use crate::codec_choice::{CodecChoice, VECTORS};
 use crate::codec_drawing;
@@ -238,7 +238,13 @@ fn own_tensors(
                 { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its values must be a multiple of the head dim"), on_value }.view() }
                 <button type="button" class="calc-small" onclick={back}>{ "Back to synthetic vectors" }</button>
             } else {
-                { TensorDrop { on_file }.view() }
+                { DataDrop {
+                    id: "tensor-file",
+                    label: "Or your own tensors: drop a file or",
+                    accept: ".npy,.safetensors",
+                    hint: ".npy or .safetensors of f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
+                    on_file,
+                }.view() }
             }
         </div>
     }
