@@ -1,7 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::Flag;
-use crate::storage::{Layout, Replacement};
+use crate::storage::{Layout, PageCache, Replacement};
 use serde::{Deserialize, Serialize};
 
 /// Which rows are asked for, in which order.
@@ -115,12 +115,11 @@ impl Engine {
     }
 
     /// Which page leaves first when a memory limit holds; `None` where replacement and readahead mix.
-    ///
-    /// `random_is_fifo`: a mapping under random advice loses its recency (Linux 6.4 and later).
-    pub fn replacement(self, random_is_fifo: bool) -> Option<Replacement> {
+    pub fn replacement(self, cache: PageCache) -> Option<Replacement> {
         match self {
-            Self::MmapRandom if random_is_fifo => Some(Replacement::Fifo),
-            Self::MmapRandom | Self::Pread => Some(Replacement::Lru),
+            Self::MmapRandom if cache.random_is_fifo => Some(Replacement::Fifo),
+            Self::Pread | Self::IoUring if cache.two_lists => Some(Replacement::TwoLists),
+            Self::MmapRandom | Self::Pread | Self::IoUring => Some(Replacement::Lru),
             _ => None,
         }
     }

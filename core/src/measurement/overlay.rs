@@ -1,7 +1,7 @@
 //! A measurement as points to lay over a prediction, small enough to send to a page.
 
 use super::{Calibration, Configuration, Engine, MmapProfile, Pattern, State, VerdictResult, median};
-use crate::storage::{Layout, TableGeometry};
+use crate::storage::{Layout, PageCache, TableGeometry};
 
 /// One measured configuration beside the model's claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl Overlay {
             readahead_bytes: 0,
             zipf_exponent: 0.0,
             stream_seed: 0,
-            random_is_fifo: true,
+            cache: PageCache::LINUX,
         };
         let shown = |c: &&Configuration| {
             c.pacing_us == 0
