@@ -49,11 +49,11 @@ impl TwoLists {
     pub(super) fn new(rates: &[f64]) -> Self {
         let live = || rates.iter().copied().filter(|rate| *rate > 0.0);
         let (least, most) = (live().fold(f64::INFINITY, f64::min), live().fold(0.0, f64::max));
-        let span = libm::log(most / least).max(f64::MIN_POSITIVE);
+        let bounds: Vec<f64> =
+            (1..GROUPS).map(|at| least * libm::pow(most / least, at as f64 / GROUPS as f64)).collect();
         let mut sums = vec![(0.0, 0.0); GROUPS];
         for rate in live() {
-            let at = (libm::log(rate / least) / span * GROUPS as f64) as usize;
-            let (total, pages) = &mut sums[at.min(GROUPS - 1)];
+            let (total, pages) = &mut sums[bounds.partition_point(|bound| *bound <= rate)];
             *total += rate;
             *pages += 1.0;
         }
