@@ -123,7 +123,7 @@ mod tests {
 
     /// A run of `profile-mmap` on a shared virtual machine, as published.
     const PUBLISHED: &str = include_str!(
-        "../../../content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-22-b82c41e6.json"
+        "../../../content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-23-8c84bba2.json"
     );
 
     #[test]
