@@ -286,6 +286,32 @@ fn a_table_unlinked_while_it_is_read_is_a_result() {
     assert_eq!(profile.verdict.result.name(), "INVALID", "{:?}", profile.verdict);
 }
 
+/// Android ends an app that makes a call it does not know; the program must live without those calls.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_filter_that_kills_takes_an_engine_away_and_nothing_else() {
+    let directory = directory();
+    let filtered = |more: &[&str]| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("filtered.py");
+        let mut command = Command::new("python3");
+        command.arg(script).arg(program()).arg("profile-mmap").args(more).current_dir(directory.path());
+        command.output().unwrap()
+    };
+    let probe = filtered(&["--help"]);
+    if !probe.status.success() {
+        return eprintln!("skipped: {}", stderr(&probe));
+    }
+    let plan = filtered(&["--plan"]);
+    let text = String::from_utf8(plan.stdout.clone()).unwrap();
+    assert!(plan.status.success() && text.contains("SIGSYS"), "{text} {}", stderr(&plan));
+    assert!(!text.contains("io_uring/cold"), "{text}");
+    let run = filtered(&["--quick", "--scale", "0.025", "--num-tokens", "200", "--json-out", "r.json"]);
+    assert!(run.status.success(), "{}", stderr(&run));
+    let profile =
+        read_mmap_profile(&std::fs::read_to_string(directory.path().join("r.json")).unwrap()).unwrap();
+    assert!(profile.configurations.iter().all(|configuration| configuration.failures.is_empty()));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ending_it_leaves_nothing_behind() {

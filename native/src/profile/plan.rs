@@ -79,7 +79,10 @@ pub fn plan(settings: &Settings) -> Plan {
     let mut configurations: Vec<Planned> = Vec::new();
     for key in keys(settings) {
         if let Some(reason) = (settings.missing)(key.engine) {
-            notes.push(Note { about: key.id(), reason: reason.to_owned() });
+            let note = Note { about: key.engine.name().to_owned(), reason: reason.to_owned() };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
         } else if !configurations.iter().any(|known| known.key == key) {
             configurations.push(sized(settings, key));
         }
