@@ -181,6 +181,13 @@ impl Checkpoint {
         self.decode(name, entry, range, out)
     }
 
+    /// Let the system have the pages of a tensor back that will not be read soon.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(entry) = self.entries.get(name) {
+            self.files[entry.file].release(&entry.range);
+        }
+    }
+
     /// Names of tensors that are not in `used`.
     pub fn unused<'a>(&'a self, used: &'a BTreeSet<String>) -> impl Iterator<Item = &'a str> {
         self.entries.keys().filter(|name| !used.contains(*name)).map(String::as_str)

@@ -191,6 +191,17 @@ impl Decoder {
         cache: &mut KvCache,
         hook: Option<&mut dyn KvHook>,
     ) -> Result<Tensor<2>, DecoderError> {
+        self.forward_with(self.adapters.as_ref(), tokens, cache, hook)
+    }
+
+    /// The same with these adapters in place of those attached.
+    pub(crate) fn forward_with(
+        &self,
+        adapters: Option<&Adapters>,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        hook: Option<&mut dyn KvHook>,
+    ) -> Result<Tensor<2>, DecoderError> {
         let start = cache.len();
         let limit = word(self.checkpoint.architecture().max_context_tokens);
         if start + tokens.len() > limit {
@@ -204,7 +215,7 @@ impl Decoder {
             positions: &positions,
             segments: &[],
             shared: &mut Shared::new(start, &self.backend),
-            adapters: self.adapters.as_ref(),
+            adapters,
             cache,
             hook,
         };

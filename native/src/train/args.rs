@@ -3,8 +3,8 @@
 use super::config::Config;
 use super::data::{Encoder, load};
 use super::targets::Selector;
-use super::trainer::{Ending, Trainer};
-use super::{TrainError, dry_run, from_train, gguf_lora, merge, output, saved};
+use super::trainer::Trainer;
+use super::{TrainError, allocator, dry_run, from_train, gguf_lora, merge, output, sample, saved};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::decoder::{Backend, Decoder, Keep};
@@ -13,7 +13,8 @@ use crate::{bad_input, model_source};
 use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::Model;
-use dhurandhar_core::training::{AdapterPlan, Base};
+use dhurandhar_core::measurement::Ending;
+use dhurandhar_core::training::{AdapterPlan, Base, Mode};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -124,7 +125,8 @@ impl TrainArgs {
         self.prepare_folder(&config.training.output_dir)?;
         let backend = self.backend.open().map_err(from_decoder)?;
         note(&format!("backend: {}", backend.name));
-        let decoder = opened(&checkpoint, backend, config.base)?;
+        allocator::keep_buffers();
+        let decoder = opened(&checkpoint, backend, config.base, config.training.mode)?;
         let mut trainer = Trainer::new(config, &decoder, &plan, &split).map_err(from_train)?;
         if self.resume {
             let from = trainer.resume(&own).map_err(from_train)?;
@@ -136,7 +138,8 @@ impl TrainArgs {
         let ending = outcome.map_err(from_train)?;
         trainer.export().map_err(from_train)?;
         self.export(&trainer).map_err(from_train)?;
-        report.finish(&trainer, ending).map_err(from_train)?;
+        let samples = sample::replies(&trainer, &tokenizer).map_err(from_train)?;
+        report.finish(&trainer, ending, samples).map_err(from_train)?;
         Ok(if ending == Ending::Interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
@@ -169,11 +172,14 @@ impl TrainArgs {
 }
 
 /// The decoder with its base kept as asked.
-pub(super) fn opened(checkpoint: &Arc<Checkpoint>, backend: Backend, base: Base) -> anyhow::Result<Decoder> {
-    let keep = match base {
-        Base::Checkpoint => Keep::Mapped,
-        Base::Nf4 => Keep::Nf4 { double: false },
-        Base::Nf4Double => Keep::Nf4 { double: true },
+fn opened(checkpoint: &Arc<Checkpoint>, backend: Backend, base: Base, mode: Mode) -> anyhow::Result<Decoder> {
+    let keep = match (mode, base) {
+        (Mode::FullTape, Base::Checkpoint) => Keep::Dense { nf4: None },
+        (Mode::FullTape, Base::Nf4) => Keep::Dense { nf4: Some(false) },
+        (Mode::FullTape, Base::Nf4Double) => Keep::Dense { nf4: Some(true) },
+        (Mode::LayerWise, Base::Checkpoint) => Keep::Mapped,
+        (Mode::LayerWise, Base::Nf4) => Keep::Nf4 { double: false },
+        (Mode::LayerWise, Base::Nf4Double) => Keep::Nf4 { double: true },
     };
     Decoder::load_keeping(checkpoint, backend, keep).map_err(from_decoder)
 }

@@ -29,6 +29,10 @@ pub struct Config {
     pub overlong: Overlong,
     /// Leave audio towers out; they are never loaded, so this only decides whether that is reported.
     pub strip_audio_encoder: bool,
+    /// Prompts that are answered without and with the adapter after the run, for its card and report.
+    pub sample_prompts: Vec<String>,
+    /// What the report calls the machine.
+    pub device_name: Option<String>,
     /// Adapters.
     pub lora: LoraConfig,
     /// The loop.
@@ -164,6 +168,8 @@ impl Config {
                 )?
                 .unwrap_or(Overlong::Error),
             strip_audio_encoder: fields.flag("strip_audio_encoder")?.unwrap_or(true),
+            sample_prompts: fields.texts("sample_prompts")?,
+            device_name: fields.text("device_name")?.map(str::to_owned),
             lora: lora(fields.map("lora")?.as_ref())?,
             training: training(fields.map("training")?.as_ref(), &mut notes)?,
             base: base(fields.map("quantization")?.as_ref(), &mut notes)?,

@@ -2,6 +2,7 @@
 //!
 //! Arithmetic about models is `dhurandhar_core::training`; this reads data, runs passes and writes files.
 
+mod allocator;
 mod args;
 pub mod config;
 mod data;
@@ -15,6 +16,7 @@ mod output;
 mod overrides;
 mod params;
 mod peft;
+mod sample;
 mod saved;
 mod targets;
 mod tensors;

@@ -3,8 +3,9 @@
 use super::*;
 use crate::train::config::Config;
 use crate::train::data::{Example, Split};
-use crate::train::trainer::{Ending, Event, Trainer};
+use crate::train::trainer::{Event, Trainer};
 use crate::train::{TrainError, peft, saved};
+use dhurandhar_core::measurement::Ending;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,9 +45,9 @@ fn train(
     let stop = AtomicBool::new(false);
     let mut losses = Vec::new();
     let ending = trainer.run(&stop, &mut |event| {
-        if let Event::Step { step, loss, .. } = event {
-            losses.push(*loss);
-            stop.store(*step >= until, Ordering::Relaxed);
+        if let Event::Step(step) = event {
+            losses.push(step.loss);
+            stop.store(step.step >= until, Ordering::Relaxed);
         }
         Ok(())
     })?;
@@ -57,18 +58,22 @@ fn train(
 #[test]
 fn layer_wise_and_full_tape_agree_on_every_family_and_base() {
     for name in ["llama", "qwen3", "granite", "gemma3", "gemma3n", "gemma4"] {
-        for keep in [Keep::Mapped, Keep::Nf4 { double: true }] {
+        for (keep, nf4) in [(Keep::Mapped, None), (Keep::Nf4 { double: true }, Some(true))] {
             let decoder = decoder(name, Backend::cpu(), keep);
+            let dense = super::decoder(name, Backend::cpu(), Keep::Dense { nf4 });
             let mut parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
             for pair in &mut parameters.pairs {
                 pair.b.iter_mut().zip(pair.a.clone()).for_each(|(b, a)| *b = a / 2.0);
             }
             let split = split(128);
             let batch = crate::train::data::batch(&split.train, &[0, 3, 5]);
-            let run = |mode| gradients(&decoder, &parameters, std::slice::from_ref(&batch), mode);
-            let ((left, one), (right, two)) = (run(Mode::LayerWise), run(Mode::FullTape));
-            let apart = distance(&left, &right);
-            assert!((one - two).abs() < 1e-5 && apart < 1e-4, "{name} {keep:?}: {one} {two} {apart:e}");
+            let run = |decoder, mode| gradients(decoder, &parameters, std::slice::from_ref(&batch), mode);
+            let (left, one) = run(&decoder, Mode::LayerWise);
+            for other in [&decoder, &dense] {
+                let (right, two) = run(other, Mode::FullTape);
+                let apart = distance(&left, &right);
+                assert!((one - two).abs() < 1e-5 && apart < 1e-4, "{name} {keep:?}: {one} {two} {apart:e}");
+            }
         }
     }
 }
