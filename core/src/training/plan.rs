@@ -19,8 +19,9 @@ const LOGITS_BYTES: u64 = 64 << 20;
 const SHARD_BYTES: u64 = 32 << 20;
 /// Pieces of logits, as wide as the head's rows in f32, that the loss has beside the logits.
 const LOGIT_PIECES: u64 = 2;
-/// The program itself, and its tokenizer for each token of the vocabulary; fitted on SmolLM2 135M and Gemma 3 270M.
-const PROGRAM_BYTES: u64 = 24 << 20;
+/// The program itself with what its allocator holds ready, and its tokenizer for each token of the vocabulary; fitted on
+/// SmolLM2 135M and Gemma 3 270M.
+const PROGRAM_BYTES: u64 = 64 << 20;
 const TOKENIZER_BYTES: u64 = 300;
 
 /// How frozen weights are kept.

@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::Model;
 use dhurandhar_core::measurement::Ending;
-use dhurandhar_core::training::{AdapterPlan, Base, Mode};
+use dhurandhar_core::training::{AdapterError, AdapterPlan, Base, Mode};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl TrainArgs {
         let model = model_source::load(&config.base_model)?;
         let selector = Selector::new(&config.lora.targets, "model").map_err(from_train)?;
         let picks = |layer, target| selector.picks(layer, target);
-        let adapters = AdapterPlan::new(&model, config.lora.r, picks).map_err(bad_input)?;
+        let adapters = planned(&config, AdapterPlan::new(&model, config.lora.r, picks)).map_err(bad_input)?;
         if self.dry_run {
             return dry_run::run(&config, &model, &adapters, self.vram_gb, self.json);
         }
@@ -113,7 +113,7 @@ impl TrainArgs {
         let selector = Selector::new(&config.lora.targets, checkpoint.module_root()).map_err(from_train)?;
         let own = Model::new(checkpoint.architecture().clone(), model.origin.clone(), None);
         let plan = AdapterPlan::new(&own, config.lora.r, |layer, target| selector.picks(layer, target));
-        let plan = plan.map_err(bad_input)?;
+        let plan = planned(config, plan).map_err(bad_input)?;
         let mut tokenizer = Tokenizer::open(&checkpoint).map_err(from_checkpoint)?;
         let encoder = Encoder::new(&mut tokenizer, config.template, config.train_on_prompt);
         let split = load(config, &encoder).map_err(from_train)?;
@@ -169,6 +169,11 @@ impl TrainArgs {
         }
         Ok(())
     }
+}
+
+/// A plan with DoRA's magnitudes where they are asked for.
+fn planned(config: &Config, plan: Result<AdapterPlan, AdapterError>) -> Result<AdapterPlan, AdapterError> {
+    plan.map(|plan| if config.lora.use_dora { plan.with_magnitudes() } else { plan })
 }
 
 /// The decoder with its base kept as asked.

@@ -54,6 +54,8 @@ pub struct LoraConfig {
     pub dropout: f64,
     /// Divide by `sqrt(r)` instead of `r` (Kalajdzievski, arXiv:2312.03732).
     pub use_rslora: bool,
+    /// Learn the lengths of the adapted matrices' rows too (Liu et al., arXiv:2402.09353).
+    pub use_dora: bool,
     /// Names, or one pattern.
     pub targets: Targets,
 }
@@ -199,6 +201,7 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
         alpha: 32.0,
         dropout: 0.05,
         use_rslora: false,
+        use_dora: false,
         targets: Targets::Names(
             dhurandhar_core::training::Target::ALL.iter().map(|target| target.module().to_owned()).collect(),
         ),
@@ -212,9 +215,7 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
     config.targets = targets(fields)?.unwrap_or(config.targets);
     only(fields, "bias", "none")?;
     only(fields, "task_type", "CAUSAL_LM")?;
-    if fields.flag("use_dora")? == Some(true) {
-        return Err(fields.wrong_value("use_dora", "true", "false: DoRA is not offered"));
-    }
+    config.use_dora = fields.flag("use_dora")?.unwrap_or(false);
     if !fields.texts("modules_to_save")?.is_empty() {
         return Err(fields.wrong_value(
             "modules_to_save",

@@ -39,7 +39,7 @@ use std::path::Path;
 pub(crate) fn adapters_for(folder: &Path, decoder: &Decoder) -> anyhow::Result<Adapters> {
     let architecture = decoder.checkpoint().architecture().clone();
     let model = Model::new(architecture, Origin::Config, None);
-    peft::adapters(folder, &model, decoder.layers(), &decoder.backend().device).map_err(from_train)
+    peft::adapters(folder, &model, decoder).map_err(from_train)
 }
 
 /// The system's and the numbers' failures are failures; everything else is bad input.

@@ -192,7 +192,7 @@ fn settings(trainer: &Trainer<'_>) -> TrainingSettings {
         alpha: lora.alpha,
         dropout: lora.dropout,
         use_rslora: lora.use_rslora,
-        use_dora: false,
+        use_dora: lora.use_dora,
         batch: training.batch as u64,
         accumulation: training.accumulation as u64,
         max_seq_length: training.max_seq_length as u64,

@@ -22,7 +22,7 @@ pub(super) fn replies(
         return Ok(Vec::new());
     }
     let decoder = trainer.decoder;
-    let adapters = trainer.parameters.on_device(decoder.layers(), &decoder.backend().device).plain(None);
+    let adapters = trainer.parameters.on_device(decoder).plain(None);
     let sample = |prompt: &String| {
         let before = reply(trainer, tokenizer, prompt, None)?;
         let after = reply(trainer, tokenizer, prompt, Some(&adapters))?;

@@ -60,7 +60,8 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         let training = &config.training;
         let scale = super::peft::scale(config.lora.alpha, config.lora.r, config.lora.use_rslora);
-        let parameters = Parameters::initial(plan, scale, training.seed);
+        let mut parameters = Parameters::initial(plan, scale, training.seed);
+        parameters.measure(decoder)?;
         let rule = AdamW {
             beta1: training.betas.0,
             beta2: training.betas.1,
@@ -81,9 +82,10 @@ impl<'a> Trainer<'a> {
         let schedule = Schedule { kind: training.schedule, peak: training.learning_rate, warmup, steps };
         let architecture = decoder.checkpoint().architecture();
         let run = format!(
-            "{} ({} adapted matrices of rank {}, alpha {}, seed {})",
+            "{} ({} {}adapted matrices of rank {}, alpha {}, seed {})",
             architecture.name,
             plan.shapes.len(),
+            if plan.dora { "DoRA-" } else { "" },
             plan.rank,
             config.lora.alpha,
             training.seed
@@ -185,7 +187,7 @@ impl<'a> Trainer<'a> {
             self.epoch.1[cursor.step].iter().map(|pass| batch(&self.split.train, pass)).collect();
         let trained: usize = batches.iter().map(|batch| batch.targets.len()).sum();
         let tokens: usize = batches.iter().map(|batch| batch.tokens.len()).sum();
-        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let parameters = self.parameters.on_device(self.decoder);
         let mut sums = self.parameters.zeros();
         let mut nll = 0.0;
         for (pass, batch) in batches.iter().enumerate() {
@@ -235,7 +237,7 @@ impl<'a> Trainer<'a> {
         if self.split.eval.is_empty() {
             return Ok(());
         }
-        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let parameters = self.parameters.on_device(self.decoder);
         let (mut nll, mut count) = (0.0, 0_usize);
         let all: Vec<usize> = (0..self.split.eval.len()).collect();
         for indices in all.chunks(self.config.training.batch) {
