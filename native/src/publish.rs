@@ -141,8 +141,7 @@ fn filed(text: &str) -> Result<Filed, MeasurementError> {
     }
     if is(TRAINING_SCHEMA) {
         let run = read_training(text)?;
-        let about = format!("{} on {}", run.model, run.device.name);
-        return Ok(Filed { folder: "training/", about, started: run.started });
+        return Ok(Filed { folder: "training/", about: run.device.name, started: run.started });
     }
     let profile = read_mmap_profile(text)?;
     Ok(Filed { folder: "", about: profile.device.name, started: profile.run.started })
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_training_run_is_checked_stripped_and_named_by_model_device_and_date() {
+    fn a_training_run_is_checked_stripped_and_named_by_device_and_date() {
         let folder = tempfile::tempdir().unwrap();
         let publish = |value: &serde_json::Value| {
             let path = folder.path().join("measurement.json");
@@ -257,7 +256,7 @@ mod tests {
                 .prepare(&path)
         };
         let (name, text) = publish(&training()).unwrap();
-        assert!(name.starts_with("training/smollm2-135m-on-desk-2026-11-23-"), "{name}");
+        assert!(name.starts_with("training/desk-2026-11-23-"), "{name}");
         assert!(!text.contains("annes-laptop"), "{text}");
         let refused = |change: fn(&mut serde_json::Value), wanted: &str| {
             let mut value = training();

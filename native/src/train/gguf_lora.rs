@@ -148,4 +148,14 @@ mod tests {
             save(Path::new("adapter.gguf"), &magnitudes, &model.architecture).unwrap_err().to_string();
         assert!(refused.contains("llama.cpp has no DoRA"), "{refused}");
     }
+
+    /// llama.cpp's words with this file are in `tests/fixtures/smollm2-lora/llama-cpp.json`, and tests compare ours.
+    #[test]
+    fn the_file_is_the_one_that_llama_cpp_was_given() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/smollm2-lora");
+        let model = registry::model("smollm2-135m").unwrap();
+        let parameters = crate::train::peft::load(&folder, &model).unwrap();
+        let given = std::fs::read(folder.join("adapter.gguf")).unwrap();
+        assert!(bytes(&parameters, &model.architecture) == given);
+    }
 }
