@@ -206,7 +206,7 @@ fn a_training_report_says_first_whether_anything_was_learnt() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(page.find("LEARNT") < page.find("<svg"), "the verdict comes first");
+    assert!(page.find("LEARNT") < page.find("id=\"losses\""), "the verdict comes first");
     let list = text(&site, "reports/index.html");
     assert!(list.contains("href=\"./training-one/\""), "{list}");
     assert!(text(&site, "reports/training-one/steps.csv").starts_with("step,epoch,loss"));

@@ -67,7 +67,11 @@ fn an_adapter_says_here_what_its_gguf_form_says_in_llama_cpp() {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said.trim_end_matches('\n'), tokenizer.decode(wanted).unwrap().trim_end_matches('\n'), "{prompt}");
+        assert_eq!(
+            said.trim_end_matches('\n'),
+            tokenizer.decode(wanted).unwrap().trim_end_matches('\n'),
+            "{prompt}"
+        );
         let without = greedy(plain, Some(tokenizer), &ids(&continuation["ids"]), sure, None, |_| ()).unwrap();
         assert!(sure >= 12 && without.ids != wanted, "{prompt}: the adapter changes nothing");
     }

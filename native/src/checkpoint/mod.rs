@@ -105,6 +105,11 @@ impl Checkpoint {
         &self.facts
     }
 
+    /// The bytes of its first file; a GGUF checkpoint has no other.
+    pub(crate) fn first_file(&self) -> &[u8] {
+        self.files.first().map_or(&[], Mapping::bytes)
+    }
+
     /// Whether a tensor of this canonical (GGUF) name is there.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)

@@ -4,9 +4,11 @@ use super::config::Config;
 use super::data::{Encoder, load};
 use super::targets::Selector;
 use super::trainer::Trainer;
-use super::{TrainError, allocator, dry_run, from_train, gguf_lora, merge, output, sample, saved};
-use crate::checkpoint::Checkpoint;
+use super::{
+    TrainError, allocator, dry_run, from_train, gguf_lora, merge, merge_gguf, output, sample, saved,
+};
 use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::{Checkpoint, Facts};
 use crate::decoder::{Backend, Decoder, Keep};
 use crate::real::{BackendArg, from_checkpoint, from_decoder, note};
 use crate::{bad_input, model_source};
@@ -50,7 +52,7 @@ pub struct TrainArgs {
     /// Memory that the plan has to fit, in GB (10^9 bytes)
     #[arg(long, value_name = "GB")]
     vram_gb: Option<f64>,
-    /// Write merged/ too: the base with the adapter added to its weights (safetensors bases)
+    /// Write the base with the adapter added to its weights too: merged/, or merged.gguf of a GGUF base
     #[arg(long)]
     merge: bool,
     /// Write adapter.gguf too, for llama.cpp
@@ -151,7 +153,17 @@ impl TrainArgs {
             gguf_lora::save(&out.join("adapter.gguf"), parameters, checkpoint.architecture())?;
         }
         if self.merge {
-            merge::save(checkpoint.path(), &out.join("merged"), parameters, checkpoint.module_root())?;
+            match checkpoint.facts() {
+                Facts::Gguf(_) => merge_gguf::save(checkpoint, &out.join("merged.gguf"), parameters)?,
+                Facts::Config(_) => {
+                    merge::save(
+                        checkpoint.path(),
+                        &out.join("merged"),
+                        parameters,
+                        checkpoint.module_root(),
+                    )?;
+                }
+            }
         }
         Ok(())
     }

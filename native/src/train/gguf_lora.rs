@@ -92,20 +92,22 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// Row `2i + j` of a head from row `i + j d/2`, for families whose queries and keys are interleaved.
+/// `B` with its rows in the order of llama.cpp's files.
 fn rows_of_b(pair: &Pair, architecture: &Architecture) -> Vec<f32> {
+    let rows: Vec<&[f32]> = pair.factors[1].chunks_exact(pair.rank).collect();
+    (0..pair.outputs).flat_map(|at| rows[source_row(pair, architecture, at)].iter().copied()).collect()
+}
+
+/// The row that llama.cpp's files have at `at`: `i + j d/2` of a head at `2i + j`, in families whose queries and keys
+/// are interleaved.
+pub(super) fn source_row(pair: &Pair, architecture: &Architecture, at: usize) -> usize {
     let interleaved = matches!(architecture.family.as_str(), "llama" | "mistral" | "granite")
         && matches!(pair.target, Target::Query | Target::Key);
     let attention = architecture.layers.get(pair.layer).and_then(|layer| layer.attention());
-    let Some(attention) = attention.filter(|_| interleaved) else { return pair.factors[1].clone() };
+    let Some(attention) = attention.filter(|_| interleaved) else { return at };
     let head_dim = crate::decoder::word(attention.k_head_dim);
-    let half = head_dim / 2;
-    let row = |at: usize| {
-        let (head, index) = (at / head_dim, at % head_dim);
-        head * head_dim + (index % 2) * half + index / 2
-    };
-    let rows: Vec<&[f32]> = pair.factors[1].chunks_exact(pair.rank).collect();
-    (0..pair.outputs).flat_map(|at| rows[row(at)].iter().copied()).collect()
+    let (head, index) = (at / head_dim, at % head_dim);
+    head * head_dim + (index % 2) * (head_dim / 2) + index / 2
 }
 
 #[cfg(test)]

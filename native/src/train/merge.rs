@@ -27,8 +27,7 @@ pub(crate) fn save(base: &Path, out: &Path, parameters: &Parameters, root: &str)
     let folder = if base.is_dir() { base } else { base.parent().unwrap_or(Path::new(".")) };
     let files = weights(base, folder)?;
     if files.is_empty() {
-        let problem =
-            "has no safetensors to merge into; --gguf-lora writes an adapter for GGUF files".to_owned();
+        let problem = "has no safetensors to merge into".to_owned();
         return Err(TrainError::Data { path: base.to_owned(), problem });
     }
     std::fs::create_dir_all(out).map_err(TrainError::io(out))?;
@@ -110,29 +109,30 @@ fn add(part: &mut [u8], dtype: &str, pair: &Pair) -> Result<(), String> {
     if part.len() != pair.outputs * pair.inputs * width {
         return Err("has fewer bytes than its shape says".to_owned());
     }
-    let [a, b, lengths] = &pair.factors;
-    let rows = part.par_chunks_exact_mut(pair.inputs * width).zip(b.par_chunks_exact(pair.rank));
-    rows.enumerate().for_each(|(at, (row, b))| {
-        let low = |column: usize| -> f64 {
-            let products =
-                b.iter().enumerate().map(|(k, b)| f64::from(*b) * f64::from(a[k * pair.inputs + column]));
-            products.sum::<f64>() * pair.scale
-        };
-        let mut sums: Vec<f64> = row
-            .chunks_exact(width)
-            .enumerate()
-            .map(|(column, value)| stored(value, dtype) + low(column))
-            .collect();
-        if let Some(length) = lengths.get(at) {
-            let norm = sums.iter().map(|value| value * value).sum::<f64>().sqrt();
-            let stretch = if norm > 0.0 { f64::from(*length) / norm } else { 1.0 };
-            for value in &mut sums {
-                *value *= stretch;
-            }
-        }
-        row.chunks_exact_mut(width).zip(sums).for_each(|(value, sum)| store(value, dtype, sum));
+    part.par_chunks_exact_mut(pair.inputs * width).enumerate().for_each(|(at, row)| {
+        let mut values: Vec<f64> = row.chunks_exact(width).map(|value| stored(value, dtype)).collect();
+        join(pair, at, &mut values);
+        row.chunks_exact_mut(width).zip(values).for_each(|(value, sum)| store(value, dtype, sum));
     });
     Ok(())
+}
+
+/// Row `at` of a matrix with `scale B A` added, and brought to DoRA's length.
+pub(super) fn join(pair: &Pair, at: usize, values: &mut [f64]) {
+    let [a, b, lengths] = &pair.factors;
+    let b = &b[at * pair.rank..(at + 1) * pair.rank];
+    for (column, value) in values.iter_mut().enumerate() {
+        let products =
+            b.iter().enumerate().map(|(k, b)| f64::from(*b) * f64::from(a[k * pair.inputs + column]));
+        *value += products.sum::<f64>() * pair.scale;
+    }
+    if let Some(length) = lengths.get(at) {
+        let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let stretch = if norm > 0.0 { f64::from(*length) / norm } else { 1.0 };
+        for value in values {
+            *value *= stretch;
+        }
+    }
 }
 
 fn stored(value: &[u8], dtype: &str) -> f64 {

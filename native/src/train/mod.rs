@@ -11,6 +11,7 @@ mod error;
 mod gguf_lora;
 mod gradients;
 mod merge;
+mod merge_gguf;
 mod optimiser;
 mod output;
 mod overrides;

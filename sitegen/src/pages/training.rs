@@ -95,8 +95,8 @@ fn date(run: &TrainingRun) -> &str {
 
 fn description(run: &TrainingRun) -> String {
     let result = run.change().map_or_else(
-        || "without evaluation".to_owned(),
-        |change| format!("evaluation loss {:.3} to {:.3}", change.first.eval_loss, change.last.eval_loss),
+        || "No evaluation".to_owned(),
+        |change| format!("Evaluation loss {:.3} to {:.3}", change.first.eval_loss, change.last.eval_loss),
     );
     format!("{result} in {} steps on {}, {}.", count(run.steps.len() as u64), run.device.name, date(run))
 }
@@ -156,7 +156,7 @@ fn reasons(run: &TrainingRun) -> Markup {
             @if let (Some(error), Some(peak)) = (run.plan_error(), run.memory.measured_peak_bytes) {
                 li {
                     "Memory: " (mib(run.memory.planned.total_bytes())) " MiB planned, " (mib(peak))
-                    " MiB at the peak (" (format!("{:+.1} %", error * 100.0)) ")."
+                    " MiB at the peak: the plan is " (format!("{:.1} %", error.abs() * 100.0)) @if error < 0.0 { " too low." } @else { " too high." }
                 }
             }
         }
