@@ -173,6 +173,70 @@ fn a_broken_measurement_stops_the_build_with_file_and_field() {
     }
 }
 
+/// A content folder with a list of reports and the project's own fine-tuning run, changed by `text`.
+fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
+    let folder = workspace().join("content/measurements/training");
+    let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("reports")).unwrap();
+    fs::create_dir_all(dir.path().join("measurements/training")).unwrap();
+    for prose in ["reports/index.md", "index.md"] {
+        fs::copy(workspace().join("content").join(prose), dir.path().join(prose)).unwrap();
+    }
+    let text = text(&fs::read_to_string(own).unwrap());
+    fs::write(dir.path().join("measurements/training/one.json"), text).unwrap();
+    let sources = sources(dir.path().to_path_buf());
+    (dir, sources)
+}
+
+#[test]
+fn a_training_report_says_first_whether_anything_was_learnt() {
+    let (_dir, sources) = with_training(|text| text.replace("\"prompt\":\"", "\"prompt\":\"<i>Q</i> "));
+    let site = build(&sources).unwrap();
+    assert_eq!(problems(&site), []);
+    let page = text(&site, "reports/training-one/index.html");
+    for part in [
+        "LEARNT",
+        "examples that were not trained on fell by",
+        "Evaluation loss 4.9",
+        "4,884,480 parameters were trained beside 134,515,008 frozen ones: 3.50 %",
+        "id=\"losses-chart",
+        "measured peak",
+        "layer by layer, each layer run again",
+        "dhurandhar train-lora --config profiles/lora/smollm2-135m.yaml",
+        "&lt;i&gt;Q&lt;/i&gt; ",
+        "href=\"measurement.json\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.find("LEARNT") < page.find("id=\"losses\""), "the verdict comes first");
+    let list = text(&site, "reports/index.html");
+    assert!(list.contains("href=\"./training-one/\""), "{list}");
+    assert!(text(&site, "reports/training-one/steps.csv").starts_with("step,epoch,loss"));
+    assert!(text(&site, "reports/train-lora.schema.json").contains("\"eval_perplexity\""));
+    let json = &site.files["reports/training-one/measurement.json"];
+    assert_eq!(json, &fs::read(sources.content.join("measurements/training/one.json")).unwrap());
+}
+
+#[test]
+fn a_broken_training_run_stops_the_build_with_file_and_field() {
+    for (from, to, expected) in [
+        ("train-lora/1.0", "train-lora/3.1", "major version 3"),
+        ("\"ending\":\"complete\"", "\"ending\":\"best\"", "field ending: unknown variant `best`"),
+        ("\"evaluations\":", "\"evaluation\":", "missing field `evaluations`"),
+    ] {
+        let (_dir, sources) = with_training(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let message = format!("{:#}", build(&sources).unwrap_err());
+        assert!(
+            message.starts_with("measurements/training/one.json: ") && message.contains(expected),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn a_section_lists_its_pages_and_an_article_its_sections() {
     let site = build(&sources(fixtures("whole/content"))).unwrap();
