@@ -42,7 +42,12 @@ fn sources(content: PathBuf) -> Sources {
 /// Stands for the compiled calculator, with the real start scripts.
 fn bundle() -> Bundle {
     let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
-    let glued = |name: &str| Glued { js: format!("export default () => '{name}';"), wasm: b"\0asm".to_vec() };
+    let glued = |name: &str| Glued {
+        js: format!("import './app-parts.js'; export default () => '{name}';"),
+        wasm: b"\0asm".to_vec(),
+        parts_js: "export const share = () => new URL('./late.wasm', import.meta.url);".to_owned(),
+        parts: vec![("late.wasm".to_owned(), b"\0asm".to_vec())],
+    };
     Bundle {
         app: glued("app"),
         worker: glued("worker"),

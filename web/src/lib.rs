@@ -15,6 +15,7 @@ mod drawing;
 mod escape;
 mod format;
 mod hooks;
+mod late;
 mod link;
 mod mmap_choice;
 mod mmap_drawing;

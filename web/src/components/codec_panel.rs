@@ -92,8 +92,14 @@ impl CodecPanelProps {
     }
 }
 
+/// The panel as a part of the page; another for each of its tabs.
+pub(crate) fn codec_panel(props: CodecPanelProps) -> Html {
+    let key = props.tab.name();
+    html! { <CodecPanel {key} ..props /> }
+}
+
 #[function_component]
-pub(crate) fn CodecPanel(props: &CodecPanelProps) -> Html {
+fn CodecPanel(props: &CodecPanelProps) -> Html {
     let file = use_state(|| None::<File>);
     let tensor = use_state_eq(|| 0_usize);
     let geometry = KvGeometry::of(&props.model.architecture);

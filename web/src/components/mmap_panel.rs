@@ -65,8 +65,13 @@ fn key(props: &MmapPanelProps) -> (Loaded, Scenario, String, Option<Device>, u64
     (model.clone(), scenario.clone(), device.clone(), custom.clone(), *taken_bytes)
 }
 
+/// The panel as a part of the page.
+pub(crate) fn mmap_panel(props: MmapPanelProps) -> Html {
+    html! { <MmapPanel ..props /> }
+}
+
 #[function_component]
-pub(crate) fn MmapPanel(props: &MmapPanelProps) -> Html {
+fn MmapPanel(props: &MmapPanelProps) -> Html {
     let start = use_memo(key(props), |_| props.start());
     let case = start.as_ref().as_ref().ok().map(|start| props.choice.case(*start));
     let (results, _) = use_compute(&props.worker_url, case.map(Job::Lookup), None);

@@ -33,3 +33,6 @@ mod tab_bar;
 mod verdict;
 
 pub(crate) use app::{App, AppProps};
+pub(crate) use codec_panel::{CodecPanelProps, codec_panel};
+pub(crate) use devices_panel::DevicesPanel;
+pub(crate) use mmap_panel::{MmapPanelProps, mmap_panel};
