@@ -1,5 +1,5 @@
 // Starts the calculator. The names below are replaced by hashed ones when the site is built.
-import init, { start_app } from './app.js';
+import init, { install, start_app } from './app.js';
 import { share } from './app-parts.js';
 
 const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
@@ -10,10 +10,13 @@ try {
     init({ module_or_path: new URL('./app.wasm', import.meta.url) }),
   ]);
   share(application);
-  // The browser may paint and answer between compiling and starting.
-  await new Promise(resolve => setTimeout(resolve));
+  // The browser may paint and answer in between.
+  const pause = () => new Promise(resolve => setTimeout(resolve));
+  await pause();
+  install(new Uint8Array(builtIn));
+  await pause();
   const loadReader = () => import('./reader.js');
-  start_app(new URL('./worker.js', import.meta.url).href, new Uint8Array(builtIn), loadReader);
+  start_app(new URL('./worker.js', import.meta.url).href, loadReader);
 } catch (error) {
   failed();
   throw error;

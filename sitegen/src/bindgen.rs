@@ -11,11 +11,11 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::arrange::arranged;
 use crate::disk;
-use crate::names::Names;
+use crate::names::{Names, tidied};
 use crate::split::{Split, split};
 
 /// Change this when the options below change, so that kept results are made anew.
-const OPTIONS: &str = "web, no names, no producers, arranged, in parts, short names, 4";
+const OPTIONS: &str = "web, no names, no producers, arranged, in parts, short names, tidy, 5";
 
 /// A module that a browser can load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,9 +94,9 @@ fn run(module: Vec<u8>, in_parts: bool) -> Result<Glued> {
         bail!("the module needs JavaScript files of its dependencies; only the generated glue is served");
     }
     let names = Names::in_script(output.js());
-    let js = names.applied(output.js());
+    let js = tidied(&names.applied(output.js()));
     let wasm = arranged(&output.wasm_mut().emit_wasm(), &names)?;
     // What parts and the main module share has names of its own.
     let parts = parts.into_iter().map(|(name, part)| Ok((name, arranged(&part, &Names::default())?)));
-    Ok(Glued { js, wasm, parts_js: script, parts: parts.collect::<Result<_>>()? })
+    Ok(Glued { js, wasm, parts_js: tidied(&script), parts: parts.collect::<Result<_>>()? })
 }

@@ -41,6 +41,21 @@ impl Names {
     }
 }
 
+/// A generated script without its comments and indentation; it has no text of several lines.
+pub fn tidied(script: &str) -> String {
+    let mut in_comment = false;
+    let mut tidy = String::with_capacity(script.len());
+    for line in script.lines().map(str::trim) {
+        in_comment |= line.starts_with("/*");
+        if !in_comment && !line.is_empty() && !line.starts_with("//") {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+        in_comment &= !line.ends_with("*/");
+    }
+    tidy
+}
+
 /// Identifiers, keywords and numbers of a script.
 fn words(script: &str) -> impl Iterator<Item = &str> {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
@@ -58,6 +73,12 @@ fn has_hash(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_and_indentation_go_and_code_stays() {
+        let script = "/**\n * @param {x}\n */\nfunction f() {\n    // why\n    return \"// no comment\"; // why\n\n}\n/* one */\nf();";
+        assert_eq!(tidied(script), "function f() {\nreturn \"// no comment\"; // why\n}\nf();\n");
+    }
 
     #[test]
     fn only_names_with_a_hash_are_shortened_and_always_alike() {

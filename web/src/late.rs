@@ -29,7 +29,7 @@ pub(crate) const ABSENT: &str = "This part of the page could not be loaded. Is t
 
 /// Loads it the first time.
 #[wasm_split(late, fallible)]
-#[expect(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
+#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn load() -> Result<Late, SplitLoaderError> {
     Ok(Late {
         codecs: codec_panel,

@@ -20,11 +20,11 @@ use super::headline::summary;
 use super::memory_panel::MemoryPanel;
 use super::mmap_panel::MmapPanelProps;
 use super::notices::Notices;
-use super::spoken::Spoken;
+use super::spoken::use_spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
 use crate::catalogue::{Loaded, catalogue};
 use crate::custom_device;
-use crate::hooks::{use_coalesced, use_link};
+use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
 use crate::late::{self, Late};
 use crate::state::{Action, State};
 use crate::tabs::Tab;
@@ -36,6 +36,8 @@ pub(crate) struct AppProps {
     pub(crate) start: State,
     /// Address of the compute worker's script; it is started on first use.
     pub(crate) worker_url: String,
+    /// Told when everything has been drawn once.
+    pub(crate) on_whole: Callback<()>,
 }
 
 /// All that a report depends on.
@@ -102,8 +104,17 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let canvas = use_node_ref();
     let late = use_late(state.tab != Tab::Memory || !state.custom.is_empty(), state.tab, &on);
     let custom = late.and_then(|late| (late.device)(&state.custom));
-    let report = use_memo(Inputs::of(&state, custom.as_ref()), Inputs::report);
-    let panel = match (&*report, state.tab) {
+    let stage = use_stages(&props.on_whole);
+    let inputs = (stage > Stage::Frame).then(|| Inputs::of(&state, custom.as_ref()));
+    let report = use_memo(inputs, |inputs| inputs.as_ref().map(Inputs::report));
+    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
+    let computed = report.as_ref().as_ref().and_then(|report| report.as_ref().ok());
+    let spoken = use_spoken(computed.filter(|_| with_controls).map(|report| summary(report)));
+    let Some(report) = &*report else {
+        return html! { <div class="calc">{ TabBar { open: state.tab, on }.view() }</div> };
+    };
+    let panel = match (report, state.tab) {
+        _ if stage < Stage::Whole => Html::default(),
         (Err(error), Tab::Memory | Tab::Devices) => {
             html! { <p class="calc-short" role="alert">{ error.to_string() }</p> }
         }
@@ -112,14 +123,13 @@ pub(crate) fn App(props: &AppProps) -> Html {
         }
         _ => match late {
             Some(late) => {
-                late_panel(late, props, &state, custom.as_ref(), report.as_ref().as_ref().ok(), &on, &on_drag)
+                late_panel(late, props, &state, custom.as_ref(), report.as_ref().ok(), &on, &on_drag)
             }
             None => html! { <p class="calc-loading" role="status">{ "Loading\u{2026}" }</p> },
         },
     };
-    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
-    let bits = report.as_ref().as_ref().ok().map(|report| report.weights.bits_per_weight);
-    let export = report.as_ref().as_ref().ok().filter(|_| with_controls).map(|report| {
+    let bits = report.as_ref().ok().map(|report| report.weights.bits_per_weight);
+    let export = report.as_ref().ok().filter(|_| with_controls && stage == Stage::Whole).map(|report| {
         let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
         let inputs = Inputs::of(&state, custom.as_ref());
         let order = Callback::from(move |()| inputs.order());
@@ -130,7 +140,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { Notices { notices: state.notices.clone(), on: on.clone() }.view() }
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
-                if with_controls {
+                if with_controls && stage > Stage::Figures {
                     { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
@@ -138,7 +148,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     { export }
                 </div>
             </div>
-            if let (Ok(report), true) = (&*report, with_controls) { <Spoken text={summary(report)} /> }
+            if with_controls { <p class="visually-hidden" role="status" ref={spoken} /> }
         </div>
     }
 }
