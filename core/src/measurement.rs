@@ -20,6 +20,7 @@ mod predict;
 mod read;
 mod report;
 mod statistics;
+mod training;
 
 pub use alternatives::Alternative;
 pub use configuration::{
@@ -40,7 +41,12 @@ pub use overlay::{MeasuredPoint, Overlay};
 pub use policy::{Criterion, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
 pub use read::{
-    MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile, schema_of,
+    MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
+    read_training, schema_of,
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use statistics::{median, median_interval, ratio_interval};
+pub use training::{
+    Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
+    TrainingRun, TrainingSample, TrainingSettings, TrainingStep,
+};

@@ -3,7 +3,7 @@
 use schemars::{Schema, schema_for};
 
 use crate::codec::report::{CodecComparison, KvBenchmark};
-use crate::measurement::{KvQuality, MemoryValidation, MmapProfile};
+use crate::measurement::{KvQuality, MemoryValidation, MmapProfile, TrainingRun};
 use crate::report::Report;
 
 /// Every kind of report: its name, and its schema as indented JSON.
@@ -15,6 +15,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("kv-benchmark", schema_for!(KvBenchmark)),
         ("memory-validation", schema_for!(MemoryValidation)),
         ("kv-quality", schema_for!(KvQuality)),
+        ("train-lora", schema_for!(TrainingRun)),
     ];
     let text = |schema: &Schema| format!("{:#}\n", schema.as_value());
     schemas.iter().map(|(name, schema)| (*name, text(schema))).collect()

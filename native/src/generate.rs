@@ -2,7 +2,7 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tokenizer::Tokenizer;
-use crate::decoder::{Decoder, DecoderError, KvHook, word};
+use crate::decoder::{Adapters, Decoder, DecoderError, KvCache, KvHook, word};
 use dhurandhar_core::codec::logits::log_likelihood;
 
 /// Why there is no text or no figure.
@@ -52,20 +52,46 @@ pub fn greedy(
     mut hook: Option<&mut dyn KvHook>,
     mut emit: impl FnMut(u32),
 ) -> Result<Continuation, GenerateError> {
-    if prompt.is_empty() {
-        return Err(GenerateError::EmptyPrompt);
-    }
-    let mut cache = decoder.new_cache();
-    let mut continuation = Continuation { ids: Vec::new(), margins: Vec::new(), ended: false };
-    let mut next = prompt.to_vec();
-    while continuation.ids.len() < limit {
+    continued(tokenizer, prompt, limit, &mut emit, decoder.new_cache(), |next, cache| {
         // Reborrow by hand: the trait object outlives each pass, not the loop.
         let hook: Option<&mut dyn KvHook> = match hook {
             Some(ref mut hook) => Some(&mut **hook),
             None => None,
         };
-        let hidden = decoder.forward(&next, &mut cache, hook)?;
-        let (id, margin) = likeliest(&decoder.next_logits(&hidden)?);
+        let hidden = decoder.forward(next, cache, hook)?;
+        Ok(decoder.next_logits(&hidden)?)
+    })
+}
+
+/// The same with adapters in place of those attached.
+pub(crate) fn greedy_with(
+    decoder: &Decoder,
+    adapters: Option<&Adapters>,
+    tokenizer: Option<&Tokenizer>,
+    prompt: &[u32],
+    limit: usize,
+) -> Result<Continuation, GenerateError> {
+    continued(tokenizer, prompt, limit, &mut |_| {}, decoder.new_cache(), |next, cache| {
+        let hidden = decoder.forward_with(adapters, next, cache, None)?;
+        Ok(decoder.next_logits(&hidden)?)
+    })
+}
+
+fn continued(
+    tokenizer: Option<&Tokenizer>,
+    prompt: &[u32],
+    limit: usize,
+    emit: &mut dyn FnMut(u32),
+    mut cache: KvCache,
+    mut step: impl FnMut(&[u32], &mut KvCache) -> Result<Vec<f32>, GenerateError>,
+) -> Result<Continuation, GenerateError> {
+    if prompt.is_empty() {
+        return Err(GenerateError::EmptyPrompt);
+    }
+    let mut continuation = Continuation { ids: Vec::new(), margins: Vec::new(), ended: false };
+    let mut next = prompt.to_vec();
+    while continuation.ids.len() < limit {
+        let (id, margin) = likeliest(&step(&next, &mut cache)?);
         if tokenizer.is_some_and(|tokenizer| tokenizer.is_end(id)) {
             continuation.ended = true;
             break;

@@ -3,8 +3,8 @@
 use crate::BadInput;
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::measurement::{
-    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, read_kv_quality, read_memory_validation,
-    read_mmap_profile, schema_of,
+    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, TRAINING_SCHEMA, read_kv_quality,
+    read_memory_validation, read_mmap_profile, read_training, schema_of,
 };
 use dhurandhar_core::storage::mix64;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// File measured results for the report site: those of profile-mmap, validate-memory and benchmark-kv.
+/// File measured results for the report site: those of profile-mmap, validate-memory, benchmark-kv and train-lora.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PublishArgs {
     /// Results to publish.
@@ -139,6 +139,10 @@ fn filed(text: &str) -> Result<Filed, MeasurementError> {
         let report = read_kv_quality(text)?;
         return Ok(Filed { folder: "kv-quality/", about: report.model, started: report.started });
     }
+    if is(TRAINING_SCHEMA) {
+        let run = read_training(text)?;
+        return Ok(Filed { folder: "training/", about: run.device.name, started: run.started });
+    }
     let profile = read_mmap_profile(text)?;
     Ok(Filed { folder: "", about: profile.device.name, started: profile.run.started })
 }
@@ -183,7 +187,7 @@ fn write_new(target: &Path, text: &str) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{filed, name, personal, strip, write_new};
+    use super::{PublishArgs, filed, name, personal, strip, write_new};
     use serde_json::json;
 
     #[test]
@@ -212,6 +216,62 @@ mod tests {
         let newer = text.replace("quality/1.0", "quality/2.0");
         assert!(filed(&newer).err().unwrap().to_string().contains("major version 2"));
         assert!(filed("{}").err().unwrap().to_string().contains("schema is missing"));
+    }
+
+    /// A training run as `train-lora` leaves it.
+    fn training() -> serde_json::Value {
+        let evaluation =
+            |step: u64, loss: f64| json!({"step": step, "eval_loss": loss, "eval_perplexity": loss.exp()});
+        json!({
+            "schema": "dhurandhar/train-lora/1.0", "tool": {"name": "dhurandhar", "version": "1", "target": "b"},
+            "started": "2026-11-23T01:02:03Z", "arguments": ["train-lora", "--checkpoint", "model.gguf"],
+            "device": {"name": "desk", "os": {"hostname": "annes-laptop"}}, "model": "smollm2-135m",
+            "checkpoint": "model.gguf", "backend": "cpu", "threads": 2, "ending": "complete",
+            "settings": {
+                "base": "nf4_double", "mode": "layer_wise", "r": 16, "alpha": 32.0, "dropout": 0.05,
+                "use_rslora": false, "batch": 8, "accumulation": 1, "max_seq_length": 256, "packing": false,
+                "schedule": {"kind": "cosine", "peak": 0.001, "warmup": 4, "steps": 1}, "weight_decay": 0.0,
+                "max_grad_norm": 1.0, "seed": 42
+            },
+            "data": {"name": "data.jsonl", "fingerprint": "00", "train_examples": 8, "eval_examples": 2},
+            "parameters": {"matrices": 210, "trainable": 4_884_480, "frozen": 134_515_008, "trainable_percent": 3.5},
+            "memory": {
+                "planned": {"components": [], "device_bytes": 1, "host_bytes": 2, "mapped_bytes": 3},
+                "measured_peak_bytes": null, "packed_base_bytes": 4
+            },
+            "tokens": 600, "seconds": 9.5,
+            "steps": [{"step": 1, "epoch": 0.1, "loss": 4.9, "learning_rate": 0.0, "grad_norm": 1.3, "tokens": 600,
+                "trained_tokens": 300, "seconds": 9.5}],
+            "evaluations": [evaluation(0, 4.9), evaluation(1, 3.4)]
+        })
+    }
+
+    #[test]
+    fn a_training_run_is_checked_stripped_and_named_by_device_and_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let publish = |value: &serde_json::Value| {
+            let path = folder.path().join("measurement.json");
+            std::fs::write(&path, value.to_string()).unwrap();
+            PublishArgs { results: vec![path.clone()], to: folder.path().join("filed"), keep_host: false }
+                .prepare(&path)
+        };
+        let (name, text) = publish(&training()).unwrap();
+        assert!(name.starts_with("training/desk-2026-11-23-"), "{name}");
+        assert!(!text.contains("annes-laptop"), "{text}");
+        let refused = |change: fn(&mut serde_json::Value), wanted: &str| {
+            let mut value = training();
+            change(&mut value);
+            let error = publish(&value).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        };
+        refused(|run| run["arguments"][2] = json!("/home/anne/model.gguf"), "field arguments.2");
+        refused(
+            |run| run["samples"] = json!([{"prompt": "a", "before": "annes-laptop", "after": ""}]),
+            "samples.0",
+        );
+        refused(|run| run["steps"][0]["loss"] = json!(-1.0), "field steps.0.loss is -1");
+        refused(|run| run["ending"] = json!("exploded"), "field ending");
+        refused(|run| run["schema"] = json!("dhurandhar/train-lora/2.0"), "major version 2");
     }
 
     #[test]

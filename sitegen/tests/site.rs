@@ -94,8 +94,11 @@ fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, So
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("reports")).unwrap();
     fs::create_dir_all(dir.path().join("measurements/phones")).unwrap();
-    let prose = workspace().join("content/reports/index.md");
-    fs::copy(prose, dir.path().join("reports/index.md")).unwrap();
+    for prose in ["reports/index.md", "docs/index.md", "docs/measuring.md"] {
+        let to = dir.path().join(prose);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(workspace().join("content").join(prose), to).unwrap();
+    }
     fs::copy(workspace().join("content/index.md"), dir.path().join("index.md")).unwrap();
     let text = text(&fs::read_to_string(own).unwrap());
     fs::write(dir.path().join("measurements/phones/one.json"), text).unwrap();
@@ -116,8 +119,8 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let page = text(&site, "reports/phones-one/index.html");
     for part in [
         "FAIL",
-        "mean stall is 11.571 % of a token, limit 2",
-        "7,848 rows a second",
+        "mean stall is 9.94 % of a token, limit 2",
+        "8,779 rows a second",
         "mmap_default, as judged",
         "int4_aggressive",
         "virtual machine (unknown hypervisor)",
@@ -131,9 +134,9 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let json = &site.files["reports/phones-one/measurement.json"];
     assert_eq!(json, &fs::read(sources.content.join("measurements/phones/one.json")).unwrap());
     let csv = text(&site, "reports/phones-one/configurations.csv");
-    assert_eq!(csv.lines().count(), 33);
+    assert_eq!(csv.lines().count(), 37);
     let list = text(&site, "reports/index.html");
-    assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-22"), "{list}");
+    assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-23"), "{list}");
     assert!(list.contains("href=\"./on-b-phone-b-co/\""), "{list}");
     assert!(text(&site, "reports/mmap-profile.schema.json").contains("\"stall_over_measured\""));
     let machine = text(&site, "reports/on-b-phone-b-co/index.html");
@@ -170,6 +173,70 @@ fn a_broken_measurement_stops_the_build_with_file_and_field() {
         let message = format!("{:#}", build(&sources).unwrap_err());
         assert!(
             message.starts_with("measurements/phones/one.json: ") && message.contains(expected),
+            "{message}"
+        );
+    }
+}
+
+/// A content folder with a list of reports and the project's own fine-tuning run, changed by `text`.
+fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
+    let folder = workspace().join("content/measurements/training");
+    let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("reports")).unwrap();
+    fs::create_dir_all(dir.path().join("measurements/training")).unwrap();
+    for prose in ["reports/index.md", "index.md"] {
+        fs::copy(workspace().join("content").join(prose), dir.path().join(prose)).unwrap();
+    }
+    let text = text(&fs::read_to_string(own).unwrap());
+    fs::write(dir.path().join("measurements/training/one.json"), text).unwrap();
+    let sources = sources(dir.path().to_path_buf());
+    (dir, sources)
+}
+
+#[test]
+fn a_training_report_says_first_whether_anything_was_learnt() {
+    let (_dir, sources) = with_training(|text| text.replace("\"prompt\":\"", "\"prompt\":\"<i>Q</i> "));
+    let site = build(&sources).unwrap();
+    assert_eq!(problems(&site), []);
+    let page = text(&site, "reports/training-one/index.html");
+    for part in [
+        "LEARNT",
+        "examples that were not trained on fell by",
+        "Evaluation loss 4.9",
+        "4,884,480 parameters were trained beside 134,515,008 frozen ones: 3.50 %",
+        "id=\"losses-chart",
+        "measured peak",
+        "layer by layer, each layer run again",
+        "dhurandhar train-lora --config profiles/lora/smollm2-135m.yaml",
+        "&lt;i&gt;Q&lt;/i&gt; ",
+        "href=\"measurement.json\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.find("LEARNT") < page.find("id=\"losses\""), "the verdict comes first");
+    let list = text(&site, "reports/index.html");
+    assert!(list.contains("href=\"./training-one/\""), "{list}");
+    assert!(text(&site, "reports/training-one/steps.csv").starts_with("step,epoch,loss"));
+    assert!(text(&site, "reports/train-lora.schema.json").contains("\"eval_perplexity\""));
+    let json = &site.files["reports/training-one/measurement.json"];
+    assert_eq!(json, &fs::read(sources.content.join("measurements/training/one.json")).unwrap());
+}
+
+#[test]
+fn a_broken_training_run_stops_the_build_with_file_and_field() {
+    for (from, to, expected) in [
+        ("train-lora/1.0", "train-lora/3.1", "major version 3"),
+        ("\"ending\":\"complete\"", "\"ending\":\"best\"", "field ending: unknown variant `best`"),
+        ("\"evaluations\":", "\"evaluation\":", "missing field `evaluations`"),
+    ] {
+        let (_dir, sources) = with_training(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let message = format!("{:#}", build(&sources).unwrap_err());
+        assert!(
+            message.starts_with("measurements/training/one.json: ") && message.contains(expected),
             "{message}"
         );
     }

@@ -5,6 +5,7 @@
 //   gcc -O2 -I llama.cpp/include -I llama.cpp/ggml/include llama_cpp_reference.c \
 //       $BINS/libllama.v0.5.0.so $BINS/libggml.v0.5.0.so $BINS/libggml-base.so -lm -Wl,-rpath,$BINS -o reference
 // Usage: reference model.gguf text.txt prompt... > smollm2.json
+// LORA=adapter.gguf in the environment adds an adapter (../fixtures/smollm2-lora).
 
 #include <math.h>
 #include <stdio.h>
@@ -48,6 +49,11 @@ int main(int argc, char **argv) {
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     struct llama_context *context = llama_init_from_model(model, params);
     if (!context) return 1;
+    if (getenv("LORA")) {
+        struct llama_adapter_lora *adapter = llama_adapter_lora_init(model, getenv("LORA"));
+        float scale = 1;
+        if (!adapter || llama_set_adapters_lora(context, &adapter, 1, &scale)) return 1;
+    }
     printf("{\n \"runtime\": \"llama.cpp v0.5.0\",\n \"continuations\": [");
     for (int p = 3; p < argc; p++) {
         llama_token ids[512];

@@ -4,7 +4,7 @@ The base models are those of `parity_fixtures.py`. Adapters start from random fa
 gradient), the batch is two sequences of different length of which only the later tokens count, and the loss is the
 mean over all tokens that count.
 
-Usage: python lora_fixtures.py ../fixtures   (pip install torch transformers peft safetensors bitsandbytes)
+Usage: python lora_fixtures.py ../fixtures [fixture...]   (pip install torch transformers peft safetensors bitsandbytes)
 """
 
 import os
@@ -15,7 +15,15 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
-MODELS = ["llama", "qwen2", "gemma3", "gemma4"]
+# Fixture, base model and what is asked of PEFT beside the rank.
+CASES = [
+    ("llama", "llama", {}),
+    ("qwen2", "qwen2", {}),
+    ("gemma3", "gemma3", {}),
+    ("gemma4", "gemma4", {}),
+    ("llama_dora", "llama", {"use_dora": True}),
+    ("qwen2_rslora_dora", "qwen2", {"use_dora": True, "use_rslora": True}),
+]
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 RANK, ALPHA, STEPS, RATE, DECAY = 4, 8, 50, 1e-4, 0.01
 # The rate is small enough that PyTorch in f32 and in f64 stay within 1e-4 of each other over all steps.
@@ -33,11 +41,13 @@ def loss_of(model, sequences):
     return total / count
 
 
-def train(root, name, seed):
+def train(root, name, base_name, more, seed):
     torch.manual_seed(seed)
-    folder = os.path.join(root, "parity", name)
+    folder = os.path.join(root, "parity", base_name)
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-    settings = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=TARGETS, task_type="CAUSAL_LM")
+    settings = LoraConfig(
+        r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=TARGETS, task_type="CAUSAL_LM", **more
+    )
     model = get_peft_model(base, settings)
     model.train()
     vocabulary = base.config.vocab_size
@@ -45,7 +55,11 @@ def train(root, name, seed):
     parameters = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
         for parameter in parameters.values():
-            parameter.copy_(torch.randn(parameter.shape) * parameter.shape[1] ** -0.5 * 0.3)
+            if parameter.dim() == 1:
+                # Magnitudes start near the lengths of the base's rows.
+                parameter.mul_(1 + torch.randn(parameter.shape) * 0.1)
+            else:
+                parameter.copy_(torch.randn(parameter.shape) * parameter.shape[1] ** -0.5 * 0.3)
     stored = {f"start.{n}": p.detach().clone() for n, p in parameters.items()}
     optimiser = torch.optim.AdamW(parameters.values(), lr=RATE, weight_decay=DECAY)
     losses = []
@@ -91,11 +105,13 @@ def nf4(root):
     save_file(stored, os.path.join(root, "lora", "nf4.safetensors"), metadata={"format": "pt"})
 
 
-def main(root):
-    for index, name in enumerate(MODELS):
-        train(root, name, 2000 + index)
-    nf4(root)
+def main(root, only):
+    for index, (name, base, more) in enumerate(CASES):
+        if not only or name in only:
+            train(root, name, base, more, 2000 + index)
+    if not only or "nf4" in only:
+        nf4(root)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -5,6 +5,7 @@ use dhurandhar_core::device::registry::device;
 use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
 use dhurandhar_core::memory::{Footprint, Scenario};
 use dhurandhar_core::model::registry::model;
+use dhurandhar_core::storage::Layout;
 use dhurandhar_core::throughput::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
 use dhurandhar_tests::browser::{ask, no_problems, stage, until};
@@ -13,7 +14,7 @@ use thirtyfour::prelude::{By, WebDriver};
 const WIDE: (u32, u32) = (1280, 900);
 /// A published run of `profile-mmap`.
 const PUBLISHED: &str =
-    "content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-22-b82c41e6.json";
+    "content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-23-8c84bba2.json";
 const READY: &str = "return !!document.querySelector('#mmap-lookup')";
 
 /// The figure in a row of the table.
@@ -43,7 +44,7 @@ async fn the_tab_shows_what_the_core_answers_and_its_link_restores_it() -> Resul
             let misses = lookup.misses_per_token.context("misses")?;
             ensure!(figure(&driver, "Expected misses per token, in pages").await? == format!("{misses:.3}"));
             driver.find(By::Css("#mmap-layout option[value='layer_major']")).await?.click().await?;
-            let layers = format!("{:.3}", case.table.layers as f64);
+            let layers = format!("{:.3}", case.table.pages_per_token(Layout::LayerMajor));
             until(
                 &driver,
                 &format!(

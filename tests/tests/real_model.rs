@@ -49,6 +49,34 @@ fn greedy_text_equals_llama_cpp() {
     assert!(compared >= 3);
 }
 
+/// `adapter.gguf`, which a test of the writer keeps equal to what `--gguf-lora` writes, was loaded by llama.cpp.
+#[test]
+fn an_adapter_says_here_what_its_gguf_form_says_in_llama_cpp() {
+    let (plain, tokenizer) = model();
+    let folder = workspace::root().join("tests/fixtures/smollm2-lora");
+    let reference: Value = serde_json::from_str(&fixture("smollm2-lora/llama-cpp.json")).unwrap();
+    for continuation in reference["continuations"].as_array().unwrap() {
+        let prompt = continuation["prompt"].as_str().unwrap();
+        // Beyond the first near-tie either token would be right.
+        let margins = continuation["margins"].as_array().unwrap();
+        let sure = margins.iter().position(|margin| margin.as_f64().unwrap() < 0.05).unwrap_or(margins.len());
+        let wanted = &ids(&continuation["next"])[..sure];
+        let mut command = dhurandhar_tests::program::dhurandhar().unwrap();
+        command.args(["generate", "--backend", "cpu", "--limit", &sure.to_string(), "--prompt", prompt]);
+        command.arg("--checkpoint").arg(checkpoints::smollm2().unwrap()).arg("--adapter").arg(&folder);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            said.trim_end_matches('\n'),
+            tokenizer.decode(wanted).unwrap().trim_end_matches('\n'),
+            "{prompt}"
+        );
+        let without = greedy(plain, Some(tokenizer), &ids(&continuation["ids"]), sure, None, |_| ()).unwrap();
+        assert!(sure >= 12 && without.ids != wanted, "{prompt}: the adapter changes nothing");
+    }
+}
+
 #[test]
 fn perplexity_is_that_of_llama_cpp() {
     let (decoder, tokenizer) = model();

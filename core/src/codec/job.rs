@@ -198,7 +198,12 @@ fn sweeps(vectors: usize, parts: &[Part], file: &[u8], tell: &mut impl FnMut(Ans
                 &drawn.insert(kept.unwrap_or_else(make)).3
             }
         };
-        let mut sweep = Sweep::new(request.clone(), values).map_err(words)?;
+        let head_vectors = match *input {
+            Input::Tensor(place) => tensors.get(place).and_then(Tensor::head_vectors),
+            Input::Source(..) => request.head_vectors,
+        };
+        let request = SweepRequest { head_vectors, ..request.clone() };
+        let mut sweep = Sweep::new(request, values).map_err(words)?;
         loop {
             match sweep.advance().map_err(words)? {
                 Step::Row(row) => tell(Answer::Row(index, row)),

@@ -1,7 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::Flag;
-use crate::storage::{Layout, Replacement};
+use crate::storage::{Layout, PageCache, Replacement};
 use serde::{Deserialize, Serialize};
 
 /// Which rows are asked for, in which order.
@@ -66,11 +66,28 @@ pub enum Engine {
     Pread,
     /// Reads past the page cache: the device's floor.
     Direct,
+    /// A token's reads handed to the kernel in one batch, through the page cache (Linux).
+    IoUring,
+    /// The same past the page cache.
+    IoUringDirect,
 }
 
 impl Engine {
     /// Threads of [`Engine::MmapThreads`].
     pub const THREADS: u16 = 8;
+
+    /// All of them, in report order.
+    pub const ALL: [Self; 9] = [
+        Self::MmapDefault,
+        Self::MmapRandom,
+        Self::MmapSequential,
+        Self::MmapWillneed,
+        Self::MmapThreads,
+        Self::Pread,
+        Self::Direct,
+        Self::IoUring,
+        Self::IoUringDirect,
+    ];
 
     /// The name used in reports and on the command line.
     pub fn name(self) -> &'static str {
@@ -82,6 +99,8 @@ impl Engine {
             Self::MmapThreads => "mmap_threads",
             Self::Pread => "pread",
             Self::Direct => "direct",
+            Self::IoUring => "io_uring",
+            Self::IoUringDirect => "io_uring_direct",
         }
     }
 
@@ -90,13 +109,17 @@ impl Engine {
         matches!(self, Self::MmapRandom | Self::MmapThreads)
     }
 
+    /// Whether reads go past the page cache, so that no page is ever held.
+    pub fn bypasses_the_cache(self) -> bool {
+        matches!(self, Self::Direct | Self::IoUringDirect)
+    }
+
     /// Which page leaves first when a memory limit holds; `None` where replacement and readahead mix.
-    ///
-    /// `random_is_fifo`: a mapping under random advice loses its recency (Linux 6.4 and later).
-    pub fn replacement(self, random_is_fifo: bool) -> Option<Replacement> {
+    pub fn replacement(self, cache: PageCache) -> Option<Replacement> {
         match self {
-            Self::MmapRandom if random_is_fifo => Some(Replacement::Fifo),
-            Self::MmapRandom | Self::Pread => Some(Replacement::Lru),
+            Self::MmapRandom if cache.random_is_fifo => Some(Replacement::Fifo),
+            Self::Pread | Self::IoUring if cache.two_lists => Some(Replacement::TwoLists),
+            Self::MmapRandom | Self::Pread | Self::IoUring => Some(Replacement::Lru),
             _ => None,
         }
     }

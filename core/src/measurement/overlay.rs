@@ -1,7 +1,7 @@
 //! A measurement as points to lay over a prediction, small enough to send to a page.
 
 use super::{Calibration, Configuration, Engine, MmapProfile, Pattern, State, VerdictResult, median};
-use crate::storage::{Layout, TableGeometry};
+use crate::storage::{Layout, PageCache, TableGeometry};
 
 /// One measured configuration beside the model's claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl Overlay {
             readahead_bytes: 0,
             zipf_exponent: 0.0,
             stream_seed: 0,
-            random_is_fifo: true,
+            cache: PageCache::LINUX,
         };
         let shown = |c: &&Configuration| {
             c.pacing_us == 0
@@ -123,7 +123,7 @@ mod tests {
 
     /// A run of `profile-mmap` on a shared virtual machine, as published.
     const PUBLISHED: &str = include_str!(
-        "../../../content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-22-b82c41e6.json"
+        "../../../content/measurements/shared-virtual-machine-2-cores-virtio-disk-2026-11-23-8c84bba2.json"
     );
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{
     KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MemoryValidation, MmapProfile,
+    TRAINING_SCHEMA, TrainingRun,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -79,6 +80,11 @@ pub fn read_memory_validation(text: &str) -> Result<MemoryValidation, Measuremen
 /// Parses a result of `benchmark-kv --checkpoint`, under the same rules.
 pub fn read_kv_quality(text: &str) -> Result<KvQuality, MeasurementError> {
     read(text, KV_QUALITY_SCHEMA)
+}
+
+/// Parses a result of `train-lora`, under the same rules.
+pub fn read_training(text: &str) -> Result<TrainingRun, MeasurementError> {
+    read(text, TRAINING_SCHEMA)
 }
 
 fn read<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, MeasurementError> {

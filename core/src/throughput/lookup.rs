@@ -6,8 +6,8 @@ use crate::device::Device;
 use crate::measurement::{Engine, Policy, PolicyInputs, VerdictResult};
 use crate::model::Model;
 use crate::storage::{
-    EngineCost, GeometryError, Layout, Sweep, TableGeometry, gather_time_us, miss_curve, miss_pages,
-    prefill_added_s, readahead_bytes_per_row, stall_share, sweep_time_s,
+    EngineCost, GeometryError, Layout, PageCache, Sweep, TableGeometry, gather_time_us, miss_curve,
+    miss_pages, prefill_added_s, readahead_bytes_per_row, stall_share, sweep_time_s,
 };
 use crate::weights::WeightPlan;
 
@@ -144,7 +144,7 @@ impl LookupCase {
             cliff: self.cliff(),
         };
         // As on Linux 6.4 and later.
-        if let Some(replacement) = engine.replacement(true) {
+        if let Some(replacement) = engine.replacement(PageCache::LINUX) {
             let rates = table.page_rates(layout, self.zipf_exponent, HOT_ROWS);
             let misses = miss_pages(&rates, self.cache_bytes as f64 / page, replacement);
             let (stall, cold) = (gather_time_us(misses, cost), gather_time_us(pages, cost));

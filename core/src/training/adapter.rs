@@ -20,9 +20,9 @@ pub struct AdapterShape {
 }
 
 impl AdapterShape {
-    /// Parameters of the pair at rank `rank`.
-    pub fn parameters(&self, rank: u64) -> u64 {
-        rank * (self.inputs + self.outputs)
+    /// Parameters of the pair at rank `rank`; DoRA adds a magnitude for each output (Liu et al., arXiv:2402.09353).
+    pub fn parameters(&self, rank: u64, dora: bool) -> u64 {
+        rank * (self.inputs + self.outputs) + if dora { self.outputs } else { 0 }
     }
 }
 
@@ -67,6 +67,8 @@ pub struct GroupCount {
 pub struct AdapterPlan {
     /// Rank of every pair.
     pub rank: u64,
+    /// Whether every pair has a magnitude for each output.
+    pub dora: bool,
     /// Adapted matrices, layer by layer.
     pub shapes: Vec<AdapterShape>,
     /// Counts by group; towers that are not loaded are left out.
@@ -102,7 +104,20 @@ impl AdapterPlan {
             });
         }
         let groups = groups(model, rank, &shapes);
-        Ok(Self { rank, shapes, groups })
+        Ok(Self { rank, dora: false, shapes, groups })
+    }
+
+    /// The same with DoRA's magnitudes.
+    #[must_use]
+    pub fn with_magnitudes(mut self) -> Self {
+        for shape in self.shapes.iter().filter(|_| !self.dora) {
+            let name = NAMES[group_of(shape)];
+            if let Some(count) = self.groups.iter_mut().find(|count| count.group == name) {
+                count.trainable += shape.outputs;
+            }
+        }
+        self.dora = true;
+        self
     }
 
     /// Parameters that are trained.
@@ -135,9 +150,15 @@ fn shape(tensor: &Tensor) -> Option<AdapterShape> {
     })
 }
 
+const NAMES: [&str; 6] =
+    ["attention", "ffn", "per-layer embeddings", "token embeddings and head", "norms", "other"];
+
+/// Index of an adapted matrix' group.
+fn group_of(shape: &AdapterShape) -> usize {
+    usize::from(matches!(shape.target, Target::Gate | Target::Up | Target::Down))
+}
+
 fn groups(model: &Model, rank: u64, shapes: &[AdapterShape]) -> Vec<GroupCount> {
-    const NAMES: [&str; 6] =
-        ["attention", "ffn", "per-layer embeddings", "token embeddings and head", "norms", "other"];
     let mut counts: Vec<GroupCount> =
         NAMES.iter().map(|group| GroupCount { group, trainable: 0, frozen: 0 }).collect();
     for tensor in &model.tensors {
@@ -146,8 +167,7 @@ fn groups(model: &Model, rank: u64, shapes: &[AdapterShape]) -> Vec<GroupCount> 
         }
     }
     for shape in shapes {
-        let at = usize::from(matches!(shape.target, Target::Gate | Target::Up | Target::Down));
-        counts[at].trainable += shape.parameters(rank);
+        counts[group_of(shape)].trainable += shape.parameters(rank, false);
     }
     counts.retain(|count| count.frozen + count.trainable > 0);
     counts
@@ -189,6 +209,15 @@ mod tests {
         assert_eq!(plan.frozen(), 134_515_008);
         assert_eq!(plan.shapes.len(), 210);
         assert_eq!(plan.tensor_bytes(4), 9_768_960);
+    }
+
+    #[test]
+    fn magnitudes_are_counted_once() {
+        let plan = plan("smollm2-135m", 8).with_magnitudes().with_magnitudes();
+        // Outputs of a layer: q, o and down 576 each, k and v 192, gate and up 1536.
+        assert_eq!(plan.trainable(), 2_442_240 + 30 * (3 * 576 + 2 * 192 + 2 * 1536));
+        let by_shape: u64 = plan.shapes.iter().map(|shape| shape.parameters(8, true)).sum();
+        assert_eq!(plan.trainable(), by_shape);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::AdapterPlan;
 use crate::model::architecture::{Ffn, Layer};
 use crate::model::{Model, Role, Tensor};
 use crate::weights::UniformFormat;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Bytes of a single-precision number.
 const F32: u64 = 4;
@@ -18,12 +19,14 @@ const LOGITS_BYTES: u64 = 64 << 20;
 const SHARD_BYTES: u64 = 32 << 20;
 /// Pieces of logits, as wide as the head's rows in f32, that the loss has beside the logits.
 const LOGIT_PIECES: u64 = 2;
-/// The program itself, and its tokenizer for each token of the vocabulary; fitted on SmolLM2 135M and Gemma 3 270M.
-const PROGRAM_BYTES: u64 = 24 << 20;
+/// The program itself with what its allocator holds ready, and its tokenizer for each token of the vocabulary; fitted on
+/// SmolLM2 135M and Gemma 3 270M.
+const PROGRAM_BYTES: u64 = 64 << 20;
 const TOKENIZER_BYTES: u64 = 300;
 
 /// How frozen weights are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     /// In the checkpoint's own blocks, mapped.
@@ -51,7 +54,8 @@ impl Base {
 }
 
 /// How gradients are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Each layer's forward pass is run again for its backward pass.
@@ -61,7 +65,8 @@ pub enum Mode {
 }
 
 /// Where a component lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
     /// In main memory.
@@ -73,7 +78,8 @@ pub enum Where {
 }
 
 /// When a component exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// Throughout.
@@ -98,10 +104,11 @@ pub struct PlanInputs {
 }
 
 /// One line of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemoryComponent {
     /// What it is.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its size.
     pub bytes: u64,
     /// Where it lies.
@@ -111,7 +118,8 @@ pub struct MemoryComponent {
 }
 
 /// Memory of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemoryPlan {
     /// Every component.
     pub components: Vec<MemoryComponent>,
@@ -127,12 +135,12 @@ impl MemoryPlan {
     /// Plan a run.
     pub fn new(model: &Model, adapters: &AdapterPlan, inputs: PlanInputs) -> Self {
         let mut components = Vec::new();
-        let mut add = |name, bytes: u64, place, when| {
+        let mut add = |name: &'static str, bytes: u64, place, when| {
             if bytes > 0 {
-                components.push(MemoryComponent { name, bytes, place, when });
+                components.push(MemoryComponent { name: name.into(), bytes, place, when });
             }
         };
-        let weights = base(model, inputs.base);
+        let weights = base(model, inputs);
         let rows = inputs.tokens;
         let parameters = adapters.trainable() * F32;
         let vocab = model.architecture.embeddings.vocab_size;
@@ -176,9 +184,14 @@ impl MemoryPlan {
         let together = rows.min(logit_rows(vocab));
         let piece = vocab.min(shard_rows(model.architecture.hidden_size));
         let logits = together * (vocab + LOGIT_PIECES * piece) * F32;
-        let shard = (vocab * model.architecture.hidden_size * F32).min(SHARD_BYTES);
+        let head = vocab * model.architecture.hidden_size * F32;
         add("logits", logits, Where::Device, When::Loss);
-        add("rows of the head in f32", shard, Where::Device, When::Loss);
+        match inputs.mode {
+            Mode::LayerWise => {
+                add("rows of the head in f32", head.min(SHARD_BYTES), Where::Device, When::Loss);
+            }
+            Mode::FullTape => add("head in f32", head, Where::Device, When::Always),
+        }
         add(
             "hidden states and their gradient",
             2 * rows * model.architecture.hidden_size * F32,
@@ -197,6 +210,18 @@ impl MemoryPlan {
         let host = sum(Where::Host, When::Always);
         let mapped = sum(Where::Mapped, When::Always);
         Self { device_bytes: device, host_bytes: host, mapped_bytes: mapped, components }
+    }
+
+    /// Whether the device's peak comes while the loss is computed, rather than with a layer's gradients.
+    pub fn peaks_in_loss(&self) -> bool {
+        let sum = |when| {
+            self.components
+                .iter()
+                .filter(|c| c.place == Where::Device && c.when == when)
+                .map(|c| c.bytes)
+                .sum::<u64>()
+        };
+        sum(When::Loss) > sum(When::Layers)
     }
 
     /// Bytes when the CPU computes: all of it is main memory.
@@ -223,20 +248,20 @@ struct BaseBytes {
     small: u64,
 }
 
-fn base(model: &Model, base: Base) -> BaseBytes {
+fn base(model: &Model, PlanInputs { base, mode, .. }: PlanInputs) -> BaseBytes {
     let mut bytes = BaseBytes { packed: 0, mapped: 0, tables: 0, ple_row: 0, small: 0 };
     for tensor in &model.tensors {
         // Profiles state no storage: checkpoints come in 16 bits.
         let stored = tensor.stored.map_or(tensor.elements() * 2, |stored| stored.bytes);
         match (tensor.role, base.bits_per_weight()) {
             (Role::Vision | Role::Audio | Role::Unused, _) => {}
+            // A tape over all layers keeps the head in f32; the table's pages are given back.
+            (Role::TokenEmbedding | Role::OutputHead, _) if mode == Mode::FullTape => {}
             (Role::TokenEmbedding | Role::OutputHead, _) => bytes.tables += stored,
             (Role::PleTable, _) => bytes.ple_row += stored.checked_div(tensor.rows).unwrap_or(0),
-            (_, Some(bits)) if is_layer_matrix(tensor) => {
-                // The file's pages were read for packing, and stay until the system wants them back.
-                bytes.packed += packed(tensor.elements(), bits);
-                bytes.mapped += stored;
-            }
+            // Counted with the tape, in f32.
+            (..) if mode == Mode::FullTape && is_layer_matrix(tensor) => {}
+            (_, Some(bits)) if is_layer_matrix(tensor) => bytes.packed += packed(tensor.elements(), bits),
             (_, None) if is_layer_matrix(tensor) => bytes.mapped += stored,
             (_, _) if tensor.rows == 1 => bytes.small += tensor.elements() * F32,
             (..) => bytes.mapped += stored,

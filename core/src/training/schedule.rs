@@ -1,10 +1,11 @@
 //! Learning-rate schedules: warm-up from zero, then constant, linear or cosine.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// What follows the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
     /// Half a cosine down to zero.
@@ -16,7 +17,8 @@ pub enum ScheduleKind {
 }
 
 /// A learning rate by step, as transformers' `get_*_schedule_with_warmup` compute it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Schedule {
     /// Shape after the warm-up.
     pub kind: ScheduleKind,

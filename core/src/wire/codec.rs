@@ -20,7 +20,7 @@ wire_enum!(Job {
 });
 wire_struct!(Part { request, input });
 wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
-wire_struct!(SweepRequest { codecs, bits, dim, sinks, correlation, seed });
+wire_struct!(SweepRequest { codecs, bits, dim, head_vectors, sinks, correlation, seed });
 wire_struct!(KvCacheConfig {
     k_codec,
     v_codec,

@@ -8,7 +8,8 @@ use crate::throughput::{CliffStep, Lookup, LookupCase};
 wire_struct!(TableGeometry { rows, layers, layer_bytes, page_bytes });
 wire_enum!(Layout { 0 Contiguous, 1 Padded, 2 LayerMajor });
 wire_enum!(Engine {
-    0 MmapDefault, 1 MmapRandom, 2 MmapSequential, 3 MmapWillneed, 4 MmapThreads, 5 Pread, 6 Direct,
+    0 MmapDefault, 1 MmapRandom, 2 MmapSequential, 3 MmapWillneed, 4 MmapThreads, 5 Pread, 6 Direct, 7 IoUring,
+    8 IoUringDirect,
 });
 wire_struct!(LookupCase {
     table,

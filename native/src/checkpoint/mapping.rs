@@ -3,6 +3,7 @@
 use super::CheckpointError;
 use memmap2::Mmap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 /// A read-only mapping of a whole file.
@@ -22,6 +23,22 @@ impl Mapping {
         )]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         Ok(Self { map })
+    }
+
+    /// Let the system have the pages of a range back; reading them again fetches them again.
+    pub(super) fn release(&self, range: &Range<usize>) {
+        #[cfg(unix)]
+        {
+            use memmap2::UncheckedAdvice::DontNeed;
+            #[expect(
+                unsafe_code,
+                reason = "a page of a read-only map of a file comes back with the same bytes"
+            )]
+            // A refusal costs memory and nothing else.
+            let _ = unsafe { self.map.unchecked_advise_range(DontNeed, range.start, range.len()) };
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 
     /// The file's bytes.

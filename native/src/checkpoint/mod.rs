@@ -105,6 +105,11 @@ impl Checkpoint {
         &self.facts
     }
 
+    /// The bytes of its first file; a GGUF checkpoint has no other.
+    pub(crate) fn first_file(&self) -> &[u8] {
+        self.files.first().map_or(&[], Mapping::bytes)
+    }
+
     /// Whether a tensor of this canonical (GGUF) name is there.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
@@ -179,6 +184,13 @@ impl Checkpoint {
         let entry = self.entry(name)?;
         let range = entry.rows(name, row..row + 1)?;
         self.decode(name, entry, range, out)
+    }
+
+    /// Let the system have the pages of a tensor back that will not be read soon.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(entry) = self.entries.get(name) {
+            self.files[entry.file].release(&entry.range);
+        }
     }
 
     /// Names of tensors that are not in `used`.

@@ -1,5 +1,6 @@
 //! Low-rank additions to the projections of the layers (Hu et al., "LoRA", arXiv:2106.09685).
 
+use super::projection::Projection;
 use burn::tensor::{Tensor, TensorData};
 use dhurandhar_core::training::{Target, keep_mask};
 
@@ -12,6 +13,36 @@ pub struct LowRank {
     pub b: Tensor<2>,
     /// `alpha / rank`, or `alpha / sqrt(rank)` in rsLoRA.
     pub scale: f64,
+    /// DoRA: the sum's rows are brought to these lengths.
+    pub magnitude: Option<Magnitude>,
+}
+
+/// Lengths of the rows of a matrix, apart from their directions (Liu et al., "DoRA", arXiv:2402.09353).
+#[derive(Debug, Clone)]
+pub struct Magnitude {
+    /// Learnt lengths, `[out]`.
+    pub lengths: Tensor<1>,
+    /// Squared lengths of the frozen matrix' rows, `[out]`.
+    pub squares: Tensor<1>,
+}
+
+impl LowRank {
+    /// `scale B A x`.
+    fn product(&self, x: Tensor<2>) -> Tensor<2> {
+        let low = x.matmul(self.a.clone().transpose());
+        low.matmul(self.b.clone().transpose()) * self.scale
+    }
+
+    /// Learnt over actual lengths of the rows of `W + scale B A`, `[1, out]`; no gradient flows through the latter.
+    fn stretch(&self, magnitude: &Magnitude, projection: &Projection) -> Tensor<2> {
+        let (a, b) = (self.a.clone().detach(), self.b.clone().detach());
+        // |w + s b A|^2 = |w|^2 + 2 s b (A w) + s^2 b (A A^T) b^T, row by row.
+        let cross = projection.product(a.clone()).transpose() * b.clone();
+        let own = b.clone().matmul(a.clone().matmul(a.transpose())) * b;
+        let added = (cross * (2.0 * self.scale) + own * (self.scale * self.scale)).sum_dim(1).transpose();
+        let squares = magnitude.squares.clone().unsqueeze::<2>() + added;
+        magnitude.lengths.clone().unsqueeze::<2>() / squares.sqrt().detach()
+    }
 }
 
 /// What is dropped from the inputs of the additions during training.
@@ -49,15 +80,29 @@ impl Adapters {
         self.layers.get(layer)?[target.index()].as_ref()
     }
 
-    /// What is added to a projection of `x` (`[tokens, in]`), if anything is.
-    pub(super) fn addition(&self, layer: usize, target: Target, x: Tensor<2>) -> Option<Tensor<2>> {
-        let pair = self.get(layer, target)?;
-        let x = match self.dropout.filter(|dropout| dropout.share > 0.0) {
-            Some(dropout) => dropped(x, dropout, (layer * Target::ALL.len() + target.index()) as u64),
-            None => x,
+    /// A projection of `x` (`[tokens, in]`) with what is added to it.
+    pub(super) fn project(
+        &self,
+        layer: usize,
+        target: Target,
+        projection: &Projection,
+        x: Tensor<2>,
+    ) -> Tensor<2> {
+        let Some(pair) = self.get(layer, target) else { return projection.apply(x) };
+        let dropout = self.dropout.filter(|dropout| dropout.share > 0.0);
+        let thinned = match dropout {
+            Some(dropout) => dropped(x.clone(), dropout, (layer * Target::ALL.len() + target.index()) as u64),
+            None => x.clone(),
         };
-        let low = x.matmul(pair.a.clone().transpose());
-        Some(low.matmul(pair.b.clone().transpose()) * pair.scale)
+        let Some(magnitude) = &pair.magnitude else { return projection.apply(x) + pair.product(thinned) };
+        let stretch = pair.stretch(magnitude, projection);
+        // As PEFT: with dropout, what stretching changes sees the thinned input alone.
+        if dropout.is_some() {
+            let added = projection.product(thinned.clone()) * (stretch.clone() - 1.0)
+                + pair.product(thinned) * stretch;
+            return projection.apply(x) + added;
+        }
+        projection.biased((projection.product(x) + pair.product(thinned)) * stretch)
     }
 }
 

@@ -97,6 +97,17 @@ impl Attention {
         own.into_iter().chain(shared).flatten().map(Projection::packed_bytes).sum()
     }
 
+    /// One of its projections.
+    pub(super) fn projection(&self, target: Target) -> Option<&Projection> {
+        match target {
+            Target::Query => Some(&self.query),
+            Target::Key => self.key.as_ref(),
+            Target::Value => self.value.as_ref(),
+            Target::Output => Some(&self.output),
+            Target::Gate | Target::Up | Target::Down => None,
+        }
+    }
+
     /// The layer whose keys and values this one reads, if not its own.
     pub(super) fn donor(&self) -> Option<usize> {
         self.donor

@@ -6,11 +6,13 @@ use super::ffn::Ffn;
 use super::load::Loader;
 use super::norm::Norm;
 use super::ple::PleGate;
+use super::projection::Projection;
 use super::recipe::Recipe;
 use super::{DecoderError, Pass, word};
 use burn::tensor::Tensor;
 use dhurandhar_core::model::Architecture;
 use dhurandhar_core::model::architecture::{Ffn as FfnShape, Mixer};
+use dhurandhar_core::training::Target;
 
 /// A layer.
 #[derive(Debug, Clone)]
@@ -76,6 +78,11 @@ impl Block {
     pub(super) fn packed_bytes(&self) -> usize {
         let ple = self.ple.as_ref().map_or(0, PleGate::packed_bytes);
         self.attention.packed_bytes() + self.ffn.packed_bytes() + ple
+    }
+
+    /// A projection, if the layer has it.
+    pub(super) fn projection(&self, target: Target) -> Option<&Projection> {
+        self.attention.projection(target).or_else(|| self.ffn.projection(target))
     }
 
     /// The layer whose keys and values this one reads, if not its own.

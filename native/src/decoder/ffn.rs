@@ -45,6 +45,16 @@ impl Ffn {
         [&self.gate, &self.up, &self.down].map(Projection::packed_bytes).iter().sum()
     }
 
+    /// One of its projections.
+    pub(super) fn projection(&self, target: Target) -> Option<&Projection> {
+        match target {
+            Target::Gate => Some(&self.gate),
+            Target::Up => Some(&self.up),
+            Target::Down => Some(&self.down),
+            Target::Query | Target::Key | Target::Value | Target::Output => None,
+        }
+    }
+
     /// `[tokens, hidden]` to the same.
     pub(super) fn apply(&self, x: Tensor<2>, pass: &Pass<'_, '_>) -> Tensor<2> {
         let gate = pass.project(self.layer, Target::Gate, &self.gate, x.clone());

@@ -8,6 +8,7 @@ use super::{Backend, DecoderError, word};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use burn::tensor::{Tensor, TensorData};
 use dhurandhar_core::model::{Role, inventory};
+use dhurandhar_core::weights::nf4::Nf4;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +27,11 @@ pub enum Keep {
     Nf4 {
         /// Double quantisation.
         double: bool,
+    },
+    /// All of them in f32 where the backend computes: what a tape over all layers would keep anyway.
+    Dense {
+        /// Those of the layers as NF4 gives them back, with double quantisation or without.
+        nf4: Option<bool>,
     },
 }
 
@@ -156,11 +162,21 @@ impl<'a> Loader<'a> {
         [rows, columns]: [usize; 2],
         interleaved: Option<usize>,
     ) -> Result<Weight, DecoderError> {
-        let limit = self.backend.limit.filter(|_| self.keep == Keep::Backend);
+        let limit = match self.keep {
+            Keep::Backend => self.backend.limit,
+            Keep::Dense { .. } => Some(self.backend.limit.unwrap_or(u64::MAX)),
+            Keep::Mapped | Keep::Nf4 { .. } => None,
+        };
         let Some(limit) = limit else { return self.kept(name, [rows, columns], interleaved) };
         let mut values = self.read(name, &[rows, columns])?;
         if let Some(head_dim) = interleaved {
             values = half_split(&values, columns, head_dim);
+        }
+        if let Keep::Dense { nf4 } = self.keep {
+            if let Some(double) = nf4.filter(|_| packs(name)) {
+                Nf4::quantise(&values, double).dequantise(0, &mut values);
+            }
+            self.checkpoint.release(name);
         }
         let most = (word(limit) / (columns * size_of::<f32>())).max(1);
         let pieces = values.chunks(most * columns);
@@ -184,8 +200,10 @@ impl<'a> Loader<'a> {
         let uploaded = self.backend.limit.is_some();
         let packed = Packed::new(self.checkpoint, stored, shape, interleaved, uploaded);
         Ok(match self.keep {
-            Keep::Nf4 { double } if in_layer && !name.contains("altup_") && !name.contains("laurel_") => {
-                Weight::Nf4(packed.to_nf4(double))
+            Keep::Nf4 { double } if packs(name) => {
+                let packed = packed.to_nf4(double);
+                self.checkpoint.release(name);
+                Weight::Nf4(packed)
             }
             _ => Weight::Packed(packed),
         })
@@ -216,6 +234,11 @@ impl<'a> Loader<'a> {
         self.backend.check_buffer(name, values.len())?;
         Ok(Tensor::from_data(TensorData::new(values, shape), &self.backend.device))
     }
+}
+
+/// Whether a matrix goes into NF4: those of the layers that a decoder multiplies the stream by.
+fn packs(name: &str) -> bool {
+    name.starts_with("blk.") && !name.contains("altup_") && !name.contains("laurel_")
 }
 
 /// Rows of each head from interleaved pairs to the half-split order: row `2i + j` of a head becomes `i + j d/2`.

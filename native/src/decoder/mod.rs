@@ -28,7 +28,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use adapter::{Adapters, Dropout, LowRank};
+pub use adapter::{Adapters, Dropout, LowRank, Magnitude};
 pub use backend::{Adapter, Backend, BackendChoice, adapters};
 pub use cache::KvCache;
 pub use error::DecoderError;
@@ -172,6 +172,12 @@ impl Decoder {
         self.blocks.len()
     }
 
+    /// Squared length of each row of a projection, `[out]`, on the backend's device.
+    pub(crate) fn row_squares(&self, layer: usize, target: Target) -> Option<Tensor<1>> {
+        let projection = self.blocks.get(layer)?.projection(target)?;
+        Some(projection.row_squares(&self.backend.device))
+    }
+
     /// What a layer multiplies its attention scores by.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         self.blocks.get(layer).map_or(1.0, Block::attention_scale)
@@ -191,6 +197,17 @@ impl Decoder {
         cache: &mut KvCache,
         hook: Option<&mut dyn KvHook>,
     ) -> Result<Tensor<2>, DecoderError> {
+        self.forward_with(self.adapters.as_ref(), tokens, cache, hook)
+    }
+
+    /// The same with these adapters in place of those attached.
+    pub(crate) fn forward_with(
+        &self,
+        adapters: Option<&Adapters>,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        hook: Option<&mut dyn KvHook>,
+    ) -> Result<Tensor<2>, DecoderError> {
         let start = cache.len();
         let limit = word(self.checkpoint.architecture().max_context_tokens);
         if start + tokens.len() > limit {
@@ -204,7 +221,7 @@ impl Decoder {
             positions: &positions,
             segments: &[],
             shared: &mut Shared::new(start, &self.backend),
-            adapters: self.adapters.as_ref(),
+            adapters,
             cache,
             hook,
         };
@@ -276,8 +293,8 @@ impl Shared {
 impl Pass<'_, '_> {
     /// A projection with what is added to it.
     fn project(&self, layer: usize, target: Target, projection: &Projection, x: Tensor<2>) -> Tensor<2> {
-        match self.adapters.and_then(|adapters| adapters.addition(layer, target, x.clone())) {
-            Some(addition) => projection.apply(x) + addition,
+        match self.adapters {
+            Some(adapters) => adapters.project(layer, target, projection, x),
             None => projection.apply(x),
         }
     }

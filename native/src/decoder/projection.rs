@@ -36,11 +36,29 @@ impl Projection {
 
     /// `[tokens, in]` to `[tokens, out]`.
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = self.weight.apply(x);
+        self.biased(self.product(x))
+    }
+
+    /// The same without the bias.
+    pub(super) fn product(&self, x: Tensor<2>) -> Tensor<2> {
+        self.weight.apply(x)
+    }
+
+    /// A product with the bias added.
+    pub(super) fn biased(&self, y: Tensor<2>) -> Tensor<2> {
         match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze(),
             None => y,
         }
+    }
+
+    /// Squared length of each of the weight's rows, `[out]`.
+    pub(super) fn row_squares(&self, device: &Device) -> Tensor<1> {
+        let pieces = self.weight.pieces(usize::MAX).into_iter().map(|rows| {
+            let rows = self.weight.piece(rows, device);
+            (rows.clone() * rows).sum_dim(1).squeeze_dim::<1>(1)
+        });
+        Tensor::cat(pieces.collect(), 0)
     }
 }
 
@@ -69,7 +87,11 @@ impl Weight {
         let mut first = 0;
         for length in lengths {
             let end = first + length;
-            ranges.extend((first..end).step_by(most.max(1)).map(|at| at..(at + most.max(1)).min(end)));
+            ranges.extend(
+                (first..end)
+                    .step_by(most.clamp(1, length.max(1)))
+                    .map(|at| at..at.saturating_add(most.max(1)).min(end)),
+            );
             first = end;
         }
         ranges

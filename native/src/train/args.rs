@@ -3,17 +3,20 @@
 use super::config::Config;
 use super::data::{Encoder, load};
 use super::targets::Selector;
-use super::trainer::{Ending, Trainer};
-use super::{TrainError, dry_run, from_train, gguf_lora, merge, output, saved};
-use crate::checkpoint::Checkpoint;
+use super::trainer::Trainer;
+use super::{
+    TrainError, allocator, dry_run, from_train, gguf_lora, merge, merge_gguf, output, sample, saved,
+};
 use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::{Checkpoint, Facts};
 use crate::decoder::{Backend, Decoder, Keep};
 use crate::real::{BackendArg, from_checkpoint, from_decoder, note};
 use crate::{bad_input, model_source};
 use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::Model;
-use dhurandhar_core::training::{AdapterPlan, Base};
+use dhurandhar_core::measurement::Ending;
+use dhurandhar_core::training::{AdapterError, AdapterPlan, Base, Mode};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,7 +52,7 @@ pub struct TrainArgs {
     /// Memory that the plan has to fit, in GB (10^9 bytes)
     #[arg(long, value_name = "GB")]
     vram_gb: Option<f64>,
-    /// Write merged/ too: the base with the adapter added to its weights (safetensors bases)
+    /// Write the base with the adapter added to its weights too: merged/, or merged.gguf of a GGUF base
     #[arg(long)]
     merge: bool,
     /// Write adapter.gguf too, for llama.cpp
@@ -74,7 +77,7 @@ impl TrainArgs {
         let model = model_source::load(&config.base_model)?;
         let selector = Selector::new(&config.lora.targets, "model").map_err(from_train)?;
         let picks = |layer, target| selector.picks(layer, target);
-        let adapters = AdapterPlan::new(&model, config.lora.r, picks).map_err(bad_input)?;
+        let adapters = planned(&config, AdapterPlan::new(&model, config.lora.r, picks)).map_err(bad_input)?;
         if self.dry_run {
             return dry_run::run(&config, &model, &adapters, self.vram_gb, self.json);
         }
@@ -112,7 +115,7 @@ impl TrainArgs {
         let selector = Selector::new(&config.lora.targets, checkpoint.module_root()).map_err(from_train)?;
         let own = Model::new(checkpoint.architecture().clone(), model.origin.clone(), None);
         let plan = AdapterPlan::new(&own, config.lora.r, |layer, target| selector.picks(layer, target));
-        let plan = plan.map_err(bad_input)?;
+        let plan = planned(config, plan).map_err(bad_input)?;
         let mut tokenizer = Tokenizer::open(&checkpoint).map_err(from_checkpoint)?;
         let encoder = Encoder::new(&mut tokenizer, config.template, config.train_on_prompt);
         let split = load(config, &encoder).map_err(from_train)?;
@@ -124,7 +127,8 @@ impl TrainArgs {
         self.prepare_folder(&config.training.output_dir)?;
         let backend = self.backend.open().map_err(from_decoder)?;
         note(&format!("backend: {}", backend.name));
-        let decoder = opened(&checkpoint, backend, config.base)?;
+        allocator::keep_buffers();
+        let decoder = opened(&checkpoint, backend, config.base, config.training.mode)?;
         let mut trainer = Trainer::new(config, &decoder, &plan, &split).map_err(from_train)?;
         if self.resume {
             let from = trainer.resume(&own).map_err(from_train)?;
@@ -136,7 +140,8 @@ impl TrainArgs {
         let ending = outcome.map_err(from_train)?;
         trainer.export().map_err(from_train)?;
         self.export(&trainer).map_err(from_train)?;
-        report.finish(&trainer, ending).map_err(from_train)?;
+        let samples = sample::replies(&trainer, &tokenizer).map_err(from_train)?;
+        report.finish(&trainer, ending, samples).map_err(from_train)?;
         Ok(if ending == Ending::Interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
@@ -148,7 +153,17 @@ impl TrainArgs {
             gguf_lora::save(&out.join("adapter.gguf"), parameters, checkpoint.architecture())?;
         }
         if self.merge {
-            merge::save(checkpoint.path(), &out.join("merged"), parameters, checkpoint.module_root())?;
+            match checkpoint.facts() {
+                Facts::Gguf(_) => merge_gguf::save(checkpoint, &out.join("merged.gguf"), parameters)?,
+                Facts::Config(_) => {
+                    merge::save(
+                        checkpoint.path(),
+                        &out.join("merged"),
+                        parameters,
+                        checkpoint.module_root(),
+                    )?;
+                }
+            }
         }
         Ok(())
     }
@@ -168,12 +183,20 @@ impl TrainArgs {
     }
 }
 
+/// A plan with DoRA's magnitudes where they are asked for.
+fn planned(config: &Config, plan: Result<AdapterPlan, AdapterError>) -> Result<AdapterPlan, AdapterError> {
+    plan.map(|plan| if config.lora.use_dora { plan.with_magnitudes() } else { plan })
+}
+
 /// The decoder with its base kept as asked.
-pub(super) fn opened(checkpoint: &Arc<Checkpoint>, backend: Backend, base: Base) -> anyhow::Result<Decoder> {
-    let keep = match base {
-        Base::Checkpoint => Keep::Mapped,
-        Base::Nf4 => Keep::Nf4 { double: false },
-        Base::Nf4Double => Keep::Nf4 { double: true },
+fn opened(checkpoint: &Arc<Checkpoint>, backend: Backend, base: Base, mode: Mode) -> anyhow::Result<Decoder> {
+    let keep = match (mode, base) {
+        (Mode::FullTape, Base::Checkpoint) => Keep::Dense { nf4: None },
+        (Mode::FullTape, Base::Nf4) => Keep::Dense { nf4: Some(false) },
+        (Mode::FullTape, Base::Nf4Double) => Keep::Dense { nf4: Some(true) },
+        (Mode::LayerWise, Base::Checkpoint) => Keep::Mapped,
+        (Mode::LayerWise, Base::Nf4) => Keep::Nf4 { double: false },
+        (Mode::LayerWise, Base::Nf4Double) => Keep::Nf4 { double: true },
     };
     Decoder::load_keeping(checkpoint, backend, keep).map_err(from_decoder)
 }

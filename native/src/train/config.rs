@@ -29,6 +29,10 @@ pub struct Config {
     pub overlong: Overlong,
     /// Leave audio towers out; they are never loaded, so this only decides whether that is reported.
     pub strip_audio_encoder: bool,
+    /// Prompts that are answered without and with the adapter after the run, for its card and report.
+    pub sample_prompts: Vec<String>,
+    /// What the report calls the machine.
+    pub device_name: Option<String>,
     /// Adapters.
     pub lora: LoraConfig,
     /// The loop.
@@ -50,6 +54,8 @@ pub struct LoraConfig {
     pub dropout: f64,
     /// Divide by `sqrt(r)` instead of `r` (Kalajdzievski, arXiv:2312.03732).
     pub use_rslora: bool,
+    /// Learn the lengths of the adapted matrices' rows too (Liu et al., arXiv:2402.09353).
+    pub use_dora: bool,
     /// Names, or one pattern.
     pub targets: Targets,
 }
@@ -164,6 +170,8 @@ impl Config {
                 )?
                 .unwrap_or(Overlong::Error),
             strip_audio_encoder: fields.flag("strip_audio_encoder")?.unwrap_or(true),
+            sample_prompts: fields.texts("sample_prompts")?,
+            device_name: fields.text("device_name")?.map(str::to_owned),
             lora: lora(fields.map("lora")?.as_ref())?,
             training: training(fields.map("training")?.as_ref(), &mut notes)?,
             base: base(fields.map("quantization")?.as_ref(), &mut notes)?,
@@ -193,6 +201,7 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
         alpha: 32.0,
         dropout: 0.05,
         use_rslora: false,
+        use_dora: false,
         targets: Targets::Names(
             dhurandhar_core::training::Target::ALL.iter().map(|target| target.module().to_owned()).collect(),
         ),
@@ -206,9 +215,7 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
     config.targets = targets(fields)?.unwrap_or(config.targets);
     only(fields, "bias", "none")?;
     only(fields, "task_type", "CAUSAL_LM")?;
-    if fields.flag("use_dora")? == Some(true) {
-        return Err(fields.wrong_value("use_dora", "true", "false: DoRA is not offered"));
-    }
+    config.use_dora = fields.flag("use_dora")?.unwrap_or(false);
     if !fields.texts("modules_to_save")?.is_empty() {
         return Err(fields.wrong_value(
             "modules_to_save",

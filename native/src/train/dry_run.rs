@@ -144,7 +144,7 @@ fn components(memory: &MemoryPlan) -> String {
     let mut rows: Vec<Vec<String>> = memory
         .components
         .iter()
-        .map(|c| vec![c.name.to_owned(), place(c.place).into(), when(c.when).into(), output::mib(c.bytes)])
+        .map(|c| vec![c.name.to_string(), place(c.place).into(), when(c.when).into(), output::mib(c.bytes)])
         .collect();
     let total = |name: &str, bytes| vec![name.to_owned(), String::new(), String::new(), output::mib(bytes)];
     rows.push(total("device, at its peak", memory.device_bytes));

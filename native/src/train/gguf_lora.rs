@@ -21,6 +21,10 @@ pub(crate) fn save(
     parameters: &Parameters,
     architecture: &Architecture,
 ) -> Result<(), TrainError> {
+    if parameters.pairs.iter().any(Pair::is_dora) {
+        let problem = "llama.cpp has no DoRA; --merge writes the base with the adapter in it".to_owned();
+        return Err(TrainError::Data { path: path.to_owned(), problem });
+    }
     write_whole(path, &bytes(parameters, architecture))
 }
 
@@ -30,10 +34,10 @@ fn bytes(parameters: &Parameters, architecture: &Architecture) -> Vec<u8> {
         .iter()
         .flat_map(|pair| {
             let name = format!("blk.{}.{}.weight", pair.layer, pair.target.tensor());
-            let b = rows_of_b(pair, parameters.rank, architecture);
+            let b = rows_of_b(pair, architecture);
             [
-                (format!("{name}.lora_a"), [pair.inputs, parameters.rank], pair.a.clone()),
-                (format!("{name}.lora_b"), [parameters.rank, pair.outputs], b),
+                (format!("{name}.lora_a"), [pair.inputs, pair.rank], pair.factors[0].clone()),
+                (format!("{name}.lora_b"), [pair.rank, pair.outputs], b),
             ]
         })
         .collect();
@@ -69,10 +73,10 @@ fn bytes(parameters: &Parameters, architecture: &Architecture) -> Vec<u8> {
     out
 }
 
-/// The numerator that gives this scale at this rank, whatever the rule was.
+/// The numerator that gives this scale at this rank, whatever the rule was; all pairs of a run have the same.
 #[expect(clippy::cast_possible_truncation, reason = "the format stores alpha in single precision")]
 fn alpha(parameters: &Parameters) -> f32 {
-    (parameters.scale * parameters.rank as f64) as f32
+    parameters.pairs.first().map_or(0.0, |pair| pair.scale * pair.rank as f64) as f32
 }
 
 /// llama.cpp's name of the family: that of its converters.
@@ -88,19 +92,22 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// Row `2i + j` of a head from row `i + j d/2`, for families whose queries and keys are interleaved.
-fn rows_of_b(pair: &Pair, rank: usize, architecture: &Architecture) -> Vec<f32> {
+/// `B` with its rows in the order of llama.cpp's files.
+fn rows_of_b(pair: &Pair, architecture: &Architecture) -> Vec<f32> {
+    let rows: Vec<&[f32]> = pair.factors[1].chunks_exact(pair.rank).collect();
+    (0..pair.outputs).flat_map(|at| rows[source_row(pair, architecture, at)].iter().copied()).collect()
+}
+
+/// The row that llama.cpp's files have at `at`: `i + j d/2` of a head at `2i + j`, in families whose queries and keys
+/// are interleaved.
+pub(super) fn source_row(pair: &Pair, architecture: &Architecture, at: usize) -> usize {
     let interleaved = matches!(architecture.family.as_str(), "llama" | "mistral" | "granite")
         && matches!(pair.target, Target::Query | Target::Key);
     let attention = architecture.layers.get(pair.layer).and_then(|layer| layer.attention());
-    let Some(attention) = attention.filter(|_| interleaved) else { return pair.b.clone() };
+    let Some(attention) = attention.filter(|_| interleaved) else { return at };
     let head_dim = crate::decoder::word(attention.k_head_dim);
-    let half = head_dim / 2;
-    let row = |at: usize| {
-        let (head, index) = (at / head_dim, at % head_dim);
-        head * head_dim + (index % 2) * half + index / 2
-    };
-    (0..pair.outputs).flat_map(|at| pair.b[row(at) * rank..(row(at) + 1) * rank].iter().copied()).collect()
+    let (head, index) = (at / head_dim, at % head_dim);
+    head * head_dim + (index % 2) * (head_dim / 2) + index / 2
 }
 
 #[cfg(test)]
@@ -116,7 +123,7 @@ mod tests {
         let plan = AdapterPlan::new(&model, 2, |layer, _| layer == 0).unwrap();
         let mut parameters = Parameters::initial(&plan, 3.0, 1);
         let key = parameters.pairs.iter_mut().find(|pair| pair.target == Target::Key).unwrap();
-        for (row, part) in key.b.chunks_exact_mut(2).enumerate() {
+        for (row, part) in key.factors[1].chunks_exact_mut(2).enumerate() {
             part.fill(f32::from(u16::try_from(row).unwrap()));
         }
         let key = key.clone();
@@ -136,7 +143,21 @@ mod tests {
             [0, 1, 2, 65].map(|row| first(row).to_bits()),
             [0.0_f32, 32.0, 1.0, 96.0].map(f32::to_bits)
         );
-        assert_eq!(rows_of_b(&parameters.pairs[4], 2, &model.architecture), parameters.pairs[4].b);
+        assert_eq!(rows_of_b(&parameters.pairs[4], &model.architecture), parameters.pairs[4].factors[1]);
         assert_eq!(key.outputs, 192);
+        let magnitudes = Parameters::initial(&plan.with_magnitudes(), 3.0, 1);
+        let refused =
+            save(Path::new("adapter.gguf"), &magnitudes, &model.architecture).unwrap_err().to_string();
+        assert!(refused.contains("llama.cpp has no DoRA"), "{refused}");
+    }
+
+    /// llama.cpp's words with this file are in `tests/fixtures/smollm2-lora/llama-cpp.json`, and tests compare ours.
+    #[test]
+    fn the_file_is_the_one_that_llama_cpp_was_given() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/smollm2-lora");
+        let model = registry::model("smollm2-135m").unwrap();
+        let parameters = crate::train::peft::load(&folder, &model).unwrap();
+        let given = std::fs::read(folder.join("adapter.gguf")).unwrap();
+        assert!(bytes(&parameters, &model.architecture) == given);
     }
 }

@@ -4,7 +4,7 @@
 //! each is run again on a tape of its own, against the gradient of its output. A layer whose keys and values are read
 //! later gets their gradients too. The head's gradient is known in closed form (`decoder/loss.rs`).
 
-use super::params::OnDevice;
+use super::params::{Factors, OnDevice};
 use crate::decoder::{Adapters, Backend, Decoder, DecoderError, Dropout, Row};
 use burn::tensor::{Gradients, Int, Tensor, TensorData};
 use dhurandhar_core::training::Mode;
@@ -37,7 +37,7 @@ impl Batch {
 }
 
 /// Gradients by pair, as the parameters are laid out.
-pub(crate) type Sums = Vec<(Vec<f32>, Vec<f32>)>;
+pub(crate) type Sums = Vec<Factors>;
 
 /// How a pass is run.
 #[derive(Debug, Clone, Copy)]
@@ -187,13 +187,18 @@ fn collect(
         parameters.places().filter(|(_, at, _)| only.is_none_or(|layer| layer == *at))
     {
         let Some(pair) = adapters.get(layer, target) else { continue };
-        let (a, b) = &mut sums[index];
+        let [a, b, lengths] = &mut sums[index];
         for (factor, sum) in [(&pair.a, a), (&pair.b, b)] {
-            if let Some(gradient) = factor.grad_remove(gradients) {
-                let gradient = backend.host(gradient)?;
-                sum.iter_mut().zip(gradient).for_each(|(sum, part)| *sum += part);
-            }
+            add(sum, factor.grad_remove(gradients).map(|gradient| backend.host(gradient)).transpose()?);
+        }
+        if let Some(magnitude) = &pair.magnitude {
+            let gradient = magnitude.lengths.grad_remove(gradients);
+            add(lengths, gradient.map(|gradient| backend.host(gradient)).transpose()?);
         }
     }
     Ok(())
+}
+
+fn add(sum: &mut [f32], gradient: Option<Vec<f32>>) {
+    sum.iter_mut().zip(gradient.into_iter().flatten()).for_each(|(sum, part)| *sum += part);
 }

@@ -27,8 +27,7 @@ pub(crate) fn save(base: &Path, out: &Path, parameters: &Parameters, root: &str)
     let folder = if base.is_dir() { base } else { base.parent().unwrap_or(Path::new(".")) };
     let files = weights(base, folder)?;
     if files.is_empty() {
-        let problem =
-            "has no safetensors to merge into; --gguf-lora writes an adapter for GGUF files".to_owned();
+        let problem = "has no safetensors to merge into".to_owned();
         return Err(TrainError::Data { path: base.to_owned(), problem });
     }
     std::fs::create_dir_all(out).map_err(TrainError::io(out))?;
@@ -90,7 +89,7 @@ fn merge(bytes: &mut [u8], parameters: &Parameters, root: &str) -> Result<usize,
         if shape != wanted {
             return Err(format!("`{name}` has shape {shape:?}; expected {wanted:?}"));
         }
-        add(part, dtype, pair, parameters).map_err(|problem| format!("`{name}` {problem}"))?;
+        add(part, dtype, pair).map_err(|problem| format!("`{name}` {problem}"))?;
         merged += 1;
     }
     Ok(merged)
@@ -100,8 +99,8 @@ fn list(entry: &Value, key: &str) -> Vec<u64> {
     entry.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
-/// Add `scale B A` to a stored matrix, rounding once.
-fn add(part: &mut [u8], dtype: &str, pair: &Pair, parameters: &Parameters) -> Result<(), String> {
+/// Add `scale B A` to a stored matrix, and bring its rows to DoRA's lengths; rounds once.
+fn add(part: &mut [u8], dtype: &str, pair: &Pair) -> Result<(), String> {
     let width = match dtype {
         "F32" => 4,
         "F16" | "BF16" => 2,
@@ -110,34 +109,46 @@ fn add(part: &mut [u8], dtype: &str, pair: &Pair, parameters: &Parameters) -> Re
     if part.len() != pair.outputs * pair.inputs * width {
         return Err("has fewer bytes than its shape says".to_owned());
     }
-    let rank = parameters.rank;
-    part.par_chunks_exact_mut(pair.inputs * width).zip(pair.b.par_chunks_exact(rank)).for_each(|(row, b)| {
-        for (column, value) in row.chunks_exact_mut(width).enumerate() {
-            let low: f64 =
-                (0..rank).map(|at| f64::from(b[at]) * f64::from(pair.a[at * pair.inputs + column])).sum();
-            store(value, dtype, low * parameters.scale);
-        }
+    part.par_chunks_exact_mut(pair.inputs * width).enumerate().for_each(|(at, row)| {
+        let mut values: Vec<f64> = row.chunks_exact(width).map(|value| stored(value, dtype)).collect();
+        join(pair, at, &mut values);
+        row.chunks_exact_mut(width).zip(values).for_each(|(value, sum)| store(value, dtype, sum));
     });
     Ok(())
 }
 
+/// Row `at` of a matrix with `scale B A` added, and brought to DoRA's length.
+pub(super) fn join(pair: &Pair, at: usize, values: &mut [f64]) {
+    let [a, b, lengths] = &pair.factors;
+    let b = &b[at * pair.rank..(at + 1) * pair.rank];
+    for (column, value) in values.iter_mut().enumerate() {
+        let products =
+            b.iter().enumerate().map(|(k, b)| f64::from(*b) * f64::from(a[k * pair.inputs + column]));
+        *value += products.sum::<f64>() * pair.scale;
+    }
+    if let Some(length) = lengths.get(at) {
+        let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let stretch = if norm > 0.0 { f64::from(*length) / norm } else { 1.0 };
+        for value in values {
+            *value *= stretch;
+        }
+    }
+}
+
+fn stored(value: &[u8], dtype: &str) -> f64 {
+    match (dtype, value) {
+        ("F32", &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
+        ("F16", &[a, b]) => f16::from_le_bytes([a, b]).to_f64(),
+        (_, &[a, b]) => bf16::from_le_bytes([a, b]).to_f64(),
+        _ => f64::NAN,
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "weights are stored in at most single precision")]
-fn store(value: &mut [u8], dtype: &str, addition: f64) {
-    match (dtype, &*value) {
-        ("F32", &[a, b, c, d]) => {
-            let sum = f64::from(f32::from_le_bytes([a, b, c, d])) + addition;
-            value.copy_from_slice(&(sum as f32).to_le_bytes());
-        }
-        ("F16", &[a, b]) => {
-            value.copy_from_slice(
-                &f16::from_f64(f16::from_le_bytes([a, b]).to_f64() + addition).to_le_bytes(),
-            );
-        }
-        (_, &[a, b]) => {
-            value.copy_from_slice(
-                &bf16::from_f64(bf16::from_le_bytes([a, b]).to_f64() + addition).to_le_bytes(),
-            );
-        }
-        _ => {}
+fn store(value: &mut [u8], dtype: &str, sum: f64) {
+    match dtype {
+        "F32" => value.copy_from_slice(&(sum as f32).to_le_bytes()),
+        "F16" => value.copy_from_slice(&f16::from_f64(sum).to_le_bytes()),
+        _ => value.copy_from_slice(&bf16::from_f64(sum).to_le_bytes()),
     }
 }

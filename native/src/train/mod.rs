@@ -2,6 +2,7 @@
 //!
 //! Arithmetic about models is `dhurandhar_core::training`; this reads data, runs passes and writes files.
 
+mod allocator;
 mod args;
 pub mod config;
 mod data;
@@ -10,11 +11,13 @@ mod error;
 mod gguf_lora;
 mod gradients;
 mod merge;
+mod merge_gguf;
 mod optimiser;
 mod output;
 mod overrides;
 mod params;
 mod peft;
+mod sample;
 mod saved;
 mod targets;
 mod tensors;
@@ -37,7 +40,7 @@ use std::path::Path;
 pub(crate) fn adapters_for(folder: &Path, decoder: &Decoder) -> anyhow::Result<Adapters> {
     let architecture = decoder.checkpoint().architecture().clone();
     let model = Model::new(architecture, Origin::Config, None);
-    peft::adapters(folder, &model, decoder.layers(), &decoder.backend().device).map_err(from_train)
+    peft::adapters(folder, &model, decoder).map_err(from_train)
 }
 
 /// The system's and the numbers' failures are failures; everything else is bad input.

@@ -36,9 +36,12 @@ impl Optimiser {
         let moments = self.first.par_iter_mut().zip(self.second.par_iter_mut());
         parameters.pairs.par_iter_mut().zip(gradients).zip(moments).for_each(
             |((pair, gradient), (first, second))| {
-                let (a, b) = ((&mut *first.0, &mut *second.0), (&mut *first.1, &mut *second.1));
-                rule.step(steps, rate, scale, &mut pair.a, &gradient.0, a);
-                rule.step(steps, rate, scale, &mut pair.b, &gradient.1, b);
+                let moments = first.iter_mut().zip(second);
+                for ((values, gradient), (first, second)) in
+                    pair.factors.iter_mut().zip(gradient).zip(moments)
+                {
+                    rule.step(steps, rate, scale, values, gradient, (first, second));
+                }
             },
         );
         norm
@@ -47,6 +50,6 @@ impl Optimiser {
 
 /// Euclidean norm of everything, added up in one fixed order.
 fn norm(gradients: &Sums) -> f64 {
-    let squares = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-    gradients.iter().map(|(a, b)| squares(a) + squares(b)).sum::<f64>().sqrt()
+    let squares = |values: &Vec<f32>| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+    gradients.iter().map(|factors| factors.iter().map(squares).sum::<f64>()).sum::<f64>().sqrt()
 }

@@ -3,11 +3,14 @@
 use super::TrainError;
 use super::dry_run;
 use super::tensors::write_whole;
-use super::trainer::{Ending, Event, Trainer};
+use super::trainer::{Event, Trainer};
 use crate::real::note;
 use dhurandhar_core::Model;
+use dhurandhar_core::measurement::{
+    Ending, Evaluation, TRAINING_SCHEMA, Tool, TrainedParameters, TrainingData, TrainingMemory, TrainingRun,
+    TrainingSample, TrainingSettings, TrainingStep,
+};
 use dhurandhar_core::training::{AdapterPlan, MemoryPlan};
-use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,10 +27,12 @@ pub(crate) struct Report {
     plan: MemoryPlan,
     adapters: AdapterPlan,
     model: String,
-    steps: u64,
+    started: String,
     logging_steps: u64,
-    /// Steps, losses and evaluations of this run, resumed ones included.
-    rows: Vec<Value>,
+    total: u64,
+    /// Of this run, resumed ones included.
+    steps: Vec<TrainingStep>,
+    evaluations: Vec<Evaluation>,
 }
 
 impl Report {
@@ -40,9 +45,17 @@ impl Report {
         let training = &trainer.config.training;
         let path = training.output_dir.join(METRICS);
         let done = trainer.progress.step;
-        let rows = if done > 0 { kept(&path, done) } else { Vec::new() };
-        let lines: Vec<String> = rows.iter().flat_map(|row| [row.to_string(), "\n".to_owned()]).collect();
-        write_whole(&path, lines.concat().as_bytes())?;
+        let (mut lines, mut steps, mut evaluations) = (String::new(), Vec::new(), Vec::new());
+        for (line, event) in kept(&path, done) {
+            lines.push_str(&line);
+            lines.push('\n');
+            match event {
+                Event::Step(step) => steps.push(step),
+                Event::Eval(evaluation) => evaluations.push(evaluation),
+                Event::Saved { .. } => {}
+            }
+        }
+        write_whole(&path, lines.as_bytes())?;
         let file = File::options().append(true).open(&path).map_err(TrainError::io(&path))?;
         Ok(Self {
             file,
@@ -51,33 +64,30 @@ impl Report {
             plan: dry_run::plan_for(trainer.config, model, adapters, training.mode, trainer.largest_pass()),
             adapters: adapters.clone(),
             model: model.architecture.name.clone(),
-            steps: trainer.schedule.steps,
+            started: crate::profile::now(),
             logging_steps: training.logging_steps,
-            rows,
+            total: trainer.schedule.steps,
+            steps,
+            evaluations,
         })
     }
 
     /// Take note of an event.
     pub(crate) fn observe(&mut self, event: &Event) -> Result<(), TrainError> {
-        let row = serde_json::to_value(event).unwrap_or_default();
-        writeln!(self.file, "{row}").map_err(TrainError::io(&self.path))?;
-        self.rows.push(row);
+        let line = serde_json::to_string(event).unwrap_or_default();
+        writeln!(self.file, "{line}").map_err(TrainError::io(&self.path))?;
         match event {
-            Event::Step { step, loss, learning_rate, grad_norm, tokens, seconds, .. } => {
-                if step.is_multiple_of(self.logging_steps) || *step == 1 || *step == self.steps {
-                    let left = (self.steps - step) as f64 * self.mean_seconds();
-                    let rate = *tokens as f64 / seconds;
-                    note(&format!(
-                        "step {step}/{}: loss {loss:.4}, rate {learning_rate:.2e}, gradient {grad_norm:.3}, \
-                         {rate:.1} tok/s, {} left",
-                        self.steps,
-                        duration(left)
-                    ));
+            Event::Step(step) => {
+                self.steps.push(*step);
+                if step.step.is_multiple_of(self.logging_steps) || step.step == 1 || step.step == self.total {
+                    self.show(step);
                 }
             }
-            Event::Eval { step, eval_loss, eval_perplexity } => {
+            Event::Eval(evaluation) => {
+                self.evaluations.push(*evaluation);
                 note(&format!(
-                    "step {step}: evaluation loss {eval_loss:.4}, perplexity {eval_perplexity:.3}"
+                    "step {}: evaluation loss {:.4}, perplexity {:.3}",
+                    evaluation.step, evaluation.eval_loss, evaluation.eval_perplexity
                 ));
             }
             Event::Saved { checkpoint, .. } => note(&format!("saved {}", checkpoint.display())),
@@ -85,120 +95,196 @@ impl Report {
         Ok(())
     }
 
+    fn show(&self, step: &TrainingStep) {
+        let recent = &self.steps[self.steps.len().saturating_sub(20)..];
+        let mean = recent.iter().map(|step| step.seconds).sum::<f64>() / recent.len().max(1) as f64;
+        note(&format!(
+            "step {}/{}: loss {:.4}, rate {:.2e}, gradient {:.3}, {:.1} tok/s, {} left",
+            step.step,
+            self.total,
+            step.loss,
+            step.learning_rate,
+            step.grad_norm,
+            step.tokens as f64 / step.seconds,
+            duration(self.total.saturating_sub(step.step) as f64 * mean)
+        ));
+    }
+
     /// Close the run: card, measurement, and the plan beside what was measured.
-    pub(crate) fn finish(&mut self, trainer: &Trainer<'_>, ending: Ending) -> Result<(), TrainError> {
-        let peak = peak_bytes();
-        let text = format!("{:#}\n", self.measurement(trainer, ending, peak));
-        write_whole(&self.out.join("measurement.json"), text.as_bytes())?;
-        write_whole(&self.out.join("README.md"), self.card(trainer).as_bytes())?;
-        if trainer.decoder.backend().limit.is_none()
-            && let Some(peak) = peak
-        {
+    pub(crate) fn finish(
+        self,
+        trainer: &Trainer<'_>,
+        ending: Ending,
+        samples: Vec<TrainingSample>,
+    ) -> Result<(), TrainError> {
+        let out = self.out.clone();
+        let run = self.run(trainer, ending, samples);
+        let text = serde_json::to_string_pretty(&run).unwrap_or_default() + "\n";
+        write_whole(&out.join("measurement.json"), text.as_bytes())?;
+        write_whole(&out.join("README.md"), card(trainer, &run).as_bytes())?;
+        if let Some(peak) = run.memory.measured_peak_bytes {
             note(&format!(
                 "memory: planned {} MiB, peak of the process {} MiB",
-                crate::output::mib(self.plan.total_bytes()),
+                crate::output::mib(run.memory.planned.total_bytes()),
                 crate::output::mib(peak)
             ));
         }
-        note(&format!("adapter written to {}", self.out.display()));
+        note(&format!("adapter written to {}", out.display()));
         Ok(())
     }
 
-    fn mean_seconds(&self) -> f64 {
-        let seconds: Vec<f64> = self.rows.iter().filter_map(|row| row.get("seconds")?.as_f64()).collect();
-        let recent = &seconds[seconds.len().saturating_sub(20)..];
-        recent.iter().sum::<f64>() / recent.len().max(1) as f64
-    }
-
-    fn evals(&self) -> Vec<(u64, f64)> {
-        let eval = |row: &Value| Some((row.get("step")?.as_u64()?, row.get("eval_loss")?.as_f64()?));
-        self.rows.iter().filter_map(eval).collect()
-    }
-
-    fn measurement(&self, trainer: &Trainer<'_>, ending: Ending, peak: Option<u64>) -> Value {
-        let (training, lora) = (&trainer.config.training, &trainer.config.lora);
-        let progress = &trainer.progress;
-        json!({
-            "schema": "dhurandhar/train-lora/1",
-            "version": env!("CARGO_PKG_VERSION"),
-            "model": self.model,
-            "ending": ending,
-            "steps": progress.step,
-            "backend": trainer.decoder.backend().name,
-            "threads": std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            "os": std::env::consts::OS,
-            "arch": std::env::consts::ARCH,
-            "settings": {
-                "base": trainer.config.base, "mode": training.mode, "r": lora.r, "alpha": lora.alpha,
-                "dropout": lora.dropout, "use_rslora": lora.use_rslora, "batch": training.batch,
-                "accumulation": training.accumulation, "max_seq_length": training.max_seq_length,
-                "packing": training.packing, "schedule": trainer.schedule, "seed": training.seed,
-                "weight_decay": training.weight_decay, "max_grad_norm": training.max_grad_norm,
+    fn run(self, trainer: &Trainer<'_>, ending: Ending, samples: Vec<TrainingSample>) -> TrainingRun {
+        let (config, progress) = (trainer.config, &trainer.progress);
+        let backend = trainer.decoder.backend();
+        TrainingRun {
+            schema: TRAINING_SCHEMA.to_owned(),
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             },
-            "data": { "train_examples": trainer.split.train.len(), "eval_examples": trainer.split.eval.len() },
-            "parameters": {
-                "trainable": self.adapters.trainable(), "frozen": self.adapters.frozen(),
-                "trainable_percent": self.adapters.share_percent(),
+            started: self.started,
+            arguments: std::env::args().skip(1).map(without_folders).collect(),
+            device: crate::profile::device(config.device_name.as_deref()),
+            model: self.model,
+            checkpoint: last_part(&config.base_model),
+            backend: backend.name.clone(),
+            threads: rayon::current_num_threads() as u64,
+            ending,
+            settings: settings(trainer),
+            data: TrainingData {
+                name: config
+                    .dataset
+                    .as_ref()
+                    .map_or(String::new(), |path| last_part(&path.to_string_lossy())),
+                fingerprint: format!("{:016x}", trainer.data_fingerprint()),
+                train_examples: trainer.split.train.len() as u64,
+                eval_examples: trainer.split.eval.len() as u64,
             },
-            "memory": {
-                "planned": self.plan, "planned_total_bytes": self.plan.total_bytes(),
-                "measured_peak_bytes": peak,
-                "packed_base_bytes": trainer.decoder.packed_bytes(),
+            parameters: TrainedParameters {
+                matrices: self.adapters.shapes.len() as u64,
+                trainable: self.adapters.trainable(),
+                frozen: self.adapters.frozen(),
+                trainable_percent: self.adapters.share_percent(),
             },
-            "throughput": {
-                "tokens": progress.tokens, "seconds": progress.seconds,
-                "tokens_per_second": progress.tokens as f64 / progress.seconds.max(1e-9),
+            memory: TrainingMemory {
+                planned: self.plan,
+                // A GPU's memory is not part of the process.
+                measured_peak_bytes: peak_bytes().filter(|_| backend.limit.is_none()),
+                packed_base_bytes: trainer.decoder.packed_bytes() as u64,
             },
-            "metrics": self.rows.iter().filter(|row| row.get("checkpoint").is_none()).collect::<Vec<_>>(),
-        })
-    }
-
-    /// A model card in the form that the Hugging Face hub reads.
-    fn card(&self, trainer: &Trainer<'_>) -> String {
-        let (training, lora) = (&trainer.config.training, &trainer.config.lora);
-        let base = Path::new(&trainer.config.base_model).file_name();
-        let base = base.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let evals = self.evals();
-        let result = match (evals.first(), evals.last()) {
-            (Some((from, first)), Some((to, last))) if to > from => format!(
-                "Evaluation loss {first:.4} before training, {last:.4} after step {to} ({:.1} % lower); perplexity \
-                 {:.3} and {:.3}.",
-                100.0 * (first - last) / first,
-                first.exp(),
-                last.exp()
-            ),
-            _ => "No evaluation examples were given.".to_owned(),
-        };
-        format!(
-            "---\nlibrary_name: peft\nbase_model: {base}\ntags: [lora]\n---\n\n# LoRA adapter for {}\n\n{result}\n\n\
-             | setting | value |\n|---|---|\n| rank, alpha, dropout | {}, {}, {} |\n| adapted matrices | {} |\n\
-             | trainable parameters | {} ({:.4} %) |\n| steps | {} |\n| rows a pass, passes a step | {}, {} |\n\
-             | longest sequence | {} |\n| peak learning rate | {} |\n| training examples | {} |\n| seed | {} |\n\n\
-             Trained by dhurandhar {} on the base named above, which stayed frozen.\n",
-            self.model,
-            lora.r,
-            lora.alpha,
-            lora.dropout,
-            self.adapters.shapes.len(),
-            crate::output::count(self.adapters.trainable()),
-            self.adapters.share_percent(),
-            trainer.progress.step,
-            training.batch,
-            training.accumulation,
-            training.max_seq_length,
-            training.learning_rate,
-            trainer.split.train.len(),
-            training.seed,
-            env!("CARGO_PKG_VERSION"),
-        )
+            tokens: progress.tokens,
+            seconds: progress.seconds,
+            steps: self.steps,
+            evaluations: self.evaluations,
+            samples,
+            notes: Vec::new(),
+        }
     }
 }
 
+fn settings(trainer: &Trainer<'_>) -> TrainingSettings {
+    let (training, lora) = (&trainer.config.training, &trainer.config.lora);
+    TrainingSettings {
+        base: trainer.config.base,
+        mode: training.mode,
+        r: lora.r,
+        alpha: lora.alpha,
+        dropout: lora.dropout,
+        use_rslora: lora.use_rslora,
+        use_dora: lora.use_dora,
+        batch: training.batch as u64,
+        accumulation: training.accumulation as u64,
+        max_seq_length: training.max_seq_length as u64,
+        packing: training.packing,
+        schedule: trainer.schedule,
+        weight_decay: training.weight_decay,
+        max_grad_norm: training.max_grad_norm,
+        seed: training.seed,
+    }
+}
+
+/// A file's name without the folders above it.
+fn last_part(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// An argument, with a path that starts at a root, at home or further up cut down to its last part.
+fn without_folders(argument: String) -> String {
+    let (before, path) =
+        argument.split_once('=').map_or(("", argument.as_str()), |(name, value)| (name, value));
+    let is_personal = Path::new(path).is_absolute() || path.starts_with(['~', '.', '\\']);
+    if !is_personal || !path.contains(['/', '\\']) {
+        return argument;
+    }
+    let last = last_part(path);
+    if before.is_empty() { last } else { format!("{before}={last}") }
+}
+
+/// A model card in the form that the Hugging Face hub reads.
+fn card(trainer: &Trainer<'_>, run: &TrainingRun) -> String {
+    let settings = &run.settings;
+    let result = match run.change() {
+        Some(change) => format!(
+            "Evaluation loss {:.4} before training, {:.4} after step {} ({:.1} % lower); perplexity {:.3} and {:.3}.",
+            change.first.eval_loss,
+            change.last.eval_loss,
+            change.last.step,
+            change.fall_percent(),
+            change.first.eval_perplexity,
+            change.last.eval_perplexity
+        ),
+        _ => "No evaluation examples were given.".to_owned(),
+    };
+    let samples: String = run.samples.iter().map(sample).collect();
+    format!(
+        "---\nlibrary_name: peft\nbase_model: {}\ntags: [lora]\n---\n\n# LoRA adapter for {}\n\n{result}\n\n\
+         | setting | value |\n|---|---|\n| rank, alpha, dropout | {}, {}, {} |\n| adapted matrices | {} |\n\
+         | trainable parameters | {} ({:.4} %) |\n| steps | {} |\n| rows a pass, passes a step | {}, {} |\n\
+         | longest sequence | {} |\n| peak learning rate | {} |\n| training examples | {} |\n| seed | {} |\n\n\
+         {samples}Trained by dhurandhar {} on the base named above, which stayed frozen.\n",
+        run.checkpoint,
+        run.model,
+        settings.r,
+        settings.alpha,
+        settings.dropout,
+        run.parameters.matrices,
+        crate::output::count(run.parameters.trainable),
+        run.parameters.trainable_percent,
+        trainer.progress.step,
+        settings.batch,
+        settings.accumulation,
+        settings.max_seq_length,
+        settings.schedule.peak,
+        run.data.train_examples,
+        settings.seed,
+        run.tool.version,
+    )
+}
+
+fn sample(sample: &TrainingSample) -> String {
+    let quoted = |text: &str| text.replace('\n', "\n> ");
+    format!(
+        "**{}**\n\nBefore:\n\n> {}\n\nAfter:\n\n> {}\n\n",
+        sample.prompt,
+        quoted(&sample.before),
+        quoted(&sample.after)
+    )
+}
+
 /// Lines of an earlier attempt up to a step.
-fn kept(path: &Path, done: u64) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let rows = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    rows.filter(|row| row.get("step").and_then(Value::as_u64).is_some_and(|step| step <= done)).collect()
+fn kept(path: &Path, done: u64) -> Vec<(String, Event)> {
+    let text = if done > 0 { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    let event = |line: &str| {
+        let event: Event = serde_json::from_str(line).ok()?;
+        let step = match &event {
+            Event::Step(step) => step.step,
+            Event::Eval(evaluation) => evaluation.step,
+            Event::Saved { step, .. } => *step,
+        };
+        (step <= done).then(|| (line.to_owned(), event))
+    };
+    text.lines().filter_map(event).collect()
 }
 
 /// Largest resident size that the process ever had, where the system tells (Linux).
@@ -215,5 +301,24 @@ fn duration(seconds: f64) -> String {
         format!("{seconds:.0} s")
     } else {
         format!("{minutes:.0} min {:.0} s", seconds - 60.0 * minutes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_folders;
+
+    #[test]
+    fn arguments_name_files_and_not_the_folders_of_a_person() {
+        for (given, kept) in [
+            ("--config", "--config"),
+            ("profiles/lora/smollm2-135m.yaml", "profiles/lora/smollm2-135m.yaml"),
+            ("/home/anne/models/model.gguf", "model.gguf"),
+            ("--out=../anne/run", "--out=run"),
+            ("training.learning_rate=1e-3", "training.learning_rate=1e-3"),
+            ("dataset_name=~/data.jsonl", "dataset_name=data.jsonl"),
+        ] {
+            assert_eq!(without_folders(given.to_owned()), kept);
+        }
     }
 }

@@ -4,9 +4,9 @@ use super::TrainError;
 use super::config::{LoraConfig, Targets};
 use super::params::{Pair, Parameters};
 use super::tensors::{Stored, TensorFile, write_whole};
-use crate::decoder::Adapters;
-use burn::tensor::Device;
-use dhurandhar_core::training::{AdapterPlan, Target};
+use crate::decoder::{Adapters, Decoder};
+use dhurandhar_core::training::{AdapterPlan, AdapterShape, Target};
+use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,6 +15,8 @@ use std::path::Path;
 pub(crate) const TENSORS: &str = "adapter_model.safetensors";
 /// File of the settings.
 pub(crate) const CONFIG: &str = "adapter_config.json";
+/// How PEFT's names of the factors end.
+const ENDINGS: [&str; 3] = ["lora_A.weight", "lora_B.weight", "lora_magnitude_vector"];
 /// What PEFT puts before a module's path.
 const PREFIX: &str = "base_model.model.";
 
@@ -42,8 +44,9 @@ pub(crate) fn tensor_file(parameters: &Parameters, root: &str) -> TensorFile {
     file.metadata.insert("format".into(), "pt".into());
     for pair in &parameters.pairs {
         let name = format!("{PREFIX}{}", module(root, pair.layer, pair.target));
-        file.push(format!("{name}.lora_A.weight"), vec![parameters.rank, pair.inputs], &pair.a);
-        file.push(format!("{name}.lora_B.weight"), vec![pair.outputs, parameters.rank], &pair.b);
+        for ((ending, shape), values) in ENDINGS.iter().zip(pair.shapes()).zip(&pair.factors) {
+            file.push(format!("{name}.{ending}"), shape, values);
+        }
     }
     file
 }
@@ -66,10 +69,10 @@ fn adapter_config(parameters: &Parameters, settings: &LoraConfig, base: &str) ->
         "lora_dropout": settings.dropout,
         "modules_to_save": null,
         "peft_type": "LORA",
-        "r": parameters.rank,
+        "r": settings.r,
         "target_modules": targets,
         "task_type": "CAUSAL_LM",
-        "use_dora": false,
+        "use_dora": settings.use_dora,
         "use_rslora": settings.use_rslora,
     })
 }
@@ -81,24 +84,20 @@ pub(crate) fn load(folder: &Path, model: &dhurandhar_core::Model) -> Result<Para
     let text = std::fs::read(&path).map_err(TrainError::io(&path))?;
     let config: Value = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
     let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("none");
-    let dora = config.get("use_dora").and_then(Value::as_bool).unwrap_or(false);
-    if kind != "LORA" || dora {
-        return Err(wrong(format!(
-            "peft_type is {kind}{}; expected plain LORA",
-            if dora { " with DoRA" } else { "" }
-        )));
+    if kind != "LORA" {
+        return Err(wrong(format!("peft_type is {kind}; expected LORA")));
     }
     let rank = config.get("r").and_then(Value::as_u64).filter(|rank| *rank > 0);
-    let rank = rank.ok_or_else(|| wrong("`r` is missing or 0; expected a rank of at least 1".into()))?;
-    let alpha = config.get("lora_alpha").and_then(Value::as_f64).unwrap_or(8.0);
-    let rslora = config.get("use_rslora").and_then(Value::as_bool).unwrap_or(false);
-    for field in ["rank_pattern", "alpha_pattern"] {
-        if config.get(field).and_then(Value::as_object).is_some_and(|pattern| !pattern.is_empty()) {
-            return Err(wrong(format!("`{field}` is set; expected one rank and alpha for all modules")));
-        }
-    }
+    let rules = Rules {
+        rank: rank.ok_or_else(|| wrong("`r` is missing or 0; expected a rank of at least 1".into()))?,
+        alpha: config.get("lora_alpha").and_then(Value::as_f64).unwrap_or(8.0),
+        rslora: config.get("use_rslora").and_then(Value::as_bool).unwrap_or(false),
+        dora: config.get("use_dora").and_then(Value::as_bool).unwrap_or(false),
+        ranks: patterns(&config, "rank_pattern").map_err(&wrong)?,
+        alphas: patterns(&config, "alpha_pattern").map_err(&wrong)?,
+    };
     let file = TensorFile::read(&folder.join(TENSORS))?;
-    from_tensors(&folder.join(TENSORS), &file, model, rank, scale(alpha, rank, rslora))
+    from_tensors(&folder.join(TENSORS), &file, model, &rules)
 }
 
 /// `alpha / r`, or `alpha / sqrt(r)`.
@@ -107,12 +106,61 @@ pub(crate) fn scale(alpha: f64, rank: u64, rslora: bool) -> f64 {
     alpha / if rslora { rank.sqrt() } else { rank }
 }
 
+/// Settings that decide the shapes and scales of an adapter's pairs.
+struct Rules {
+    rank: u64,
+    alpha: f64,
+    rslora: bool,
+    dora: bool,
+    /// Ranks of the modules whose paths end in a match.
+    ranks: Vec<(Regex, f64)>,
+    alphas: Vec<(Regex, f64)>,
+}
+
+impl Rules {
+    /// A pair of zeros; the first pattern that fits a module's path decides, as in PEFT.
+    fn pair(&self, shape: &AdapterShape) -> Result<Pair, String> {
+        let path = module("model", shape.layer, shape.target);
+        let of =
+            |list: &[(Regex, f64)]| list.iter().find(|(key, _)| key.is_match(&path)).map(|(_, value)| *value);
+        let rank = match of(&self.ranks) {
+            Some(rank) => {
+                whole(rank).ok_or_else(|| format!("`rank_pattern` gives {path} the rank {rank}"))?
+            }
+            None => self.rank,
+        };
+        let scale = scale(of(&self.alphas).unwrap_or(self.alpha), rank, self.rslora);
+        Ok(Pair::new(shape, rank, scale, self.dora))
+    }
+}
+
+/// A rank of at least one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be a small whole number"
+)]
+fn whole(rank: f64) -> Option<u64> {
+    ((1.0..=65_536.0).contains(&rank) && rank.fract() == 0.0).then_some(rank as u64)
+}
+
+/// Module patterns with their numbers: PEFT matches `^(.*\.)?(key)$`.
+fn patterns(config: &Value, field: &str) -> Result<Vec<(Regex, f64)>, String> {
+    let entries = config.get(field).and_then(Value::as_object).into_iter().flatten();
+    let pattern = |(key, value): (&String, &Value)| {
+        let value = value.as_f64().ok_or_else(|| format!("`{field}.{key}` is {value}; expected a number"))?;
+        let regex =
+            Regex::new(&format!("^(.*\\.)?({key})$")).map_err(|error| format!("`{field}`: {error}"))?;
+        Ok((regex, value))
+    };
+    entries.map(pattern).collect()
+}
+
 fn from_tensors(
     path: &Path,
     file: &TensorFile,
     model: &dhurandhar_core::Model,
-    rank: u64,
-    scale: f64,
+    rules: &Rules,
 ) -> Result<Parameters, TrainError> {
     let wrong = |problem: String| TrainError::AdapterFile { path: path.to_owned(), problem };
     let mut places = BTreeSet::new();
@@ -121,7 +169,7 @@ fn from_tensors(
             place(name).ok_or_else(|| wrong(format!("`{name}` is no factor of a known projection")))?;
         places.insert(place);
     }
-    let plan = AdapterPlan::new(model, rank, |layer, target| places.contains(&(layer, target)))?;
+    let plan = AdapterPlan::new(model, 1, |layer, target| places.contains(&(layer, target)))?;
     if plan.shapes.len() < places.len() {
         let there = |place: &&(usize, Target)| {
             !plan.shapes.iter().any(|shape| (shape.layer, shape.target) == **place)
@@ -135,20 +183,25 @@ fn from_tensors(
             model.architecture.name
         )));
     }
-    let mut parameters = Parameters::initial(&plan, scale, 0);
-    let rank = parameters.rank;
-    for Pair { layer, target, inputs, outputs, a, b } in &mut parameters.pairs {
-        for (factor, shape, values) in [("lora_A", [rank, *inputs], a), ("lora_B", [*outputs, rank], b)] {
-            let ending = format!(".layers.{layer}.{}.{factor}.weight", target.path());
-            let found = file.tensors.iter().find(|(name, _)| name.ends_with(&ending));
+    let pairs = plan.shapes.iter().map(|shape| rules.pair(shape)).collect::<Result<Vec<Pair>, String>>();
+    let mut pairs = pairs.map_err(&wrong)?;
+    for pair in &mut pairs {
+        for (at, shape) in pair.shapes().into_iter().enumerate() {
+            let ending = format!(".layers.{}.{}.{}", pair.layer, pair.target.path(), ENDINGS[at]);
+            let found = file.tensors.iter().find(|(name, _)| bare(name).ends_with(&ending));
             let (name, stored) = found.ok_or_else(|| wrong(format!("`…{ending}` is missing")))?;
-            *values = fitting(name, stored, shape).map_err(wrong)?;
+            pair.factors[at] = fitting(name, stored, &shape).map_err(&wrong)?;
         }
     }
-    Ok(parameters)
+    Ok(Parameters { pairs })
 }
 
-fn fitting(name: &str, stored: &Stored, shape: [usize; 2]) -> Result<Vec<f32>, String> {
+/// A name as PEFT writes it; its modules call the magnitudes a weight.
+fn bare(name: &str) -> &str {
+    name.strip_suffix("lora_magnitude_vector.weight").map_or(name, |_| &name[..name.len() - ".weight".len()])
+}
+
+fn fitting(name: &str, stored: &Stored, shape: &[usize]) -> Result<Vec<f32>, String> {
     if stored.shape != shape {
         return Err(format!(
             "`{name}` has shape {:?}; expected {shape:?}: the adapter is for another model or rank",
@@ -165,7 +218,7 @@ fn fitting(name: &str, stored: &Stored, shape: [usize; 2]) -> Result<Vec<f32>, S
 fn place(name: &str) -> Option<(usize, Target)> {
     let rest = name.rsplit_once(".layers.")?.1;
     let (layer, rest) = rest.split_once('.')?;
-    let path = rest.strip_suffix(".lora_A.weight").or(rest.strip_suffix(".lora_B.weight"))?;
+    let path = ENDINGS.iter().find_map(|ending| bare(rest).strip_suffix(ending)?.strip_suffix('.'))?;
     let target = Target::ALL.into_iter().find(|target| target.path() == path)?;
     Some((layer.parse().ok()?, target))
 }
@@ -174,10 +227,9 @@ fn place(name: &str) -> Option<(usize, Target)> {
 pub(super) fn adapters(
     folder: &Path,
     model: &dhurandhar_core::Model,
-    layers: usize,
-    device: &Device,
+    decoder: &Decoder,
 ) -> Result<Adapters, TrainError> {
-    Ok(load(folder, model)?.on_device(layers, device).plain(None))
+    Ok(load(folder, model)?.on_device(decoder).plain(None))
 }
 
 #[cfg(test)]
@@ -189,9 +241,10 @@ mod tests {
         let model = registry::model("smollm2-135m").unwrap();
         let plan = AdapterPlan::new(&model, 4, |layer, target| layer < 2 && target != Target::Down).unwrap();
         let targets = Targets::Names(vec!["q_proj".into()]);
-        let settings = LoraConfig { r: 4, alpha: 8.0, dropout: 0.0, use_rslora: false, targets };
+        let settings =
+            LoraConfig { r: 4, alpha: 8.0, dropout: 0.0, use_rslora: false, use_dora: false, targets };
         let mut parameters = Parameters::initial(&plan, 2.0, 5);
-        parameters.pairs[0].b[1] = 0.25;
+        parameters.pairs[0].factors[1][1] = 0.25;
         (parameters, settings)
     }
 
@@ -204,6 +257,38 @@ mod tests {
         assert_eq!(load(folder.path(), &model).unwrap(), parameters);
         let names: Vec<String> = tensor_file(&parameters, "model").tensors.into_keys().collect();
         assert!(names.contains(&"base_model.model.model.layers.1.mlp.up_proj.lora_B.weight".to_owned()));
+    }
+
+    #[test]
+    fn modules_may_have_ranks_and_scales_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = registry::model("smollm2-135m").unwrap();
+        let plan = AdapterPlan::new(&model, 1, |layer, target| layer < 2 && target == Target::Query).unwrap();
+        let pair = |at: usize, rank| Pair { layer: at, ..Pair::new(&plan.shapes[at], rank, 1.0, false) };
+        let parameters = Parameters { pairs: vec![pair(0, 4), pair(1, 2)] };
+        let (_, settings) = self::parameters();
+        save(folder.path(), &parameters, &settings, "base", "model").unwrap();
+        let write = |more: &str| {
+            let text = format!("{{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, {more}}}");
+            std::fs::write(folder.path().join(CONFIG), text).unwrap();
+        };
+        write(
+            "\"rank_pattern\": {\"layers.1.self_attn.q_proj\": 2}, \"alpha_pattern\": {\"layers\\\\.1\\\\..*\": 3}",
+        );
+        let found = load(folder.path(), &model).unwrap();
+        let of = |pair: &Pair| (pair.rank, pair.scale);
+        assert_eq!(found.pairs.iter().map(of).collect::<Vec<_>>(), [(4, 2.0), (2, 1.5)]);
+        for (more, wanted) in [
+            ("\"rank_pattern\": {\"q_proj\": 0}", "the rank 0"),
+            ("\"rank_pattern\": {\"(\": 2}", "`rank_pattern`"),
+            ("\"alpha_pattern\": {\"q_proj\": \"x\"}", "expected a number"),
+            ("\"use_dora\": true", "lora_magnitude_vector` is missing"),
+            ("\"rank_pattern\": {}", "another model or rank"),
+        ] {
+            write(more);
+            let error = load(folder.path(), &model).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
     }
 
     #[test]

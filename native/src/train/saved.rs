@@ -6,7 +6,7 @@
 use super::TrainError;
 use super::config::LoraConfig;
 use super::optimiser::Optimiser;
-use super::params::Parameters;
+use super::params::{FACTORS, Pair, Parameters};
 use super::peft;
 use super::tensors::{TensorFile, write_whole};
 use dhurandhar_core::Model;
@@ -101,11 +101,11 @@ fn state(
     let pairs = parameters.pairs.iter().zip(optimiser.first.iter().zip(&optimiser.second));
     for (pair, (first, second)) in pairs {
         let module = peft::module("model", pair.layer, pair.target);
-        let (a, b) = (vec![parameters.rank, pair.inputs], vec![pair.outputs, parameters.rank]);
-        file.push(format!("first.{module}.lora_A"), a.clone(), &first.0);
-        file.push(format!("first.{module}.lora_B"), b.clone(), &first.1);
-        file.push(format!("second.{module}.lora_A"), a, &second.0);
-        file.push(format!("second.{module}.lora_B"), b, &second.1);
+        for (part, moments) in [("first", first), ("second", second)] {
+            for ((name, shape), values) in FACTORS.iter().zip(pair.shapes()).zip(moments) {
+                file.push(format!("{part}.{module}.{name}"), shape, values);
+            }
+        }
     }
     let mut note = |key: &str, value: String| file.metadata.insert(key.to_owned(), value);
     note("step", progress.step.to_string());
@@ -176,7 +176,8 @@ pub(crate) fn load(
         return Err(wrong("the training data have changed since the checkpoint; start a new run".into()));
     }
     let stored = peft::load(folder, model)?;
-    if stored.pairs.len() != parameters.pairs.len() || stored.rank != parameters.rank {
+    let shapes = |parameters: &Parameters| parameters.pairs.iter().map(Pair::shapes).collect::<Vec<_>>();
+    if shapes(&stored) != shapes(parameters) {
         return Err(wrong("the checkpoint's adapter has other modules or another rank".into()));
     }
     parameters.pairs = stored.pairs;
@@ -205,8 +206,9 @@ fn moments(file: &TensorFile, parameters: &Parameters, optimiser: &mut Optimiser
     for (index, pair) in parameters.pairs.iter().enumerate() {
         let module = peft::module("model", pair.layer, pair.target);
         for (part, sums) in [("first", &mut optimiser.first), ("second", &mut optimiser.second)] {
-            let a = take(format!("{part}.{module}.lora_A"), pair.a.len())?;
-            sums[index] = (a, take(format!("{part}.{module}.lora_B"), pair.b.len())?);
+            for (at, name) in FACTORS.iter().enumerate().take(pair.shapes().len()) {
+                sums[index][at] = take(format!("{part}.{module}.{name}"), pair.factors[at].len())?;
+            }
         }
     }
     Ok(())

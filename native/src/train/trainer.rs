@@ -9,44 +9,21 @@ use super::params::Parameters;
 use super::saved::{self, About, Identity, Progress};
 use crate::decoder::{Decoder, Dropout};
 use dhurandhar_core::Model;
+use dhurandhar_core::measurement::{Ending, Evaluation, TrainingStep};
 use dhurandhar_core::storage::mix64;
 use dhurandhar_core::training::{AdamW, AdapterPlan, Schedule};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What happens during a run.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+/// What happens during a run: a line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Event {
     /// A step was made.
-    Step {
-        /// Its number, from 1.
-        step: u64,
-        /// Epochs seen, with their fraction.
-        epoch: f64,
-        /// Mean loss over trained tokens, in nats, before the step.
-        loss: f64,
-        /// Learning rate.
-        learning_rate: f64,
-        /// Gradient norm before clipping.
-        grad_norm: f64,
-        /// Tokens that went through the decoder.
-        tokens: usize,
-        /// Tokens that were predicted and counted.
-        trained_tokens: usize,
-        /// Seconds that it took.
-        seconds: f64,
-    },
+    Step(TrainingStep),
     /// An evaluation was made.
-    Eval {
-        /// After this step; 0 before the first.
-        step: u64,
-        /// Mean loss over trained tokens, in nats.
-        eval_loss: f64,
-        /// Its exponential.
-        eval_perplexity: f64,
-    },
+    Eval(Evaluation),
     /// A checkpoint was written.
     Saved {
         /// After this step.
@@ -54,18 +31,6 @@ pub(crate) enum Event {
         /// Its folder.
         checkpoint: PathBuf,
     },
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Ending {
-    /// All steps were made.
-    Complete,
-    /// The evaluation loss stopped falling.
-    EarlyStop,
-    /// The user asked for it.
-    Interrupted,
 }
 
 /// Everything that a run moves or needs.
@@ -95,7 +60,8 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         let training = &config.training;
         let scale = super::peft::scale(config.lora.alpha, config.lora.r, config.lora.use_rslora);
-        let parameters = Parameters::initial(plan, scale, training.seed);
+        let mut parameters = Parameters::initial(plan, scale, training.seed);
+        parameters.measure(decoder)?;
         let rule = AdamW {
             beta1: training.betas.0,
             beta2: training.betas.1,
@@ -116,9 +82,10 @@ impl<'a> Trainer<'a> {
         let schedule = Schedule { kind: training.schedule, peak: training.learning_rate, warmup, steps };
         let architecture = decoder.checkpoint().architecture();
         let run = format!(
-            "{} ({} adapted matrices of rank {}, alpha {}, seed {})",
+            "{} ({} {}adapted matrices of rank {}, alpha {}, seed {})",
             architecture.name,
             plan.shapes.len(),
+            if plan.dora { "DoRA-" } else { "" },
             plan.rank,
             config.lora.alpha,
             training.seed
@@ -188,6 +155,11 @@ impl<'a> Trainer<'a> {
         Ok(Ending::Complete)
     }
 
+    /// A number that changes with any token of any training example.
+    pub(crate) fn data_fingerprint(&self) -> u64 {
+        self.identity.data
+    }
+
     /// Tokens of the largest pass of the first epoch, and of the longest example.
     pub(crate) fn largest_pass(&self) -> (u64, u64) {
         let length =
@@ -215,7 +187,7 @@ impl<'a> Trainer<'a> {
             self.epoch.1[cursor.step].iter().map(|pass| batch(&self.split.train, pass)).collect();
         let trained: usize = batches.iter().map(|batch| batch.targets.len()).sum();
         let tokens: usize = batches.iter().map(|batch| batch.tokens.len()).sum();
-        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let parameters = self.parameters.on_device(self.decoder);
         let mut sums = self.parameters.zeros();
         let mut nll = 0.0;
         for (pass, batch) in batches.iter().enumerate() {
@@ -242,17 +214,16 @@ impl<'a> Trainer<'a> {
         self.progress.tokens += tokens as u64;
         self.progress.seconds += seconds;
         let epoch = cursor.epoch as f64 + (cursor.step + 1) as f64 / self.epoch.1.len() as f64;
-        let event = Event::Step {
+        Ok(Event::Step(TrainingStep {
             step,
             epoch,
             loss,
             learning_rate: rate,
             grad_norm: norm,
-            tokens,
-            trained_tokens: trained,
+            tokens: tokens as u64,
+            trained_tokens: trained as u64,
             seconds,
-        };
-        Ok(event)
+        }))
     }
 
     fn dropout(&self, step: u64, pass: usize) -> Option<Dropout> {
@@ -266,7 +237,7 @@ impl<'a> Trainer<'a> {
         if self.split.eval.is_empty() {
             return Ok(());
         }
-        let parameters = self.parameters.on_device(self.decoder.layers(), &self.decoder.backend().device);
+        let parameters = self.parameters.on_device(self.decoder);
         let (mut nll, mut count) = (0.0, 0_usize);
         let all: Vec<usize> = (0..self.split.eval.len()).collect();
         for indices in all.chunks(self.config.training.batch) {
@@ -283,7 +254,7 @@ impl<'a> Trainer<'a> {
         } else {
             self.progress.waited += 1;
         }
-        observe(&Event::Eval { step, eval_loss: loss, eval_perplexity: loss.exp() })
+        observe(&Event::Eval(Evaluation { step, eval_loss: loss, eval_perplexity: loss.exp() }))
     }
 
     fn save(&self, observe: &mut dyn FnMut(&Event) -> Result<(), TrainError>) -> Result<(), TrainError> {

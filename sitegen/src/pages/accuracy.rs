@@ -12,6 +12,7 @@ use maud::{Markup, html};
 
 use super::Context;
 use super::figures::{count, plain};
+use super::table::{Column, table};
 use crate::disk;
 use crate::markdown::Heading;
 use crate::page::Page;
@@ -72,88 +73,69 @@ fn validation(report: &MemoryValidation, name: &str) -> Markup {
 }
 
 fn summaries(report: &MemoryValidation) -> Markup {
-    html! {
-        div.scroll role="region" aria-label="Errors by model" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Model" }
-                        th scope="col" { "Weights" }
-                        th.num scope="col" { "Runs" }
-                        th.num scope="col" { "Sizes exact" }
-                        th.num scope="col" { "Compute, worst" }
-                        th.num scope="col" { "Peak, median" }
-                        th.num scope="col" { "Peak, worst" }
-                        th.num scope="col" { "Within interval" }
-                    }
-                }
-                tbody {
-                    @for model in report.summaries() {
-                        tr {
-                            th scope="row" { (model.model) }
-                            td { (model.weights) }
-                            td.num { (model.runs) }
-                            td.num { (model.exact) }
-                            td.num { (percent(model.worst_compute)) }
-                            td.num { (format!("{:.1} %", model.median_peak * 100.0)) }
-                            td.num { (percent(model.worst_peak)) }
-                            td.num { (model.within) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let columns = [
+        Column::text("Model"),
+        Column::text("Weights"),
+        Column::number("Runs"),
+        Column::number("Sizes exact"),
+        Column::number("Compute, worst"),
+        Column::number("Peak, median"),
+        Column::number("Peak, worst"),
+        Column::number("Within interval"),
+    ];
+    let rows = report.summaries().into_iter().map(|model| {
+        vec![
+            model.model.clone(),
+            model.weights.clone(),
+            model.runs.to_string(),
+            model.exact.to_string(),
+            percent(model.worst_compute),
+            format!("{:.1} %", model.median_peak * 100.0),
+            percent(model.worst_peak),
+            model.within.to_string(),
+        ]
+    });
+    table("Errors by model", &columns, rows)
 }
 
 fn runs(report: &MemoryValidation) -> Markup {
-    html! {
-        div.scroll role="region" aria-label="Every run" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Model" }
-                        th.num scope="col" { "Context" }
-                        th scope="col" { "KV" }
-                        th.num scope="col" { "Micro-batch" }
-                        th.num scope="col" { "KV MiB" }
-                        th scope="col" { "Sizes" }
-                        th.num scope="col" { "Compute MiB" }
-                        th.num scope="col" { "predicted" }
-                        th.num scope="col" { "Peak MiB" }
-                        th.num scope="col" { "predicted" }
-                        th.num scope="col" { "error" }
-                    }
-                }
-                tbody { @for row in &report.rows { (run(row)) } }
-            }
-        }
-    }
+    let columns = [
+        Column::text("Model"),
+        Column::number("Context"),
+        Column::text("KV"),
+        Column::number("Micro-batch"),
+        Column::number("KV MiB"),
+        Column::text("Sizes"),
+        Column::number("Compute MiB"),
+        Column::number("predicted"),
+        Column::number("Peak MiB"),
+        Column::number("predicted"),
+        Column::number("error"),
+    ];
+    table("Every run", &columns, report.rows.iter().filter_map(run))
 }
 
-fn run(row: &MemoryRun) -> Markup {
-    let Some(figures) = row.compared() else { return html! {} };
+fn run(row: &MemoryRun) -> Option<Vec<String>> {
+    let figures = row.compared()?;
     let [mapped, repack, kv, state, compute, peak] = figures.map(|(_, figure)| figure);
     let exact = [mapped, repack, kv, state].iter().all(|figure| figure.is_exact());
     let case = &row.case;
     let one = |mib: f64| format!("{mib:.1}");
     let full = if case.policy == "llama-cpp-api" { ", full window caches" } else { "" };
     let lazy = if case.lazy_table { ", table read by rows" } else { "" };
-    html! {
-        tr {
-            th scope="row" { (case.model) (full) (lazy) }
-            td.num { (count(case.context_tokens)) }
-            td { (case.kv) }
-            td.num { (case.ubatch) }
-            td.num { (one(kv.measured_mib)) }
-            td { @if exact { "exact" } @else { (differences(&figures)) } }
-            td.num { (one(compute.measured_mib)) }
-            td.num { (one(compute.predicted_mib)) }
-            td.num { (one(peak.measured_mib)) }
-            td.num { (one(peak.predicted_mib)) }
-            td.num { (percent(peak.error())) }
-        }
-    }
+    Some(vec![
+        format!("{}{full}{lazy}", case.model),
+        count(case.context_tokens),
+        case.kv.clone(),
+        count(case.ubatch),
+        one(kv.measured_mib),
+        if exact { "exact".to_owned() } else { differences(&figures) },
+        one(compute.measured_mib),
+        one(compute.predicted_mib),
+        one(peak.measured_mib),
+        one(peak.predicted_mib),
+        percent(peak.error()),
+    ])
 }
 
 /// Which sizes differ, and by how much.
@@ -163,48 +145,43 @@ fn differences(figures: &[(&str, Compared)]) -> String {
 }
 
 fn cards() -> Markup {
+    let columns = [
+        Column::text("Model"),
+        Column::text("Device"),
+        Column::text("On"),
+        Column::text("Counts"),
+        Column::number("Published MB"),
+        Column::number("Predicted MB"),
+        Column::number("Interval"),
+        Column::number("Error"),
+    ];
     html! {
         h2 #cards { "Published figures for LiteRT-LM" }
         p {
             "The 27 memory figures on the model cards of Gemma 4 E2B and E4B. The packed copy was fitted to the three rows marked              so; the others test the rules as they are. On GPUs and NPUs, and for E4B, whose card states no section sizes, there              is no prediction."
         }
-        div.scroll role="region" aria-label="Published figures" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Model" }
-                        th scope="col" { "Device" }
-                        th scope="col" { "On" }
-                        th scope="col" { "Counts" }
-                        th.num scope="col" { "Published MB" }
-                        th.num scope="col" { "Predicted MB" }
-                        th.num scope="col" { "Interval" }
-                        th.num scope="col" { "Error" }
-                    }
-                }
-                tbody { @for row in &LITERT_CARDS { (card(row)) } }
-            }
-        }
+        (table("Published figures", &columns, LITERT_CARDS.iter().map(card)))
     }
 }
 
-fn card(row: &CardRow) -> Markup {
+fn card(row: &CardRow) -> Vec<String> {
     let predicted = row.predicted();
     let megabytes = |bytes: u64| plain((bytes as f64 / MEGABYTE).round());
-    html! {
-        tr {
-            th scope="row" { (row.model) }
-            td { (row.device) @if row.was_fitted() { " (fitted)" } }
-            td { (row.processor.name()) }
-            td { @match row.metric { MemoryMetric::Rss => "resident set", MemoryMetric::Footprint => "private" } }
-            td.num { (count(row.megabytes)) }
-            td.num { @if let Some([_, bytes, _]) = predicted { (megabytes(bytes)) } @else { "\u{2013}" } }
-            td.num { @if let Some([low, _, high]) = predicted { (megabytes(low)) "\u{2013}" (megabytes(high)) } }
-            td.num {
-                @if let Some([_, bytes, _]) = predicted {
-                    (percent(bytes as f64 / MEGABYTE / row.megabytes as f64 - 1.0))
-                }
-            }
-        }
-    }
+    let error = |bytes: u64| percent(bytes as f64 / MEGABYTE / row.megabytes as f64 - 1.0);
+    let metric = match row.metric {
+        MemoryMetric::Rss => "resident set",
+        MemoryMetric::Footprint => "private",
+    };
+    vec![
+        row.model.to_owned(),
+        format!("{}{}", row.device, if row.was_fitted() { " (fitted)" } else { "" }),
+        row.processor.name().to_owned(),
+        metric.to_owned(),
+        count(row.megabytes),
+        predicted.map_or_else(|| "\u{2013}".to_owned(), |[_, bytes, _]| megabytes(bytes)),
+        predicted.map_or_else(String::new, |[low, _, high]| {
+            format!("{}\u{2013}{}", megabytes(low), megabytes(high))
+        }),
+        predicted.map_or_else(String::new, |[_, bytes, _]| error(bytes)),
+    ]
 }

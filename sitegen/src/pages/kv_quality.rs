@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::Context;
 use super::charts::figure;
 use super::figures::{count, significant};
+use super::table::{Column, table};
 use crate::disk;
 use crate::page::{Page, Shape};
 use crate::path::{SitePath, extension};
@@ -64,7 +65,7 @@ fn page(report: &KvQuality, slug: &str, json: String) -> Page {
         h2 #bits { "Quality over true bits" }
         (figure(&divergence(report), "divergence"))
         h2 #settings { "By setting" }
-        (table(report))
+        (settings(report))
         h2 #layers { "Layer by layer" }
         p { "Normalised mean squared error of the keys. A rotation that spreads every channel's energy brings it to the theory's value for \
              the width in all layers." }
@@ -136,42 +137,33 @@ fn layers(report: &KvQuality) -> HeatMap {
     }
 }
 
-fn table(report: &KvQuality) -> Markup {
-    html! {
-        div.scroll role="region" aria-label="By setting" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Setting" }
-                        th.num scope="col" { "True bits" }
-                        th.num scope="col" { "KL mean" }
-                        th.num scope="col" { "median" }
-                        th.num scope="col" { "99th percentile" }
-                        th.num scope="col" { "Same top" }
-                        th.num scope="col" { "Perplexity" }
-                        th.num scope="col" { "Change" }
-                        th.num scope="col" { "Key error" }
-                        th.num scope="col" { "Value error" }
-                    }
-                }
-                tbody {
-                    @for setting in &report.settings {
-                        @let divergence = &setting.divergence;
-                        tr {
-                            th scope="row" { code { (setting.setting) } }
-                            td.num { (format!("{:.2}", setting.true_bits)) }
-                            td.num { (significant(divergence.mean)) }
-                            td.num { (significant(divergence.median)) }
-                            td.num { (significant(divergence.p99)) }
-                            td.num { (format!("{:.1} %", divergence.same_top * 100.0)) }
-                            td.num { (format!("{:.2}", divergence.coded_perplexity)) }
-                            td.num { (format!("{:+.2} %", setting.perplexity_change() * 100.0)) }
-                            td.num { (significant(setting.key_nmse)) }
-                            td.num { (significant(setting.value_nmse)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+fn settings(report: &KvQuality) -> Markup {
+    let columns = [
+        Column::code("Setting"),
+        Column::number("True bits"),
+        Column::number("KL mean"),
+        Column::number("median"),
+        Column::number("99th percentile"),
+        Column::number("Same top"),
+        Column::number("Perplexity"),
+        Column::number("Change"),
+        Column::number("Key error"),
+        Column::number("Value error"),
+    ];
+    let row = |setting: &SettingQuality| {
+        let divergence = &setting.divergence;
+        vec![
+            setting.setting.clone(),
+            format!("{:.2}", setting.true_bits),
+            significant(divergence.mean),
+            significant(divergence.median),
+            significant(divergence.p99),
+            format!("{:.1} %", divergence.same_top * 100.0),
+            format!("{:.2}", divergence.coded_perplexity),
+            format!("{:+.2} %", setting.perplexity_change() * 100.0),
+            significant(setting.key_nmse),
+            significant(setting.value_nmse),
+        ]
+    };
+    table("By setting", &columns, report.settings.iter().map(row))
 }

@@ -14,6 +14,8 @@ mod kv_quality;
 mod models;
 mod parts;
 mod reports;
+mod table;
+mod training;
 mod verdicts;
 
 use std::path::Path;
@@ -51,8 +53,10 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     let mut pages = models::pages(context, catalogue, &measured);
     pages.extend(devices::pages(context, catalogue, &measured));
     let sweeps = kv_quality::pages(context)?;
-    pages.extend(reports::pages(context, catalogue, &measured, &sweeps));
+    let runs = training::pages(context)?;
+    pages.extend(reports::pages(context, catalogue, &measured, &sweeps, &runs));
     pages.extend(sweeps);
+    pages.extend(runs);
     pages.extend(calculator::page(context, catalogue));
     pages.extend(accuracy::page(context)?);
     pages.extend(home::page(context, catalogue));

@@ -25,6 +25,17 @@ pub(super) fn calculator(from: &SitePath, model: &str, device: Option<&str>) -> 
     format!("{}?v=1&model={model}{device}", from.to("calculator/"))
 }
 
+/// A command line, quoted for a shell.
+pub(super) fn command(program: &str, arguments: &[String]) -> String {
+    let plain = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c))
+    };
+    let quoted =
+        |word: &String| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) };
+    let words: Vec<String> = arguments.iter().map(quoted).collect();
+    format!("{program} {}", words.join(" "))
+}
+
 /// A name for people.
 pub(super) fn os_title(os: Os) -> &'static str {
     match os {

@@ -2,6 +2,7 @@
 
 mod example;
 mod order;
+mod parquet;
 mod read;
 
 pub(crate) use example::{Encoder, Example};

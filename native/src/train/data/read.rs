@@ -1,13 +1,14 @@
-//! Data files: JSON lines or plain text, split into training and evaluation.
+//! Data files: JSON lines, Parquet or plain text, split into training and evaluation.
 
 use super::example::{Encoder, Example, Line};
 use super::order::shuffled;
+use super::parquet;
 use crate::train::config::{Config, Overlong};
 use crate::train::error::TrainError;
 use std::path::{Path, PathBuf};
 
 /// Endings that are read, best first.
-const ENDINGS: [&str; 3] = ["jsonl", "json", "txt"];
+const ENDINGS: [&str; 4] = ["jsonl", "json", "parquet", "txt"];
 
 /// Examples for training and for evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ fn file(folder: &Path, split: &str) -> Option<PathBuf> {
 }
 
 fn absent(folder: &Path, split: &str) -> TrainError {
-    let problem = format!("has no {split}.jsonl, {split}.json or {split}.txt");
+    let problem = format!("has no {split}.jsonl, {split}.json, {split}.parquet or {split}.txt");
     TrainError::Data { path: folder.to_owned(), problem }
 }
 
@@ -71,14 +72,18 @@ fn divided(examples: Vec<Example>, config: &Config) -> (Vec<Example>, Vec<Exampl
 }
 
 fn examples(path: &Path, encoder: &Encoder<'_>, config: &Config) -> Result<Vec<Example>, TrainError> {
-    let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
     let wrong = |line: usize, problem: String| TrainError::Line { path: path.to_owned(), line, problem };
-    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt")) {
-        return running(&text, encoder, config.training.max_seq_length).map_err(|problem| wrong(1, problem));
+    let is = |kind: &str| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(kind));
+    if is("parquet") {
+        let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
+        let rows = parquet::lines(&bytes);
+        let rows = rows.map_err(|problem| TrainError::Data { path: path.to_owned(), problem })?;
+        let rows = rows.iter().enumerate().map(|(index, row)| (index + 1, encoder.encode(row, index + 1)));
+        return rows.map(|(row, example)| example.map_err(|problem| wrong(row, problem))).collect();
     }
-    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
-        let problem = "Parquet is not read; expected JSON lines (.jsonl) or text (.txt)".to_owned();
-        return Err(TrainError::Data { path: path.to_owned(), problem });
+    let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
+    if is("txt") {
+        return running(&text, encoder, config.training.max_seq_length).map_err(|problem| wrong(1, problem));
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines

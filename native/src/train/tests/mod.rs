@@ -35,7 +35,7 @@ fn adapters(decoder: &Decoder, rank: u64) -> AdapterPlan {
 /// Gradients of the mean loss, and that loss.
 fn gradients(decoder: &Decoder, parameters: &Parameters, batches: &[Batch], mode: Mode) -> (Sums, f64) {
     let count: usize = batches.iter().map(|batch| batch.targets.len()).sum();
-    let on_device = parameters.on_device(decoder.layers(), &decoder.backend().device);
+    let on_device = parameters.on_device(decoder);
     let (mut sums, mut nll) = (parameters.zeros(), 0.0);
     let how = How { mode, dropout: None, weight: 1.0 / count as f64 };
     for batch in batches {
@@ -52,6 +52,6 @@ fn distance(left: &Sums, right: &Sums) -> f64 {
         let apart = norm(&mut left.iter().zip(right).map(|(a, b)| f64::from(a - b)));
         apart / norm(&mut right.iter().map(|value| f64::from(*value))).max(1e-12)
     };
-    let pairs = left.iter().zip(right).flat_map(|(left, right)| [(&left.0, &right.0), (&left.1, &right.1)]);
-    pairs.map(relative).fold(0.0, f64::max)
+    let factors = left.iter().flatten().zip(right.iter().flatten()).filter(|(left, _)| !left.is_empty());
+    factors.map(relative).fold(0.0, f64::max)
 }

@@ -9,7 +9,15 @@ use dhurandhar_core::weights::nf4::{Nf4, Scales};
 
 /// Learning rate of the reference curves.
 const RATE: f64 = 1e-4;
-const MODELS: [&str; 4] = ["llama", "qwen2", "gemma3", "gemma4"];
+/// Fixture, base model, rsLoRA, DoRA.
+const CASES: [(&str, &str, bool, bool); 6] = [
+    ("llama", "llama", false, false),
+    ("qwen2", "qwen2", false, false),
+    ("gemma3", "gemma3", false, false),
+    ("gemma4", "gemma4", false, false),
+    ("llama_dora", "llama", false, true),
+    ("qwen2_rslora_dora", "qwen2", true, true),
+];
 
 /// A whole number that a fixture keeps as f32.
 fn whole(value: f32) -> u32 {
@@ -24,23 +32,25 @@ struct Case {
     losses: Vec<f32>,
 }
 
-fn case(name: &str, backend: Backend) -> Case {
+fn case((name, base, rslora, dora): (&str, &str, bool, bool), backend: Backend) -> Case {
     let file = TensorFile::read(&fixtures().join("lora").join(format!("{name}.safetensors"))).unwrap();
-    let decoder = decoder(name, backend, Keep::Mapped);
-    let mut parameters = Parameters::initial(&adapters(&decoder, 4), scale(8.0, 4, false), 0);
-    let of = |kind: &str, layer, target, factor: &str| {
-        let path = module("model", layer, target);
-        file.tensors[&format!("{kind}.base_model.model.{path}.lora_{factor}.weight")].values.clone()
-    };
-    let mut gradients = Vec::new();
-    for pair in &mut parameters.pairs {
-        pair.a = of("start", pair.layer, pair.target, "A");
-        pair.b = of("start", pair.layer, pair.target, "B");
-        let gradient = |factor| of("gradient", pair.layer, pair.target, factor);
-        gradients.push((gradient("A"), gradient("B")));
+    let decoder = decoder(base, backend, Keep::Mapped);
+    let plan = adapters(&decoder, 4);
+    let plan = if dora { plan.with_magnitudes() } else { plan };
+    let mut parameters = Parameters::initial(&plan, scale(8.0, 4, rslora), 0);
+    let mut gradients = parameters.zeros();
+    for (pair, gradients) in parameters.pairs.iter_mut().zip(&mut gradients) {
+        let path = module("model", pair.layer, pair.target);
+        let endings = ["lora_A.weight", "lora_B.weight", "lora_magnitude_vector.weight"];
+        for (at, ending) in endings.iter().enumerate().take(pair.shapes().len()) {
+            let of =
+                |kind: &str| file.tensors[&format!("{kind}.base_model.model.{path}.{ending}")].values.clone();
+            (pair.factors[at], gradients[at]) = (of("start"), of("gradient"));
+        }
     }
     let factors = file.tensors.keys().filter(|name| name.starts_with("start.")).count();
-    assert_eq!(factors, 2 * parameters.pairs.len(), "{name} adapts other modules");
+    let trained: usize = parameters.pairs.iter().map(|pair| pair.shapes().len()).sum();
+    assert_eq!(factors, trained, "{name} adapts other modules");
     let mut batch = Batch::default();
     for index in 0..2 {
         let ids: Vec<u32> =
@@ -69,8 +79,8 @@ impl Case {
 
 #[test]
 fn gradients_equal_the_reference() {
-    for name in MODELS {
-        let case = case(name, Backend::cpu());
+    for which in CASES {
+        let (name, case) = (which.0, case(which, Backend::cpu()));
         for mode in [Mode::LayerWise, Mode::FullTape] {
             let (sums, loss) =
                 gradients(&case.decoder, &case.parameters, std::slice::from_ref(&case.batch), mode);
@@ -87,8 +97,9 @@ fn gradients_equal_the_reference() {
 
 #[test]
 fn fifty_steps_follow_the_reference() {
-    for name in MODELS {
-        let worst = case(name, Backend::cpu()).curve(Mode::LayerWise, 50);
+    for which in CASES {
+        let name = which.0;
+        let worst = case(which, Backend::cpu()).curve(Mode::LayerWise, 50);
         assert!(worst < 1e-3, "{name}: {worst:e}");
         println!("{name}: losses of 50 steps apart by {worst:.1e}");
     }
@@ -98,7 +109,7 @@ fn fifty_steps_follow_the_reference() {
 fn wgpu_follows_the_reference_too() {
     // Any adapter will do, a software driver too (Debian: mesa-vulkan-drivers).
     let backend = Backend::open(BackendChoice::Wgpu).unwrap();
-    let case = case("llama", backend);
+    let case = case(CASES[0], backend);
     let (sums, _) =
         gradients(&case.decoder, &case.parameters, std::slice::from_ref(&case.batch), Mode::LayerWise);
     let apart = distance(&sums, &case.gradients);

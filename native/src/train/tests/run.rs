@@ -3,8 +3,10 @@
 use super::*;
 use crate::train::config::Config;
 use crate::train::data::{Example, Split};
-use crate::train::trainer::{Ending, Event, Trainer};
+use crate::train::params::Pair;
+use crate::train::trainer::{Event, Trainer};
 use crate::train::{TrainError, peft, saved};
+use dhurandhar_core::measurement::Ending;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,6 +31,13 @@ fn config(out: &Path, more: &[&str]) -> Config {
     Config::parse("test.yaml", &text, &more).unwrap()
 }
 
+/// Move `B` away from zero, and magnitudes away from the base's.
+fn grow(pair: &mut Pair) {
+    let [a, b, lengths] = &mut pair.factors;
+    b.iter_mut().zip(a.iter()).for_each(|(b, a)| *b = a / 2.0);
+    lengths.iter_mut().zip(a.iter()).for_each(|(length, a)| *length *= 1.0 + a / 4.0);
+}
+
 /// Run to the end, or until so many steps are done; gives the losses.
 fn train(
     decoder: &Decoder,
@@ -37,16 +46,18 @@ fn train(
     until: u64,
     resume: bool,
 ) -> Result<(Vec<f64>, Ending, Parameters), TrainError> {
-    let mut trainer = Trainer::new(config, decoder, &adapters(decoder, config.lora.r), split)?;
+    let plan = adapters(decoder, config.lora.r);
+    let plan = if config.lora.use_dora { plan.with_magnitudes() } else { plan };
+    let mut trainer = Trainer::new(config, decoder, &plan, split)?;
     if resume {
         trainer.resume(&model(decoder))?;
     }
     let stop = AtomicBool::new(false);
     let mut losses = Vec::new();
     let ending = trainer.run(&stop, &mut |event| {
-        if let Event::Step { step, loss, .. } = event {
-            losses.push(*loss);
-            stop.store(*step >= until, Ordering::Relaxed);
+        if let Event::Step(step) = event {
+            losses.push(step.loss);
+            stop.store(step.step >= until, Ordering::Relaxed);
         }
         Ok(())
     })?;
@@ -57,18 +68,22 @@ fn train(
 #[test]
 fn layer_wise_and_full_tape_agree_on_every_family_and_base() {
     for name in ["llama", "qwen3", "granite", "gemma3", "gemma3n", "gemma4"] {
-        for keep in [Keep::Mapped, Keep::Nf4 { double: true }] {
+        for (keep, nf4) in [(Keep::Mapped, None), (Keep::Nf4 { double: true }, Some(true))] {
             let decoder = decoder(name, Backend::cpu(), keep);
+            let dense = super::decoder(name, Backend::cpu(), Keep::Dense { nf4 });
             let mut parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
             for pair in &mut parameters.pairs {
-                pair.b.iter_mut().zip(pair.a.clone()).for_each(|(b, a)| *b = a / 2.0);
+                grow(pair);
             }
             let split = split(128);
             let batch = crate::train::data::batch(&split.train, &[0, 3, 5]);
-            let run = |mode| gradients(&decoder, &parameters, std::slice::from_ref(&batch), mode);
-            let ((left, one), (right, two)) = (run(Mode::LayerWise), run(Mode::FullTape));
-            let apart = distance(&left, &right);
-            assert!((one - two).abs() < 1e-5 && apart < 1e-4, "{name} {keep:?}: {one} {two} {apart:e}");
+            let run = |decoder, mode| gradients(decoder, &parameters, std::slice::from_ref(&batch), mode);
+            let (left, one) = run(&decoder, Mode::LayerWise);
+            for other in [&decoder, &dense] {
+                let (right, two) = run(other, Mode::FullTape);
+                let apart = distance(&left, &right);
+                assert!((one - two).abs() < 1e-5 && apart < 1e-4, "{name} {keep:?}: {one} {two} {apart:e}");
+            }
         }
     }
 }
@@ -111,6 +126,35 @@ fn a_resumed_run_is_the_same_run() {
 }
 
 #[test]
+fn dora_resumes_merges_and_generates_as_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut decoder = decoder("qwen2", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = config(folder.path(), &["lora.use_dora=true", "lora.use_rslora=true"]);
+    let (first, ..) = train(&decoder, &run, &split, 3, false).unwrap();
+    let (second, _, parameters) = train(&decoder, &run, &split, 99, true).unwrap();
+    assert_eq!((first.len(), second.len()), (3, 3));
+    assert_eq!(peft::load(folder.path(), &model(&decoder)).unwrap(), parameters);
+    let mut at_start = parameters.clone();
+    at_start.measure(&decoder).unwrap();
+    assert_ne!(at_start.pairs[0].factors[2], parameters.pairs[0].factors[2], "lengths are trained");
+    let logits = |decoder: &Decoder| {
+        let hidden = decoder.forward(&split.train[0].ids, &mut decoder.new_cache(), None).unwrap();
+        decoder.next_logits(&hidden).unwrap()
+    };
+    let out = tempfile::tempdir().unwrap();
+    crate::train::merge::save(&fixtures().join("parity/qwen2"), out.path(), &parameters, "model").unwrap();
+    let merged = Arc::new(Checkpoint::open(out.path()).unwrap());
+    let merged = logits(&Decoder::load(&merged, Backend::cpu()).unwrap());
+    let plain = logits(&decoder);
+    decoder.attach(peft::adapters(folder.path(), &model(&decoder), &decoder).unwrap());
+    let adapted = logits(&decoder);
+    let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    // The base is stored in 16 bits, so merging rounds.
+    assert!(apart(&merged, &adapted) < 0.1 * apart(&plain, &adapted), "{}", apart(&merged, &adapted));
+}
+
+#[test]
 fn a_checkpoint_of_another_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let llama = decoder("llama", Backend::cpu(), Keep::Mapped);
@@ -143,7 +187,7 @@ fn training_lowers_the_loss_and_an_adapter_moves_generation() {
         decoder.next_logits(&hidden).unwrap()
     };
     let before = logits(&decoder);
-    let found = peft::adapters(folder.path(), &model(&decoder), decoder.layers(), &decoder.backend().device);
+    let found = peft::adapters(folder.path(), &model(&decoder), &decoder);
     decoder.attach(found.unwrap());
     let after = logits(&decoder);
     assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 0.1));
@@ -157,7 +201,7 @@ fn a_loss_that_is_no_number_stops_and_names_the_checkpoint() {
     let run = config(folder.path(), &[]);
     let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
     let broken = |trainer: &mut Trainer<'_>| {
-        trainer.parameters.pairs[0].b[0] = f32::NAN;
+        trainer.parameters.pairs[0].factors[1][0] = f32::NAN;
         trainer.run(&AtomicBool::new(false), &mut |_| Ok(())).unwrap_err()
     };
     let error = broken(&mut trainer).to_string();
@@ -213,7 +257,7 @@ fn a_merged_checkpoint_is_the_base_with_its_adapter() {
         let mut decoder = open(folder.path());
         let mut parameters = Parameters::initial(&adapters(&decoder, 3), 2.0, 9);
         for pair in &mut parameters.pairs {
-            pair.b.iter_mut().zip(pair.a.clone()).for_each(|(b, a)| *b = a / 2.0);
+            grow(pair);
         }
         let root = decoder.checkpoint().module_root().to_owned();
         crate::train::merge::save(folder.path(), out.path(), &parameters, &root).unwrap();
@@ -222,7 +266,7 @@ fn a_merged_checkpoint_is_the_base_with_its_adapter() {
             decoder.next_logits(&hidden).unwrap()
         };
         let (plain, merged) = (logits(&decoder), logits(&open(out.path())));
-        decoder.attach(parameters.on_device(decoder.layers(), &decoder.backend().device).plain(None));
+        decoder.attach(parameters.on_device(&decoder).plain(None));
         let adapted = logits(&decoder);
         let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(apart(&merged, &adapted) < 1e-4, "{name}: {}", apart(&merged, &adapted));

@@ -111,14 +111,3 @@ fn conditions(profile: &MmapProfile) -> Rows {
         ("Seed", Some(profile.run.seed.to_string())),
     ]
 }
-
-/// The command line, quoted for a shell.
-pub(super) fn command(profile: &MmapProfile) -> String {
-    let plain = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c))
-    };
-    let quoted =
-        |word: &String| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) };
-    let words: Vec<String> = profile.run.arguments.iter().map(quoted).collect();
-    format!("{} {}", profile.tool.name, words.join(" "))
-}

@@ -22,7 +22,8 @@ use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::plain;
 use super::kv_quality;
-use super::parts::{device_path, model_path};
+use super::parts::{command, device_path, model_path};
+use super::training;
 use crate::disk;
 use crate::page::{Page, Shape};
 use crate::path::{SitePath, extension};
@@ -35,7 +36,7 @@ const DEVICES: &str = "devices/";
 const MEASUREMENTS: &str = "measurements";
 
 /// Folders of it whose measurements have pages of their own kind.
-const OTHERS: [&str; 2] = ["memory/", "kv-quality/"];
+const OTHERS: [&str; 3] = ["memory/", "kv-quality/", "training/"];
 
 /// A measurement and where its page is.
 #[derive(Debug)]
@@ -138,6 +139,7 @@ pub(super) fn pages(
     catalogue: &Catalogue,
     measured: &[Measured],
     sweeps: &[Page],
+    runs: &[Page],
 ) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
@@ -147,6 +149,7 @@ pub(super) fn pages(
             (comparison::table(&list.path, About::All, &all))
             (comparison::chart(&newest_of_each(&all)))
         }
+        (training::links(&list.path, runs))
         (kv_quality::links(&list.path, sweeps))
         (PreEscaped(&list.body))
         p {
@@ -218,7 +221,7 @@ fn page(measured: &Measured, context: &Context<'_>, catalogue: &Catalogue) -> Pa
         h2 #environment { "Environment" }
         (environment::table(profile))
         h2 #reproduce { "To reproduce" }
-        pre.wrapped tabindex="0" { code { (environment::command(profile)) } }
+        pre.wrapped tabindex="0" { code { (command(&profile.tool.name, &profile.run.arguments)) } }
         p { "As data: " a href="measurement.json" { "JSON as published" } ", " a href="configurations.csv" { "CSV by configuration" } "." }
     };
     Page {
