@@ -78,14 +78,9 @@ fn own_sources(workspace: &Workspace) -> [PathBuf; 2] {
 fn by_another(rebuild: &Rebuild) -> Result<usize> {
     let Rebuild { workspace, sources, out, .. } = rebuild;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    cargo.current_dir(&workspace.root).args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "dhurandhar-sitegen",
-    ]);
-    cargo.args(["--bin", "sitegen", "--", "build", "--no-compress", "--out"]).arg(out);
+    cargo.current_dir(&workspace.root).args(["run", "--quiet", "--locked", "--profile", &profile()]);
+    cargo.args(["--package", "dhurandhar-sitegen", "--bin", "sitegen", "--", "build"]);
+    cargo.args(["--no-compress", "--out"]).arg(out);
     cargo.arg("--content").arg(&sources.content);
     if sources.bundle.is_none() {
         cargo.arg("--no-calculator");
@@ -96,6 +91,15 @@ fn by_another(rebuild: &Rebuild) -> Result<usize> {
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "building with the changed profiles ended with {status}");
     Ok(1)
+}
+
+/// The profile that this program was built with: its folder's name, but for one that cargo calls otherwise.
+fn profile() -> String {
+    let program = env::current_exe().unwrap_or_default();
+    match program.parent().and_then(Path::file_name).map(|name| name.to_string_lossy()) {
+        Some(name) if name != "debug" => name.into_owned(),
+        _ => "dev".to_owned(),
+    }
 }
 
 fn follow(watcher: &mut RecommendedWatcher, folder: &Path) -> Result<()> {
