@@ -23,3 +23,5 @@ try {
 }
 
 navigator.serviceWorker?.register(new URL('../sw.js', import.meta.url));
+// On a second visit what the first one did not need is kept as well, so that all of it works without a network.
+navigator.serviceWorker?.controller?.postMessage('keep');

@@ -138,6 +138,16 @@ pub fn is_on_demand(place: &str) -> bool {
     is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(on_demand)
 }
 
+/// Is it none of what a first visit to the calculator fetches?
+pub fn is_later(place: &str) -> bool {
+    is_on_demand(place) || is_hashed(place) && is_worker(place)
+}
+
+/// Is it a part of the compute worker?
+pub fn is_worker(place: &str) -> bool {
+    place.strip_prefix(FOLDER).is_some_and(|name| name.starts_with("worker"))
+}
+
 /// Does the name carry a hash? Such a file never changes.
 pub fn is_hashed(place: &str) -> bool {
     place

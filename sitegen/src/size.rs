@@ -62,7 +62,7 @@ impl Group {
     fn of(place: &str) -> Self {
         if assets::is_on_demand(place) {
             Self::Asked
-        } else if place.strip_prefix(assets::FOLDER).is_some_and(|name| name.starts_with("worker")) {
+        } else if assets::is_worker(place) {
             Self::Worker
         } else {
             Self::First

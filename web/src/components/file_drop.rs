@@ -68,7 +68,7 @@ impl FileDrop {
                 <input type="file" id="model-file" multiple=true class="visually-hidden" {onchange}
                     accept=".json,.gguf,.safetensors,.yaml,.yml" aria-describedby="model-file-hint" />
                 <p class="calc-hint" id="model-file-hint">
-                    { "config.json, GGUF, safetensors or YAML. Only headers are read, in this page; nothing leaves the browser. An index of safetensors comes with its config.json." }
+                    { "config.json, GGUF, safetensors or YAML. Only headers are read, in this page; nothing leaves the browser. An index of safetensors comes with its config.json, together or one after the other." }
                 </p>
             </div>
         }
