@@ -26,7 +26,7 @@ fn case(name: &str, backend: Backend) -> Case {
 fn case_of(name: &str, weights: &Path, backend: Backend) -> Case {
     let bytes = std::fs::read(folder(name).join("expected.safetensors")).unwrap();
     let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
-    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let words = |name: &str| {
         let at = |index: usize| {
             8 + length + usize::try_from(header[name]["data_offsets"][index].as_u64().unwrap()).unwrap()
