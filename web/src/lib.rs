@@ -62,7 +62,7 @@ pub fn start_app(worker_url: String, load_reader: Function) -> Result<(), JsValu
     let query = window.location().search()?;
     let start = State::from_link(&query).ok_or("the default model is missing")?;
     let root = document.create_element("div")?;
-    root.toggle_attribute("hidden")?;
+    root.set_class_name("calc-waiting");
     place.append_child(&root)?;
     let on_whole = {
         let root = root.clone();
@@ -73,7 +73,7 @@ pub fn start_app(worker_url: String, load_reader: Function) -> Result<(), JsValu
                     break;
                 }
             }
-            let _ = root.remove_attribute("hidden");
+            root.set_class_name("");
         })
     };
     yew::Renderer::<App>::with_root_and_props(root, AppProps { start, worker_url, on_whole }).render();

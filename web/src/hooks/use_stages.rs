@@ -6,6 +6,9 @@
 use gloo_timers::callback::Timeout;
 use yew::{Callback, hook, use_effect_with, use_state_eq};
 
+/// Pause in which charts are drawn before the page is shown, in milliseconds.
+const DRAWING_MS: u32 = 20;
+
 /// How far the first drawing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -19,7 +22,7 @@ pub(crate) enum Stage {
     Whole,
 }
 
-/// The stage; each follows a moment after the one before, and the last one calls `on_whole`.
+/// The stage; each follows a moment after the one before, and a moment after the last one `on_whole` is called.
 #[hook]
 pub(crate) fn use_stages(on_whole: &Callback<()>) -> Stage {
     let stage = use_state_eq(|| Stage::Frame);
@@ -31,8 +34,11 @@ pub(crate) fn use_stages(on_whole: &Callback<()>) -> Stage {
             Stage::Controls => Some(Stage::Whole),
             Stage::Whole => None,
         };
-        let Some(next) = next else { return on_whole.emit(()) };
-        Timeout::new(0, move || setter.set(next)).forget();
+        match next {
+            Some(next) => Timeout::new(0, move || setter.set(next)),
+            None => Timeout::new(DRAWING_MS, move || on_whole.emit(())),
+        }
+        .forget();
     });
     *stage
 }
