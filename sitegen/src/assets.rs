@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::bindgen::Glued;
+use crate::names::tidied;
 use crate::path::{SitePath, extension};
 use crate::site::Site;
 use crate::split::SCRIPT as PARTS;
@@ -46,7 +47,7 @@ impl Assets {
         let icon = style.join("icon.svg");
         let icon = fs::read(&icon).with_context(|| format!("cannot read {}", icon.display()))?;
         Ok(Self {
-            style: hashed(site, "site.css", stylesheet(style)?.into_bytes()),
+            style: hashed(site, "site.css", tidied(&stylesheet(style)?).into_bytes()),
             icon: hashed(site, "icon.svg", icon),
             calculator: bundle.map(|bundle| calculator(site, bundle)).transpose()?,
         })

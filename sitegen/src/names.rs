@@ -41,7 +41,8 @@ impl Names {
     }
 }
 
-/// A generated script without its comments and indentation; it has no text of several lines.
+/// A generated script or a stylesheet without lines that are comments, and without indentation; neither has text of
+/// several lines, or code behind a comment in its line.
 pub fn tidied(script: &str) -> String {
     let mut in_comment = false;
     let mut tidy = String::with_capacity(script.len());

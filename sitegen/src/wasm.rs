@@ -1,6 +1,6 @@
 //! Compiles the calculator, its worker and its reader of files to WebAssembly, with nothing but cargo.
 //!
-//! A cargo call for each, because one call would unify their features; own target folders and
+//! A cargo call for the page's modules and one for the worker's, which has flags of its own; own target folders and
 //! cleared host flags, because `target-cpu=native` for the host must not leak into (and rebuild) these.
 
 use std::env;
@@ -17,41 +17,30 @@ use crate::split;
 use crate::toolchain::{self, Installed, TARGET};
 use crate::workspace::Workspace;
 
-/// One crate that becomes a WebAssembly module.
+/// Crates that become WebAssembly modules in one cargo call.
 struct Recipe {
-    package: &'static str,
+    packages: &'static [&'static str],
     /// Cargo profile in the root manifest.
     profile: &'static str,
     /// Folder below the target folder.
     folder: &'static str,
     rustflags: &'static [&'static str],
-    /// Cut into parts.
-    split: bool,
 }
 
-const APP: Recipe = Recipe {
-    package: "dhurandhar-web",
-    profile: "web",
-    folder: "web",
-    rustflags: &[split::LINKER_FLAG],
-    split: true,
-};
-const WORKER: Recipe = Recipe {
-    package: "dhurandhar-worker",
+const APP: &str = "dhurandhar-web";
+const READER: &str = "dhurandhar-reader";
+const WORKER: &str = "dhurandhar-worker";
+
+/// The application and the reader: what they share has the same features and is compiled once.
+const PAGE: Recipe =
+    Recipe { packages: &[APP, READER], profile: "web", folder: "web", rustflags: &[split::LINKER_FLAG] };
+/// The worker.
+const COMPUTE: Recipe = Recipe {
+    packages: &[WORKER],
     profile: "worker",
     folder: "worker",
     // Never relaxed-simd: its results differ from one CPU to the next.
     rustflags: &["-Ctarget-feature=+simd128"],
-    split: false,
-};
-
-/// Built like the application, and in its folder: what they share is compiled once.
-const READER: Recipe = Recipe {
-    package: "dhurandhar-reader",
-    profile: "web",
-    folder: "web",
-    rustflags: &[split::LINKER_FLAG],
-    split: false,
 };
 
 /// Everything that the calculator page loads after its HTML and CSS.
@@ -76,14 +65,17 @@ pub struct Bundle {
 /// Builds the modules; quick when nothing changed.
 pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
     toolchain::ensure_target(&Installed)?;
+    for recipe in [&PAGE, &COMPUTE] {
+        compile(workspace, recipe)?;
+    }
     let read = |path: &str| {
         let path = workspace.root.join(path);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     Ok(Bundle {
-        app: module(workspace, &APP)?,
-        worker: module(workspace, &WORKER)?,
-        reader: module(workspace, &READER)?,
+        app: module(workspace, &PAGE, APP)?,
+        worker: module(workspace, &COMPUTE, WORKER)?,
+        reader: module(workspace, &PAGE, READER)?,
         catalogue: Catalogue::built_in().to_bytes(),
         boot_js: read("web/boot.js")?,
         worker_js: read("web/worker/worker.js")?,
@@ -91,24 +83,20 @@ pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
     })
 }
 
-fn module(workspace: &Workspace, recipe: &Recipe) -> Result<Glued> {
+/// The compiled module of one of a recipe's crates, in parts if it is the application.
+fn module(workspace: &Workspace, recipe: &Recipe, package: &str) -> Result<Glued> {
     let target = workspace.target.join(recipe.folder);
-    compile(workspace, recipe, &target)?;
-    let file = format!("{}.wasm", recipe.package.replace('-', "_"));
-    bindgen::glue(
-        &target.join(TARGET).join(recipe.profile).join(file),
-        &target.join("glue").join(recipe.package),
-        recipe.split,
-    )
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let compiled = target.join(TARGET).join(recipe.profile).join(file);
+    bindgen::glue(&compiled, &target.join("glue").join(package), package == APP)
 }
 
-fn compile(workspace: &Workspace, recipe: &Recipe, target: &Path) -> Result<()> {
-    let status = cargo(workspace, recipe, target).status().context("cannot run cargo")?;
+fn compile(workspace: &Workspace, recipe: &Recipe) -> Result<()> {
+    let target = workspace.target.join(recipe.folder);
+    let status = cargo(workspace, recipe, &target).status().context("cannot run cargo")?;
     if !status.success() {
-        bail!(
-            "compiling {} for {TARGET} ended with {status}; the compiler's messages are above",
-            recipe.package
-        );
+        let packages = recipe.packages.join(" and ");
+        bail!("compiling {packages} for {TARGET} ended with {status}; the compiler's messages are above");
     }
     Ok(())
 }
@@ -118,7 +106,8 @@ fn cargo(workspace: &Workspace, recipe: &Recipe, target: &Path) -> Command {
     cargo
         .current_dir(&workspace.root)
         .args(["build", "--locked", "--lib", "--target", TARGET])
-        .args(["--package", recipe.package, "--profile", recipe.profile])
+        .args(["--profile", recipe.profile])
+        .args(recipe.packages.iter().flat_map(|package| ["--package", package]))
         .arg("--target-dir")
         .arg(target);
     for variable in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS"] {
@@ -161,7 +150,7 @@ mod tests {
 
     #[test]
     fn host_flags_never_reach_the_wasm_build() {
-        let app = command(&APP);
+        let app = command(&PAGE);
         let cleared: Vec<_> =
             app.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
         for name in ["RUSTFLAGS", "CARGO_BUILD_TARGET"] {
@@ -171,16 +160,16 @@ mod tests {
 
     #[test]
     fn the_builders_folders_stay_out_of_the_modules() {
-        assert!(rustflags(&APP).contains("registry/src="), "{}", rustflags(&APP));
+        assert!(rustflags(&PAGE).contains("registry/src="), "{}", rustflags(&PAGE));
     }
 
     #[test]
-    fn only_the_worker_uses_simd_and_each_module_has_its_own_call() {
-        assert!(rustflags(&WORKER).starts_with("-Ctarget-feature=+simd128"));
-        assert!(!rustflags(&APP).contains("target-feature"));
+    fn only_the_worker_uses_simd_and_it_has_its_own_call() {
+        assert!(rustflags(&COMPUTE).starts_with("-Ctarget-feature=+simd128"));
+        assert!(!rustflags(&PAGE).contains("target-feature"));
         let packages = |recipe| command(recipe).get_args().filter(|arg| *arg == "--package").count();
-        assert_eq!((packages(&APP), packages(&WORKER)), (1, 1));
-        assert_ne!(APP.folder, WORKER.folder);
+        assert_eq!((packages(&PAGE), packages(&COMPUTE)), (2, 1));
+        assert_ne!(PAGE.folder, COMPUTE.folder);
     }
 
     /// A tool that embeds another schema than the module's refuses it; one lockfile keeps them together.
