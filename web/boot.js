@@ -1,20 +1,27 @@
 // Starts the calculator. The names below are replaced by hashed ones when the site is built.
-import init, { start_app } from './app.js';
+import init, { install, start_app } from './app.js';
+import { share } from './app-parts.js';
 
 const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
 
 try {
-  const [builtIn] = await Promise.all([
+  const [builtIn, application] = await Promise.all([
     fetch(new URL('./catalogue.bin', import.meta.url)).then(response => response.arrayBuffer()),
     init({ module_or_path: new URL('./app.wasm', import.meta.url) }),
   ]);
-  // The browser may paint and answer between compiling and starting.
-  await new Promise(resolve => setTimeout(resolve));
+  share(application);
+  // The browser may paint and answer in between.
+  const pause = () => new Promise(resolve => setTimeout(resolve));
+  await pause();
+  install(new Uint8Array(builtIn));
+  await pause();
   const loadReader = () => import('./reader.js');
-  start_app(new URL('./worker.js', import.meta.url).href, new Uint8Array(builtIn), loadReader);
+  start_app(new URL('./worker.js', import.meta.url).href, loadReader);
 } catch (error) {
   failed();
   throw error;
 }
 
 navigator.serviceWorker?.register(new URL('../sw.js', import.meta.url));
+// On a second visit what the first one did not need is kept as well, so that all of it works without a network.
+navigator.serviceWorker?.controller?.postMessage('keep');

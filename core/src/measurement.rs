@@ -14,6 +14,7 @@ mod litert_cards;
 mod memory;
 mod memory_summary;
 mod memory_validation;
+mod overlay;
 mod policy;
 mod predict;
 mod read;
@@ -36,6 +37,7 @@ pub use memory_validation::{
     Compared, LoggedMemory, MEMORY_VALIDATION_SCHEMA, MemoryCase, MemoryRun, MemoryStage, MemoryValidation,
     PredictedMemory,
 };
+pub use overlay::{MeasuredPoint, Overlay};
 pub use policy::{Criterion, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
 pub use read::{

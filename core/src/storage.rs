@@ -9,8 +9,9 @@ mod draw;
 mod locate;
 mod readahead;
 mod table;
+mod two_lists;
 
-pub use cache::{Replacement, miss_pages, simulate_misses};
+pub use cache::{PageCache, Replacement, miss_curve, miss_pages};
 pub use cost::{EngineCost, Sweep, gather_time_us, prefill_added_s, stall_share, sweep_time_s};
 pub use draw::{Draws, Permutation, ZipfTable, mix64};
 pub use locate::{LocateError, TensorPlace};

@@ -20,6 +20,10 @@ pub mod profile;
 pub mod publish;
 #[cfg(feature = "burn")]
 pub mod real;
+#[cfg_attr(
+    not(all(unix, not(target_env = "musl"))),
+    expect(dead_code, reason = "without shared libraries to load, only the refusal is left")
+)]
 mod validate;
 
 #[cfg(feature = "burn")]

@@ -72,7 +72,7 @@ fn a_directory_of_somebody_else_is_refused_by_name() {
         eprintln!("skipped: the program lies where nobody else may run it");
         return;
     };
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).to_lowercase().contains("permission denied"), "{}", stderr(&output));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
@@ -106,6 +106,7 @@ fn a_balloon_that_memory_cannot_hold_ends_by_itself() {
         });
     }
     let output = command.output().unwrap();
-    assert!(!output.status.success());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(output.stdout, b"", "it never says that it is up");
+    assert!(stderr(&output).contains("no more memory"), "{}", stderr(&output));
 }

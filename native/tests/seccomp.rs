@@ -97,6 +97,17 @@ fn a_run_needs_no_call_that_application_filters_forbid() {
 }
 
 #[test]
+fn an_engine_behind_a_forbidden_call_is_left_out_with_the_reason() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dhurandhar"));
+    command.args(["profile-mmap", "--plan"]);
+    confine(&mut command, &UNLISTED);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("SIGSYS"), "{text}");
+    assert!(text.contains("pread/cold") && !text.contains("io_uring/cold"), "{text}");
+}
+
+#[test]
 fn a_child_that_is_killed_for_a_call_is_a_result() {
     // The children count their faults with this call; the parent does not.
     let directory = directory();

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::bindgen::Glued;
 use crate::path::{SitePath, extension};
 use crate::site::Site;
+use crate::split::SCRIPT as PARTS;
 use crate::wasm::Bundle;
 
 /// Folder of all hashed files.
@@ -70,11 +72,12 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
         renamed(&bundle.worker_js, &[("./worker-glue.js", &worker_glue), ("./worker.wasm", &worker_wasm)])?;
     let worker = hashed(site, "worker.js", worker_js.into_bytes());
     let module = hashed(site, "app.wasm", bundle.app.wasm.clone());
-    let glue = hashed(site, "app.js", bundle.app.js.clone().into_bytes());
+    let (parts, glue) = in_parts(site, &bundle.app)?;
     let reader = reader(site, bundle)?;
     let catalogue = hashed(site, "catalogue.bin", bundle.catalogue.clone());
     let names = [
         ("./app.js", &glue),
+        (PARTS, &parts),
         ("./app.wasm", &module),
         ("./catalogue.bin", &catalogue),
         ("./reader.js", &reader),
@@ -82,6 +85,20 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     ];
     let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
     Ok(Calculator { boot, glue, module, catalogue })
+}
+
+/// The application's parts and the script that loads them, and its glue, which imports that script.
+fn in_parts(site: &mut Site, app: &Glued) -> Result<(SitePath, SitePath)> {
+    let mut script = app.parts_js.replace('"', "'");
+    for (name, bytes) in &app.parts {
+        let place = hashed(site, &format!("part-{name}"), bytes.clone());
+        script = renamed(&script, &[(&format!("./{name}"), &place)])?;
+    }
+    let parts = hashed(site, "app-parts.js", script.into_bytes());
+    // Only where it is imported: the module keeps the name that it knows.
+    let glue = app.js.replace(&format!("from \"{PARTS}\""), &format!("from '{PARTS}'"));
+    let glue = renamed(&glue, &[(PARTS, &parts)])?;
+    Ok((parts, hashed(site, "app.js", glue.into_bytes())))
 }
 
 /// The reader's files; the place of its first script.
@@ -117,7 +134,18 @@ fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
 
 /// Is it a part of the calculator that most visits never ask for?
 pub fn is_on_demand(place: &str) -> bool {
-    is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(|name| name.starts_with("reader"))
+    let on_demand = |name: &str| ["reader", "part-"].iter().any(|start| name.starts_with(start));
+    is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(on_demand)
+}
+
+/// Is it none of what a first visit to the calculator fetches?
+pub fn is_later(place: &str) -> bool {
+    is_on_demand(place) || is_hashed(place) && is_worker(place)
+}
+
+/// Is it a part of the compute worker?
+pub fn is_worker(place: &str) -> bool {
+    place.strip_prefix(FOLDER).is_some_and(|name| name.starts_with("worker"))
 }
 
 /// Does the name carry a hash? Such a file never changes.
@@ -131,16 +159,20 @@ pub fn is_hashed(place: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindgen::Glued;
 
     fn bundle() -> Bundle {
-        let glued = |name: &str| Glued { js: format!("// {name}"), wasm: name.as_bytes().to_vec() };
+        let glued = |name: &str| Glued {
+            js: format!("import './app-parts.js'; // {name}"),
+            wasm: name.as_bytes().to_vec(),
+            parts_js: "new URL('./late.wasm')".to_owned(),
+            parts: vec![("late.wasm".to_owned(), b"late".to_vec())],
+        };
         Bundle {
             app: glued("app"),
             worker: glued("worker"),
             reader: glued("reader"),
             catalogue: b"catalogue".to_vec(),
-            boot_js: "import './app.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./worker.js'); \
+            boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./worker.js'); \
                       import('./reader.js');"
                 .into(),
             worker_js: "import './worker-glue.js'; new URL('./worker.wasm');".into(),
@@ -154,7 +186,7 @@ mod tests {
         let calculator = calculator(&mut site, &bundle()).unwrap();
         let boot = String::from_utf8(site.files[calculator.boot.as_str()].clone()).unwrap();
         let neighbours: Vec<&str> = boot.split('\'').filter(|part| part.starts_with("./")).collect();
-        assert_eq!(neighbours.len(), 5);
+        assert_eq!(neighbours.len(), 6);
         for name in neighbours {
             assert!(site.files.contains_key(&name.replace("./", FOLDER)), "{name}");
         }
@@ -175,6 +207,6 @@ mod tests {
         let mut bundle = bundle();
         bundle.boot_js = "import './app.js';".into();
         let message = calculator(&mut Site::default(), &bundle).unwrap_err().to_string();
-        assert!(message.contains("./app.wasm"), "{message}");
+        assert!(message.contains("./app-parts.js"), "{message}");
     }
 }

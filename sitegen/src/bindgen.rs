@@ -9,10 +9,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::arrange::arranged;
 use crate::disk;
+use crate::names::{Names, tidied};
+use crate::split::{Split, split};
 
 /// Change this when the options below change, so that kept results are made anew.
-const OPTIONS: &str = "web, no names, no producers, 1";
+const OPTIONS: &str = "web, no names, no producers, arranged, in parts, short names, tidy, 5";
 
 /// A module that a browser can load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,41 +24,79 @@ pub struct Glued {
     pub js: String,
     /// The WebAssembly.
     pub wasm: Vec<u8>,
+    /// Script that loads the parts; empty without any.
+    pub parts_js: String,
+    /// Parts that are loaded later: names in that script, and bytes.
+    pub parts: Vec<(String, Vec<u8>)>,
 }
 
 /// Glues the module at `input`, or takes the result kept in `kept` when the input is the same.
-pub fn glue(input: &Path, kept: &Path) -> Result<Glued> {
+pub fn glue(input: &Path, kept: &Path, in_parts: bool) -> Result<Glued> {
     let bytes = fs::read(input).with_context(|| format!("cannot read {}", input.display()))?;
     let key = format!("{} {OPTIONS}", blake3::hash(&bytes).to_hex());
-    let [key_file, js_file, wasm_file] = ["key", "glue.js", "module.wasm"].map(|name| kept.join(name));
+    let key_file = kept.join("key");
     if fs::read_to_string(&key_file).is_ok_and(|old| old == key)
-        && let (Ok(js), Ok(wasm)) = (fs::read_to_string(&js_file), fs::read(&wasm_file))
+        && let Ok(glued) = take(kept)
     {
-        return Ok(Glued { js, wasm });
+        return Ok(glued);
     }
-    let glued = run(input, bytes)?;
-    disk::write_if_different(&js_file, glued.js.as_bytes())?;
-    disk::write_if_different(&wasm_file, &glued.wasm)?;
+    let glued = run(bytes, in_parts).with_context(|| format!("{} cannot be used", input.display()))?;
+    keep(&glued, kept)?;
     // The key comes last: an interrupted run leaves no key for half a result.
     disk::write_if_different(&key_file, key.as_bytes())?;
     Ok(glued)
 }
 
-fn run(input: &Path, bytes: Vec<u8>) -> Result<Glued> {
+fn take(kept: &Path) -> Result<Glued> {
+    let text = |name| fs::read_to_string(kept.join(name));
+    let mut parts = Vec::new();
+    for name in disk::files(&kept.join("parts")).unwrap_or_default() {
+        let bytes = fs::read(kept.join("parts").join(&name))?;
+        parts.push((name, bytes));
+    }
+    Ok(Glued {
+        js: text("glue.js")?,
+        wasm: fs::read(kept.join("module.wasm"))?,
+        parts_js: text("parts.js")?,
+        parts,
+    })
+}
+
+fn keep(glued: &Glued, kept: &Path) -> Result<()> {
+    disk::write_if_different(&kept.join("glue.js"), glued.js.as_bytes())?;
+    disk::write_if_different(&kept.join("module.wasm"), &glued.wasm)?;
+    disk::write_if_different(&kept.join("parts.js"), glued.parts_js.as_bytes())?;
+    let folder = kept.join("parts");
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    for (name, bytes) in &glued.parts {
+        disk::write_if_different(&folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+fn run(module: Vec<u8>, in_parts: bool) -> Result<Glued> {
+    let Split { main, script, parts } =
+        if in_parts { split(&module)? } else { Split { main: module, ..Split::default() } };
     let mut output = Bindgen::new()
-        .input_bytes("module", bytes)
+        .input_bytes("module", main)
         .web(true)?
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
+        // Parts share the memory, the stack and the table of the main module.
+        .keep_lld_exports(in_parts)
         .generate_output()
-        .with_context(|| format!("wasm-bindgen cannot use {}", input.display()))?;
+        .context("wasm-bindgen refuses the module")?;
     // Dependencies may carry files for other ways of building; only what the glue names would be loaded.
     if output.js().contains("snippets/") {
-        bail!(
-            "{} needs JavaScript files of its dependencies; only the generated glue is served",
-            input.display()
-        );
+        bail!("the module needs JavaScript files of its dependencies; only the generated glue is served");
     }
-    Ok(Glued { js: output.js().to_owned(), wasm: output.wasm_mut().emit_wasm() })
+    let names = Names::in_script(output.js());
+    let js = tidied(&names.applied(output.js()));
+    let wasm = arranged(&output.wasm_mut().emit_wasm(), &names)?;
+    // What parts and the main module share has names of its own.
+    let parts = parts.into_iter().map(|(name, part)| Ok((name, arranged(&part, &Names::default())?)));
+    Ok(Glued { js, wasm, parts_js: tidied(&script), parts: parts.collect::<Result<_>>()? })
 }

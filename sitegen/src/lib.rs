@@ -7,6 +7,7 @@
 //! Two things are absent on purpose: arithmetic about models or codecs (that is `dhurandhar-core`), and any request
 //! to anybody, at build time or from a page.
 
+pub mod arrange;
 pub mod assets;
 pub mod base_url;
 pub mod bench;
@@ -20,6 +21,7 @@ pub mod disk;
 pub mod feed;
 mod figures;
 pub mod markdown;
+pub mod names;
 pub mod offline;
 pub mod page;
 pub mod pages;
@@ -27,6 +29,7 @@ pub mod path;
 pub mod serve;
 pub mod site;
 pub mod size;
+pub mod split;
 pub mod template;
 pub mod toolchain;
 pub mod wasm;

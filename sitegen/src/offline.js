@@ -1,6 +1,8 @@
 // Keeps the site usable without a network.
 const CACHE = 'dhurandhar-' + '%VERSION%';
 const FILES = ['%FILES%'];
+// What a first visit does not need; kept from the second one on.
+const LATER = ['%LATER%'];
 const HASHED = /\/assets\/[^/]+-[0-9a-f]{10}\.\w+$/;
 
 self.addEventListener('install', (event) => {
@@ -12,6 +14,16 @@ self.addEventListener('activate', (event) => {
     names.filter((name) => name.startsWith('dhurandhar-') && name !== CACHE).map((name) => caches.delete(name)),
   );
   event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()));
+});
+
+// Sent by a page that this worker already serves.
+self.addEventListener('message', (event) => {
+  const missing = async (cache) => {
+    const kept = await Promise.all(LATER.map((file) => cache.match(file)));
+    return cache.addAll(LATER.filter((_, at) => !kept[at]));
+  };
+  // Without a network they come with the next visit.
+  if (event.data === 'keep') event.waitUntil(caches.open(CACHE).then(missing).catch(() => {}));
 });
 
 const store = async (request, response) => {

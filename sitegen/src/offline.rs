@@ -1,7 +1,7 @@
 //! The service worker: a second visit works with the network off.
 //!
 //! Its own name carries no hash, or browsers would never find the next one. Hashed files are taken from the cache
-//! for ever (the reader of files from its first use on); everything else comes from the network while there is one, so that no page is ever stale.
+//! for ever (those that a first visit does not need from the second visit on); everything else comes from the network while there is one, so that no page is ever stale.
 
 use crate::assets;
 use crate::path::SitePath;
@@ -17,15 +17,16 @@ const PAGES: [&str; 2] = ["", "calculator/"];
 /// Adds the service worker for the files that `site` has now.
 pub fn add(site: &mut Site) {
     let pages = PAGES.into_iter().filter(|page| site.files.contains_key(&SitePath::new(*page).file()));
-    let kept = site
-        .files
-        .keys()
-        .map(String::as_str)
-        .filter(|place| assets::is_hashed(place) && !assets::is_on_demand(place));
-    let list: Vec<String> = pages.chain(kept).map(|place| format!("'./{place}'")).collect();
-    let list = list.join(", ");
-    let version = blake3::hash(list.as_bytes()).to_hex();
-    let script = SCRIPT.replace("'%VERSION%'", &format!("'{}'", &version[..10])).replace("'%FILES%'", &list);
+    let hashed = site.files.keys().map(String::as_str).filter(|place| assets::is_hashed(place));
+    let (later, first): (Vec<&str>, Vec<&str>) = hashed.partition(|place| assets::is_later(place));
+    let list =
+        |places: Vec<&str>| places.iter().map(|place| format!("'./{place}'")).collect::<Vec<_>>().join(", ");
+    let (first, later) = (list(pages.chain(first).collect()), list(later));
+    let version = blake3::hash([first.as_str(), &later].concat().as_bytes()).to_hex();
+    let script = SCRIPT
+        .replace("'%VERSION%'", &format!("'{}'", &version[..10]))
+        .replace("'%FILES%'", &first)
+        .replace("'%LATER%'", &later);
     site.insert(PLACE, script);
 }
 

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use dhurandhar_core::catalogue::Catalogue;
 
 use crate::bindgen::{self, Glued};
+use crate::split;
 use crate::toolchain::{self, Installed, TARGET};
 use crate::workspace::Workspace;
 
@@ -24,19 +25,34 @@ struct Recipe {
     /// Folder below the target folder.
     folder: &'static str,
     rustflags: &'static [&'static str],
+    /// Cut into parts.
+    split: bool,
 }
 
-const APP: Recipe = Recipe { package: "dhurandhar-web", profile: "web", folder: "web", rustflags: &[] };
+const APP: Recipe = Recipe {
+    package: "dhurandhar-web",
+    profile: "web",
+    folder: "web",
+    rustflags: &[split::LINKER_FLAG],
+    split: true,
+};
 const WORKER: Recipe = Recipe {
     package: "dhurandhar-worker",
     profile: "worker",
     folder: "worker",
     // Never relaxed-simd: its results differ from one CPU to the next.
     rustflags: &["-Ctarget-feature=+simd128"],
+    split: false,
 };
 
 /// Built like the application, and in its folder: what they share is compiled once.
-const READER: Recipe = Recipe { package: "dhurandhar-reader", profile: "web", folder: "web", rustflags: &[] };
+const READER: Recipe = Recipe {
+    package: "dhurandhar-reader",
+    profile: "web",
+    folder: "web",
+    rustflags: &[split::LINKER_FLAG],
+    split: false,
+};
 
 /// Everything that the calculator page loads after its HTML and CSS.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +98,7 @@ fn module(workspace: &Workspace, recipe: &Recipe) -> Result<Glued> {
     bindgen::glue(
         &target.join(TARGET).join(recipe.profile).join(file),
         &target.join("glue").join(recipe.package),
+        recipe.split,
     )
 }
 

@@ -42,9 +42,20 @@ fn sources(content: PathBuf) -> Sources {
 /// Stands for the compiled calculator, with the real start scripts.
 fn bundle() -> Bundle {
     let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
-    let glued = |name: &str| Glued { js: format!("export default () => '{name}';"), wasm: b"\0asm".to_vec() };
+    let glued = |name: &str| Glued {
+        js: format!("export default () => '{name}';"),
+        wasm: b"\0asm".to_vec(),
+        parts_js: String::new(),
+        parts: Vec::new(),
+    };
+    let app = Glued {
+        js: "import './app-parts.js'; export default () => 'app';".to_owned(),
+        parts_js: "export const share = () => new URL('./late.wasm', import.meta.url);".to_owned(),
+        parts: vec![("late.wasm".to_owned(), b"\0asm".to_vec())],
+        ..glued("app")
+    };
     Bundle {
-        app: glued("app"),
+        app,
         worker: glued("worker"),
         reader: glued("reader"),
         catalogue: b"models and devices".to_vec(),
@@ -81,17 +92,23 @@ fn the_projects_own_content_is_sound() {
     assert!(text(&site, "calculator/index.html").contains("wasm-unsafe-eval"));
 }
 
+/// The project's list of reports, and what it links.
+fn copy_prose(to: &Path) {
+    for prose in ["index.md", "reports/index.md", "docs/index.md", "docs/measuring.md"] {
+        let place = to.join(prose);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(workspace().join("content").join(prose), place).unwrap();
+    }
+}
+
 /// The project's own measurement, and a content folder with a list of reports and `text` as its one measurement.
 fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let folder = workspace().join("content/measurements");
     let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let own = files.find(|path| path.is_file()).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("reports")).unwrap();
     fs::create_dir_all(dir.path().join("measurements/phones")).unwrap();
-    let prose = workspace().join("content/reports/index.md");
-    fs::copy(prose, dir.path().join("reports/index.md")).unwrap();
-    fs::copy(workspace().join("content/index.md"), dir.path().join("index.md")).unwrap();
+    copy_prose(dir.path());
     let text = text(&fs::read_to_string(own).unwrap());
     fs::write(dir.path().join("measurements/phones/one.json"), text).unwrap();
     let sources = sources(dir.path().to_path_buf());
@@ -111,8 +128,8 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let page = text(&site, "reports/phones-one/index.html");
     for part in [
         "FAIL",
-        "mean stall is 11.571 % of a token, limit 2",
-        "7,848 rows a second",
+        "mean stall is 9.94 % of a token, limit 2",
+        "8,779 rows a second",
         "mmap_default, as judged",
         "int4_aggressive",
         "virtual machine (unknown hypervisor)",
@@ -126,9 +143,9 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let json = &site.files["reports/phones-one/measurement.json"];
     assert_eq!(json, &fs::read(sources.content.join("measurements/phones/one.json")).unwrap());
     let csv = text(&site, "reports/phones-one/configurations.csv");
-    assert_eq!(csv.lines().count(), 33);
+    assert_eq!(csv.lines().count(), 37);
     let list = text(&site, "reports/index.html");
-    assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-22"), "{list}");
+    assert!(list.contains("href=\"./phones-one/\"") && list.contains("2026-11-23"), "{list}");
     assert!(list.contains("href=\"./on-b-phone-b-co/\""), "{list}");
     assert!(text(&site, "reports/mmap-profile.schema.json").contains("\"stall_over_measured\""));
     let machine = text(&site, "reports/on-b-phone-b-co/index.html");
@@ -175,11 +192,8 @@ fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sourc
     let folder = workspace().join("content/measurements/training");
     let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("reports")).unwrap();
     fs::create_dir_all(dir.path().join("measurements/training")).unwrap();
-    for prose in ["reports/index.md", "index.md"] {
-        fs::copy(workspace().join("content").join(prose), dir.path().join(prose)).unwrap();
-    }
+    copy_prose(dir.path());
     let text = text(&fs::read_to_string(own).unwrap());
     fs::write(dir.path().join("measurements/training/one.json"), text).unwrap();
     let sources = sources(dir.path().to_path_buf());

@@ -107,7 +107,9 @@ impl Stage {
     /// Opens the calculator with this state and waits until it is there.
     pub async fn open(&self, driver: &WebDriver, state: &str) -> Result<()> {
         driver.goto(format!("{}calculator/{state}", self.address)).await?;
-        until(driver, "return !!document.querySelector('[role=tab][aria-selected=true]')").await
+        let there = "return !document.querySelector('#app > [hidden]') && !!document.querySelector('[role=tab][aria-selected=true]')
+            && !document.querySelector('.calc-loading')";
+        until(driver, there).await
     }
 }
 

@@ -92,6 +92,17 @@ async fn a_sweep_fills_its_table_and_own_tensors_take_its_place() -> Result<()> 
             driver.find(By::Id("tensor-file")).await?.send_keys(bad.to_str().context("path")?).await?;
             until(&driver, "return document.querySelector('.calc-short')?.innerText.includes('.npy')")
                 .await?;
+            // The sample that the site publishes; its head dim takes the place of the one in the link.
+            stage.open(&driver, "?v=1&tab=turboquant&dim=128&vectors=512").await?;
+            until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length === 10").await?;
+            let before = ask(&driver, &format!("return {cell}")).await?;
+            driver.find(By::Id("tensor-sample")).await?.click().await?;
+            until(
+                &driver,
+                "return document.querySelector('#tensor')?.innerText.includes('layer.9.keys 3 × 256 × 64')",
+            )
+            .await?;
+            until(&driver, &format!("return {cell} !== {before}")).await?;
             no_problems(&driver).await
         }
     };

@@ -188,6 +188,73 @@ fn memory_is_no_storage() {
     assert!(stderr(&output).contains("held in memory"), "{}", stderr(&output));
 }
 
+/// A limit on file sizes stands in for a disk that fills up after the free space was checked.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_that_fails_half_way_leaves_nothing() {
+    let directory = directory();
+    let output = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" profile-mmap --quick --scale 0.05"])
+        .arg(program())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_balloon_holds_memory_until_its_input_ends() {
+    let mut balloon = Command::new(program())
+        .args(["profile-mmap", "--run-balloon", "67108864"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(balloon.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", balloon.id())).unwrap();
+    let held = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let held: u64 = held.trim().trim_end_matches(" kB").parse().unwrap();
+    assert_eq!(line.trim(), "up");
+    assert!((65_536..65_536 + 8192).contains(&held), "{held} KiB");
+    drop(balloon.stdin.take());
+    assert!(balloon.wait().unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_table_unlinked_while_it_is_read_is_a_result() {
+    let directory = directory();
+    let arguments =
+        ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--json-out", "r.json"];
+    let made = dhurandhar(
+        directory.path(),
+        &[&arguments[..], &["--keep", "--warm-only", "--num-tokens", "20"]].concat(),
+    );
+    assert!(made.status.success(), "{}", stderr(&made));
+    let mut child = Command::new(program())
+        .args(arguments)
+        .current_dir(directory.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its children open the table again and again; one of them finds it gone.
+    std::thread::sleep(Duration::from_millis(700));
+    std::fs::remove_file(directory.path().join("t.bin")).unwrap();
+    let status = child.wait().unwrap();
+    let mut complaint = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut complaint).unwrap();
+    assert!(status.success() || !complaint.contains("panicked"), "{status}: {complaint}");
+    let text = std::fs::read_to_string(directory.path().join("r.json")).unwrap();
+    let profile = read_mmap_profile(&text).unwrap();
+    assert_eq!(profile.verdict.result.name(), "INVALID", "{:?}", profile.verdict);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ending_it_leaves_nothing_behind() {

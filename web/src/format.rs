@@ -30,6 +30,28 @@ pub(crate) fn plain(number: f64) -> String {
     number.to_string()
 }
 
+/// A wait of some microseconds, in the unit that suits it: `96.2 µs`, `3.36 ms`, `1.2 s`.
+pub(crate) fn wait(us: f64) -> String {
+    if us >= 1e6 {
+        format!("{:.2} s", us / 1e6)
+    } else if us >= 1e3 {
+        format!("{:.2} ms", us / 1e3)
+    } else {
+        format!("{us:.1} \u{b5}s")
+    }
+}
+
+/// A figure rounded to a whole number: `11,444`.
+pub(crate) fn rounded(number: f64) -> String {
+    grouped(&format!("{number:.0}"))
+}
+
+/// A share as per cent, more decimals for smaller ones: `3.1 %`, `0.11 %`.
+pub(crate) fn percent(share: f64) -> String {
+    let decimals = if share < 0.01 { 2 } else { 1 };
+    format!("{:.decimals$} %", share * 100.0)
+}
+
 /// A range of speeds: `5.1–8.7 tok/s`.
 pub(crate) fn speeds(range: Option<(f64, f64)>) -> String {
     match range {
@@ -61,5 +83,7 @@ mod tests {
         assert_eq!(signed_mib(0), "+0");
         assert_eq!(speeds(Some((0.512, 12.0))), "0.51\u{2013}12.0 tok/s");
         assert_eq!(whole(131_072), "131,072");
+        assert_eq!([wait(96.24), wait(3362.0), wait(2.5e6)], ["96.2 \u{b5}s", "3.36 ms", "2.50 s"]);
+        assert_eq!([percent(0.0314), percent(0.0011)], ["3.1 %", "0.11 %"]);
     }
 }

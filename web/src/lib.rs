@@ -15,7 +15,10 @@ mod drawing;
 mod escape;
 mod format;
 mod hooks;
+mod late;
 mod link;
+mod mmap_choice;
+mod mmap_drawing;
 mod reader;
 mod state;
 mod stopped;
@@ -26,30 +29,53 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use yew::Callback;
+
 use components::{App, AppProps};
 use state::State;
 
-/// Mounts the application in `#app`, in place of the static tables.
-///
-/// `worker_url` is the address of the compute worker's script, `built_in` the file of models and devices, and
-/// `load_reader` loads the reader of files.
+/// Takes the file of built-in models and devices; before [`start_app`], in a task of its own.
 ///
 /// # Errors
-/// The document has no element with the id `app`, or the built-in default model is missing.
+/// The file is of another build.
 #[wasm_bindgen]
-pub fn start_app(worker_url: String, built_in: &[u8], load_reader: Function) -> Result<(), JsValue> {
+pub fn install(built_in: &[u8]) -> Result<(), JsValue> {
     stopped::install();
     if !catalogue::install(built_in) {
         return Err("the list of models and devices is of another build; reload the page".into());
     }
+    Ok(())
+}
+
+/// Mounts the application in `#app`. The static tables in there stay until it has drawn everything once.
+///
+/// `worker_url` is the address of the compute worker's script, and `load_reader` loads the reader of files.
+///
+/// # Errors
+/// The document has no element with the id `app`, or the built-in default model is missing.
+#[wasm_bindgen]
+pub fn start_app(worker_url: String, load_reader: Function) -> Result<(), JsValue> {
     reader::install(load_reader);
     let window = web_sys::window().ok_or("there is no window")?;
-    let root = window.document().and_then(|document| document.get_element_by_id("app"));
-    let root = root.ok_or("the page has no element with the id `app`")?;
+    let document = window.document().ok_or("there is no document")?;
+    let place = document.get_element_by_id("app").ok_or("the page has no element with the id `app`")?;
     let query = window.location().search()?;
     let start = State::from_link(&query).ok_or("the default model is missing")?;
-    // The renderer appends: the static tables have to go first.
-    root.set_inner_html("");
-    yew::Renderer::<App>::with_root_and_props(root, AppProps { start, worker_url }).render();
+    let root = document.create_element("div")?;
+    root.toggle_attribute("hidden")?;
+    place.append_child(&root)?;
+    let on_whole = {
+        let root = root.clone();
+        Callback::from(move |()| {
+            while let Some(old) = root.previous_sibling() {
+                // Whatever cannot be removed stays above.
+                if place.remove_child(&old).is_err() {
+                    break;
+                }
+            }
+            let _ = root.remove_attribute("hidden");
+        })
+    };
+    yew::Renderer::<App>::with_root_and_props(root, AppProps { start, worker_url, on_whole }).render();
     Ok(())
 }

@@ -65,6 +65,7 @@ pub(crate) fn write(state: &State) -> String {
         put("find", &state.filter.search);
     }
     state.codec.write(&mut put);
+    state.mmap.write(&mut put);
     let scenario = Query::write(&state.model, &state.scenario);
     if !scenario.is_empty() {
         text += &["&", &scenario].concat();
@@ -143,6 +144,7 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
         "find" => value.clone_into(&mut state.filter.search),
         _ => {
             state.codec.set(name, value)?;
+            state.mmap.set(name, value)?;
             if let Some(field) = Field::ALL.into_iter().find(|field| field.key() == name) {
                 state.custom.set(field, value.to_owned());
             }

@@ -5,7 +5,9 @@
 
 use std::cell::RefCell;
 
+use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::report::Order;
+use dhurandhar_core::wire::Wire;
 use dhurandhar_core::{Model, wire};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,6 +16,8 @@ use web_sys::File;
 
 thread_local! {
     static LOAD: RefCell<Option<Function>> = const { RefCell::new(None) };
+    /// The file that was dropped alone before.
+    static BEFORE: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
 /// Takes the function that loads the module; it returns a promise of it, the same one every time.
@@ -22,11 +26,41 @@ pub(crate) fn install(load: Function) {
 }
 
 /// The model in the files of one drop, or why there is none, in words.
+///
+/// A safetensors file or index and its `config.json` may also come one after the other.
 pub(crate) async fn read(files: Vec<File>) -> Result<Model, String> {
+    let before = BEFORE.replace(<[File; 1]>::try_from(files.clone()).ok().map(|[file]| file));
+    if let ([file], Some(before)) = (files.as_slice(), before)
+        && belong_together(&before.name(), &file.name())
+        && let Ok(model) = together(vec![before, file.clone()]).await
+    {
+        return Ok(model);
+    }
+    together(files).await
+}
+
+/// Is one of these names that of a configuration, the other that of weights?
+fn belong_together(one: &str, other: &str) -> bool {
+    let weights =
+        |name: &str| name.to_ascii_lowercase().ends_with(".safetensors") || name.ends_with(".index.json");
+    let config = |name: &str| name.ends_with("config.json");
+    (weights(one) && config(other)) || (config(one) && weights(other))
+}
+
+async fn together(files: Vec<File>) -> Result<Model, String> {
     let files: Array = files.into_iter().map(JsValue::from).collect();
-    let bytes = call("read", &files).await?;
-    let bytes = bytes.dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
-    bytes.ok().and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
+    decoded(&call("read", &files).await?)
+}
+
+/// What a measurement's file says that can be laid over a prediction, or why it says nothing, in words.
+pub(crate) async fn measurement(file: &File) -> Result<Overlay, String> {
+    let read = call("measurement", &Array::of1(file)).await;
+    read.and_then(|bytes| decoded(&bytes)).map_err(|problem| format!("{}: {problem}", file.name()))
+}
+
+fn decoded<T: Wire>(bytes: &JsValue) -> Result<T, String> {
+    let bytes = bytes.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+    bytes.and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
 }
 
 /// A report as text: `json`, `csv` or `md`.
@@ -56,4 +90,18 @@ async fn loaded() -> Result<JsValue, JsValue> {
 
 fn different_builds() -> String {
     "The page and its reader are of different builds; reload the page.".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_belongs_to_weights_only() {
+        let index = "model.safetensors.index.json";
+        assert!(belong_together("config.json", index) && belong_together(index, "config.json"));
+        assert!(belong_together("Model.safetensors", "qwen-config.json"));
+        assert!(!belong_together("config.json", "config.json") && !belong_together(index, index));
+        assert!(!belong_together("config.json", "model.gguf"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use dhurandhar_core::feasibility::{Change, Mode};
+use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::report::Query;
@@ -13,6 +14,7 @@ use crate::catalogue::Loaded;
 use crate::codec_choice::CodecChoice;
 use crate::custom_device::{self, CustomDevice, Field};
 use crate::link;
+use crate::mmap_choice::MmapChoice;
 use crate::tabs::Tab;
 
 /// The model shown first.
@@ -34,6 +36,9 @@ pub(crate) struct State {
     pub(crate) custom: CustomDevice,
     pub(crate) filter: Filter,
     pub(crate) codec: CodecChoice,
+    pub(crate) mmap: MmapChoice,
+    /// A measurement read from a file, to lay over the prediction.
+    pub(crate) measured: Option<Rc<Overlay>>,
     pub(crate) notices: Vec<Notice>,
     /// Grows with every change that deserves an entry in the browser's history.
     pub(crate) entries: u32,
@@ -93,6 +98,11 @@ pub(crate) enum Action {
     ClearCustom,
     Filter(Filter),
     Codec(CodecChoice),
+    Mmap(MmapChoice),
+    /// A measurement was read; the choices take its table and its time of a miss.
+    Measured(Box<Overlay>),
+    /// The measurement is no longer wanted.
+    Unmeasured,
     /// The part of a link after the question mark, from the browser's history.
     Restore(String),
     Fail(String),
@@ -118,6 +128,8 @@ impl State {
             custom: CustomDevice::default(),
             filter: Filter::default(),
             codec: CodecChoice::default(),
+            mmap: MmapChoice::default(),
+            measured: None,
             notices: Vec::new(),
             entries: 0,
             last_notice: 0,
@@ -129,6 +141,7 @@ impl State {
         let keep = if read.state.is_some() { None } else { Some(self.clone()) };
         let mut state = read.state.or(keep).unwrap_or_else(|| self.clone());
         state.imported.clone_from(&self.imported);
+        state.measured.clone_from(&self.measured);
         (state.entries, state.last_notice) = (self.entries, self.last_notice);
         for problem in read.problems {
             state.notify(true, problem);
@@ -252,6 +265,12 @@ impl Reducible for State {
             }
             Action::Filter(filter) => state.filter = filter,
             Action::Codec(choice) => state.codec = choice,
+            Action::Mmap(choice) => state.mmap = choice,
+            Action::Measured(measured) => {
+                state.mmap = state.mmap.about(&measured);
+                state.measured = Some(Rc::new(*measured));
+            }
+            Action::Unmeasured => state.measured = None,
             Action::Restore(query) => state = state.restored(&query),
             Action::Fail(text) => state.notify(true, text),
             Action::Tell(text) => state.notify(false, text),

@@ -39,7 +39,7 @@ impl Tab {
             Self::Devices => "Devices",
             Self::TurboQuant => "TurboQuant KV",
             Self::Mmap => "Mmap",
-            Self::Codecs => "Codecs",
+            Self::Codecs => "TurboQuant vs RotorQuant",
         }
     }
 

@@ -33,6 +33,54 @@ pub struct AttentionError {
     pub output_cosine: f64,
 }
 
+impl AttentionError {
+    /// The average of several, each counted once; zero of none.
+    pub fn mean(errors: &[Self]) -> Self {
+        let average =
+            |part: fn(&Self) -> f64| errors.iter().map(part).sum::<f64>() / errors.len().max(1) as f64;
+        Self {
+            kl: average(|error| error.kl),
+            top1: average(|error| error.top1),
+            top_k: average(|error| error.top_k),
+            output_relative_error: average(|error| error.output_relative_error),
+            output_cosine: average(|error| error.output_cosine),
+        }
+    }
+}
+
+/// Causal attention: the query of token t sees keys and values up to t. Compares every `stride`-th token from the
+/// `stride`-th on, so that there is always something to choose from; as many queries as keys.
+pub fn causal_attention_error(
+    exact: Head<'_>,
+    coded_keys: &[f32],
+    coded_values: &[f32],
+    stride: usize,
+    k: usize,
+) -> Result<AttentionError, CodecError> {
+    let dim = exact.dim;
+    CodecError::check_dim(dim)?;
+    let tokens = exact.keys.len() / dim;
+    for (what, got) in [
+        ("queries", exact.queries.len()),
+        ("values", exact.values.len()),
+        ("coded keys", coded_keys.len()),
+        ("coded values", coded_values.len()),
+    ] {
+        super::check_length(what, got, tokens.max(1), dim)?;
+    }
+    let stride = stride.clamp(1, tokens.saturating_sub(1).max(1));
+    let errors: Result<Vec<AttentionError>, CodecError> = (stride..tokens)
+        .step_by(stride)
+        .map(|at| {
+            let seen = (at + 1) * dim;
+            let query = &exact.queries[at * dim..seen];
+            let head = Head { dim, queries: query, keys: &exact.keys[..seen], values: &exact.values[..seen] };
+            attention_error(head, &coded_keys[..seen], &coded_values[..seen], k)
+        })
+        .collect();
+    Ok(AttentionError::mean(&errors?))
+}
+
 /// Compares softmax(q K^T / sqrt(d)) V with the same from coded keys and values of the same shapes.
 pub fn attention_error(
     exact: Head<'_>,
@@ -140,6 +188,23 @@ mod tests {
         let shifted: Vec<f32> = keys.iter().map(|k| k + 0.5).collect();
         let moved = attention_error(exact, &shifted, &values, 5).unwrap();
         assert!(moved.kl.abs() < 1e-10 && moved.output_relative_error < 1e-10);
+    }
+
+    #[test]
+    fn causal_attention_is_attention_up_to_each_token() {
+        let [_, keys, values] = head(&mut Random::new(5, 5));
+        let queries: Vec<f32> = keys.iter().map(|k| k * 0.3).collect();
+        let coded: Vec<f32> = keys.iter().enumerate().map(|(at, k)| k + 0.1 * (at % 7) as f32).collect();
+        let exact = Head { dim: 64, queries: &queries, keys: &keys, values: &values };
+        let whole = causal_attention_error(exact, &coded, &values, 299, 5).unwrap();
+        let last = Head { queries: &queries[64 * 299..], ..exact };
+        assert_eq!(whole, attention_error(last, &coded, &values, 5).unwrap());
+        let many = causal_attention_error(exact, &coded, &values, 16, 5).unwrap();
+        assert!(many.kl > 0.0 && many != whole);
+        assert!(causal_attention_error(exact, &keys, &values[64..], 16, 5).is_err());
+        assert!(
+            causal_attention_error(Head { queries: &queries[64..], ..exact }, &keys, &values, 16, 5).is_err()
+        );
     }
 
     #[test]

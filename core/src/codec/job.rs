@@ -10,6 +10,7 @@ use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
 use super::turboquant::DEFAULT_SEED;
 use super::{CodecError, CodecKind, Packed, Source};
+use crate::throughput::{Lookup, LookupCase};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,8 @@ pub enum Job {
         /// Times that it is decoded.
         decodes: usize,
     },
+    /// What a table on storage costs a token.
+    Lookup(LookupCase),
 }
 
 /// One sweep and what it reads.
@@ -91,6 +94,8 @@ pub enum Answer {
     Cost(Costs),
     /// Hashes.
     Fingerprints(Vec<Fingerprint>),
+    /// The costs of a table on storage.
+    Lookup(Box<Lookup>),
     /// There is nothing more to come.
     Done,
     /// Why there is nothing more to come.
@@ -136,6 +141,10 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         Job::Repeat { codec, bits, dim, vectors, encodes, decodes } => {
             repeat(*codec, *bits, *dim, *vectors, *encodes, *decodes).map_err(|error| error.to_string())
         }
+        Job::Lookup(case) => case
+            .answer()
+            .map(|lookup| tell(Answer::Lookup(Box::new(lookup))))
+            .map_err(|error| error.to_string()),
     };
     tell(end.map_or_else(Answer::Failed, |()| Answer::Done));
 }
@@ -189,7 +198,12 @@ fn sweeps(vectors: usize, parts: &[Part], file: &[u8], tell: &mut impl FnMut(Ans
                 &drawn.insert(kept.unwrap_or_else(make)).3
             }
         };
-        let mut sweep = Sweep::new(request.clone(), values).map_err(words)?;
+        let head_vectors = match *input {
+            Input::Tensor(place) => tensors.get(place).and_then(Tensor::head_vectors),
+            Input::Source(..) => request.head_vectors,
+        };
+        let request = SweepRequest { head_vectors, ..request.clone() };
+        let mut sweep = Sweep::new(request, values).map_err(words)?;
         loop {
             match sweep.advance().map_err(words)? {
                 Step::Row(row) => tell(Answer::Row(index, row)),

@@ -171,6 +171,12 @@ impl CodecKind {
         })
     }
 
+    /// The codec for values beside keys in this one: centring is for keys only.
+    #[must_use]
+    pub fn for_values(self) -> Self {
+        if self == Self::CentredKeys { Self::Turboquant } else { self }
+    }
+
     /// The label under which such a setting is published elsewhere, when it differs from what is stored.
     pub fn published_label(self, bits: u32) -> Option<String> {
         match self {

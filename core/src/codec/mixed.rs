@@ -108,13 +108,10 @@ impl Codec for MixedPrecision {
     }
 
     fn label(&self) -> String {
-        format!(
-            "TurboQuant mixed {}@{} + {}@{}",
-            self.outliers.dim(),
-            self.outliers.config().bits,
-            self.rest.dim(),
-            self.rest.config().bits
-        )
+        let part = |part: &TurboQuant| (part.dim(), part.config().bits);
+        let ((wide, more), (narrow, fewer)) = (part(&self.outliers), part(&self.rest));
+        let bits = self.bits_per_channel();
+        format!("TurboQuant {bits} bits, {wide}@{more} + {narrow}@{fewer}")
     }
 
     fn encode_into(&self, vectors: &[f32], out: PlanesMut<'_>) -> Result<(), CodecError> {

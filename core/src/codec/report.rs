@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attention::AttentionError;
 use super::cost::{Operations, operations, published_rotor, published_turbo};
 use super::kv_cache::KvMemory;
 use super::rotation::RotationKind;
@@ -39,8 +40,23 @@ pub struct CodecComparison {
     pub config: Sample,
     /// A row for every codec and width.
     pub quality: Vec<SweepRow>,
+    /// What attention becomes, where queries and values were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attention: Vec<AttentionRow>,
     /// Arithmetic by width of the vector.
     pub costs: Vec<RotationCost>,
+}
+
+/// Attention under one codec and width.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AttentionRow {
+    /// The codec of the keys.
+    pub codec: CodecKind,
+    /// Bits of a code.
+    pub bits: u32,
+    /// How attention differs from the exact one.
+    pub attention: AttentionError,
 }
 
 /// What codecs do to vectors and to the KV cache of one model.

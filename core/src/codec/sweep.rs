@@ -23,7 +23,10 @@ pub struct SweepRequest {
     pub bits: Vec<u32>,
     /// Channels of a vector.
     pub dim: usize,
-    /// First vectors that are kept in f16 and counted as such (attention sinks); 0 for none.
+    /// Vectors of a head, where the input holds several heads one after another; each has its own centre, outlier
+    /// channels and sinks. `None` for one head.
+    pub head_vectors: Option<usize>,
+    /// First vectors of a head that are kept in f16 and counted as such (attention sinks); 0 for none.
     pub sinks: usize,
     /// Cosine between query and vector for the inner-product columns.
     pub correlation: f64,
@@ -38,6 +41,7 @@ impl Default for SweepRequest {
             codecs: vec![CodecKind::Turboquant, CodecKind::Rotorquant],
             bits: vec![2, 3, 4, 6, 8],
             dim: 256,
+            head_vectors: None,
             sinks: 0,
             correlation: 0.5,
             seed: super::turboquant::DEFAULT_SEED,
@@ -123,6 +127,13 @@ impl<'a> Sweep<'a> {
                 expected: "-1 to 1".to_owned(),
             });
         }
+        if request.head_vectors == Some(0) {
+            return Err(CodecError::Parameter {
+                field: "vectors of a head",
+                value: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            });
+        }
         let mut cells = Vec::new();
         for &codec in &request.codecs {
             cells.extend(request.bits.iter().filter(|b| codec.bits_range().contains(b)).map(|&b| (codec, b)));
@@ -143,11 +154,15 @@ impl<'a> Sweep<'a> {
             Some(running) => running,
             None => self.start(kind, bits)?,
         };
-        let to = (running.at + CHUNK * dim).min(self.vectors.len());
+        let head = self.head_at(running.at);
+        if running.at == head.start && running.at > 0 {
+            running.codec = kind.build(dim, bits, &self.vectors[head.clone()], self.request.seed)?;
+        }
+        let to = (running.at + CHUNK * dim).min(head.end);
         let chunk = &self.vectors[running.at..to];
-        let first = running.at / dim;
-        let decoded =
-            self.round_trip(&*running.codec, chunk, first).map_err(|error| error.in_chunk(first))?;
+        let kept = self.request.sinks.saturating_sub((running.at - head.start) / dim);
+        let decoded = round_trip(&*running.codec, chunk, dim, kept)
+            .map_err(|error| error.in_chunk(running.at / dim))?;
         running.quality.add(chunk, &decoded, dim);
         running.inner_product.add(chunk, &decoded);
         running.at = to;
@@ -160,28 +175,35 @@ impl<'a> Sweep<'a> {
         Ok(Step::Row(Box::new(self.row(kind, bits, &running))))
     }
 
+    /// The values of the head that holds the value at `at`.
+    fn head_at(&self, at: usize) -> core::ops::Range<usize> {
+        let Some(vectors) = self.request.head_vectors else { return 0..self.vectors.len() };
+        let length = vectors.saturating_mul(self.request.dim);
+        let start = at / length * length;
+        start..start.saturating_add(length).min(self.vectors.len())
+    }
+
     fn start(&self, kind: CodecKind, bits: u32) -> Result<Running, CodecError> {
         let SweepRequest { dim, seed, correlation, .. } = self.request;
         Ok(Running {
-            codec: kind.build(dim, bits, self.vectors, seed)?,
+            codec: kind.build(dim, bits, &self.vectors[self.head_at(0)], seed)?,
             at: 0,
             quality: QualitySums::default(),
             inner_product: InnerProductSums::new(dim, correlation, seed),
         })
     }
 
-    fn round_trip(&self, codec: &dyn Codec, chunk: &[f32], first: usize) -> Result<Vec<f32>, CodecError> {
-        let mut decoded = codec.decode(&codec.encode(chunk)?)?;
-        let kept = self.request.sinks.saturating_sub(first) * self.request.dim;
-        for (at, (decoded, &x)) in decoded.iter_mut().zip(chunk).take(kept).enumerate() {
-            *decoded = half_precision(x, at / self.request.dim)?;
-        }
-        Ok(decoded)
+    /// Vectors kept in f16 over all heads.
+    fn kept(&self) -> usize {
+        let count = self.vectors.len() / self.request.dim;
+        let head = self.request.head_vectors.unwrap_or(count).clamp(1, count.max(1));
+        let sinks = self.request.sinks;
+        count / head * sinks.min(head) + sinks.min(count % head)
     }
 
     fn row(&self, kind: CodecKind, bits: u32, running: &Running) -> SweepRow {
         let count = self.vectors.len() / self.request.dim;
-        let sinks = self.request.sinks.min(count) as f64 / count.max(1) as f64;
+        let sinks = self.kept() as f64 / count.max(1) as f64;
         let true_bits = 16.0 * sinks + (1.0 - sinks) * running.codec.bits_per_channel();
         SweepRow {
             codec: kind,
@@ -196,6 +218,27 @@ impl<'a> Sweep<'a> {
             inner_product: running.inner_product.finish(),
         }
     }
+}
+
+/// What comes back of `vectors`, the first `kept` of them through f16.
+fn round_trip(codec: &dyn Codec, vectors: &[f32], dim: usize, kept: usize) -> Result<Vec<f32>, CodecError> {
+    let mut decoded = codec.decode(&codec.encode(vectors)?)?;
+    for (at, (decoded, &x)) in decoded.iter_mut().zip(vectors).take(kept.saturating_mul(dim)).enumerate() {
+        *decoded = half_precision(x, at / dim)?;
+    }
+    Ok(decoded)
+}
+
+/// What one head comes back as from `codec`, its first `sinks` vectors through f16; the head is its own sample.
+pub fn coded_head(
+    codec: CodecKind,
+    bits: u32,
+    dim: usize,
+    head: &[f32],
+    sinks: usize,
+    seed: u64,
+) -> Result<Vec<f32>, CodecError> {
+    round_trip(&*codec.build(dim, bits, head, seed)?, head, dim, sinks)
 }
 
 /// The value as f16 keeps it; beyond 65504 there is none.
@@ -285,11 +328,36 @@ mod tests {
     }
 
     #[test]
+    fn every_head_has_its_own_centre_and_sinks() {
+        let noise = Source::Gaussian.generate(700, 64, 5);
+        let far: Vec<f32> =
+            noise.iter().enumerate().map(|(at, x)| x + if at < 64 * 350 { 9.0 } else { -9.0 }).collect();
+        let run = |head_vectors| {
+            let codecs = vec![CodecKind::CentredKeys];
+            let request = SweepRequest { codecs, head_vectors, sinks: 7, ..request(64) };
+            sweep(request, &far, |_| ControlFlow::Continue(())).unwrap()
+        };
+        let (one, two) = (run(None), run(Some(350)));
+        assert!(one[1].quality.mse > 20.0 * two[1].quality.mse);
+        assert!((one[1].true_bits - (7.0 * 16.0 + 693.0 * 4.25) / 700.0).abs() < 1e-12);
+        assert!((two[1].true_bits - (14.0 * 16.0 + 686.0 * 4.25) / 700.0).abs() < 1e-12);
+        let mut sums = QualitySums::default();
+        for head in far.chunks(64 * 350) {
+            let coded =
+                coded_head(CodecKind::CentredKeys, 4, 64, head, 7, SweepRequest::default().seed).unwrap();
+            sums.add(head, &coded, 64);
+        }
+        assert_eq!(sums.finish(), two[1].quality);
+        assert_eq!(run(Some(usize::MAX)), one);
+    }
+
+    #[test]
     fn bad_requests_are_named() {
         let go = |request: SweepRequest, x: &[f32]| sweep(request, x, |_| ControlFlow::Continue(()));
         assert!(go(request(0), &[]).is_err());
         assert!(go(request(64), &[]).is_err());
         assert!(go(request(64), &[0.0; 65]).is_err());
+        assert!(go(SweepRequest { head_vectors: Some(0), ..request(64) }, &[0.0; 64]).is_err());
         assert!(go(SweepRequest { correlation: 2.0, ..request(64) }, &[0.0; 64]).is_err());
         let mut x = vec![1.0; 64 * 400];
         x[64 * 300] = f32::INFINITY;

@@ -21,6 +21,12 @@ impl Tensor {
     pub fn channels(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
+
+    /// Vectors of a head, if it is `[.., heads, tokens, channels]`; a tensor of two axes is one head.
+    pub fn head_vectors(&self) -> Option<usize> {
+        let [.., _, tokens, _] = *self.shape else { return None };
+        Some(tokens).filter(|&tokens| tokens > 0)
+    }
 }
 
 /// Why bytes are not a tensor file that can be read.

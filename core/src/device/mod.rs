@@ -7,13 +7,14 @@
 mod budget;
 mod read;
 pub mod registry;
+mod sources;
 pub mod storage;
 
 pub use budget::default_budget_mib;
+pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
 
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 const MIB: f64 = 1_048_576.0;
 const GIB: f64 = 1_073_741_824.0;
@@ -47,7 +48,8 @@ pub struct Device {
     /// Remarks.
     pub notes: String,
     /// Where each figure comes from, by field name (`storage.` before the storage's fields).
-    pub sources: BTreeMap<String, Source>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Source>"))]
+    pub sources: Sources,
 }
 
 /// Operating systems that limit memory in different ways.

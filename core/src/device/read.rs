@@ -1,10 +1,10 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, GIB, Os, Source, SourceKind, Storage, StorageClass, default_budget_mib, storage,
+    BudgetMetric, Device, GIB, Os, Source, SourceKind, Sources, Storage, StorageClass, default_budget_mib,
+    storage,
 };
 use crate::document::{self, DocumentError, Fields, Node};
-use std::collections::BTreeMap;
 
 const MAX_RAM_MIB: u64 = 16_777_216;
 
@@ -74,12 +74,12 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
     })
 }
 
-fn stated_sources(fields: &Fields<'_>) -> Result<BTreeMap<String, Source>, DocumentError> {
-    let mut sources = BTreeMap::new();
+fn stated_sources(fields: &Fields<'_>) -> Result<Sources, DocumentError> {
+    let mut sources = Sources::default();
     if let Some(map) = fields.map("sources")? {
         for field in SOURCED {
             if let Some(text) = map.text(field)? {
-                sources.insert(field.to_owned(), Source::parse(text));
+                sources.add(field, Source::parse(text));
             }
         }
         map.finish()?;
@@ -92,7 +92,7 @@ fn budget(
     fields: &Fields<'_>,
     os: Os,
     ram_mib: Option<u64>,
-    sources: &mut BTreeMap<String, Source>,
+    sources: &mut Sources,
 ) -> Result<(f64, Option<f64>), DocumentError> {
     let limit = ram_mib.unwrap_or(MAX_RAM_MIB) as f64;
     let stated = fields.number("ram_budget_mb", 1.0..=limit)?;
@@ -110,7 +110,7 @@ fn budget(
     Ok((budget, fields.number("ram_budget_entitled_mb", budget..=limit.max(budget))?))
 }
 
-fn storage_of(fields: &Fields<'_>, sources: &mut BTreeMap<String, Source>) -> Result<Storage, DocumentError> {
+fn storage_of(fields: &Fields<'_>, sources: &mut Sources) -> Result<Storage, DocumentError> {
     let stated = StatedStorage::read(fields)?;
     let Some(class) = stated.class.or_else(|| StorageClass::nearest(stated.sequential?)) else {
         let expected = "GiB/s of sequential reads (or `storage` with a class)";
@@ -180,8 +180,8 @@ impl StatedStorage {
     }
 }
 
-fn insert(sources: &mut BTreeMap<String, Source>, field: &str, source: Source) {
-    sources.entry(field.to_owned()).or_insert(source);
+fn insert(sources: &mut Sources, field: &str, source: Source) {
+    sources.add(field, source);
 }
 
 fn estimate(text: String) -> Source {
@@ -206,7 +206,7 @@ mod tests {
         assert!((device.flash_read_gbps() - 4.5).abs() < 1e-12);
         assert_eq!(device.storage.class, None);
         assert!((device.storage.random_read_latency_us - 70.0).abs() < 1e-9);
-        let latency = &device.sources["storage.random_read_latency_us"];
+        let latency = device.sources.get("storage.random_read_latency_us").unwrap();
         assert_eq!(latency.text, "taken from UFS 4.1, the class of nearest speed");
         assert_eq!(
             (device.os, device.budget_metric, device.page_size_kib),
@@ -219,9 +219,12 @@ mod tests {
         let text = "name: phone\nos: ios\nram_mib: 8192\nstorage: {class: iphone-nvme}\n";
         let device = Device::from_yaml("d.yaml", text).unwrap();
         assert!((device.ram_budget_mb - 3686.0).abs() < 1e-9);
-        assert_eq!(device.sources["ram_budget_mb"].kind, SourceKind::Estimate);
+        assert_eq!(device.sources.get("ram_budget_mb").unwrap().kind, SourceKind::Estimate);
         assert_eq!((device.budget_metric, device.page_bytes()), (BudgetMetric::Footprint, 16_384));
-        assert_eq!(device.sources["storage.sequential_read_mb_per_s"].kind, SourceKind::SpecSheet);
+        assert_eq!(
+            device.sources.get("storage.sequential_read_mb_per_s").unwrap().kind,
+            SourceKind::SpecSheet
+        );
     }
 
     #[test]

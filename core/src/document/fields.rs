@@ -210,6 +210,15 @@ impl<'a> Fields<'a> {
         self.node(name).map(|node| Self::at(self.source, self.qualified(name), node)).transpose()
     }
 
+    /// A map of nested maps whose names are data, in order.
+    pub fn named_maps(&self, name: &'static str) -> Result<Vec<(&'a str, Self)>, DocumentError> {
+        let Some(outer) = self.map(name)? else { return Ok(Vec::new()) };
+        let at = |(key, node): &'a (String, Node)| {
+            Self::at(self.source, outer.qualified(key), node).map(|fields| (key.as_str(), fields))
+        };
+        outer.entries.iter().map(at).collect()
+    }
+
     /// A list of nested maps.
     pub fn maps(&self, name: &'static str) -> Result<Vec<Self>, DocumentError> {
         let Some(node) = self.node(name) else { return Ok(Vec::new()) };

@@ -6,7 +6,7 @@
 
 use super::{Configuration, Engine, Pattern, Prediction, State, Summary};
 use crate::storage::{
-    EngineCost, Layout, Replacement, TableGeometry, gather_time_us, miss_pages, pages_per_extent,
+    EngineCost, Layout, PageCache, Replacement, TableGeometry, gather_time_us, miss_pages, pages_per_extent,
     readahead_bytes_per_row,
 };
 
@@ -21,8 +21,8 @@ pub struct Calibration {
     pub zipf_exponent: f64,
     /// Seed that says which rows are hot.
     pub stream_seed: u64,
-    /// Whether a mapping under random advice loses its recency (Linux 6.4 and later).
-    pub random_is_fifo: bool,
+    /// How the kernel's page cache chooses what leaves.
+    pub cache: PageCache,
 }
 
 /// Times of one engine: warm row, and one miss by median and by mean, microseconds.
@@ -62,6 +62,11 @@ impl Calibration {
         }
     }
 
+    /// One miss of `engine`, mean, microseconds, from its two calibrators; `None` without them.
+    pub fn miss_us(&self, configurations: &[Configuration], engine: Engine) -> Option<f64> {
+        self.times(configurations, engine).map(|times| times.miss_mean_us)
+    }
+
     fn times(&self, configurations: &[Configuration], engine: Engine) -> Option<Times> {
         let cold = calibrator(configurations, engine, State::Cold)?;
         // A read past the cache has no warm state; the copy is in every one of its waits.
@@ -70,7 +75,7 @@ impl Calibration {
             _ => calibrator(configurations, engine, State::Warm)?.p50_us.estimate,
         };
         let pages = self.geometry.pages_per_token(Layout::Contiguous);
-        let pages_per_io = if engine == Engine::MmapRandom { 1.0 } else { pages };
+        let pages_per_io = engine.pages_per_io(Layout::Contiguous, pages);
         let each = |us: f64| ((us - hit_us) * pages_per_io / pages).max(0.0);
         Some(Times {
             hit_us,
@@ -147,10 +152,8 @@ impl Calibration {
             Pattern::RandomDecode => 0.0,
             _ => return (None, "no closed form for a recorded trace".to_owned()),
         };
-        let replacement = match configuration.engine {
-            Engine::MmapRandom if self.random_is_fifo => Replacement::Fifo,
-            Engine::MmapRandom | Engine::Pread => Replacement::Lru,
-            _ => return (None, "replacement and readahead mix: no claim".to_owned()),
+        let Some(replacement) = configuration.engine.replacement(self.cache) else {
+            return (None, "replacement and readahead mix: no claim".to_owned());
         };
         let held: Vec<f64> = configuration
             .blocks
@@ -165,6 +168,7 @@ impl Calibration {
         let name = match replacement {
             Replacement::Fifo => "FIFO",
             Replacement::Lru => "LRU",
+            Replacement::TwoLists => "two-list",
         };
         (Some(miss_pages(&rates, pages, replacement)), format!("{name} misses with {pages:.0} cached pages"))
     }
@@ -196,6 +200,15 @@ fn waits(c: &Configuration, reads: f64, calibrated: Calibrated) -> (Option<f64>,
         }
         Engine::MmapWillneed if c.state == State::Cold => {
             (None, announced.map(|times| (serial(times, 1.0), serial(times, reads))))
+        }
+        // One read is one read, however it is asked for; those of a batch overlap as far as the device lets them.
+        Engine::IoUring | Engine::IoUringDirect if c.state == State::Cold => {
+            let times = if c.engine == Engine::IoUring { read } else { direct };
+            if c.layout != Layout::LayerMajor && c.pattern == Pattern::RandomDecode {
+                (times.map(|times| serial(times, reads)), None)
+            } else {
+                (None, times.map(|times| (serial(times, 1.0), serial(times, reads))))
+            }
         }
         Engine::MmapThreads if c.state == State::Cold => {
             let rounds = (reads / f64::from(Engine::THREADS)).max(1.0);
@@ -239,7 +252,7 @@ mod tests {
     use crate::measurement::{
         Block, Configuration, Counters, Engine, Interval, Latency, Pattern, Residency, State, Summary,
     };
-    use crate::storage::{Layout, TableGeometry};
+    use crate::storage::{Layout, PageCache, TableGeometry};
 
     fn calibration() -> Calibration {
         Calibration {
@@ -247,7 +260,7 @@ mod tests {
             readahead_bytes: 131_072,
             zipf_exponent: 1.0,
             stream_seed: 11,
-            random_is_fifo: true,
+            cache: PageCache::LINUX,
         }
     }
 

@@ -94,11 +94,16 @@ pub struct EvictionCliff {
 /// Bytes read for one token at the end of the context.
 pub fn reads(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Reads {
     Reads {
-        weight_bytes: plan.read_per_token(model).saturating_sub(lookups(model, plan)),
+        weight_bytes: weight_bytes(model, plan),
         kv_bytes: kv_cache::read_per_token(&model.architecture, scenario),
         state_bytes: 2 * model.architecture.state_bytes(),
         ple_row_bytes: plan.ple_row_bytes(model),
     }
+}
+
+/// Active weights of a token, lookups apart, bytes.
+pub(super) fn weight_bytes(model: &Model, plan: &WeightPlan) -> u64 {
+    plan.read_per_token(model).saturating_sub(lookups(model, plan))
 }
 
 /// Sequential storage bandwidth in bytes per second.

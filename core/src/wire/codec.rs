@@ -16,10 +16,11 @@ wire_enum!(Job {
     3 Cost { codecs, dim },
     4 Fingerprints,
     5 Repeat { codec, bits, dim, vectors, encodes, decodes },
+    6 Lookup(case),
 });
 wire_struct!(Part { request, input });
 wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
-wire_struct!(SweepRequest { codecs, bits, dim, sinks, correlation, seed });
+wire_struct!(SweepRequest { codecs, bits, dim, head_vectors, sinks, correlation, seed });
 wire_struct!(KvCacheConfig {
     k_codec,
     v_codec,
@@ -41,6 +42,7 @@ wire_enum!(Answer {
     5 Fingerprints(hashes),
     6 Done,
     7 Failed(why),
+    8 Lookup(lookup),
 });
 wire_struct!(TensorShape { name, shape });
 wire_struct!(Progress { done, total });

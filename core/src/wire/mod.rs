@@ -9,6 +9,7 @@
 mod codec;
 mod model;
 mod primitives;
+mod storage;
 
 /// A value that can be handed over.
 pub trait Wire: Sized {
@@ -150,7 +151,7 @@ mod tests {
 
         #[test]
         fn jobs_come_back(vectors in any::<usize>(), dim in any::<usize>(), seed in any::<u64>(), correlation in any::<f64>().prop_filter("equal to itself", |x| !x.is_nan()), place in any::<usize>()) {
-            let request = SweepRequest { codecs: CodecKind::ALL.to_vec(), bits: (1..9).collect(), dim, sinks: 4, correlation, seed };
+            let request = SweepRequest { codecs: CodecKind::ALL.to_vec(), bits: (1..9).collect(), dim, head_vectors: Some(dim), sinks: 4, correlation, seed };
             let parts = [Input::Tensor(place), Input::Source(Source::LowRank, 7)].map(|input| Part { request: request.clone(), input });
             let job = Job::Sweep { vectors, parts: parts.to_vec() };
             prop_assert_eq!(decode::<Job>(&encode(&job)), Some(job));

@@ -1,7 +1,5 @@
 //! Numbers, text and containers on the wire.
 
-use std::collections::BTreeMap;
-
 use super::Wire;
 
 impl Wire for u64 {
@@ -159,19 +157,5 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         Some((A::take(from)?, B::take(from)?))
-    }
-}
-
-impl<T: Wire> Wire for BTreeMap<String, T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.len().put(out);
-        for (name, value) in self {
-            name.put(out);
-            value.put(out);
-        }
-    }
-
-    fn take(from: &mut &[u8]) -> Option<Self> {
-        Some(Vec::<(String, T)>::take(from)?.into_iter().collect())
     }
 }

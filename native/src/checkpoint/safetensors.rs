@@ -80,22 +80,10 @@ fn json(path: &Path) -> Result<Value, CheckpointError> {
     serde_json::from_slice(&bytes).map_err(|error| header(path, error.to_string()))
 }
 
-/// The language model's part of a config, with full layers' head_dim where older files state it.
+/// The language model's part of a config.
 fn text_config(mut config: Value) -> Value {
     if let Some(text) = config.get_mut("text_config").map(Value::take) {
         return text_config(text);
-    }
-    // transformers 5.23 writes `per_layer_config` for what checkpoints state as `global_*`.
-    for (stated, key) in
-        [("global_head_dim", "head_dim"), ("num_global_key_value_heads", "num_key_value_heads")]
-    {
-        let layers = config.get("per_layer_config").and_then(Value::as_object);
-        let value = layers.and_then(|layers| layers.values().find_map(|layer| layer.get(key))).cloned();
-        if let (Some(value), None, Some(fields)) =
-            (value, config.get(stated).cloned(), config.as_object_mut())
-        {
-            fields.insert(stated.to_owned(), value);
-        }
     }
     config
 }

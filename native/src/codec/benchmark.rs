@@ -9,6 +9,7 @@ use dhurandhar_core::codec::report::{BENCHMARK_SCHEMA, CachedModel, KvBenchmark}
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecError, CodecKind};
 use dhurandhar_core::model::{Architecture, Model};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,9 +47,10 @@ pub(crate) struct BenchmarkArgs {
     #[arg(
         long,
         value_delimiter = ',',
+        value_parser = run::codec_parser(),
         default_value = "centred-keys,turboquant,rotorquant,seed-turbo,seed-rotor"
     )]
-    codec: Vec<String>,
+    codec: Vec<CodecKind>,
     /// Most recent tokens kept in f16
     #[arg(long, default_value_t = 0)]
     recent: usize,
@@ -70,20 +72,21 @@ pub(crate) struct BenchmarkArgs {
 
 impl BenchmarkArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let codecs = run::parse_codecs(&self.codec)?;
         let model = self.model()?;
         let (heads, dim) = widest_cache(&model.architecture)
             .ok_or_else(|| bad_input(format!("{} has no KV cache", model.architecture.name)))?;
         CodecError::check_dim(dim).map_err(bad_input)?;
         let vectors = self.source.vectors(dim, self.samples as usize * heads)?;
+        let (k_bits, v_bits) = self.bits();
         let request = SweepRequest {
-            codecs: codecs.clone(),
-            bits: vec![self.residual_bits],
+            codecs: self.codec.clone(),
+            bits: BTreeSet::from([k_bits, v_bits]).into_iter().collect(),
             dim: vectors.dim,
+            head_vectors: vectors.head,
             ..SweepRequest::default()
         };
         let rows = run::rows(&request, &vectors.values)?;
-        let footprints = codecs.iter().map(|codec| self.footprint(&model.architecture, *codec));
+        let footprints = self.codec.iter().map(|codec| self.footprint(&model.architecture, *codec));
         let footprints: Vec<CachedModel> = footprints.collect::<anyhow::Result<_>>()?;
         let report = KvBenchmark {
             schema: BENCHMARK_SCHEMA.to_owned(),
@@ -110,16 +113,20 @@ impl BenchmarkArgs {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Bits of keys and of values.
+    fn bits(&self) -> (u32, u32) {
+        (self.k_bits.unwrap_or(self.residual_bits), self.v_bits.unwrap_or(self.residual_bits))
+    }
+
     fn footprint(&self, model: &Architecture, codec: CodecKind) -> anyhow::Result<CachedModel> {
-        let (k_bits, v_bits) =
-            (self.k_bits.unwrap_or(self.residual_bits), self.v_bits.unwrap_or(self.residual_bits));
+        let (k_bits, v_bits) = self.bits();
         let base = match codec {
             CodecKind::CentredKeys => KvCacheConfig::recommended(k_bits, v_bits),
             codec => KvCacheConfig::plain(codec, k_bits, v_bits),
         };
         let config = KvCacheConfig { recent: self.recent, protected_layers: self.protected_layers, ..base };
         let memory = KvMemory::of(model, &config, self.seq_len).map_err(bad_input)?;
-        let published_label = codec.published_label(self.residual_bits);
+        let published_label = codec.published_label(k_bits).filter(|_| k_bits == v_bits);
         Ok(CachedModel { codec, k_bits, v_bits, memory, published_label })
     }
 

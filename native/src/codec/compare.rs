@@ -4,9 +4,9 @@ use super::source::SourceArgs;
 use super::{run, text};
 use crate::{bad_input, output};
 use clap::Args;
-use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::report::{COMPARISON_SCHEMA, CodecComparison, RotationCost, Sample};
 use dhurandhar_core::codec::sweep::SweepRequest;
+use dhurandhar_core::codec::{CodecError, CodecKind};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,14 +30,21 @@ pub(crate) struct CompareArgs {
     #[arg(
         long,
         value_delimiter = ',',
+        value_parser = run::codec_parser(),
         default_value = "turboquant,turboquant-unbiased,rotorquant,seed-turbo,seed-rotor"
     )]
-    codec: Vec<String>,
+    codec: Vec<CodecKind>,
     /// First tokens kept in f16 and counted as such
     #[arg(long, default_value_t = 0)]
     sinks: usize,
     #[command(flatten)]
     source: SourceArgs,
+    /// Queries in the file of --input: compares causal attention too, with --tensor as keys
+    #[arg(long, value_name = "TENSOR", requires_all = ["tensor", "values"])]
+    queries: Option<String>,
+    /// Values in the file of --input, for --queries
+    #[arg(long, value_name = "TENSOR", requires = "queries")]
+    values: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -49,14 +56,24 @@ pub(crate) struct CompareArgs {
 impl CompareArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let bits = run::parse_bits(&self.residual_bits).map_err(bad_input)?;
-        let codecs = run::parse_codecs(&self.codec)?;
         let count = self.seq_len as usize * self.num_kv_heads as usize;
-        let default =
-            SweepRequest { codecs, bits, dim: self.head_dim, sinks: self.sinks, ..SweepRequest::default() };
+        let default = SweepRequest {
+            codecs: self.codec.clone(),
+            bits,
+            dim: self.head_dim,
+            sinks: self.sinks,
+            ..SweepRequest::default()
+        };
         CodecError::check_dim(self.head_dim).map_err(bad_input)?;
         let vectors = self.source.vectors(self.head_dim, count)?;
-        let request = SweepRequest { dim: vectors.dim, ..default };
+        let request = SweepRequest { dim: vectors.dim, head_vectors: vectors.head, ..default };
         let rows = run::rows(&request, &vectors.values)?;
+        let attention = match (&self.queries, &self.values) {
+            (Some(queries), Some(values)) => {
+                run::attention(&request, &vectors, &self.source.other(queries)?, &self.source.other(values)?)?
+            }
+            _ => Vec::new(),
+        };
         let dims: BTreeSet<usize> = [64, 128, vectors.dim, 256, 512].into();
         let costs: Vec<RotationCost> =
             dims.iter().map(|dim| RotationCost::of(*dim)).collect::<Result<_, _>>().map_err(bad_input)?;
@@ -71,6 +88,7 @@ impl CompareArgs {
                 sinks: self.sinks,
             },
             quality: rows,
+            attention,
             costs,
         };
         let json = serde_json::to_string_pretty(&report)? + "\n";
@@ -82,6 +100,7 @@ impl CompareArgs {
         } else {
             let mut answer = text::heading(&vectors.name, count, vectors.dim);
             answer += &text::quality(&report.quality);
+            answer += &text::attention(&report.attention);
             answer += "\n";
             answer += &text::costs(&report.costs);
             output::print(&answer)?;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::codec::Source;
 use dhurandhar_core::codec::tensor_file::{Tensor, read_tensors};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options that choose the vectors.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub(super) struct SourceArgs {
     /// Your own keys or values instead: a .npy or .safetensors file of f32, f16 or bf16
     #[arg(long, value_name = "FILE", conflicts_with = "distribution")]
     input: Option<PathBuf>,
-    /// Tensor of the file [default: the only one]
+    /// Tensor of the file [default: the only one]; `[heads, tokens, channels]` gets a centre for each head
     #[arg(long, requires = "input")]
     tensor: Option<String>,
     /// Seed of the synthetic vectors
@@ -28,6 +28,8 @@ pub(super) struct SourceArgs {
 /// Vectors one after another.
 pub(super) struct Vectors {
     pub(super) dim: usize,
+    /// Vectors of a head, where there are several heads.
+    pub(super) head: Option<usize>,
     pub(super) values: Vec<f32>,
     pub(super) name: String,
 }
@@ -37,32 +39,44 @@ impl SourceArgs {
     pub(super) fn vectors(&self, dim: usize, count: usize) -> anyhow::Result<Vectors> {
         let Some(path) = &self.input else {
             let values = self.distribution.generate(count, dim, self.source_seed);
-            return Ok(Vectors { dim, values, name: self.distribution.name().to_owned() });
+            return Ok(Vectors { dim, head: None, values, name: self.distribution.name().to_owned() });
         };
         let file = path.display();
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
-        let tensors = read_tensors(&bytes).map_err(|error| bad_input(format!("{file}: {error}")))?;
-        let tensor = self.choose(tensors).map_err(|message| bad_input(format!("{file}: {message}")))?;
+        let tensor = choose(Self::read(path)?, self.tensor.as_deref())
+            .map_err(|message| bad_input(format!("{file}: {message}")))?;
         let name = if tensor.name.is_empty() { file.to_string() } else { format!("{file}, {}", tensor.name) };
         if tensor.values.is_empty() {
             return Err(bad_input(format!("{name}: the tensor is empty")));
         }
-        Ok(Vectors { dim: tensor.channels(), values: tensor.values, name })
+        Ok(Vectors { dim: tensor.channels(), head: tensor.head_vectors(), values: tensor.values, name })
     }
 
-    fn choose(&self, mut tensors: Vec<Tensor>) -> Result<Tensor, String> {
-        let names = || tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>().join(", ");
-        match &self.tensor {
-            Some(wanted) => {
-                let found = tensors.iter().position(|tensor| tensor.name == *wanted);
-                let found = found.ok_or_else(|| format!("no tensor `{wanted}`; there are {}", names()))?;
-                Ok(tensors.swap_remove(found))
-            }
-            None if tensors.len() > 1 => {
-                Err(format!("several tensors; choose one with --tensor: {}", names()))
-            }
-            None => tensors.pop().ok_or_else(|| "no tensor of f32, f16 or bf16".to_owned()),
+    /// Another tensor of the same file, by name.
+    pub(super) fn other(&self, name: &str) -> anyhow::Result<Tensor> {
+        let Some(path) = &self.input else {
+            return Err(bad_input(format!("tensor `{name}` needs a file: give --input")));
+        };
+        choose(Self::read(path)?, Some(name))
+            .map_err(|message| bad_input(format!("{}: {message}", path.display())))
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Vec<Tensor>> {
+        let file = path.display();
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+        read_tensors(&bytes).map_err(|error| bad_input(format!("{file}: {error}")))
+    }
+}
+
+fn choose(mut tensors: Vec<Tensor>, wanted: Option<&str>) -> Result<Tensor, String> {
+    let names = || tensors.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>().join(", ");
+    match wanted {
+        Some(wanted) => {
+            let found = tensors.iter().position(|tensor| tensor.name == wanted);
+            let found = found.ok_or_else(|| format!("no tensor `{wanted}`; there are {}", names()))?;
+            Ok(tensors.swap_remove(found))
         }
+        None if tensors.len() > 1 => Err(format!("several tensors; choose one with --tensor: {}", names())),
+        None => tensors.pop().ok_or_else(|| "no tensor of f32, f16 or bf16".to_owned()),
     }
 }
 

@@ -2,17 +2,12 @@
 
 use super::hook::{CodecHook, Recorder, Rows};
 use super::setting::Setting;
+use crate::codec::attention::Layer;
 use crate::decoder::{Decoder, KvHook, Part, Site};
 use dhurandhar_core::codec::CodecError;
-use dhurandhar_core::codec::attention::{AttentionError, Head, attention_error};
+use dhurandhar_core::codec::attention::AttentionError;
 use dhurandhar_core::codec::quality::compare;
 use dhurandhar_core::measurement::LayerQuality;
-use rayon::prelude::*;
-
-/// Every so many positions a query is compared.
-const QUERY_STRIDE: usize = 16;
-/// Heaviest tokens compared.
-const TOP: usize = 5;
 
 /// Code the recorded window and compare.
 pub(super) fn measure(
@@ -74,38 +69,11 @@ fn compare_attention(
     (coded_keys, coded_values): (&Rows, &Rows),
 ) -> Result<AttentionError, CodecError> {
     let dim = keys.dim;
-    let tokens = keys.head(0).len() / dim;
-    let query_heads = queries.len() / (tokens * dim);
-    let group = query_heads / keys.heads;
-    // `attention_error` divides by the root of the width; bring the family's own scale to that.
+    // The comparison divides by the root of the width; bring the family's own scale to that.
     #[expect(clippy::cast_possible_truncation, reason = "a factor near one")]
     let factor = (scale * (dim as f64).sqrt()) as f32;
-    let places: Vec<(usize, usize)> = (0..query_heads)
-        .flat_map(|head| (QUERY_STRIDE..tokens).step_by(QUERY_STRIDE).map(move |at| (head, at)))
-        .collect();
-    let errors: Result<Vec<AttentionError>, CodecError> = places
-        .par_iter()
-        .map(|&(head, at)| {
-            let kv = head / group;
-            let query: Vec<f32> =
-                queries[(head * tokens + at) * dim..][..dim].iter().map(|value| value * factor).collect();
-            let seen = (at + 1) * dim;
-            let exact =
-                Head { dim, queries: &query, keys: &keys.head(kv)[..seen], values: &values.head(kv)[..seen] };
-            attention_error(exact, &coded_keys.head(kv)[..seen], &coded_values.head(kv)[..seen], TOP)
-        })
-        .collect();
-    Ok(mean(&errors?))
-}
-
-fn mean(errors: &[AttentionError]) -> AttentionError {
-    let average =
-        |part: fn(&AttentionError) -> f64| errors.iter().map(part).sum::<f64>() / errors.len().max(1) as f64;
-    AttentionError {
-        kl: average(|error| error.kl),
-        top1: average(|error| error.top1),
-        top_k: average(|error| error.top_k),
-        output_relative_error: average(|error| error.output_relative_error),
-        output_cosine: average(|error| error.output_cosine),
-    }
+    let queries: Vec<f32> = queries.iter().map(|value| value * factor).collect();
+    let tokens = keys.head(0).len() / dim;
+    let layer = Layer { dim, tokens, queries: &queries, keys: &keys.elements, values: &values.elements };
+    layer.compare(&coded_keys.elements, &coded_values.elements)
 }

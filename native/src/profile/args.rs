@@ -106,6 +106,9 @@ pub struct ProfileMmapArgs {
     /// Run one block; the specification comes on standard input.
     #[arg(long, hide = true)]
     pub run_block: bool,
+    /// Try io_uring.
+    #[arg(long, hide = true)]
+    pub run_io_uring: bool,
     /// Sweep a decoder beside the table; the specification comes on standard input.
     #[arg(long, hide = true)]
     pub run_sweep: bool,
@@ -129,6 +132,8 @@ pub enum Deployed {
     MmapWillneed,
     /// Positioned reads.
     Pread,
+    /// A batch of reads handed to io_uring.
+    IoUring,
 }
 
 impl From<Deployed> for dhurandhar_core::measurement::Engine {
@@ -138,6 +143,7 @@ impl From<Deployed> for dhurandhar_core::measurement::Engine {
             Deployed::MmapRandom => Self::MmapRandom,
             Deployed::MmapWillneed => Self::MmapWillneed,
             Deployed::Pread => Self::Pread,
+            Deployed::IoUring => Self::IoUring,
         }
     }
 }

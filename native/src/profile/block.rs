@@ -136,7 +136,7 @@ impl Timed {
     /// Pages the device has to deliver: each once through the page cache, each time past it.
     fn expected_pages(&self, spec: &BlockSpec) -> u64 {
         match spec.key.engine {
-            dhurandhar_core::measurement::Engine::Direct => self.direct_pages,
+            engine if engine.bypasses_the_cache() => self.direct_pages,
             _ => self.pages.len() as u64,
         }
     }
@@ -248,6 +248,36 @@ mod tests {
         assert_eq!(block.residency.before, Some(0.0));
         // The fake charges 100 us a page: two or three pages a row.
         assert!((190.0..=310.0).contains(&block.latency.p50_us), "{:?}", block.latency);
+        assert_eq!(windows[0].histogram.iter().map(|(_, n)| n).sum::<u64>(), 20);
+    }
+
+    /// A clock that leaps an hour ahead at one reading and back at a later one.
+    struct Leaping(FakeClock, std::cell::Cell<u64>);
+
+    impl crate::profile::seam::Clock for Leaping {
+        fn now_ns(&self) -> u64 {
+            self.1.set(self.1.get() + 1);
+            let ahead = if (20..32).contains(&self.1.get()) { 3_600_000_000_000 } else { 0 };
+            self.0.now_ns() + ahead
+        }
+
+        fn sleep_until(&self, ns: u64) {
+            self.0.sleep_until(ns);
+        }
+    }
+
+    #[test]
+    fn a_leaping_clock_spoils_two_waits_and_no_count() {
+        let spec = spec(Pattern::RandomDecode, Engine::MmapRandom, State::Cold);
+        let fake = FakeStorage::of(&spec);
+        let clock = FakeClock::default();
+        let leaping = Leaping(clock.clone(), std::cell::Cell::new(0));
+        let windows = run_block(&spec, &mut fake.clone(), &leaping, &mut || Ok(fake.reader(&clock))).unwrap();
+        let block = &windows[0].block;
+        assert_eq!(block.latency.tokens, 20);
+        assert_eq!(block.counters.device_read_bytes, Some(block.expected_pages * 4096));
+        assert!((190.0..=310.0).contains(&block.latency.p50_us), "{:?}", block.latency);
+        assert!(block.wall_s >= 0.0 && block.latency.max_us.is_finite());
         assert_eq!(windows[0].histogram.iter().map(|(_, n)| n).sum::<u64>(), 20);
     }
 

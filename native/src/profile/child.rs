@@ -89,6 +89,23 @@ fn spawn(spec: &BlockSpec) -> Result<Reply> {
     Ok(interpret(status, complaint.trim()))
 }
 
+/// Why io_uring cannot be used here, from a child that tried; `None` if it can.
+#[cfg(target_os = "linux")]
+pub(super) fn io_uring_refused() -> Option<String> {
+    let tried = std::env::current_exe().and_then(|program| {
+        let mut child = Command::new(program);
+        child.args(["profile-mmap", "--run-io-uring"]).stdin(Stdio::null()).output()
+    });
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => match interpret(output.status, String::from_utf8_lossy(&output.stderr).trim()) {
+            Reply::Failed(failure) => Some(format!("io_uring: {}", failure.detail)),
+            Reply::Windows(_) => None,
+        },
+        Err(error) => Some(format!("io_uring could not be tried: {error}")),
+    }
+}
+
 /// What an unhappy end means.
 #[cfg(unix)]
 fn interpret(status: ExitStatus, complaint: &str) -> Reply {

@@ -2,6 +2,7 @@
 
 use super::os::{self, proc};
 use dhurandhar_core::measurement::{Conditions, Cpu, Device, Flag, FlagCode, Host};
+use dhurandhar_core::storage::PageCache;
 use std::path::Path;
 
 /// The machine as it is now.
@@ -141,8 +142,19 @@ pub(super) fn flags(device: &Device, conditions: &Conditions) -> Vec<Flag> {
     flags
 }
 
+/// How this kernel's page cache chooses what leaves.
+pub(super) fn page_cache(os: &Host) -> PageCache {
+    // A mask of features; none where the kernel does not have it.
+    let off = |mask: &str| {
+        u64::from_str_radix(mask.trim().trim_start_matches("0x"), 16).is_ok_and(|mask| mask == 0)
+    };
+    let multi_gen = os.multi_gen_lru.as_deref().is_some_and(|mask| !off(mask));
+    let linux = cfg!(any(target_os = "linux", target_os = "android"));
+    PageCache { random_is_fifo: random_is_fifo(os.kernel.as_deref()), two_lists: linux && !multi_gen }
+}
+
 /// Whether a mapping under random advice loses its recency: Linux 6.4 and later.
-pub(super) fn random_is_fifo(kernel: Option<&str>) -> bool {
+fn random_is_fifo(kernel: Option<&str>) -> bool {
     let mut parts = kernel.unwrap_or("").split(['.', '-']).map(|part| part.parse::<u64>().unwrap_or(0));
     let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     (major, minor) >= (6, 4)

@@ -38,7 +38,7 @@ pub(super) fn profile(setup: &Setup, table: &TableFile, found: Found) -> MmapPro
         readahead_bytes: setup.storage.readahead_bytes.unwrap_or(131_072),
         zipf_exponent: setup.args.zipf_exponent,
         stream_seed: stream_seed(setup.args.seed),
-        random_is_fifo: environment::random_is_fifo(device.os.kernel.as_deref()),
+        cache: environment::page_cache(&device.os),
     };
     calibration.predict_all(&mut configurations);
     let mut flags = filesystem::flags(&setup.storage);

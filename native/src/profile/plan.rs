@@ -79,7 +79,10 @@ pub fn plan(settings: &Settings) -> Plan {
     let mut configurations: Vec<Planned> = Vec::new();
     for key in keys(settings) {
         if let Some(reason) = (settings.missing)(key.engine) {
-            notes.push(Note { about: key.id(), reason: reason.to_owned() });
+            let note = Note { about: key.engine.name().to_owned(), reason: reason.to_owned() };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
         } else if !configurations.iter().any(|known| known.key == key) {
             configurations.push(sized(settings, key));
         }
@@ -109,7 +112,10 @@ fn interleave(configurations: &[Planned], seed: u64) -> Vec<usize> {
 }
 
 fn keys(settings: &Settings) -> Vec<Key> {
-    use Engine::{Direct, MmapDefault, MmapRandom, MmapSequential, MmapThreads, MmapWillneed, Pread};
+    use Engine::{
+        Direct, IoUring, IoUringDirect, MmapDefault, MmapRandom, MmapSequential, MmapThreads, MmapWillneed,
+        Pread,
+    };
     use Layout::{Contiguous, LayerMajor, Padded};
     use Pattern::{PromptPrefill, RandomDecode, RandomScatter, SequentialPrefill, TraceDecode, ZipfDecode};
     let mut keys = Vec::new();
@@ -132,8 +138,11 @@ fn keys(settings: &Settings) -> Vec<Key> {
         keys.push(cold(RandomDecode, Padded, MmapRandom));
         keys.push(cold(RandomDecode, Contiguous, MmapSequential));
         keys.push(cold(SequentialPrefill, Contiguous, MmapSequential));
-        for engine in [MmapThreads, Pread, Direct] {
+        for engine in [MmapThreads, Pread, Direct, IoUring, IoUringDirect] {
             keys.push(cold(RandomDecode, LayerMajor, engine));
+        }
+        for engine in [IoUring, IoUringDirect] {
+            keys.push(cold(RandomDecode, Contiguous, engine));
         }
         let pacing_us = pause_us(settings.target_tps);
         for engine in [settings.deployed, MmapRandom, Pread] {
@@ -143,9 +152,7 @@ fn keys(settings: &Settings) -> Vec<Key> {
     if settings.mode == Mode::Full && !settings.warm_only {
         for pattern in [RandomDecode, RandomScatter, SequentialPrefill, PromptPrefill] {
             for layout in [Contiguous, Padded, LayerMajor] {
-                for engine in
-                    [MmapDefault, MmapRandom, MmapSequential, MmapWillneed, MmapThreads, Pread, Direct]
-                {
+                for engine in Engine::ALL {
                     keys.push(cold(pattern, layout, engine));
                 }
             }

@@ -44,6 +44,9 @@ pub fn run(args: ProfileMmapArgs) -> Result<ExitCode> {
     if args.run_block {
         return child::serve().map(|()| ExitCode::SUCCESS);
     }
+    if args.run_io_uring {
+        return Ok(super::reader::ask_io_uring().map(|()| ExitCode::SUCCESS)?);
+    }
     if args.run_sweep {
         return cliff::serve().map(|()| ExitCode::SUCCESS);
     }

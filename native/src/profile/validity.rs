@@ -45,7 +45,7 @@ fn cold_residency(spec: &BlockSpec, window: &Window, readahead_bytes: u64, flags
         )),
         Some(_) => {}
     }
-    if spec.key.engine == Engine::Direct || spec.key.pattern.fills_the_cache() {
+    if spec.key.engine.bypasses_the_cache() || spec.key.pattern.fills_the_cache() {
         return;
     }
     // A window of readahead may stick out over the limit; more than that is a warmed run.
@@ -92,7 +92,7 @@ fn plausible(spec: &BlockSpec, window: &Window, flags: &mut Vec<Flag>) {
     let latency = &window.block.latency;
     let ios = match spec.key.engine {
         Engine::MmapRandom => window.block.expected_pages as f64 / latency.tokens.max(1) as f64,
-        Engine::Pread | Engine::Direct => 1.0,
+        Engine::Pread | Engine::Direct | Engine::IoUring | Engine::IoUringDirect => 1.0,
         _ => return,
     };
     let each = latency.p50_us / ios.max(1.0);

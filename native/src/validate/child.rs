@@ -59,7 +59,7 @@ pub(super) fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_env = "musl")))]
 fn run(task: &Task) -> Result<Reply, String> {
     use super::runtime::{ContextChoices, Runtime, sizes};
     let case = &task.case;
@@ -94,9 +94,9 @@ fn run(task: &Task) -> Result<Reply, String> {
     Ok(Reply::Measured { runtime: runtime.version(), logged: sizes(), own_bytes, stages })
 }
 
-#[cfg(not(unix))]
+#[cfg(not(all(unix, not(target_env = "musl"))))]
 fn run(_task: &Task) -> Result<Reply, String> {
-    Err("validate-memory loads shared libraries as Unix systems do".to_owned())
+    Err("validate-memory loads shared libraries as a dynamically linked program of Unix can".to_owned())
 }
 
 /// Pages of this program's own file that are in memory, bytes.

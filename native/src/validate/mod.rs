@@ -9,7 +9,7 @@ mod child;
 mod log;
 mod parameters;
 mod render;
-#[cfg(unix)]
+#[cfg(all(unix, not(target_env = "musl")))]
 mod runtime;
 mod sparse;
 

@@ -30,10 +30,10 @@ pub(crate) async fn read(
     }
 }
 
-/// All bytes of a file that is small enough.
-pub(crate) async fn whole(file: &File) -> Result<Vec<u8>, String> {
+/// All bytes of a file that is small enough for what it should be.
+pub(crate) async fn whole(file: &File, kind: &str) -> Result<Vec<u8>, String> {
     if size(file) > MOST {
-        return Err(format!("{} is too large to be a config.json.", file.name()));
+        return Err(format!("{} is too large to be a {kind}.", file.name()));
     }
     beginning(file, size(file)).await
 }

@@ -1,9 +1,10 @@
 //! The reader of files and writer of reports: what few visits need, loaded by the page when one does.
 //!
-//! Models come in from any file that the core imports and go out in its binary form; reports the other way.
+//! Models and measurements come in from their files and go out in the core's binary form; reports the other way.
 
 mod header;
 
+use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
 use dhurandhar_core::model::import::{Kind, detect, import, import_with_config};
 use dhurandhar_core::report::Order;
 use dhurandhar_core::{Model, wire};
@@ -39,9 +40,21 @@ async fn together(first: File, second: File) -> Result<Model, String> {
             return Err(format!("{names}: two files make a model when one of them is its config.json."));
         }
     };
-    let config = header::whole(&config).await?;
+    let config = header::whole(&config, "config.json").await?;
     let name = weights.name();
     header::read(&weights, |bytes, length| import_with_config(&name, bytes, length, &config)).await
+}
+
+/// The part of a measurement that is laid over a prediction, in the core's binary form.
+///
+/// # Errors
+/// A text that says why the file is no measurement that this build reads.
+#[wasm_bindgen]
+pub async fn measurement(file: File) -> Result<Uint8Array, JsValue> {
+    let bytes = header::whole(&file, "measurement").await?;
+    let text = core::str::from_utf8(&bytes).map_err(|error| format!("not a measurement: {error}"))?;
+    let profile = read_mmap_profile(text).map_err(|error| error.to_string())?;
+    Ok(Uint8Array::from(wire::encode(&Overlay::of(&profile)).as_slice()))
 }
 
 /// What a report is written as.

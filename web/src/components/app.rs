@@ -6,22 +6,27 @@ use dhurandhar_core::Model;
 use dhurandhar_core::device::Device;
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::report::{Order, Report, ReportError};
-use yew::{Callback, Html, Properties, function_component, html, use_memo, use_node_ref, use_reducer_eq};
+use wasm_bindgen_futures::spawn_local;
+use yew::{
+    Callback, Html, Properties, function_component, hook, html, use_effect_with, use_memo, use_node_ref,
+    use_reducer_eq, use_state,
+};
 
-use super::codec_panel::CodecPanel;
+use super::codec_panel::CodecPanelProps;
 use super::controls::Controls;
 use super::devices_panel::DevicesPanel;
 use super::export_bar::ExportBar;
-use super::guide_panel::GuidePanel;
 use super::headline::summary;
 use super::memory_panel::MemoryPanel;
+use super::mmap_panel::MmapPanelProps;
 use super::notices::Notices;
-use super::spoken::Spoken;
+use super::spoken::use_spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
 use crate::catalogue::{Loaded, catalogue};
 use crate::custom_device;
-use crate::hooks::{use_coalesced, use_link};
-use crate::state::State;
+use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
+use crate::late::{self, Late};
+use crate::state::{Action, State};
 use crate::tabs::Tab;
 use crate::timing::measured;
 
@@ -31,6 +36,8 @@ pub(crate) struct AppProps {
     pub(crate) start: State,
     /// Address of the compute worker's script; it is started on first use.
     pub(crate) worker_url: String,
+    /// Told when everything has been drawn once.
+    pub(crate) on_whole: Callback<()>,
 }
 
 /// All that a report depends on.
@@ -45,14 +52,14 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn of(state: &State) -> Self {
+    fn of(state: &State, custom: Option<&Device>) -> Self {
         Self {
             model: state.model.clone(),
             scenario: state.scenario.clone(),
             ple_cache_hit_share: state.ple_cache_hit_share,
             every_device: state.tab == Tab::Devices,
             device: state.device.clone(),
-            custom: state.custom.device().and_then(Result::ok),
+            custom: custom.cloned(),
         }
     }
 
@@ -95,29 +102,36 @@ pub(crate) fn App(props: &AppProps) -> Html {
     };
     let on_drag = use_coalesced(&state.dispatcher());
     let canvas = use_node_ref();
-    let report = use_memo(Inputs::of(&state), Inputs::report);
-    let panel = match (&*report, state.tab) {
+    let late = use_late(state.tab != Tab::Memory || !state.custom.is_empty(), state.tab, &on);
+    let custom = late.and_then(|late| (late.device)(&state.custom));
+    let stage = use_stages(&props.on_whole);
+    let inputs = (stage > Stage::Frame).then(|| Inputs::of(&state, custom.as_ref()));
+    let report = use_memo(inputs, |inputs| inputs.as_ref().map(Inputs::report));
+    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
+    let computed = report.as_ref().as_ref().and_then(|report| report.as_ref().ok());
+    let spoken = use_spoken(computed.filter(|_| with_controls).map(|report| summary(report)));
+    let Some(report) = &*report else {
+        return html! { <div class="calc">{ TabBar { open: state.tab, on }.view() }</div> };
+    };
+    let panel = match (report, state.tab) {
+        _ if stage < Stage::Whole => Html::default(),
         (Err(error), Tab::Memory | Tab::Devices) => {
             html! { <p class="calc-short" role="alert">{ error.to_string() }</p> }
         }
         (Ok(report), Tab::Memory) => {
             html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), on: on.clone() }.view() } }
         }
-        (Ok(report), Tab::Devices) => html! {
-            { DevicesPanel { report: report.clone(), filter: state.filter.clone(), custom: state.custom.clone(), on: on.clone(), on_drag: on_drag.clone() }.view() }
+        _ => match late {
+            Some(late) => {
+                late_panel(late, props, &state, custom.as_ref(), report.as_ref().ok(), &on, &on_drag)
+            }
+            None => html! { <p class="calc-loading" role="status">{ "Loading\u{2026}" }</p> },
         },
-        (_, Tab::TurboQuant | Tab::Codecs) => html! {
-            <CodecPanel key={state.tab.name()} tab={state.tab} choice={state.codec} model={state.model.clone()} imported={state.imported.clone()}
-                context_tokens={state.scenario.context_tokens} worker_url={props.worker_url.clone()} on={on.clone()} on_drag={on_drag.clone()} />
-        },
-        (_, Tab::Mmap) => html! { { GuidePanel.view() } },
     };
-    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
-    let custom = state.custom.device().and_then(Result::ok).map(|device| device.title);
-    let bits = report.as_ref().as_ref().ok().map(|report| report.weights.bits_per_weight);
-    let export = report.as_ref().as_ref().ok().filter(|_| with_controls).map(|report| {
+    let bits = report.as_ref().ok().map(|report| report.weights.bits_per_weight);
+    let export = report.as_ref().ok().filter(|_| with_controls && stage == Stage::Whole).map(|report| {
         let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
-        let inputs = Inputs::of(&state);
+        let inputs = Inputs::of(&state, custom.as_ref());
         let order = Callback::from(move |()| inputs.order());
         html! { { ExportBar { report: report.clone(), order, canvas, on: on.clone() }.view() } }
     });
@@ -126,15 +140,80 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { Notices { notices: state.notices.clone(), on: on.clone() }.view() }
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
-                if with_controls {
-                    { Controls { state: &state, custom, bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
+                if with_controls && stage > Stage::Figures {
+                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { panel }
                     { export }
                 </div>
             </div>
-            if let (Ok(report), true) = (&*report, with_controls) { <Spoken text={summary(report)} /> }
+            if with_controls { <p class="visually-hidden" role="status" ref={spoken} /> }
         </div>
+    }
+}
+
+/// The part of the application that has the other tabs, once it is wanted and has come.
+#[hook]
+fn use_late(wanted: bool, tab: Tab, on: &Callback<Action>) -> Option<Late> {
+    let late = use_state(|| None::<Late>);
+    let (setter, on) = (late.setter(), on.clone());
+    let missing = wanted && late.is_none();
+    use_effect_with((missing, tab), move |(missing, _)| {
+        if *missing {
+            spawn_local(async move {
+                match late::load().await {
+                    Ok(late) => setter.set(Some(late)),
+                    Err(_) => on.emit(Action::Fail(late::ABSENT.to_owned())),
+                }
+            });
+        }
+    });
+    *late
+}
+
+/// Any tab but the first.
+fn late_panel(
+    late: Late,
+    props: &AppProps,
+    state: &State,
+    custom: Option<&Device>,
+    report: Option<&Rc<Report>>,
+    on: &Callback<Action>,
+    on_drag: &Callback<Action>,
+) -> Html {
+    let (on, on_drag) = (on.clone(), on_drag.clone());
+    match (state.tab, report) {
+        (Tab::Memory, _) | (Tab::Devices, None) => Html::default(),
+        (Tab::Devices, Some(report)) => (late.devices)(&DevicesPanel {
+            report: report.clone(),
+            filter: state.filter.clone(),
+            custom: state.custom.clone(),
+            on,
+            on_drag,
+        }),
+        (tab @ (Tab::TurboQuant | Tab::Codecs), _) => (late.codecs)(CodecPanelProps {
+            tab,
+            choice: state.codec,
+            model: state.model.clone(),
+            imported: state.imported.clone(),
+            context_tokens: state.scenario.context_tokens,
+            worker_url: props.worker_url.clone(),
+            on,
+            on_drag,
+        }),
+        (Tab::Mmap, report) => (late.mmap)(MmapPanelProps {
+            choice: state.mmap,
+            model: state.model.clone(),
+            imported: state.imported.clone(),
+            scenario: state.scenario.clone(),
+            device: state.device.clone(),
+            custom: custom.cloned(),
+            measured: state.measured.clone(),
+            taken_bytes: report.map_or(0, |report| report.footprint.mmap.bytes),
+            worker_url: props.worker_url.clone(),
+            on,
+            on_drag,
+        }),
     }
 }

@@ -4,7 +4,9 @@ use dhurandhar_core::codec::job::{Input, Job, Part};
 use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
 use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
 use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
-use web_sys::File;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{File, Response};
 use yew::{
     AttrValue, Callback, Html, Properties, UseStateHandle, function_component, html, use_state, use_state_eq,
 };
@@ -12,10 +14,10 @@ use yew::{
 use super::choice::{Choice, Group};
 use super::codec_tables::{self, COSTS_ID, ROWS_ID};
 use super::context_field::ContextField;
+use super::data_drop::DataDrop;
 use super::model_picker::ModelPicker;
 use super::number_field::NumberField;
 use super::plot::{Chart, Plot};
-use super::tensor_drop::TensorDrop;
 use crate::catalogue::Loaded;
 use crate::codec_choice::{CodecChoice, VECTORS};
 use crate::codec_drawing;
@@ -36,6 +38,8 @@ const COUNTED: [CodecKind; 6] = [
     CodecKind::SeedTurbo,
     CodecKind::SeedRotor,
 ];
+/// Real tensors of the site, seen from the calculator.
+const SAMPLE: &str = "../data/smollm2-135m-layer-9.safetensors";
 /// Seed of synthetic vectors.
 const SEED: u32 = 42;
 
@@ -92,17 +96,28 @@ impl CodecPanelProps {
     }
 }
 
+/// The panel as a part of the page; another for each of its tabs.
+pub(crate) fn codec_panel(props: CodecPanelProps) -> Html {
+    let key = props.tab.name();
+    html! { <CodecPanel {key} ..props /> }
+}
+
 #[function_component]
-pub(crate) fn CodecPanel(props: &CodecPanelProps) -> Html {
+fn CodecPanel(props: &CodecPanelProps) -> Html {
     let file = use_state(|| None::<File>);
     let tensor = use_state_eq(|| 0_usize);
     let geometry = KvGeometry::of(&props.model.architecture);
     let own = (*file).clone().filter(|_| props.tab == Tab::TurboQuant);
-    let dim = props.dim(&geometry);
-    let sweep = props.sweep(dim, own.as_ref().map(|_| *tensor));
-    let (results, cancel) = use_compute(&props.worker_url, Some(sweep), own.clone());
+    let (listed, _) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own.clone());
+    let shape = listed.tensors.get(*tensor).filter(|_| own.is_some()).map(|tensor| &tensor.shape);
+    let own_dim = shape.and_then(|shape| shape.last()).copied();
+    let dim = own_dim.unwrap_or_else(|| props.dim(&geometry));
+    let sweep = match (&own, own_dim) {
+        (Some(_), None) => None,
+        (own, _) => Some(props.sweep(dim, own.as_ref().map(|_| *tensor))),
+    };
+    let (results, cancel) = use_compute(&props.worker_url, sweep, own);
     let (aside, _) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
-    let (listed, _) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own);
     let names = Source::ALL.map(Source::name);
     let is_sweep = props.tab == Tab::TurboQuant;
     let chart = if is_sweep {
@@ -110,7 +125,7 @@ pub(crate) fn CodecPanel(props: &CodecPanelProps) -> Html {
     } else {
         Chart::Bars(codec_drawing::comparison(&results.rows, &EQUAL, &names))
     };
-    let problems = [&results.failed, &aside.failed].into_iter().flatten();
+    let problems = [&listed.failed, &results.failed, &aside.failed].into_iter().flatten();
     html! {
         <>
             { controls(props, dim) }
@@ -206,6 +221,22 @@ fn controls(props: &CodecPanelProps, dim: usize) -> Html {
 }
 
 /// The reader's own tensors: the drop, and which tensor of the file.
+/// Brings the real sample that is published with the site; without a network nothing changes.
+fn fetch_sample(on_file: Callback<File>) {
+    spawn_local(async move {
+        let fetched = async {
+            let response = JsFuture::from(web_sys::window()?.fetch_with_str(SAMPLE)).await.ok()?;
+            let response = response.dyn_into::<Response>().ok().filter(Response::ok)?;
+            let blob = JsFuture::from(response.blob().ok()?).await.ok()?;
+            let name = SAMPLE.rsplit('/').next()?;
+            File::new_with_blob_sequence(&js_sys::Array::of1(&blob), name).ok()
+        };
+        if let Some(file) = fetched.await {
+            on_file.emit(file);
+        }
+    });
+}
+
 fn own_tensors(
     file: &UseStateHandle<Option<File>>,
     tensor: &UseStateHandle<usize>,
@@ -235,10 +266,19 @@ fn own_tensors(
     html! {
         <div class="calc-own-tensors">
             if let Some(name) = file.as_ref().map(File::name) {
-                { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its values must be a multiple of the head dim"), on_value }.view() }
+                { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its last axis is the head dim, and a head has a centre of its own"), on_value }.view() }
                 <button type="button" class="calc-small" onclick={back}>{ "Back to synthetic vectors" }</button>
             } else {
-                { TensorDrop { on_file }.view() }
+                { DataDrop {
+                    id: "tensor-file",
+                    label: "Or your own tensors: drop a file or",
+                    accept: ".npy,.safetensors",
+                    hint: ".npy or .safetensors of f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
+                    on_file: on_file.clone(),
+                }.view() }
+                <button type="button" class="calc-small" id="tensor-sample" onclick={move |_| fetch_sample(on_file.clone())}>
+                    { "Keys, values and queries of SmolLM2 135M, layer 9" }
+                </button>
             }
         </div>
     }

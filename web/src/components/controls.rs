@@ -37,7 +37,7 @@ impl Controls<'_> {
         html! {
             <section class="calc-controls" aria-label="Model and run">
                 <ModelPicker model={self.state.model.clone()} imported={self.state.imported.clone()} on={self.on.clone()} />
-                <FileDrop on={self.on.clone()} />
+                { FileDrop { on: self.on.clone() }.view() }
                 { ContextField { tokens: scenario.context_tokens, longest, on: self.on_drag.clone() }.view() }
                 { Choice { id: "weights", label: "Weights", value: scenario.weights.to_string(), groups: weight_groups, hint: hint.unwrap_or_default(), on_value: chosen(&self.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
                 <div class="calc-pair">

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use dhurandhar_chart::{Theme, svg};
 use dhurandhar_core::report::{Order, Report};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -11,7 +10,7 @@ use web_sys::{Blob, HtmlCanvasElement};
 use yew::{Callback, Html, MouseEvent, NodeRef, html};
 
 use crate::download;
-use crate::drawing::memory_bars;
+use crate::late;
 use crate::reader;
 use crate::state::Action;
 
@@ -72,7 +71,10 @@ impl ExportBar {
                 spawn_local(async move {
                     let (ending, mime) = kind.kind();
                     let text = match kind {
-                        Text::Svg => Ok(svg::standalone(&memory_bars(&report), svg::WIDE, &Theme::light())),
+                        Text::Svg => match late::load().await {
+                            Ok(late) => Ok((late.svg)(&report)),
+                            Err(_) => Err(late::ABSENT.to_owned()),
+                        },
                         _ => reader::report(ending, &order.emit(())).await,
                     };
                     match text {

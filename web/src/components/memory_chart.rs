@@ -4,10 +4,13 @@ use std::rc::Rc;
 
 use dhurandhar_chart::{Drawing, Font, Measure, Theme, paint};
 use dhurandhar_core::report::Report;
+use gloo_timers::callback::Timeout;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-use yew::{Html, NodeRef, Properties, function_component, html, use_effect_with, use_memo, use_node_ref};
+use yew::{
+    Html, NodeRef, Properties, function_component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref,
+};
 
 use crate::drawing::memory_bars;
 use crate::hooks::{Appearance, use_appearance};
@@ -27,11 +30,19 @@ pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
     let appearance = use_appearance(&place);
     let bars = use_memo(props.report.clone(), |report| memory_bars(report));
     {
-        let canvas = props.canvas.clone();
+        let (canvas, is_first) = (props.canvas.clone(), use_mut_ref(|| true));
         use_effect_with((bars.clone(), appearance), move |(bars, appearance)| {
-            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) {
-                // A canvas that cannot be drawn on leaves the table, which says the same.
-                measured("draw", || draw(&**bars, &canvas, *appearance).unwrap_or_default());
+            let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) else {
+                return;
+            };
+            let (bars, appearance) = (bars.clone(), *appearance);
+            // A canvas that cannot be drawn on leaves the table, which says the same.
+            let draw = move || measured("draw", || draw(&*bars, &canvas, appearance).unwrap_or_default());
+            // The first time, in a task of its own, after the page's layout.
+            if is_first.replace(false) {
+                Timeout::new(0, draw).forget();
+            } else {
+                draw();
             }
         });
     }

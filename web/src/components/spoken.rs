@@ -1,24 +1,26 @@
 //! A status line for readers who do not see the figures change; it waits until the changes pause.
 
 use gloo_timers::callback::Timeout;
-use yew::{AttrValue, Html, Properties, function_component, html, use_effect_with, use_state_eq};
+use web_sys::Element;
+use yew::{NodeRef, hook, use_effect_with, use_node_ref};
 
 /// Pause before the text is announced, in milliseconds.
 const PAUSE_MS: u32 = 600;
 
-#[derive(Properties, PartialEq)]
-pub(crate) struct SpokenProps {
-    pub(crate) text: AttrValue,
-}
-
-#[function_component]
-pub(crate) fn Spoken(props: &SpokenProps) -> Html {
-    let said = use_state_eq(|| props.text.clone());
-    let setter = said.setter();
-    use_effect_with(props.text.clone(), move |text| {
-        let text = text.clone();
-        let timer = Timeout::new(PAUSE_MS, move || setter.set(text));
+/// The place of the line, an element that has no content but this; without text it is left as it is.
+#[hook]
+pub(crate) fn use_spoken(text: Option<String>) -> NodeRef {
+    let place = use_node_ref();
+    let line = place.clone();
+    use_effect_with(text, move |text| {
+        let timer = text.clone().map(|text| {
+            Timeout::new(PAUSE_MS, move || {
+                if let Some(line) = line.cast::<Element>() {
+                    line.set_text_content(Some(&text));
+                }
+            })
+        });
         move || drop(timer)
     });
-    html! { <p class="visually-hidden" role="status">{ (*said).clone() }</p> }
+    place
 }

@@ -35,7 +35,7 @@ fn replaces(later: &Action, earlier: &Action) -> bool {
     match (later, earlier) {
         (Action::Set(later), Action::Set(earlier)) => discriminant(later) == discriminant(earlier),
         (Action::Custom(later, _), Action::Custom(earlier, _)) => later == earlier,
-        (Action::Filter(_), Action::Filter(_)) => true,
+        (Action::Filter(_), Action::Filter(_)) | (Action::Mmap(_), Action::Mmap(_)) => true,
         _ => false,
     }
 }

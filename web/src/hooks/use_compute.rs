@@ -6,6 +6,7 @@ use std::rc::Rc;
 use dhurandhar_core::codec::job::{Answer, Costs, Job, TensorShape};
 use dhurandhar_core::codec::kv_cache::KvMemory;
 use dhurandhar_core::codec::sweep::{Progress, SweepRow};
+use dhurandhar_core::throughput::Lookup;
 use gloo_render::{AnimationFrame, request_animation_frame};
 use gloo_timers::callback::Timeout;
 use web_sys::File;
@@ -25,6 +26,7 @@ pub(crate) struct Results {
     pub(crate) memory: Vec<Result<KvMemory, String>>,
     pub(crate) costs: Option<Costs>,
     pub(crate) tensors: Vec<TensorShape>,
+    pub(crate) lookup: Option<Lookup>,
     pub(crate) failed: Option<String>,
     pub(crate) progress: Option<Progress>,
     pub(crate) running: bool,
@@ -69,6 +71,7 @@ impl Results {
             Answer::Progress(progress) => self.progress = Some(progress),
             Answer::Memory(memory) => self.memory = memory,
             Answer::Cost(costs) => self.costs = Some(costs),
+            Answer::Lookup(lookup) => self.lookup = Some(*lookup),
             Answer::Tensors(tensors) => self.tensors = tensors,
             Answer::Done => (self.running, self.progress) = (false, None),
             Answer::Failed(text) => (self.running, self.progress, self.failed) = (false, None, Some(text)),

@@ -13,7 +13,7 @@ pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
         0..=4 => small(x),
         8 => base::<S, 1>(simd, x),
         16 => base::<S, 2>(simd, x),
-        32 => base::<S, 4>(simd, x),
+        32 => four(simd, x),
         64 if S::MANY_REGISTERS => base::<S, 8>(simd, x),
         128 if S::MANY_REGISTERS => base::<S, 16>(simd, x),
         _ => {
@@ -21,7 +21,7 @@ pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
                 base::<S, 16>(simd, x);
                 128
             } else {
-                base::<S, 4>(simd, x);
+                four(simd, x);
                 32
             };
             while stride * 2 < x.len() {
@@ -47,6 +47,20 @@ fn base<S: Simd, const N: usize>(simd: S, x: &mut [f32]) {
         for (out, v) in run.iter_mut().zip(&v) {
             simd.store(*v, out);
         }
+    }
+}
+
+/// Transforms each run of 32 entries in registers; written out, since a compiler that saves space leaves loops as they are.
+#[inline(always)]
+fn four<S: Simd>(simd: S, x: &mut [f32]) {
+    for [a, b, c, d] in x.as_chunks_mut::<8>().0.as_chunks_mut::<4>().0 {
+        let first = |lanes: &[f32; 8]| simd.butterflies(simd.load(lanes));
+        let (p, q, r, s) = (first(a), first(b), first(c), first(d));
+        let (p, q, r, s) = (simd.add(p, q), simd.sub(p, q), simd.add(r, s), simd.sub(r, s));
+        simd.store(simd.add(p, r), a);
+        simd.store(simd.add(q, s), b);
+        simd.store(simd.sub(p, r), c);
+        simd.store(simd.sub(q, s), d);
     }
 }
 

@@ -83,13 +83,20 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     let (z_quads, z_rest) = z.as_chunks_mut::<8>().0.split_at_mut(4 * quads.len());
     let (s_quads, s_rest) = signs.split_at(4 * quads.len());
     let quads = quads.iter().zip(z_quads.as_chunks_mut::<4>().0).zip(s_quads.as_chunks::<4>().0);
+    // Four sums side by side, written out for compilers that save space.
+    let [mut p, mut q, mut r, mut s] = squares;
+    let step = |sum: &mut S::F, x: &[f32; 8], z: &mut [f32; 8], signs: &[f32; 8]| {
+        let v = simd.load(x);
+        *sum = simd.add(*sum, simd.mul(v, v));
+        simd.store(simd.flip(v, simd.load(signs)), z);
+    };
     for ((x, z), signs) in quads {
-        for k in 0..4 {
-            let v = simd.load(&x[k]);
-            squares[k] = simd.add(squares[k], simd.mul(v, v));
-            simd.store(simd.flip(v, simd.load(&signs[k])), &mut z[k]);
-        }
+        step(&mut p, &x[0], &mut z[0], &signs[0]);
+        step(&mut q, &x[1], &mut z[1], &signs[1]);
+        step(&mut r, &x[2], &mut z[2], &signs[2]);
+        step(&mut s, &x[3], &mut z[3], &signs[3]);
     }
+    squares = [p, q, r, s];
     let tail_block = [padded(tail)];
     let last = if tail.is_empty() { &[] } else { tail_block.as_slice() };
     let rest = rest.iter().chain(last);

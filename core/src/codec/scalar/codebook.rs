@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Law;
 use super::lloyd_max::{LloydMax, solve};
+use super::shipped::shipped;
 
 /// The exact codebook of a law and width with its lookup tables.
 #[derive(Debug, PartialEq)]
@@ -33,14 +34,14 @@ const CELLS: usize = 1024;
 static SHARED: Mutex<BTreeMap<(Law, u32), Arc<Codebook>>> = Mutex::new(BTreeMap::new());
 
 impl Codebook {
-    /// The codebook of `law` at `bits` bits (1 to 8), computed once and shared.
+    /// The codebook of `law` at `bits` bits (1 to 8): shipped or solved, once, and shared.
     pub fn shared(law: Law, bits: u32) -> Arc<Self> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.entry((law, bits)).or_insert_with(|| Arc::new(Self::new(law, bits))).clone()
     }
 
     fn new(law: Law, bits: u32) -> Self {
-        let exact = solve(law, bits);
+        let exact = shipped(law, bits).unwrap_or_else(|| solve(law, bits));
         let thresholds: Vec<f32> = exact.thresholds.iter().map(|&t| t as f32).collect();
         let half = exact.centroids.iter().map(|&c| c as f32);
         let mut signed = Box::new([0.0; 256]);

@@ -19,6 +19,13 @@ pub struct LloydMax {
     pub entropy: f64,
 }
 
+impl LloydMax {
+    /// A codebook of known `centroids`; its boundaries lie midway between them.
+    pub(super) fn of(centroids: Vec<f64>, distortion: f64, entropy: f64) -> Self {
+        Self { thresholds: thresholds(&centroids), centroids, distortion, entropy }
+    }
+}
+
 /// Newton needs fewer than ten; Lloyd's own steps stand in when one overshoots.
 const MAX_STEPS: usize = 500;
 
@@ -137,7 +144,7 @@ fn describe(integrator: &Integrator, centroids: Vec<f64>) -> LloydMax {
     let cells = cells(integrator, &centroids);
     let distortion = 2.0 * cells.iter().map(|cell| cell.spread).sum::<f64>();
     let entropy = -2.0 * cells.iter().map(|cell| cell.mass * libm::log2(cell.mass)).sum::<f64>();
-    LloydMax { thresholds: thresholds(&centroids), centroids, distortion, entropy }
+    LloydMax::of(centroids, distortion, entropy)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod codebook;
 mod law;
 pub mod lloyd_max;
+pub mod shipped;
 mod sign_residual;
 
 pub use codebook::Codebook;

@@ -147,6 +147,7 @@ fn profile(source: &str, reader: &mut Reader<'_>) -> Result<(Profile, Vec<bool>)
             *kind = LayerKind::Full;
         }
     }
+    attention::overrides(reader, &mut profile)?;
     if profile.layer_kinds.contains(&LayerKind::Recurrent) {
         profile.recurrent = Some(recurrence::shape(reader, hidden)?);
     }

@@ -178,7 +178,7 @@ pub(crate) fn device(device: &Device) -> String {
         }
     }
     text += "\n";
-    for (field, source) in &device.sources {
+    for (field, source) in device.sources.iter() {
         text += &wrapped(&format!("{field}: {}", source.text), "");
     }
     text

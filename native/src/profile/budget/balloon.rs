@@ -70,7 +70,9 @@ pub fn hold(bytes: u64) -> Result<()> {
             break;
         }
         let length = usize::try_from(left.min(STEP as u64))?;
-        let mut part = vec![0; length];
+        let mut part = Vec::new();
+        part.try_reserve_exact(length).context("the system gives no more memory")?;
+        part.resize(length, 0);
         content::fill(left, 0, &mut part);
         parts.push(part);
         left -= length as u64;

@@ -173,7 +173,36 @@ pub fn charge_bytes(directory: &Path) -> Option<u64> {
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use super::{Group, find};
+    use super::{Group, Parent, Version, charge_bytes, find, join, page_cache_bytes};
+
+    /// The second version's files, played by plain ones: names, values and the order of writing are what counts.
+    #[test]
+    fn version_two_is_asked_in_its_own_words() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &std::path::Path, text: &str| std::fs::write(path, text).unwrap();
+        write(&root.path().join("cgroup.subtree_control"), "cpu\n");
+        let parent = Parent { version: Version::V2, directory: root.path().to_owned() };
+        let group = Group::new(&parent, 64 << 20).unwrap();
+        let read = |name: &str| std::fs::read_to_string(group.directory.join(name)).unwrap();
+        assert_eq!(std::fs::read_to_string(root.path().join("cgroup.subtree_control")).unwrap(), "+memory");
+        assert_eq!((group.limit_bytes, read("memory.max").as_str()), (64 << 20, "67108864"));
+        assert_eq!(read("memory.swap.max"), "0");
+        join(&group.directory).unwrap();
+        assert_eq!(read("cgroup.procs"), std::process::id().to_string());
+        write(&group.directory.join("memory.stat"), "anon 4096\nfile 8192\nkernel 77\n");
+        write(&group.directory.join("memory.current"), "12288\n");
+        write(&group.directory.join("memory.peak"), "16384\n");
+        assert_eq!(page_cache_bytes(&group.directory), Some(8192));
+        assert_eq!(charge_bytes(&group.directory), Some(12_288));
+        assert_eq!(group.peak_bytes(), Some(16_384));
+        // A kernel that keeps another limit than asked for shows it.
+        write(&root.path().join("cgroup.subtree_control"), "memory\n");
+        let again = Group::new(&parent, 4096).unwrap();
+        assert_eq!(std::fs::read_to_string(root.path().join("cgroup.subtree_control")).unwrap(), "memory\n");
+        for group in [group, again] {
+            std::fs::remove_dir_all(&group.directory).unwrap();
+        }
+    }
 
     #[test]
     fn a_group_holds_its_limit_and_goes_away() {

@@ -3,6 +3,8 @@
 mod mapped;
 mod positioned;
 mod threads;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use super::seam::Reader;
 use super::spec::Place;
@@ -20,6 +22,12 @@ pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
         Engine::MmapThreads => Box::new(threads::Threads::open(place, usize::from(Engine::THREADS))?),
         Engine::Pread => Box::new(positioned::Positioned::open(place, false)?),
         Engine::Direct => Box::new(positioned::Positioned::open(place, true)?),
+        #[cfg(target_os = "linux")]
+        Engine::IoUring => Box::new(uring::Uring::open(place, false)?),
+        #[cfg(target_os = "linux")]
+        Engine::IoUringDirect => Box::new(uring::Uring::open(place, true)?),
+        #[cfg(not(target_os = "linux"))]
+        Engine::IoUring | Engine::IoUringDirect => return Err(io::ErrorKind::Unsupported.into()),
     })
 }
 
@@ -27,6 +35,7 @@ pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
 pub fn missing(engine: Engine) -> Option<&'static str> {
     let linux = cfg!(any(target_os = "linux", target_os = "android"));
     match engine {
+        Engine::IoUring | Engine::IoUringDirect => refused(),
         Engine::Direct if !linux => {
             Some("reads past the page cache are only implemented for Linux and Android")
         }
@@ -35,6 +44,26 @@ pub fn missing(engine: Engine) -> Option<&'static str> {
         Engine::MmapThreads => None,
         _ => Some("the platform has no paging advice"),
     }
+}
+
+/// Why io_uring cannot be used. Asked once, of a child: where a filter forbids it, asking may be deadly.
+#[cfg(target_os = "linux")]
+fn refused() -> Option<&'static str> {
+    static REASON: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    REASON.get_or_init(super::child::io_uring_refused).as_deref()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refused() -> Option<&'static str> {
+    Some("io_uring is Linux only")
+}
+
+/// The child's side of the question.
+pub(super) fn ask_io_uring() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    return uring::allowed();
+    #[cfg(not(target_os = "linux"))]
+    return Err(io::ErrorKind::Unsupported.into());
 }
 
 #[cfg(test)]
@@ -52,18 +81,10 @@ mod tests {
         file.as_file().sync_all().unwrap();
         let place = Place { path: file.path().to_owned(), offset: 1001, bytes: 98_000 };
         let extents = [Extent { offset: 0, bytes: 1 }, Extent { offset: 93_000, bytes: 5000 }];
-        for engine in [
-            Engine::MmapDefault,
-            Engine::MmapRandom,
-            Engine::MmapSequential,
-            Engine::MmapWillneed,
-            Engine::MmapThreads,
-            Engine::Pread,
-            Engine::Direct,
-        ] {
+        for engine in Engine::ALL {
             let mut reader = match open(engine, &place) {
                 Ok(reader) => reader,
-                Err(error) if engine == Engine::Direct => {
+                Err(error) if matches!(engine, Engine::Direct | Engine::IoUring | Engine::IoUringDirect) => {
                     eprintln!("skipped {engine:?}: {error}");
                     continue;
                 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 
 /// Alignment of reads past the page cache: a page serves every device in use.
-const ALIGN: usize = 4096;
+pub(super) const ALIGN: usize = 4096;
 
 pub(super) struct Positioned {
     file: File,
@@ -76,7 +76,7 @@ impl Reader for Positioned {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn open_direct(place: &Place) -> io::Result<File> {
+pub(super) fn open_direct(place: &Place) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options().read(true).custom_flags(libc::O_DIRECT).open(&place.path)
 }

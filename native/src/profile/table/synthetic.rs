@@ -30,7 +30,8 @@ pub fn reuse(path: &Path, bytes: u64) -> Result<TableFile> {
     if !metadata.is_file() {
         bail!(crate::BadInput(format!("{} is not a regular file", path.display())));
     }
-    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = File::open(path)
+        .map_err(|error| crate::bad_input(format!("cannot open {}: {error}", path.display())))?;
     if metadata.len() < bytes || !content::matches(&mut file, metadata.len(), CONTENT_SEED)? {
         bail!(crate::BadInput(format!(
             "{} ({} bytes) is not a table of at least {bytes} bytes made by this program; it is left as it is, \
@@ -51,8 +52,9 @@ pub fn create(
     progress: &mut dyn FnMut(u64),
 ) -> Result<TableFile> {
     check_space(directory, bytes)?;
-    let fresh =
-        Fresh::open(directory).with_context(|| format!("cannot create a file in {}", directory.display()))?;
+    let fresh = Fresh::open(directory).map_err(|error| {
+        crate::bad_input(format!("cannot create a file in {}: {error}", directory.display()))
+    })?;
     let outcome = write_all(&fresh.file, bytes, stop, progress);
     if let Err(error) = outcome {
         fresh.discard();

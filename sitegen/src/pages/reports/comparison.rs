@@ -77,8 +77,14 @@ fn criteria<'a>(measured: &[&'a Measured]) -> Vec<(&'a str, &'a str)> {
 
 /// Median wait of a cold random row by engine, a group for each report; nothing when no report has it.
 pub(super) fn chart(measured: &[&Measured]) -> Markup {
-    let engines =
-        [Engine::MmapDefault, Engine::MmapRandom, Engine::MmapWillneed, Engine::Pread, Engine::Direct];
+    let engines = [
+        Engine::MmapDefault,
+        Engine::MmapRandom,
+        Engine::MmapWillneed,
+        Engine::Pread,
+        Engine::IoUring,
+        Engine::Direct,
+    ];
     let wait = |measured: &Measured, engine: Engine| {
         let all = &measured.profile.configurations;
         let found = all.iter().find(|c| {

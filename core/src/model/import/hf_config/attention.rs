@@ -1,7 +1,7 @@
 //! Heads: how many, how wide, with which biases and norms.
 
 use super::super::super::architecture::{Architecture, Mixer};
-use super::super::super::profile::Profile;
+use super::super::super::profile::{LayerKind, Profile};
 use super::super::draft::{MAX_HEADS, MAX_LAYERS};
 use super::reader::Reader;
 use crate::document::{DocumentError, PerLayer};
@@ -101,15 +101,56 @@ fn head_dim(reader: &mut Reader<'_>, hidden: u64, heads: u64) -> Result<u64, Doc
 
 /// Gemma 4's full-attention layers: wider heads, fewer KV heads, values taken from keys.
 fn gemma4(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(), DocumentError> {
-    let global = match reader.integer(&["global_head_dim"], 1..=MAX_HEADS)? {
-        Some(width) => width,
-        None => reader.class_default("global_head_dim", 512),
+    profile.global_head_dim = match reader.integer(&["global_head_dim"], 1..=MAX_HEADS)? {
+        None if reader.text.has("per_layer_config") => None,
+        None => Some(reader.class_default("global_head_dim", 512)),
+        stated => stated,
     };
-    profile.global_head_dim = Some(global);
     profile.values_from_keys = reader.flag("attention_k_eq_v")?.unwrap_or(false);
     let kv = reader.integer(&["num_global_key_value_heads"], 1..=MAX_HEADS)?;
     // transformers applies the override only together with `attention_k_eq_v`.
     profile.global_num_key_value_heads = kv.filter(|_| profile.values_from_keys);
+    Ok(())
+}
+
+/// `per_layer_config`, by which newer transformers state what differs from layer to layer: the heads of the full
+/// layers. Anything finer has no place in the compact form and is refused.
+pub(super) fn overrides(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(), DocumentError> {
+    const NAME: &str = "per_layer_config";
+    let layers = reader.text.named_maps(NAME)?;
+    if layers.is_empty() {
+        return Ok(());
+    }
+    let count = profile.layer_kinds.len();
+    let (mut widths, mut kv_heads) = (vec![None; count], vec![None; count]);
+    for (key, fields) in &layers {
+        let Some(layer) = key.parse::<usize>().ok().filter(|layer| *layer < count) else {
+            let expected = format!("layers 0 to {}", count.saturating_sub(1));
+            return Err(reader.text.wrong_value(NAME, &format!("{key:?}"), &expected));
+        };
+        widths[layer] = fields.integer("head_dim", 1..=MAX_HEADS)?;
+        kv_heads[layer] = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?;
+        fields.finish()?;
+    }
+    let full = |layer: usize| profile.layer_kinds[layer] == LayerKind::Full;
+    let common = |values: &[Option<u64>], what: &str, usual: u64| -> Result<Option<u64>, DocumentError> {
+        let stated = (0..count).find(|&layer| full(layer)).and_then(|layer| values[layer]);
+        let fits = (0..count).all(|layer| {
+            let expected = if full(layer) { stated.unwrap_or(usual) } else { usual };
+            values[layer].unwrap_or(usual) == expected
+        });
+        if fits {
+            return Ok(stated);
+        }
+        let found = format!("a {what} that differs by more than full and sliding layers");
+        Err(reader.text.wrong_value(NAME, &found, "one value for all full layers, none for the others"))
+    };
+    if let Some(width) = common(&widths, "head_dim", profile.head_dim)? {
+        profile.global_head_dim = Some(width);
+    }
+    if let Some(heads) = common(&kv_heads, "num_key_value_heads", profile.num_key_value_heads.max())? {
+        profile.global_num_key_value_heads = Some(heads);
+    }
     Ok(())
 }
 

@@ -184,6 +184,30 @@ fn gemma4_forces_its_last_layer_to_full_attention() {
 }
 
 #[test]
+fn full_layers_may_be_stated_one_by_one() {
+    let types =
+        r#""layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]"#;
+    let config = |more: &str| {
+        format!(r#", "model_type": "gemma4_text", "head_dim": 64, "sliding_window": 512, {types}, {more}"#)
+    };
+    let model = small(&config(r#""per_layer_config": {"1": {"head_dim": 128}, "3": {"head_dim": 128}}"#));
+    let widths: Vec<u64> = (0..4).map(|layer| attention(&model, layer).k_head_dim).collect();
+    assert_eq!(widths, [64, 128, 64, 128]);
+    let same = small(&config(r#""global_head_dim": 128"#));
+    assert_eq!(model.parameters().total, same.parameters().total);
+    for (stated, part) in [
+        (r#"{"1": {"head_dim": 128}}"#, "one value for all full layers"),
+        (r#"{"0": {"head_dim": 128}}"#, "one value for all full layers"),
+        (r#"{"7": {"head_dim": 128}}"#, "layers 0 to 3"),
+        (r#"{"1": {"head_dime": 128}}"#, "per_layer_config.1.head_dime"),
+        (r#"{"1": {"head_dim": -1}}"#, "per_layer_config.1.head_dim"),
+    ] {
+        let message = error(&small_text(&config(&format!(r#""per_layer_config": {stated}"#))));
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
 fn inert_windows_are_no_windows() {
     for name in ["qwen2.5-0.5b", "deepseek-r1-distill-qwen-1.5b", "phi-3.5-mini", "smollm3-3b"] {
         assert!(load(name).architecture.attention_layers().all(|(_, a)| a.window.is_none()), "{name}");

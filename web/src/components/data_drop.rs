@@ -1,14 +1,19 @@
-//! A place to drop tensors of one's own. The worker reads them; they go nowhere.
+//! A place to drop data of one's own. The worker reads it; it goes nowhere.
 
 use web_sys::{File, HtmlInputElement};
 use yew::{Callback, DragEvent, Event, Html, TargetCast, html};
 
 /// What it shows.
-pub(crate) struct TensorDrop {
+pub(crate) struct DataDrop {
+    pub(crate) id: &'static str,
+    /// Ends in "or", before the words "choose one".
+    pub(crate) label: &'static str,
+    pub(crate) accept: &'static str,
+    pub(crate) hint: &'static str,
     pub(crate) on_file: Callback<File>,
 }
 
-impl TensorDrop {
+impl DataDrop {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let on_file = self.on_file.clone();
@@ -27,13 +32,12 @@ impl TensorDrop {
             }
             field.set_value("");
         };
+        let hint = [self.id, "-hint"].concat();
         html! {
             <div class="calc-drop" {ondrop} ondragover={|event: DragEvent| event.prevent_default()}>
-                <label for="tensor-file">{ "Or your own tensors: drop a file or " }<span class="calc-link">{ "choose one" }</span></label>
-                <input type="file" id="tensor-file" class="visually-hidden" {onchange} accept=".npy,.safetensors" aria-describedby="tensor-file-hint" />
-                <p class="calc-hint" id="tensor-file-hint">
-                    { ".npy or .safetensors of f32, f16 or bf16. It is read in this page; nothing leaves the browser." }
-                </p>
+                <label for={self.id}>{ self.label }{ " " }<span class="calc-link">{ "choose one" }</span></label>
+                <input type="file" id={self.id} class="visually-hidden" {onchange} accept={self.accept} aria-describedby={hint.clone()} />
+                <p class="calc-hint" id={hint}>{ self.hint }</p>
             </div>
         }
     }

@@ -1,0 +1,61 @@
+//! Cuts a module into what every visit needs and parts that are loaded when they are first called.
+//!
+//! The cut follows the linker's relocations: whatever can be reached from an annotated function alone goes into that
+//! function's part. It comes before wasm-bindgen, which drops the relocations.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use wasm_split_cli_support::{Options, transform};
+
+/// Linker flag without which there is nothing to follow.
+pub const LINKER_FLAG: &str = "-Clink-arg=--emit-relocs";
+/// Script that loads the parts; the module imports it by this name.
+pub const SCRIPT: &str = "./app-parts.js";
+
+/// A module in parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Split {
+    /// What is loaded first; wasm-bindgen's input.
+    pub main: Vec<u8>,
+    /// The script at [`SCRIPT`]. Its export `share` takes the main module's exports.
+    pub script: String,
+    /// Names in the script, and bytes.
+    pub parts: Vec<(String, Vec<u8>)>,
+}
+
+/// Cuts `module`.
+pub fn split(module: &[u8]) -> Result<Split> {
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let main = folder.path().join("main.wasm");
+    let mut options = Options::new(module);
+    options.output_dir = folder.path();
+    options.main_out_path = &main;
+    options.link_name = SCRIPT;
+    let written = transform(options).map_err(|error| anyhow!("the module cannot be cut: {error:#}"))?;
+    let mut parts = Vec::new();
+    for path in written.split_modules {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        parts.push((name, fs::read(&path)?));
+    }
+    let script = fs::read_to_string(folder.path().join(SCRIPT))?;
+    Ok(Split { main: fs::read(&main)?, script: independent(&script)?, parts })
+}
+
+/// The script without its import of the main module's script, which imports this one: two files cannot each carry
+/// the other's hash in their names. Whoever starts the main module hands over its exports instead.
+fn independent(script: &str) -> Result<String> {
+    let changes = [
+        (
+            "import { initSync } from \"./main.js\";",
+            "let main;\nexport const share = exports => { main = exports; };",
+        ),
+        ("initSync(undefined, undefined)", "main"),
+    ];
+    changes.iter().try_fold(script.to_owned(), |script, (from, to)| {
+        if !script.contains(from) {
+            bail!("the script that loads parts does not say `{from}`");
+        }
+        Ok(script.replace(from, to))
+    })
+}

@@ -1,0 +1,154 @@
+//! The Mmap tab: what a table on storage is predicted to cost, and a measurement beside it. The worker computes.
+
+use std::rc::Rc;
+
+use dhurandhar_core::codec::job::Job;
+use dhurandhar_core::device::Device;
+use dhurandhar_core::measurement::Overlay;
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::throughput::LookupCase;
+use dhurandhar_core::weights::WeightPlan;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::File;
+use yew::{Callback, Html, Properties, function_component, html, use_memo};
+
+use super::data_drop::DataDrop;
+use super::device_select::DeviceSelect;
+use super::mmap_controls::MmapControls;
+use super::mmap_tables::{self, LOOKUP_ID};
+use super::model_picker::ModelPicker;
+use super::plot::{Chart, Plot};
+use crate::catalogue::{Loaded, catalogue};
+use crate::custom_device;
+use crate::hooks::use_compute;
+use crate::mmap_choice::MmapChoice;
+use crate::mmap_drawing;
+use crate::reader;
+use crate::state::{Action, DEFAULT_DEVICE};
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct MmapPanelProps {
+    pub(crate) choice: MmapChoice,
+    pub(crate) model: Loaded,
+    pub(crate) imported: Vec<Loaded>,
+    pub(crate) scenario: Scenario,
+    /// Slug of the device whose figures are the defaults.
+    pub(crate) device: String,
+    pub(crate) custom: Option<Device>,
+    pub(crate) measured: Option<Rc<Overlay>>,
+    /// Memory taken by everything but the table.
+    pub(crate) taken_bytes: u64,
+    pub(crate) worker_url: String,
+    pub(crate) on: Callback<Action>,
+    pub(crate) on_drag: Callback<Action>,
+}
+
+impl MmapPanelProps {
+    fn device(&self) -> Option<Device> {
+        let own = self.custom.clone().filter(|_| self.device == custom_device::SLUG);
+        let catalogue = catalogue();
+        own.or_else(|| catalogue.device(&self.device).or_else(|| catalogue.device(DEFAULT_DEVICE)).cloned())
+    }
+
+    /// What model and device say.
+    fn start(&self) -> Result<LookupCase, String> {
+        let device = self.device().ok_or("there is no device")?;
+        let plan = WeightPlan::new(&self.model, self.scenario.weights).map_err(|error| error.to_string())?;
+        LookupCase::of(&self.model, &plan, &device, self.taken_bytes, self.scenario.target_tokens_per_s)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// What the start depends on.
+fn key(props: &MmapPanelProps) -> (Loaded, Scenario, String, Option<Device>, u64) {
+    let MmapPanelProps { model, scenario, device, custom, taken_bytes, .. } = props;
+    (model.clone(), scenario.clone(), device.clone(), custom.clone(), *taken_bytes)
+}
+
+/// The panel as a part of the page.
+pub(crate) fn mmap_panel(props: MmapPanelProps) -> Html {
+    html! { <MmapPanel ..props /> }
+}
+
+#[function_component]
+fn MmapPanel(props: &MmapPanelProps) -> Html {
+    let start = use_memo(key(props), |_| props.start());
+    let case = start.as_ref().as_ref().ok().map(|start| props.choice.case(*start));
+    let (results, _) = use_compute(&props.worker_url, case.map(Job::Lookup), None);
+    let lookup = results.lookup.as_ref().filter(|_| results.failed.is_none());
+    let measured = props.measured.as_deref();
+    let problems = [start.as_ref().as_ref().err(), results.failed.as_ref()].into_iter().flatten();
+    html! {
+        <>
+            <section class="calc-codec" aria-label="What is read, and how">
+                <ModelPicker model={props.model.clone()} imported={props.imported.clone()} on={props.on.clone()} />
+                { DeviceSelect { device: props.device.clone(), custom: props.custom.as_ref().map(|device| device.title.clone()), on: props.on.clone() }.view() }
+                if let Some(case) = &case {
+                    { MmapControls { choice: props.choice, case, on: props.on.clone(), on_drag: props.on_drag.clone() }.view() }
+                }
+            </section>
+            { about(&props.model) }
+            { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
+            if let (Some(case), Some(lookup)) = (&case, lookup) {
+                { mmap_tables::sentence(case, lookup) }
+                if !lookup.curve.is_empty() {
+                    <Plot chart={Chart::Lines(mmap_drawing::stall(case, lookup, measured))} described_by={LOOKUP_ID} />
+                }
+                { mmap_tables::figures(lookup) }
+                { mmap_tables::cliff(case, lookup) }
+            }
+            { own_measurement(measured, &props.on) }
+        </>
+    }
+}
+
+/// A place to drop a measurement, and what it says.
+fn own_measurement(measured: Option<&Overlay>, on: &Callback<Action>) -> Html {
+    let on_file = {
+        let on = on.clone();
+        Callback::from(move |file: File| {
+            let on = on.clone();
+            spawn_local(async move {
+                let read = reader::measurement(&file).await;
+                on.emit(read.map_or_else(Action::Fail, |measured| Action::Measured(Box::new(measured))));
+            });
+        })
+    };
+    let forget = {
+        let on = on.clone();
+        move |_| on.emit(Action::Unmeasured)
+    };
+    html! {
+        <section class="calc-own-tensors" aria-label="Your measurement">
+            <p>
+                { "A browser cannot measure flash: it can neither evict a page from the cache nor see whether one is there. Run " }
+                <code>{ "dhurandhar profile-mmap --json-out result.json" }</code>
+                { " on the device and lay its result over the prediction." }
+            </p>
+            { DataDrop {
+                id: "measurement-file",
+                label: "Drop a measurement or",
+                accept: ".json",
+                hint: "The controls take its table and its time of a miss. It is read in this page; nothing leaves the browser.",
+                on_file,
+            }.view() }
+            if let Some(measured) = measured {
+                { mmap_tables::measured(measured) }
+                <button type="button" class="calc-small" id="measurement-remove" onclick={forget}>{ "Remove the measurement" }</button>
+            }
+        </section>
+    }
+}
+
+/// Whose table this is.
+fn about(model: &Loaded) -> Html {
+    let title = model.title();
+    let text = if model.architecture.ple.is_some() {
+        format!("{title} keeps a table of per-layer embeddings: a token needs one row of it.")
+    } else {
+        format!(
+            "{title} has no per-layer embedding table. The figures are about its token embeddings, or any table of the rows you enter."
+        )
+    };
+    html! { <p id="mmap-about">{ text }</p> }
+}
