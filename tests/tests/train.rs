@@ -160,3 +160,28 @@ fn an_interrupted_run_saves_exits_130_and_goes_on() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(metrics(folder.path(), "learning_rate").len(), 3);
 }
+
+/// A limit on the size of files stands for a disk that is full: the write fails in the middle all the same.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_does_not_fit_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let program = program::path("dhurandhar").unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.current_dir(workspace::root()).args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$@\"", "sh"]);
+    command
+        .arg(program)
+        .args(["train-lora", "--config", "profiles/lora/smollm2-135m.yaml", "--out"])
+        .arg(&out);
+    command.arg("--checkpoint").arg(checkpoints::smollm2().unwrap()).args(SHORT);
+    let output =
+        command.args(["--set", "eval_fraction=0", "--set", "training.save_steps=1"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("adapter_model.safetensors"), "{said}");
+    assert_eq!(metrics(&out, "loss").len(), 1, "{said}");
+    let mut left =
+        std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(left.all(|name| name == "metrics.jsonl"), "{said}");
+}
