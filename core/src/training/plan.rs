@@ -355,7 +355,7 @@ mod tests {
         let by_layer = plan("smollm2-135m", Base::Nf4Double, Mode::LayerWise, tokens);
         assert!(full.device_bytes > 3 * by_layer.device_bytes);
         assert_eq!(full.device_bytes, plain.device_bytes);
-        assert!(by_layer.host_bytes < 200 << 20);
+        assert!(by_layer.host_bytes < 256 << 20, "{}", by_layer.host_bytes);
     }
 
     #[test]
