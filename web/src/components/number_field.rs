@@ -1,6 +1,7 @@
 //! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
 
 use dhurandhar_core::document::decimal;
+use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Event, FocusEvent, Html, InputEvent, TargetCast, html};
 
@@ -66,13 +67,18 @@ impl NumberField {
                 }
             }
         };
+        // A drawing that comes late must not take back what has been typed since.
+        let typing = web_sys::window()
+            .and_then(|window| window.document()?.active_element())
+            .filter(|element| element.id() == self.id)
+            .map(|element| element.unchecked_into::<HtmlInputElement>().value());
         html! {
             <div class="calc-number">
                 <label for={self.id} class={self.hidden_label.then_some("visually-hidden")}>{ self.label }</label>
                 <span>
                     <input type="number" id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
                         min={format::plain(min)} max={format::plain(max)} step={self.step}
-                        value={format::plain(self.value)} {oninput} {onchange} {onfocus} />
+                        value={typing.unwrap_or_else(|| format::plain(self.value))} {oninput} {onchange} {onfocus} />
                     if !self.unit.is_empty() { <span class="unit">{ self.unit }</span> }
                 </span>
             </div>
