@@ -14,7 +14,9 @@ use crate::path::extension;
 use crate::site::Site;
 
 /// The most that a first visit fetches, gzip; the goal for that and the worker together, too.
-pub const MOST_GZIP: usize = 220_000;
+pub const MOST_GZIP: usize = 221_000;
+/// The goal for both sums. Paths and tool versions move a build by some hundred bytes, which the limits leave room for.
+pub const GOAL_GZIP: usize = 220_000;
 /// The most that it and the worker may be together, gzip. Above the goal: a guard against growth.
 pub const MOST_WITH_WORKER: usize = 335_000;
 /// HTML with its drawings, and the style, Brotli.
@@ -128,10 +130,10 @@ impl fmt::Display for FirstVisit {
             let (raw, gzip, brotli) = (sum(|file| file.raw), sum(|file| file.gzip), sum(|file| file.brotli));
             writeln!(f, "{:<40} {raw:>9} {gzip:>9} {brotli:>9}\n", group.title())?;
         }
-        writeln!(f, "first visit, gzip: {} of at most {MOST_GZIP}", self.gzip())?;
+        writeln!(f, "first visit, gzip: {} of at most {MOST_GZIP} (goal {GOAL_GZIP})", self.gzip())?;
         writeln!(
             f,
-            "with the worker, gzip: {} of at most {MOST_WITH_WORKER} (goal {MOST_GZIP})",
+            "with the worker, gzip: {} of at most {MOST_WITH_WORKER} (goal {GOAL_GZIP})",
             self.with_worker()
         )?;
         writeln!(f, "HTML and CSS, brotli: {} of at most {MOST_BROTLI}", self.before_drawing())
