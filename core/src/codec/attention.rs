@@ -59,15 +59,8 @@ pub fn causal_attention_error(
 ) -> Result<AttentionError, CodecError> {
     let dim = exact.dim;
     CodecError::check_dim(dim)?;
-    let tokens = exact.keys.len() / dim;
-    for (what, got) in [
-        ("queries", exact.queries.len()),
-        ("values", exact.values.len()),
-        ("coded keys", coded_keys.len()),
-        ("coded values", coded_values.len()),
-    ] {
-        super::check_length(what, got, tokens.max(1), dim)?;
-    }
+    let tokens = check_shapes(&exact, coded_keys, coded_values)?;
+    super::check_length("queries", exact.queries.len(), tokens, dim)?;
     let stride = stride.clamp(1, tokens.saturating_sub(1).max(1));
     let errors: Result<Vec<AttentionError>, CodecError> = (stride..tokens)
         .step_by(stride)
@@ -90,15 +83,7 @@ pub fn attention_error(
 ) -> Result<AttentionError, CodecError> {
     let dim = exact.dim;
     CodecError::check_dim(dim)?;
-    let tokens = exact.keys.len() / dim;
-    for (what, got) in [
-        ("keys", exact.keys.len()),
-        ("values", exact.values.len()),
-        ("coded keys", coded_keys.len()),
-        ("coded values", coded_values.len()),
-    ] {
-        super::check_length(what, got, tokens.max(1), dim)?;
-    }
+    check_shapes(&exact, coded_keys, coded_values)?;
     let queries = exact.queries.len() / dim;
     super::check_length("queries", exact.queries.len(), queries.max(1), dim)?;
     let mut sums = [0.0; 5];
@@ -123,6 +108,20 @@ pub fn attention_error(
     }
     let [kl, top1, top_k, output_relative_error, output_cosine] = sums.map(|sum| sum / queries as f64);
     Ok(AttentionError { kl, top1, top_k, output_relative_error, output_cosine })
+}
+
+/// The tokens, if keys, values and what they are coded to agree on them; at least one.
+fn check_shapes(exact: &Head<'_>, coded_keys: &[f32], coded_values: &[f32]) -> Result<usize, CodecError> {
+    let tokens = (exact.keys.len() / exact.dim).max(1);
+    for (what, got) in [
+        ("keys", exact.keys.len()),
+        ("values", exact.values.len()),
+        ("coded keys", coded_keys.len()),
+        ("coded values", coded_values.len()),
+    ] {
+        super::check_length(what, got, tokens, exact.dim)?;
+    }
+    Ok(tokens)
 }
 
 fn softmax(query: &[f32], keys: &[f32]) -> Vec<f64> {

@@ -1,8 +1,6 @@
 //! Codec quality on a real model's keys and values: a page for every sweep below `content/measurements/kv-quality/`.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use dhurandhar_chart::{Axis, Cell, HeatMap, Line, LineChart, LinePoint, LineStyle, Spread};
 use dhurandhar_core::measurement::{KvQuality, SettingQuality, read_kv_quality};
 use maud::{Markup, html};
@@ -10,44 +8,19 @@ use maud::{Markup, html};
 use super::Context;
 use super::charts::figure;
 use super::figures::{count, significant};
+use super::filed::{self, LIST};
 use super::table::{Column, table};
-use crate::disk;
 use crate::page::{Page, Shape};
-use crate::path::{SitePath, extension};
-
-/// Below the list of reports, whose prose decides whether there are report pages at all.
-const LIST: &str = "reports/";
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements/kv-quality";
+use crate::path::SitePath;
 
 /// A page for every sweep, newest first.
 pub(super) fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
-    let folder = context.content.join(MEASUREMENTS);
-    if context.prose(LIST).is_none() || !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let names = disk::files(&folder)?;
-    let read = |name: &String| -> Result<Page> {
-        let file = format!("{MEASUREMENTS}/{name}");
-        let text = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-        let report = read_kv_quality(&text).with_context(|| file.clone())?;
-        Ok(page(&report, name.trim_end_matches(".json"), text))
-    };
-    names.iter().filter(|name| extension(name) == "json").map(read).collect()
+    filed::pages(context, "kv-quality", |text, slug| Ok(page(&read_kv_quality(&text)?, slug, text)))
 }
 
 /// Links to the pages, for the list of reports.
 pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
-    html! {
-        @if !pages.is_empty() {
-            h2 #kv-quality { "Codecs on real keys and values" }
-            ul.cards {
-                @for page in pages {
-                    li { a href=(from.to(page.path.as_str())) { (page.title) } p { (page.description) } }
-                }
-            }
-        }
-    }
+    filed::links(from, "kv-quality", "Codecs on real keys and values", pages)
 }
 
 fn page(report: &KvQuality, slug: &str, json: String) -> Page {

@@ -9,6 +9,7 @@ pub mod catalogue;
 mod charts;
 mod devices;
 mod figures;
+mod filed;
 mod home;
 mod kv_quality;
 mod models;

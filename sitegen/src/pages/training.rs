@@ -1,8 +1,6 @@
 //! Fine-tuning runs: a page for every one below `content/measurements/training/`, the verdict first.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use dhurandhar_chart::{Axis, Bar, Budget, Line, LineChart, LinePoint, LineStyle, MemoryBars, Segment};
 use dhurandhar_core::measurement::{Ending, TrainingRun, read_training};
 use dhurandhar_core::training::{Base, Mode, ScheduleKind, When, Where};
@@ -11,45 +9,20 @@ use maud::{Markup, html};
 use super::Context;
 use super::charts::{data, figure};
 use super::figures::{count, mib, plain, significant};
+use super::filed::{self, LIST};
 use super::parts::command;
 use super::table::{Column, table};
-use crate::disk;
 use crate::page::{Page, Shape};
-use crate::path::{SitePath, extension};
-
-/// Below the list of reports, whose prose decides whether there are report pages at all.
-const LIST: &str = "reports/";
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements/training";
+use crate::path::SitePath;
 
 /// A page for every run.
 pub(super) fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
-    let folder = context.content.join(MEASUREMENTS);
-    if context.prose(LIST).is_none() || !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let names = disk::files(&folder)?;
-    let read = |name: &String| -> Result<Page> {
-        let file = format!("{MEASUREMENTS}/{name}");
-        let text = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-        let run = read_training(&text).with_context(|| file.clone())?;
-        Ok(page(&run, name.trim_end_matches(".json"), text))
-    };
-    names.iter().filter(|name| extension(name) == "json").map(read).collect()
+    filed::pages(context, "training", |text, slug| Ok(page(&read_training(&text)?, slug, text)))
 }
 
 /// Links to the pages, for the list of reports.
 pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
-    html! {
-        @if !pages.is_empty() {
-            h2 #training { "Fine-tuning runs" }
-            ul.cards {
-                @for page in pages {
-                    li { a href=(from.to(page.path.as_str())) { (page.title) } p { (page.description) } }
-                }
-            }
-        }
-    }
+    filed::links(from, "training", "Fine-tuning runs", pages)
 }
 
 fn page(run: &TrainingRun, slug: &str, json: String) -> Page {
