@@ -9,7 +9,7 @@ use dhurandhar_core::storage::Layout;
 use dhurandhar_core::throughput::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
 use dhurandhar_tests::browser::{ask, no_problems, stage, until};
-use thirtyfour::prelude::{By, WebDriver};
+use thirtyfour::prelude::{By, Key, WebDriver};
 
 const WIDE: (u32, u32) = (1280, 900);
 /// A published run of `profile-mmap`.
@@ -53,6 +53,11 @@ async fn the_tab_shows_what_the_core_answers_and_its_link_restores_it() -> Resul
             )
             .await?;
             until(&driver, "return location.search.includes('mlayout=layer_major')").await?;
+            driver.find(By::Id("mmap-cache-slider")).await?.send_keys(Key::Home + Key::Right).await?;
+            until(&driver, "return document.querySelector('#mmap-cache').value === '1'").await?;
+            until(&driver, "return location.search.includes('mcache=1')").await?;
+            driver.find(By::Id("mmap-latency-slider")).await?.send_keys(Key::End + "").await?;
+            until(&driver, "return document.querySelector('#mmap-latency').value === '1000'").await?;
             stage.open(&driver, "?v=1&tab=mmap&mlayout=padded&mcache=0&mzipf=1").await?;
             until(&driver, READY).await?;
             ensure!(ask(&driver, "return document.querySelector('#mmap-layout').value").await? == "padded");

@@ -1,16 +1,22 @@
 //! The Mmap tab's controls: the table, how it is read, and how much of it is cached.
 
+use dhurandhar_core::document::decimal;
 use dhurandhar_core::measurement::Engine;
 use dhurandhar_core::storage::Layout;
 use dhurandhar_core::throughput::LookupCase;
-use yew::{AttrValue, Callback, Html, html};
+use web_sys::HtmlInputElement;
+use yew::{AttrValue, Callback, Html, InputEvent, TargetCast, html};
 
 use super::choice::{Choice, Group};
 use super::number_field::NumberField;
+use crate::format;
 use crate::mmap_choice::{
     ENGINES, LAYOUTS, LONGEST_ROW, MOST, MOST_ROWS, MOST_SLICES, MmapChoice, PAGES, SLOWEST_US, STEEPEST,
 };
 use crate::state::Action;
+
+/// The slowest read that the slider reaches, microseconds: memory cards and slow flash.
+const SLID_US: f64 = 1000.0;
 
 /// What it shows.
 pub(crate) struct MmapControls<'a> {
@@ -48,6 +54,7 @@ impl MmapControls<'_> {
         let streams = [("uniform", "uniform"), ("zipf", "Zipf")];
         let stream = if choice.zipf.is_some() { "zipf" } else { "uniform" };
         let (table, cache) = (case.table, (case.cache_bytes >> 20) as f64);
+        let whole_table = table.bytes(choice.layout).div_ceil(1 << 20).max(1) as f64;
         let back = {
             let on = self.on.clone();
             move |_| on.emit(Action::Mmap(MmapChoice::default()))
@@ -61,8 +68,14 @@ impl MmapControls<'_> {
                     { self.number("mmap-exponent", "Zipf exponent", "", (exponent, 0.0, STEEPEST), "any", |choice, value| choice.zipf = Some(value)) }
                 }
                 { self.select("mmap-page", "Page size, bytes", &table.page_bytes.to_string(), pages, "mpage") }
-                { self.number("mmap-latency", "Random read", "\u{b5}s", (case.miss_us, 0.0, SLOWEST_US), "any", |choice, value| choice.latency_us = Some(value)) }
-                { self.number("mmap-cache", "Cache budget", "MiB", (cache, 0.0, MOST as f64), "1", |choice, value| choice.cache_mib = Some(whole(value))) }
+                <div class="calc-field">
+                    { self.number("mmap-latency", "Random read", "\u{b5}s", (case.miss_us, 0.0, SLOWEST_US), "any", |choice, value| choice.latency_us = Some(value)) }
+                    { self.slider("mmap-latency-slider", "Random read in microseconds", case.miss_us, SLID_US, |choice, value| choice.latency_us = Some(value)) }
+                </div>
+                <div class="calc-field">
+                    { self.number("mmap-cache", "Cache budget", "MiB", (cache, 0.0, MOST as f64), "1", |choice, value| choice.cache_mib = Some(whole(value))) }
+                    { self.slider("mmap-cache-slider", "Cache budget in MiB", cache, whole_table, |choice, value| choice.cache_mib = Some(whole(value))) }
+                </div>
                 { self.number("mmap-row", "Row size", "bytes", (table.row_bytes() as f64, 1.0, LONGEST_ROW as f64), "1", |choice, value| choice.row_bytes = Some(whole(value))) }
                 { self.number("mmap-slices", "Slices of a row", "", (table.layers as f64, 1.0, MOST_SLICES as f64), "1", |choice, value| choice.slices = Some(whole(value))) }
                 { self.number("mmap-rows", "Rows", "", (table.rows as f64, 1.0, MOST_ROWS as f64), "1", |choice, value| choice.rows = Some(whole(value))) }
@@ -107,6 +120,30 @@ impl MmapControls<'_> {
             on_value,
         }
         .view()
+    }
+
+    /// Whole steps from none to `most`; what is beyond can be typed.
+    fn slider(
+        &self,
+        id: &'static str,
+        label: &'static str,
+        value: f64,
+        most: f64,
+        change: fn(&mut MmapChoice, f64),
+    ) -> Html {
+        let (on, choice) = (self.on_drag.clone(), self.choice);
+        let oninput = move |event: InputEvent| {
+            let field = event.target_unchecked_into::<HtmlInputElement>();
+            if let Some(value) = decimal(&field.value()) {
+                let mut choice = choice;
+                change(&mut choice, value);
+                on.emit(Action::Mmap(choice));
+            }
+        };
+        html! {
+            <input type="range" {id} aria-label={label} min="0" max={format::plain(most)} step="1"
+                value={format::plain(value.min(most))} {oninput} />
+        }
     }
 
     fn number(
