@@ -10,8 +10,8 @@ use super::rotation::RotationKind;
 use super::scalar::{Codebook, Law};
 use super::seed::{SeedRotor, SeedTurbo, published_bits};
 use super::{
-    Codec, CodecError, MixedPrecision, ProdConfig, ScaleMode, SketchKind, TurboQuant, TurboQuantConfig,
-    TurboQuantProd,
+    BlockCodec, Codec, CodecError, MixedPrecision, ProdConfig, ScaleMode, SketchKind, TurboQuant,
+    TurboQuantConfig, TurboQuantProd,
 };
 
 /// A codec without its width and bits.
@@ -51,6 +51,15 @@ pub enum CodecKind {
     SeedTurbo,
     /// The seed project's RotorQuant; bits are its residual bits.
     SeedRotor,
+    /// llama.cpp's 8-bit cache type, a line to compare with.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+    /// llama.cpp's 4-bit cache type, a line to compare with.
+    #[serde(rename = "q4_0")]
+    Q4_0,
+    /// The same after a Hadamard transform, as llama.cpp does at widths of whole 64s.
+    #[serde(rename = "q4_0-hadamard")]
+    Q4_0Hadamard,
 }
 
 /// A codec name that nobody knows.
@@ -63,7 +72,7 @@ pub struct UnknownCodec {
 
 impl CodecKind {
     /// All codecs, in the order that tables show them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Turboquant,
         Self::TurboquantNorm,
         Self::TurboquantUnbiased,
@@ -80,6 +89,9 @@ impl CodecKind {
         Self::HadamardRotor,
         Self::SeedTurbo,
         Self::SeedRotor,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_0Hadamard,
     ];
 
     /// Its name in options and files.
@@ -101,6 +113,9 @@ impl CodecKind {
             Self::HadamardRotor => "hadamard-rotor",
             Self::SeedTurbo => "seed-turbo",
             Self::SeedRotor => "seed-rotor",
+            Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
+            Self::Q4_0Hadamard => "q4_0-hadamard",
         }
     }
 
@@ -109,6 +124,8 @@ impl CodecKind {
         match self {
             Self::SeedTurbo | Self::SeedRotor => 2..=8,
             Self::TurboquantMixed => 1..=7,
+            Self::Q8_0 => 8..=8,
+            Self::Q4_0 | Self::Q4_0Hadamard => 4..=4,
             _ => 1..=8,
         }
     }
@@ -123,6 +140,7 @@ impl CodecKind {
             Self::IsoquantTwoSided => RotationKind::QuaternionTwoSided,
             Self::HadamardRotor => RotationKind::HadamardRotor,
             Self::SeedTurbo => RotationKind::Hadamard { rounds: 1 },
+            Self::Q8_0 | Self::Q4_0 => RotationKind::Identity,
             _ => RotationKind::hadamard_for(dim),
         }
     }
@@ -167,6 +185,8 @@ impl CodecKind {
             }
             Self::SeedTurbo => Box::new(SeedTurbo::new(dim, bits)?),
             Self::SeedRotor => Box::new(SeedRotor::new(dim, bits)?),
+            Self::Q8_0 | Self::Q4_0 => Box::new(BlockCodec::new(dim, bits, false)?),
+            Self::Q4_0Hadamard => Box::new(BlockCodec::new(dim, bits, true)?),
             _ => Box::new(TurboQuant::new(dim, config)?),
         })
     }
@@ -252,7 +272,8 @@ mod tests {
             let query = Random::new(4, 4).normals(dim);
             let length = |x: &[f32]| dot_product(Isa::SCALAR, x, x).sqrt();
             for kind in CodecKind::ALL {
-                for bits in [2, 5, *kind.bits_range().end()] {
+                let range = kind.bits_range();
+                for bits in [2, 5, *range.end()].into_iter().filter(|bits| range.contains(bits)) {
                     let codec = kind.build(dim, bits, &x, 1).unwrap();
                     let packed = codec.encode(&x).unwrap();
                     let decoded = codec.decode(&packed).unwrap();

@@ -19,6 +19,7 @@
 )]
 
 pub mod attention;
+mod blocks;
 mod centred;
 pub mod cost;
 mod error;
@@ -44,6 +45,7 @@ pub mod tensor_file;
 pub mod theory;
 mod turboquant;
 
+pub use blocks::BlockCodec;
 pub use centred::{Centred, SINK_TOKENS, mean_vector};
 pub use error::{CodecError, MAX_DIM};
 pub use kernel::Isa;

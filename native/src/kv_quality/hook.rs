@@ -1,6 +1,6 @@
 //! Codecs in the place of the cache, and a recorder of what passes.
 
-use super::setting::{Coding, PROTECTED_BITS, Setting};
+use super::setting::{Coding, Setting};
 use crate::decoder::{Decoder, KvHook, Part, Site};
 use dhurandhar_core::codec::{Codec, CodecError};
 use half::f16;
@@ -63,6 +63,9 @@ fn norm(row: &[f32]) -> f64 {
     row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
 }
 
+/// The codec of one head, or none where rows stay in half precision.
+type HeadCodec = Option<Box<dyn Codec>>;
+
 /// Codes and decodes every row that enters the cache.
 #[derive(Debug)]
 pub struct CodecHook<'a> {
@@ -70,7 +73,7 @@ pub struct CodecHook<'a> {
     seed: u64,
     calibration: &'a Recorder,
     layers: usize,
-    codecs: BTreeMap<(usize, Part), Vec<Box<dyn Codec>>>,
+    codecs: BTreeMap<(usize, Part), Vec<HeadCodec>>,
     failure: Option<CodecError>,
 }
 
@@ -88,7 +91,8 @@ impl<'a> CodecHook<'a> {
 
     /// Stored bits per channel of codes alone, and with what stays in f16 at a context of `tokens`.
     pub fn bits(&self, tokens: usize) -> (f64, f64) {
-        let all: Vec<f64> = self.codecs.values().flatten().map(|codec| codec.bits_per_channel()).collect();
+        let stored = |codec: &HeadCodec| codec.as_ref().map_or(16.0, |c| c.bits_per_channel());
+        let all: Vec<f64> = self.codecs.values().flatten().map(stored).collect();
         let codes = all.iter().sum::<f64>() / all.len().max(1) as f64;
         let plain = (self.setting.sinks + self.setting.recent).min(tokens) as f64 / tokens.max(1) as f64;
         (codes, codes * (1.0 - plain) + 16.0 * plain)
@@ -97,15 +101,13 @@ impl<'a> CodecHook<'a> {
     fn coding(&self, layer: usize, part: Part) -> Coding {
         let coding = if part == Part::Keys { self.setting.keys } else { self.setting.values };
         let edge = layer < self.setting.protected || layer + self.setting.protected >= self.layers;
-        if edge {
-            Coding { bits: PROTECTED_BITS.min(*coding.codec.bits_range().end()), ..coding }
-        } else {
-            coding
-        }
+        if edge { coding.protected() } else { coding }
     }
 
-    fn build(&self, site: Site) -> Result<Vec<Box<dyn Codec>>, CodecError> {
-        let coding = self.coding(site.layer, site.part);
+    fn build(&self, site: Site) -> Result<Vec<HeadCodec>, CodecError> {
+        let Coding::Code { codec, bits } = self.coding(site.layer, site.part) else {
+            return Ok((0..site.heads).map(|_| None).collect());
+        };
         let recorded =
             if site.part == Part::Keys { &self.calibration.keys } else { &self.calibration.values };
         let sample = recorded.get(&site.layer);
@@ -114,7 +116,7 @@ impl<'a> CodecHook<'a> {
                 let rows = sample.map_or(&[][..], |rows| rows.head(head));
                 // Sinks lie far from the centre of the rest.
                 let rows = rows.get(self.setting.sinks * site.head_dim..).unwrap_or_default();
-                coding.codec.build(site.head_dim, coding.bits, rows, self.seed)
+                codec.build(site.head_dim, bits, rows, self.seed).map(Some)
             })
             .collect()
     }
@@ -127,9 +129,11 @@ impl<'a> CodecHook<'a> {
         let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(&codecs);
         let done = heads.try_for_each(|(rows, codec)| {
             let (sinks, coded) = rows.split_at_mut(plain);
-            for value in sinks.iter_mut() {
-                *value = f16::from_f32(*value).to_f32();
-            }
+            halve(sinks);
+            let Some(codec) = codec else {
+                halve(coded);
+                return Ok(());
+            };
             if coded.is_empty() {
                 return Ok(());
             }
@@ -138,6 +142,13 @@ impl<'a> CodecHook<'a> {
         });
         self.codecs.insert((site.layer, site.part), codecs);
         done
+    }
+}
+
+/// Round to half precision.
+fn halve(rows: &mut [f32]) {
+    for value in rows {
+        *value = f16::from_f32(*value).to_f32();
     }
 }
 

@@ -37,8 +37,7 @@ pub(super) fn measure(
             .map(|queries| compare_attention(queries, scale, (keys, values), (&coded_keys, &coded_values)))
             .transpose()?;
         let edge = layer < setting.protected || layer + setting.protected >= decoder.layers();
-        let theory =
-            |codec: super::Coding, dim| if edge { None } else { codec.codec.theory_nmse(dim, codec.bits) };
+        let theory = |coding: super::Coding, dim| if edge { None } else { coding.theory_nmse(dim) };
         layers.push(LayerQuality {
             layer,
             key_nmse: error(keys, &coded_keys, sinks),

@@ -1,19 +1,48 @@
-//! How keys and values are coded: `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`.
+//! How keys and values are coded: `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`, or `k=f16,v=q4_0`.
 
 use dhurandhar_core::codec::CodecKind;
 use std::fmt;
 use std::str::FromStr;
 
 /// Bits that protected layers get.
-pub(super) const PROTECTED_BITS: u32 = 8;
+const PROTECTED_BITS: u32 = 8;
 
-/// A codec with its width.
+/// Half precision, as written.
+const F16: &str = "f16";
+
+/// How one of keys and values is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coding {
-    /// The codec.
-    pub codec: CodecKind,
-    /// Bits of a code.
-    pub bits: u32,
+pub enum Coding {
+    /// In half precision, so that the other alone is coded.
+    F16,
+    /// By a codec.
+    Code {
+        /// The codec.
+        codec: CodecKind,
+        /// Bits of a code.
+        bits: u32,
+    },
+}
+
+impl Coding {
+    /// The expected error in theory of vectors of `dim` channels, where one is known.
+    pub(super) fn theory_nmse(self, dim: usize) -> Option<f64> {
+        match self {
+            Self::F16 => None,
+            Self::Code { codec, bits } => codec.theory_nmse(dim, bits),
+        }
+    }
+
+    /// The same codec with the width of protected layers.
+    #[must_use]
+    pub(super) fn protected(self) -> Self {
+        match self {
+            Self::F16 => Self::F16,
+            Self::Code { codec, .. } => {
+                Self::Code { codec, bits: PROTECTED_BITS.min(*codec.bits_range().end()) }
+            }
+        }
+    }
 }
 
 /// One setting of a cache.
@@ -40,9 +69,19 @@ pub struct SettingError {
     expected: String,
 }
 
+/// The width of a codec that has but one, which need not be written.
+fn sole_width(codec: CodecKind) -> Option<u32> {
+    let range = codec.bits_range();
+    (range.start() == range.end()).then_some(*range.start())
+}
+
 impl fmt::Display for Coding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.codec.name(), self.bits)
+        match self {
+            Self::F16 => f.write_str(F16),
+            Self::Code { codec, bits } if sole_width(*codec) == Some(*bits) => f.write_str(codec.name()),
+            Self::Code { codec, bits } => write!(f, "{}:{bits}", codec.name()),
+        }
     }
 }
 
@@ -64,13 +103,23 @@ impl FromStr for Coding {
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let wrong =
             |expected: String| SettingError { field: "codec".to_owned(), found: text.to_owned(), expected };
-        let (name, bits) =
-            text.split_once(':').ok_or_else(|| wrong("a name, a colon and bits".to_owned()))?;
-        let codec: CodecKind = name.parse().map_err(|error| wrong(format!("a known codec ({error})")))?;
+        if text == F16 {
+            return Ok(Self::F16);
+        }
+        let (name, bits) = text.split_once(':').map_or((text, None), |(name, bits)| (name, Some(bits)));
+        let codec: CodecKind =
+            name.parse().map_err(|error| wrong(format!("{F16} or a known codec ({error})")))?;
         let range = codec.bits_range();
-        let bits = bits.parse().ok().filter(|bits| range.contains(bits));
-        let bits = bits.ok_or_else(|| wrong(format!("{} to {} bits", range.start(), range.end())))?;
-        Ok(Self { codec, bits })
+        let bits = match (bits, sole_width(codec)) {
+            (Some(bits), _) => bits.parse().ok().filter(|bits| range.contains(bits)),
+            (None, Some(width)) => Some(width),
+            (None, None) => return Err(wrong("a name, a colon and bits".to_owned())),
+        };
+        let width = || match sole_width(codec) {
+            Some(width) => format!("{width} bits"),
+            None => format!("{} to {} bits", range.start(), range.end()),
+        };
+        Ok(Self::Code { codec, bits: bits.ok_or_else(|| wrong(width()))? })
     }
 }
 
@@ -118,10 +167,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_width_that_goes_without_saying_may_be_said() {
+        assert_eq!("q4_0:4".parse::<Coding>().unwrap(), "q4_0".parse().unwrap());
+    }
+
+    #[test]
     fn settings_read_back_as_written() {
-        for text in
-            ["k=turboquant:4,v=turboquant:4", "k=centred-keys:3,v=rotorquant:2,sinks=4,recent=128,protect=2"]
-        {
+        for text in [
+            "k=turboquant:4,v=turboquant:4",
+            "k=centred-keys:3,v=rotorquant:2,sinks=4,recent=128,protect=2",
+            "k=f16,v=turboquant:3",
+            "k=q4_0-hadamard,v=q8_0",
+        ] {
             assert_eq!(text.parse::<Setting>().unwrap().to_string(), text);
         }
         for (text, part) in [
@@ -129,6 +186,8 @@ mod tests {
             ("k=turboquant:4", "`v` is `missing`"),
             ("k=turboquant:4,v=turboquant:4,window=3", "k, v, sinks, recent or protect"),
             ("k=tq:4,v=turboquant:4", "a known codec"),
+            ("k=turboquant,v=f16", "a name, a colon and bits"),
+            ("k=q8_0:4,v=f16", "expected 8 bits"),
         ] {
             assert!(text.parse::<Setting>().unwrap_err().to_string().contains(part), "{text}");
         }

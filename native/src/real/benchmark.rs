@@ -11,8 +11,11 @@ use dhurandhar_core::measurement::{KvQuality, read_kv_quality};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Settings that tell the codecs apart, when none are given.
-const USUAL: [&str; 6] = [
+/// Settings that tell the codecs apart, with what a stock runtime offers as lines to compare with.
+const USUAL: [&str; 9] = [
+    "k=q8_0,v=q8_0",
+    "k=q4_0,v=q4_0",
+    "k=q4_0-hadamard,v=q4_0-hadamard",
     "k=turboquant:4,v=turboquant:4",
     "k=centred-keys:4,v=turboquant:4,sinks=4",
     "k=rotorquant:4,v=rotorquant:4",
@@ -41,7 +44,7 @@ struct RunArgs {
     /// UTF-8 text of at least one window, for --checkpoint
     #[arg(long, value_name = "FILE", requires = "checkpoint")]
     text: Option<PathBuf>,
-    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2; may be repeated
+    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; may be repeated
     #[arg(long = "setting", value_name = "SETTING")]
     settings: Vec<Setting>,
     /// Tokens of a window

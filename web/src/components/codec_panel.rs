@@ -91,7 +91,8 @@ impl CodecPanelProps {
             CodecKind::CentredKeys => KvCacheConfig::recommended(*bits, *bits),
             codec => KvCacheConfig::plain(codec, *bits, *bits),
         };
-        let configs = self.choice.widths().iter().map(config).collect();
+        let known = self.choice.codec.bits_range();
+        let configs = self.choice.widths().iter().filter(|bits| known.contains(bits)).map(config).collect();
         Job::Memory { geometry, context_tokens: self.context_tokens, configs }
     }
 }

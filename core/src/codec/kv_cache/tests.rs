@@ -172,7 +172,8 @@ fn files_round_trip_and_damage_is_an_error() {
 #[test]
 fn scores_from_codes_are_those_of_the_decoded_keys() {
     for k_codec in CodecKind::ALL.into_iter().filter(|kind| *kind != CodecKind::TurboquantMixed) {
-        let config = KvCacheConfig { k_codec, recent: 10, ..KvCacheConfig::recommended(4, 4) };
+        let k_bits = 4.max(*k_codec.bits_range().start());
+        let config = KvCacheConfig { k_codec, recent: 10, ..KvCacheConfig::recommended(k_bits, 4) };
         let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
         fill(&mut cache, &[200, 1, 300, 1]);
         for (layer, heads, dim) in [(0, 2, 32), (1, 1, 64)] {
