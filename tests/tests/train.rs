@@ -116,6 +116,31 @@ fn bad_input_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_missing_data_file_and_a_missing_adapter_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let absent = folder.path().join("absent.jsonl").display().to_string();
+    let output = train(&out, &["--data", &absent]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(&absent), "{said}");
+    // Without drivers there is nothing but the processor; the CPU is never taken in a GPU's place unasked.
+    let mut command = program::dhurandhar().unwrap();
+    command.current_dir(workspace::root()).args([
+        "train-lora",
+        "--config",
+        "profiles/lora/smollm2-135m.yaml",
+    ]);
+    command.arg("--checkpoint").arg(checkpoints::smollm2().unwrap()).arg("--out").arg(&out);
+    let none = [("VK_DRIVER_FILES", "/dev/null"), ("VK_ICD_FILENAMES", "/dev/null"), ("XDG_RUNTIME_DIR", "")];
+    let output = command.args(["--backend", "wgpu"]).envs(none).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("no graphics adapter found") && said.contains("--backend cpu"), "{said}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn a_dry_run_needs_no_weights_and_its_verdict_is_the_exit_code() {
     let run = |gigabytes: &str| {
         let config = "profiles/lora/gemma4-e2b.yaml";

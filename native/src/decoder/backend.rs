@@ -1,7 +1,7 @@
 //! Where tensors live: a GPU through wgpu, or the CPU backend.
 
 use super::DecoderError;
-use burn::tensor::{Device, DeviceKind, Tensor};
+use burn::tensor::{Device, DeviceKind, FloatDType, Tensor};
 use burn_wgpu::wgpu;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -27,6 +27,8 @@ pub struct Backend {
     pub name: String,
     /// Largest buffer a kernel can bind, in bytes; `None` on the CPU.
     pub limit: Option<u64>,
+    /// Products with the layers' frozen matrices are computed in this; all else in f32.
+    pub half: Option<FloatDType>,
 }
 
 /// A graphics adapter, as `dhurandhar devices --gpu` prints it.
@@ -106,12 +108,23 @@ impl Backend {
 
     /// The CPU backend.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), name: "cpu (burn-flex)".to_owned(), limit: None }
+        Self { device: Device::flex(), name: "cpu (burn-flex)".to_owned(), limit: None, half: None }
+    }
+
+    /// The same with products in half precision, where a GPU can compute in it.
+    #[must_use]
+    pub fn in_half_precision(mut self) -> Self {
+        self.half = half_precision(self.limit.is_some(), |format| self.device.supports_dtype(format));
+        if let Some(format) = self.half {
+            self.name +=
+                &format!(", products in {}", if format == FloatDType::BF16 { "bf16" } else { "f16" });
+        }
+        self
     }
 
     fn wgpu(adapter: &Adapter, kind: DeviceKind) -> Self {
         let name = format!("wgpu: {} ({})", adapter.name, adapter.api);
-        Self { device: Device::wgpu(kind), name, limit: Some(adapter.max_binding_bytes) }
+        Self { device: Device::wgpu(kind), name, limit: Some(adapter.max_binding_bytes), half: None }
     }
 
     /// Bring a tensor to the host.
@@ -136,10 +149,31 @@ impl Backend {
     }
 }
 
+/// The half-precision format to compute in: bf16 before f16, since its range is that of f32; none on a CPU, which is no
+/// faster in either.
+fn half_precision(gpu: bool, supports: impl Fn(FloatDType) -> bool) -> Option<FloatDType> {
+    [FloatDType::BF16, FloatDType::F16].into_iter().find(|format| gpu && supports(*format))
+}
+
 /// The value of a future that is ready when first asked, as native adapter listing is.
 fn ready<T>(future: impl Future<Output = Vec<T>>) -> Vec<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_what_the_adapter_has_and_never_the_cpus() {
+        assert_eq!(half_precision(true, |_| true), Some(FloatDType::BF16));
+        assert_eq!(half_precision(true, |format| format == FloatDType::F16), Some(FloatDType::F16));
+        assert_eq!(half_precision(true, |_| false), None);
+        assert_eq!(half_precision(false, |_| true), None);
+        let cpu = Backend::cpu().in_half_precision();
+        assert_eq!((cpu.half, cpu.name.as_str()), (None, "cpu (burn-flex)"));
     }
 }

@@ -130,7 +130,7 @@ impl<'a> Loader<'a> {
         } else {
             None
         };
-        Ok(Projection::new(weight, bias))
+        Ok(Projection::new(weight, bias, self.backend.half))
     }
 
     /// Square maps stored as one stack (GGUF) or one by one (Hugging Face).
@@ -150,7 +150,7 @@ impl<'a> Loader<'a> {
         parts
             .map(|part| {
                 let weight = self.upload(&whole, part.to_vec(), [hidden, hidden])?;
-                Ok(Projection::new(Weight::Dense(vec![weight]), None))
+                Ok(Projection::new(Weight::Dense(vec![weight]), None, None))
             })
             .collect()
     }
@@ -180,8 +180,12 @@ impl<'a> Loader<'a> {
         }
         let most = (word(limit) / (columns * size_of::<f32>())).max(1);
         let pieces = values.chunks(most * columns);
-        let pieces = pieces.map(|part| self.upload(name, part.to_vec(), [part.len() / columns, columns]));
-        Ok(Weight::Dense(pieces.collect::<Result<_, _>>()?))
+        let half = self.backend.half.filter(|_| packs(name));
+        let pieces = pieces.map(|part| {
+            let piece = self.upload(name, part.to_vec(), [part.len() / columns, columns])?;
+            Ok(half.map_or_else(|| piece.clone(), |half| piece.clone().cast(half)))
+        });
+        Ok(Weight::Dense(pieces.collect::<Result<_, DecoderError>>()?))
     }
 
     /// A matrix on the host.

@@ -73,7 +73,7 @@ impl Packed {
     }
 
     /// The whole matrix, `[rows, columns]`.
-    fn dense(&self, device: &Device) -> Tensor<2> {
+    pub(super) fn dense(&self, device: &Device) -> Tensor<2> {
         self.dense_rows(0..self.rows, device)
     }
 

@@ -2,7 +2,7 @@
 
 use super::nf4::Nf4Matrix;
 use super::packed::Packed;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use std::ops::Range;
 
 /// `y = x W^T + b`.
@@ -10,6 +10,8 @@ use std::ops::Range;
 pub(super) struct Projection {
     weight: Weight,
     bias: Option<Tensor<1>>,
+    /// What its product is computed in, if not in f32.
+    half: Option<FloatDType>,
 }
 
 /// A matrix `[out, in]`, as checkpoints store it.
@@ -24,9 +26,9 @@ pub(super) enum Weight {
 }
 
 impl Projection {
-    /// From `[out, in]` and an optional `[out]`.
-    pub(super) fn new(weight: Weight, bias: Option<Tensor<1>>) -> Self {
-        Self { weight, bias }
+    /// From `[out, in]` and an optional `[out]`; `half` is what its product is computed in, if not f32.
+    pub(super) fn new(weight: Weight, bias: Option<Tensor<1>>, half: Option<FloatDType>) -> Self {
+        Self { weight, bias, half }
     }
 
     /// Bytes of its packed weight in memory.
@@ -41,7 +43,10 @@ impl Projection {
 
     /// The same without the bias.
     pub(super) fn product(&self, x: Tensor<2>) -> Tensor<2> {
-        self.weight.apply(x)
+        match self.half {
+            Some(half) => self.weight.apply_in(half, x),
+            None => self.weight.apply(x),
+        }
     }
 
     /// A product with the bias added.
@@ -76,6 +81,19 @@ impl Weight {
         }
     }
 
+    /// The same in half precision; the sums come back in f32.
+    fn apply_in(&self, half: FloatDType, x: Tensor<2>) -> Tensor<2> {
+        let device = x.device().inner();
+        let x = x.cast(half);
+        let product = |weight: Tensor<2>| x.clone().matmul(weight.cast(half).transpose());
+        let product = match self {
+            Self::Packed(packed) => product(packed.dense(&device)),
+            Self::Nf4(packed) => product(packed.dense(&device)),
+            Self::Dense(pieces) => Tensor::cat(pieces.iter().cloned().map(product).collect(), 1),
+        };
+        product.cast(FloatDType::F32)
+    }
+
     /// Ranges of rows that can be had in f32 one after the other, each of at most `most`.
     pub(super) fn pieces(&self, most: usize) -> Vec<Range<usize>> {
         let lengths = match self {
@@ -107,7 +125,8 @@ impl Weight {
                 for piece in pieces {
                     let length = piece.dims()[0];
                     if rows.start < first + length {
-                        return piece.clone().narrow(0, rows.start - first, rows.len());
+                        let rows = piece.clone().narrow(0, rows.start - first, rows.len());
+                        return rows.cast(FloatDType::F32);
                     }
                     first += length;
                 }

@@ -88,6 +88,22 @@ fn logits_equal_the_reference_on_wgpu() {
     }
 }
 
+#[test]
+fn half_precision_stays_near_the_reference() {
+    let backend = Backend::open(BackendChoice::Wgpu).unwrap().in_half_precision();
+    if backend.half.is_none() {
+        println!("{} computes in f32 only", backend.name);
+        return;
+    }
+    for name in ["llama", "gemma4"] {
+        let case = case(name, backend.clone());
+        let largest = case.logits.iter().fold(0.0_f32, |most, logit| most.max(logit.abs()));
+        let worst = case.difference(&[40]) / largest;
+        // Ten bits of mantissa; not so near that nothing was rounded.
+        assert!((1e-6..2e-2).contains(&worst), "{name} on {}: {worst:e} of {largest}", backend.name);
+    }
+}
+
 /// Cuts a checkpoint into shards, a tensor to each in turn, as large checkpoints are published.
 fn shard(from: &Path, to: &Path, shards: usize) {
     let bytes = std::fs::read(from.join("model.safetensors")).unwrap();

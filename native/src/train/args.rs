@@ -124,9 +124,13 @@ impl TrainArgs {
             crate::output::print(&format!("{}\n", encoder.shown(&split.train[0])))?;
             return Ok(ExitCode::SUCCESS);
         }
-        self.prepare_folder(&config.training.output_dir)?;
         let backend = self.backend.open().map_err(from_decoder)?;
+        let backend = if config.half { backend.in_half_precision() } else { backend };
         note(&format!("backend: {}", backend.name));
+        if config.half && backend.half.is_none() {
+            note("half precision: this backend does not compute in it, so products are in f32");
+        }
+        self.prepare_folder(&config.training.output_dir)?;
         allocator::keep_buffers();
         let decoder = opened(&checkpoint, backend, config.base, config.training.mode)?;
         let mut trainer = Trainer::new(config, &decoder, &plan, &split).map_err(from_train)?;

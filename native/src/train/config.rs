@@ -1,7 +1,7 @@
 //! What a training run is asked to do: a YAML file, with single fields replaced on the command line.
 //!
 //! Field names are those of the first version's `configs/*.yaml`, which follow PEFT and transformers. Settings that
-//! mean nothing here (a bf16 flag, a paged optimiser) are accepted and answered with a note.
+//! mean nothing here (a paged optimiser) are accepted and answered with a note.
 
 use super::overrides;
 use dhurandhar_core::document::{DocumentError, Fields, Value, parse_yaml};
@@ -39,6 +39,8 @@ pub struct Config {
     pub training: TrainingConfig,
     /// How the base is kept.
     pub base: Base,
+    /// Products in half precision, where a GPU can compute in it (`bf16`, `fp16`, `bnb_4bit_compute_dtype`).
+    pub half: bool,
     /// Settings that were accepted and change nothing, in sentences.
     pub notes: Vec<String>,
 }
@@ -154,7 +156,7 @@ impl Config {
             overrides::replace(&mut node, replacement)?;
         }
         let fields = Fields::of(source, &node)?;
-        let mut notes = Vec::new();
+        let (mut notes, mut half) = (Vec::new(), false);
         let config = Self {
             base_model: fields.require_text("base_model")?.to_owned(),
             dataset: fields.text("dataset_name")?.map(PathBuf::from),
@@ -173,15 +175,16 @@ impl Config {
             sample_prompts: fields.texts("sample_prompts")?,
             device_name: fields.text("device_name")?.map(str::to_owned),
             lora: lora(fields.map("lora")?.as_ref())?,
-            training: training(fields.map("training")?.as_ref(), &mut notes)?,
-            base: base(fields.map("quantization")?.as_ref(), &mut notes)?,
+            training: training(fields.map("training")?.as_ref(), &mut notes, &mut half)?,
+            base: base(fields.map("quantization")?.as_ref(), &mut half)?,
+            half: false,
             notes: Vec::new(),
         };
         if fields.has("hf_token") {
             notes.push("hf_token is not used: nothing is downloaded".into());
         }
         fields.finish()?;
-        Ok(Self { notes, ..config })
+        Ok(Self { half, notes, ..config })
     }
 }
 
@@ -278,7 +281,11 @@ impl Default for TrainingConfig {
     }
 }
 
-fn training(fields: Option<&Fields<'_>>, notes: &mut Vec<String>) -> Result<TrainingConfig, DocumentError> {
+fn training(
+    fields: Option<&Fields<'_>>,
+    notes: &mut Vec<String>,
+    half: &mut bool,
+) -> Result<TrainingConfig, DocumentError> {
     let mut config = TrainingConfig::default();
     let Some(fields) = fields else { return Ok(config) };
     let count = |name, range| -> Result<Option<usize>, DocumentError> {
@@ -316,7 +323,7 @@ fn training(fields: Option<&Fields<'_>>, notes: &mut Vec<String>) -> Result<Trai
     config.save_total_limit = count("save_total_limit", 1..=1_000_000)?.unwrap_or(config.save_total_limit);
     config.early_stopping_patience = fields.integer("early_stopping_patience", 0..=1_000_000)?.unwrap_or(0);
     config.seed = fields.integer("seed", 0..=u64::MAX)?.unwrap_or(config.seed);
-    accepted(fields, notes)?;
+    accepted(fields, notes, half)?;
     fields.finish()?;
     Ok(config)
 }
@@ -334,11 +341,8 @@ fn every(
 }
 
 /// Settings of other trainers that change nothing here.
-fn accepted(fields: &Fields<'_>, notes: &mut Vec<String>) -> Result<(), DocumentError> {
-    let half = [fields.flag("bf16")?, fields.flag("fp16")?];
-    if half.contains(&Some(true)) {
-        notes.push("bf16 and fp16: weights are read as stored, sums are computed in f32".into());
-    }
+fn accepted(fields: &Fields<'_>, notes: &mut Vec<String>, half: &mut bool) -> Result<(), DocumentError> {
+    *half |= [fields.flag("bf16")?, fields.flag("fp16")?].contains(&Some(true));
     let known = [
         "adamw_torch",
         "adamw_torch_fused",
@@ -360,14 +364,13 @@ fn accepted(fields: &Fields<'_>, notes: &mut Vec<String>) -> Result<(), Document
     Ok(())
 }
 
-fn base(fields: Option<&Fields<'_>>, notes: &mut Vec<String>) -> Result<Base, DocumentError> {
+fn base(fields: Option<&Fields<'_>>, half: &mut bool) -> Result<Base, DocumentError> {
     let Some(fields) = fields else { return Ok(Base::Nf4Double) };
     let packed = fields.flag("load_in_4bit")?.unwrap_or(true);
     let double = fields.flag("bnb_4bit_use_double_quant")?.unwrap_or(true);
     only(fields, "bnb_4bit_quant_type", "nf4")?;
-    if fields.text("bnb_4bit_compute_dtype")?.is_some_and(|kind| kind != "float32") {
-        notes.push("bnb_4bit_compute_dtype: sums are computed in f32".into());
-    }
+    let formats = [("float32", false), ("bfloat16", true), ("float16", true)];
+    *half |= fields.choice("bnb_4bit_compute_dtype", &formats)?.unwrap_or(false);
     fields.finish()?;
     Ok(match (packed, double) {
         (false, _) => Base::Checkpoint,

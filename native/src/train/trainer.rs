@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::config::Config;
 use super::data::{Example, Order, Split, batch};
-use super::gradients::{Batch, How, accumulate, evaluate};
+use super::gradients::{Batch, How, Sums, accumulate, evaluate};
 use super::optimiser::Optimiser;
 use super::params::Parameters;
 use super::saved::{self, About, Identity, Progress};
@@ -15,6 +15,9 @@ use dhurandhar_core::training::{AdamW, AdapterPlan, Schedule};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+/// Where the loss scale starts: a power of two, so that scaling rounds nothing.
+const LARGEST_LOSS_SCALE: f32 = 65536.0;
 
 /// What happens during a run: a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -46,6 +49,8 @@ pub(crate) struct Trainer<'a> {
     identity: Identity,
     order: Order,
     root: String,
+    /// What the loss is multiplied by before its gradient is taken, so that half precision holds it.
+    pub(super) loss_scale: f32,
     /// Steps of the epoch at hand.
     epoch: (u64, Vec<Vec<Vec<usize>>>),
 }
@@ -101,6 +106,7 @@ impl<'a> Trainer<'a> {
             identity: Identity { run, data: digest(&split.train) },
             order,
             root: decoder.checkpoint().module_root().to_owned(),
+            loss_scale: if decoder.backend().half.is_some() { LARGEST_LOSS_SCALE } else { 1.0 },
             epoch: (u64::MAX, Vec::new()),
         })
     }
@@ -187,18 +193,7 @@ impl<'a> Trainer<'a> {
             self.epoch.1[cursor.step].iter().map(|pass| batch(&self.split.train, pass)).collect();
         let trained: usize = batches.iter().map(|batch| batch.targets.len()).sum();
         let tokens: usize = batches.iter().map(|batch| batch.tokens.len()).sum();
-        let parameters = self.parameters.on_device(self.decoder);
-        let mut sums = self.parameters.zeros();
-        let mut nll = 0.0;
-        for (pass, batch) in batches.iter().enumerate() {
-            let how = How {
-                mode: self.config.training.mode,
-                dropout: self.dropout(step, pass),
-                weight: 1.0 / trained as f64,
-            };
-            let losses = accumulate(self.decoder, &parameters, batch, how, &mut sums)?;
-            nll += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-        }
+        let (sums, nll) = self.gradients(step, &batches, trained)?;
         let loss = nll / trained as f64;
         if !loss.is_finite() {
             return Err(self.not_finite(step, "loss", loss));
@@ -224,6 +219,35 @@ impl<'a> Trainer<'a> {
             trained_tokens: trained as u64,
             seconds,
         }))
+    }
+
+    /// Gradients of the mean loss over all passes of a step, and the sum of the losses.
+    ///
+    /// Where half precision overflows, the loss scale is divided and the step's passes are run again.
+    fn gradients(&mut self, step: u64, batches: &[Batch], trained: usize) -> Result<(Sums, f64), TrainError> {
+        let parameters = self.parameters.on_device(self.decoder);
+        loop {
+            let (mut sums, mut nll) = (self.parameters.zeros(), 0.0);
+            for (pass, batch) in batches.iter().enumerate() {
+                let how = How {
+                    mode: self.config.training.mode,
+                    dropout: self.dropout(step, pass),
+                    weight: f64::from(self.loss_scale) / trained as f64,
+                };
+                let losses = accumulate(self.decoder, &parameters, batch, how, &mut sums)?;
+                nll += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+            }
+            if self.loss_scale <= 1.0 {
+                return Ok((sums, nll));
+            }
+            let mut values = sums.iter_mut().flatten().flatten();
+            if !nll.is_finite() || values.all(|value| value.is_finite()) {
+                let factor = 1.0 / self.loss_scale;
+                sums.iter_mut().flatten().flatten().for_each(|value| *value *= factor);
+                return Ok((sums, nll));
+            }
+            self.loss_scale = (self.loss_scale / 4.0).max(1.0);
+        }
     }
 
     fn dropout(&self, step: u64, pass: usize) -> Option<Dropout> {

@@ -119,6 +119,22 @@ fn wgpu_follows_the_reference_too() {
 }
 
 #[test]
+fn half_precision_on_wgpu_stays_near_the_reference() {
+    let backend = Backend::open(BackendChoice::Wgpu).unwrap().in_half_precision();
+    if backend.half.is_none() {
+        println!("{} computes in f32 only", backend.name);
+        return;
+    }
+    let case = case(CASES[0], backend);
+    let (sums, loss) =
+        gradients(&case.decoder, &case.parameters, std::slice::from_ref(&case.batch), Mode::LayerWise);
+    let apart = distance(&sums, &case.gradients);
+    // Rounded to eleven bits, but not left in f32.
+    assert!((1e-5..0.05).contains(&apart), "{apart:e}");
+    assert!((loss - f64::from(case.losses[0])).abs() < 1e-2, "{loss}");
+}
+
+#[test]
 fn nf4_is_bitsandbytes() {
     let file = TensorFile::read(&fixtures().join("lora/nf4.safetensors")).unwrap();
     let of = |name: &str| &file.tensors[name].values;

@@ -1,6 +1,7 @@
 //! The loop: modes agree, sequences are blind to each other, runs resume to the bit, interruptions lose nothing.
 
 use super::*;
+use crate::decoder::BackendChoice;
 use crate::train::config::Config;
 use crate::train::data::{Example, Split};
 use crate::train::params::Pair;
@@ -216,6 +217,46 @@ fn a_loss_that_is_no_number_stops_and_names_the_checkpoint() {
     let folder = saved::folder(folder.path(), 4);
     assert!(last.ends_with(&folder.display().to_string()), "{last}");
     peft::load(&folder, &model(&decoder)).unwrap();
+}
+
+#[test]
+fn a_loss_scale_that_overflows_comes_down_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = config(folder.path(), &["training.max_steps=3"]);
+    let parameters = |scale: f32| {
+        let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
+        trainer.loss_scale = scale;
+        trainer.run(&AtomicBool::new(false), &mut |_| Ok(())).unwrap();
+        std::fs::remove_dir_all(saved::folder(folder.path(), 3)).unwrap();
+        (trainer.parameters, trainer.loss_scale)
+    };
+    // Powers of two round nothing.
+    let (scaled, left) = parameters(2.0_f32.powi(127));
+    assert!(left > 1.0 && left < 2.0_f32.powi(126), "{left:e}");
+    assert_eq!(scaled, parameters(1.0).0);
+}
+
+#[test]
+fn a_run_in_half_precision_learns_as_one_in_f32() {
+    // One shape only: a software driver compiles kernels for every other.
+    let mut split = split(128);
+    split.eval.clear();
+    for example in &mut split.train {
+        example.ids.truncate(6);
+        example.trained.truncate(6);
+    }
+    let losses = |backend: Backend| {
+        let folder = tempfile::tempdir().unwrap();
+        let decoder = decoder("llama", backend, Keep::Nf4 { double: true });
+        train(&decoder, &config(folder.path(), &["training.max_steps=2"]), &split, 2, false).unwrap().0
+    };
+    let half = Backend::open(BackendChoice::Wgpu).unwrap().in_half_precision();
+    let (exact, rounded) = (losses(Backend::cpu()), losses(half.clone()));
+    assert_eq!(exact.len(), rounded.len());
+    let apart = exact.iter().zip(&rounded).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(apart < 1e-2 && (half.half.is_none() || apart > 0.0), "{apart:e} on {}", half.name);
 }
 
 #[test]
