@@ -29,8 +29,12 @@ pub struct GenerateArgs {
 }
 
 impl GenerateArgs {
-    /// Run the command.
+    /// Run the command, on a thread of the pool: from outside, every parallel loop would put this thread to sleep and wake it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        rayon::scope(|_| self.speak())
+    }
+
+    fn speak(self) -> anyhow::Result<ExitCode> {
         let (mut decoder, tokenizer) = self.model.open()?;
         if let Some(folder) = &self.adapter {
             decoder.attach(crate::train::adapters_for(folder, &decoder)?);
@@ -43,10 +47,11 @@ impl GenerateArgs {
         };
         let ids = tokenizer.encode(&text, !self.chat).map_err(from_checkpoint)?;
         let started = Instant::now();
-        let (mut shown, mut so_far) = (String::new(), Vec::new());
+        let (mut shown, mut so_far, mut first) = (String::new(), Vec::new(), None);
         let mut out = std::io::stdout();
         let found = greedy(&decoder, Some(&tokenizer), &ids, self.limit, None, |id| {
             so_far.push(id);
+            first.get_or_insert_with(Instant::now);
             let whole = tokenizer.decode(&so_far).unwrap_or_default();
             // A character may still lack bytes: wait for them.
             if let Some(new) = whole.strip_prefix(&shown).filter(|new| !new.ends_with('\u{fffd}')) {
@@ -56,12 +61,15 @@ impl GenerateArgs {
         })
         .map_err(from_generate)?;
         writeln!(out)?;
-        let seconds = started.elapsed().as_secs_f64();
-        let count = found.ids.len();
+        let (count, end) = (found.ids.len(), Instant::now());
+        let first = first.unwrap_or(end);
+        // The first token comes with the prompt's pass.
+        let (reading, writing) = ((first - started).as_secs_f64(), (end - first).as_secs_f64());
+        let speed = count.saturating_sub(1) as f64 / writing;
+        let speed = if speed.is_finite() { format!(" ({speed:.1} tok/s)") } else { String::new() };
         note(&format!(
-            "{} + {count} tokens in {seconds:.1} s ({:.1} tok/s)",
-            ids.len(),
-            count as f64 / seconds
+            "{} tokens read in {reading:.1} s, {count} written in {writing:.1} s{speed}",
+            ids.len()
         ));
         Ok(ExitCode::SUCCESS)
     }

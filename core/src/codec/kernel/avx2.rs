@@ -158,6 +158,24 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn floats(self, v: __m128i) -> (__m256, __m256) {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let low = _mm256_cvtepu8_epi32(v);
+            let high = _mm256_cvtepu8_epi32(_mm_srli_si128::<8>(v));
+            (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
+        }
+    }
+    #[inline(always)]
+    fn signed_floats(self, v: __m128i) -> (__m256, __m256) {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let low = _mm256_cvtepi8_epi32(v);
+            let high = _mm256_cvtepi8_epi32(_mm_srli_si128::<8>(v));
+            (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
+        }
+    }
+    #[inline(always)]
     fn join_nibbles(self, low: __m128i, high: __m128i) -> __m128i {
         // Bytes below 16 do not cross into their neighbour.
         // SAFETY: `self` proves AVX2.

@@ -140,6 +140,33 @@ impl Simd for Neon {
         unsafe { (vandq_u8(v, vdupq_n_u8(15)), vshrq_n_u8::<4>(v)) }
     }
     #[inline(always)]
+    fn floats(self, v: uint8x16_t) -> (F, F) {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let eight = |words: uint16x8_t| {
+                (
+                    vcvtq_f32_u32(vmovl_u16(vget_low_u16(words))),
+                    vcvtq_f32_u32(vmovl_u16(vget_high_u16(words))),
+                )
+            };
+            (eight(vmovl_u8(vget_low_u8(v))), eight(vmovl_u8(vget_high_u8(v))))
+        }
+    }
+    #[inline(always)]
+    fn signed_floats(self, v: uint8x16_t) -> (F, F) {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let eight = |words: int16x8_t| {
+                (
+                    vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))),
+                    vcvtq_f32_s32(vmovl_s16(vget_high_s16(words))),
+                )
+            };
+            let v = vreinterpretq_s8_u8(v);
+            (eight(vmovl_s8(vget_low_s8(v))), eight(vmovl_s8(vget_high_s8(v))))
+        }
+    }
+    #[inline(always)]
     fn join_nibbles(self, low: uint8x16_t, high: uint8x16_t) -> uint8x16_t {
         // SAFETY: NEON is mandatory on aarch64.
         unsafe { vorrq_u8(low, vshlq_n_u8::<4>(high)) }

@@ -95,6 +95,15 @@ impl Simd for Scalar {
         (v.map(|byte| byte & 15), v.map(|byte| byte >> 4))
     }
     #[inline(always)]
+    fn floats(self, v: [u8; 16]) -> ([f32; 8], [f32; 8]) {
+        (core::array::from_fn(|lane| f32::from(v[lane])), core::array::from_fn(|lane| f32::from(v[lane + 8])))
+    }
+    #[inline(always)]
+    fn signed_floats(self, v: [u8; 16]) -> ([f32; 8], [f32; 8]) {
+        let at = |lane: usize| f32::from(v[lane].cast_signed());
+        (core::array::from_fn(at), core::array::from_fn(|lane| at(lane + 8)))
+    }
+    #[inline(always)]
     fn join_nibbles(self, low: [u8; 16], high: [u8; 16]) -> [u8; 16] {
         core::array::from_fn(|lane| low[lane] | (high[lane] << 4))
     }

@@ -51,6 +51,10 @@ pub(crate) trait Simd: Copy {
     fn store_bytes(self, v: Self::B, out: &mut [u8; 16]);
     /// The low and the high nibble of every byte.
     fn nibbles(self, v: Self::B) -> (Self::B, Self::B);
+    /// Sixteen bytes of 0..=255 as floats, in order.
+    fn floats(self, v: Self::B) -> (Self::F, Self::F);
+    /// Sixteen bytes in two's complement as floats, in order.
+    fn signed_floats(self, v: Self::B) -> (Self::F, Self::F);
     /// `low | high << 4` for bytes below 16.
     fn join_nibbles(self, low: Self::B, high: Self::B) -> Self::B;
     fn table(self, values: &[f32; 16]) -> Self::Table;

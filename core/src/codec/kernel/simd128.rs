@@ -118,6 +118,26 @@ impl Simd for Simd128 {
         (v128_and(v, u8x16_splat(15)), u8x16_shr(v, 4))
     }
     #[inline(always)]
+    fn floats(self, v: v128) -> (Pair, Pair) {
+        let eight = |words: v128| {
+            (
+                f32x4_convert_i32x4(u32x4_extend_low_u16x8(words)),
+                f32x4_convert_i32x4(u32x4_extend_high_u16x8(words)),
+            )
+        };
+        (eight(u16x8_extend_low_u8x16(v)), eight(u16x8_extend_high_u8x16(v)))
+    }
+    #[inline(always)]
+    fn signed_floats(self, v: v128) -> (Pair, Pair) {
+        let eight = |words: v128| {
+            (
+                f32x4_convert_i32x4(i32x4_extend_low_i16x8(words)),
+                f32x4_convert_i32x4(i32x4_extend_high_i16x8(words)),
+            )
+        };
+        (eight(i16x8_extend_low_i8x16(v)), eight(i16x8_extend_high_i8x16(v)))
+    }
+    #[inline(always)]
     fn join_nibbles(self, low: v128, high: v128) -> v128 {
         v128_or(low, u8x16_shl(high, 4))
     }

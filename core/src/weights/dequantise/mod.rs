@@ -5,6 +5,7 @@
 mod k_quants;
 mod legacy;
 mod lookup;
+mod products;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use super::BlockType;
 use crate::codec::{Isa, dot_product};
 use half::{bf16, f16};
+use products::Fused;
 
 /// Why blocks give no numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +100,7 @@ pub struct RowDecoder {
     kernel: Kernel,
     elements: usize,
     size: usize,
+    fused: Option<Fused>,
 }
 
 impl RowDecoder {
@@ -105,7 +108,7 @@ impl RowDecoder {
     pub fn new(block: BlockType) -> Result<Self, DequantiseError> {
         let kernel = kernel(block).ok_or(DequantiseError::Unsupported(block))?;
         let (elements, size) = block_shape(block);
-        Ok(Self { kernel, elements, size })
+        Ok(Self { kernel, elements, size, fused: Fused::of(block) })
     }
 
     /// Decode as many whole blocks as both sides have.
@@ -124,8 +127,15 @@ impl RowDecoder {
     ///
     /// `row` is room for the decoded row; `vectors` holds `out.len()` times its length.
     pub fn products(&self, bytes: &[u8], row: &mut [f32], vectors: &[f32], out: &mut [f32]) {
-        self.decode(bytes, row);
         let isa = Isa::detect();
+        // Decoding a row pays when it serves several vectors.
+        if let (Some(fused), true) = (self.fused, out.len() <= 2) {
+            for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
+                *product = fused.product(isa, bytes, vector);
+            }
+            return;
+        }
+        self.decode(bytes, row);
         for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
             *product = dot_product(isa, row, vector);
         }
