@@ -174,9 +174,14 @@ impl Checkpoint {
 
     /// The bytes of one row.
     pub(crate) fn row_bytes(&self, stored: &StoredRows, row: usize) -> &[u8] {
+        self.rows_bytes(stored, row..row + 1)
+    }
+
+    /// The stored bytes of consecutive rows.
+    pub(crate) fn rows_bytes(&self, stored: &StoredRows, rows: Range<usize>) -> &[u8] {
         let stride = stored.range.len() / stored.rows.max(1);
-        let start = stored.range.start + row * stride;
-        &self.files[stored.file].bytes()[start..start + stride]
+        let start = stored.range.start;
+        &self.files[stored.file].bytes()[start + rows.start * stride..start + rows.end * stride]
     }
 
     /// Decode one row of a table into `out`, touching only that row's pages.

@@ -60,9 +60,12 @@ impl Packed {
     fn products(&self, x: &[f32], tokens: usize) -> Vec<f32> {
         let mut by_row = vec![0.0; self.rows * tokens];
         by_row.par_chunks_mut(ROWS * tokens).enumerate().for_each(|(chunk, out)| {
-            let mut row = vec![0.0; self.columns];
-            for (index, out) in out.chunks_exact_mut(tokens).enumerate() {
-                let bytes = self.checkpoint.row_bytes(&self.stored, self.source(chunk * ROWS + index));
+            let (mut row, first) = (vec![0.0; self.columns], chunk * ROWS);
+            // Rows in the order in which they are stored need not be looked up one by one.
+            let together = if self.interleaved.is_none() { ROWS } else { 1 };
+            for (index, out) in out.chunks_mut(together * tokens).enumerate() {
+                let first = self.source(first + index * together);
+                let bytes = self.checkpoint.rows_bytes(&self.stored, first..first + out.len() / tokens);
                 self.stored.decoder.products(bytes, &mut row, x, out);
             }
         });

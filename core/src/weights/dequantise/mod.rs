@@ -123,21 +123,23 @@ impl RowDecoder {
         }
     }
 
-    /// The inner product of one stored row with each of `vectors`, into `out`.
+    /// The inner products of stored rows with each of `vectors`, row by row into `out`.
     ///
-    /// `row` is room for the decoded row; `vectors` holds `out.len()` times its length.
+    /// `row` is room for one decoded row; `bytes` are whole rows, as many as `out` has products for each vector.
     pub fn products(&self, bytes: &[u8], row: &mut [f32], vectors: &[f32], out: &mut [f32]) {
+        let count = vectors.len() / row.len().max(1);
+        let stride = bytes.len() / (out.len() / count.max(1)).max(1);
         let isa = Isa::detect();
         // Decoding a row pays when it serves several vectors.
-        if let (Some(fused), true) = (self.fused, out.len() <= 2) {
-            for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
-                *product = fused.product(isa, bytes, vector);
-            }
+        if let (Some(fused), true) = (self.fused, count <= 2) {
+            fused.products(isa, bytes.chunks_exact(stride.max(1)), vectors, out);
             return;
         }
-        self.decode(bytes, row);
-        for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
-            *product = dot_product(isa, row, vector);
+        for (bytes, out) in bytes.chunks_exact(stride.max(1)).zip(out.chunks_exact_mut(count.max(1))) {
+            self.decode(bytes, row);
+            for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
+                *product = dot_product(isa, row, vector);
+            }
         }
     }
 }

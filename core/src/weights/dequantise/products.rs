@@ -34,26 +34,46 @@ impl Fused {
         }
     }
 
-    /// The inner product of a stored row with a vector of as many elements.
-    pub(super) fn product(self, isa: Isa, bytes: &[u8], vector: &[f32]) -> f32 {
-        isa.run(Product { fused: self, bytes, vector })
+    /// The inner products of stored rows with vectors of as many elements, row by row.
+    pub(super) fn products(
+        self,
+        isa: Isa,
+        rows: core::slice::ChunksExact<'_, u8>,
+        vectors: &[f32],
+        out: &mut [f32],
+    ) {
+        isa.run(Products { fused: self, rows, vectors, out });
     }
 }
 
-struct Product<'a> {
+struct Products<'a> {
     fused: Fused,
-    bytes: &'a [u8],
-    vector: &'a [f32],
+    rows: core::slice::ChunksExact<'a, u8>,
+    vectors: &'a [f32],
+    out: &'a mut [f32],
 }
 
-impl Kernel for Product<'_> {
-    type Output = f32;
+impl Kernel for Products<'_> {
+    type Output = ();
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> f32 {
+    fn run<S: Simd>(self, simd: S) {
         match self.fused {
-            Fused::Q4_0 => four_bits::<S, 18>(simd, self.bytes, self.vector),
-            Fused::Q4_1 => four_bits::<S, 20>(simd, self.bytes, self.vector),
-            Fused::Q8_0 => eight_bits(simd, self.bytes, self.vector),
+            Fused::Q4_0 => self.each(|row, vector| four_bits::<S, 18>(simd, row, vector)),
+            Fused::Q4_1 => self.each(|row, vector| four_bits::<S, 20>(simd, row, vector)),
+            Fused::Q8_0 => self.each(|row, vector| eight_bits(simd, row, vector)),
+        }
+    }
+}
+
+impl Products<'_> {
+    #[inline(always)]
+    fn each(self, product: impl Fn(&[u8], &[f32]) -> f32) {
+        let count = self.out.len() / self.rows.len().max(1);
+        let length = self.vectors.len() / count.max(1);
+        for (row, out) in self.rows.zip(self.out.chunks_exact_mut(count.max(1))) {
+            for (out, vector) in out.iter_mut().zip(self.vectors.chunks_exact(length.max(1))) {
+                *out = product(row, vector);
+            }
         }
     }
 }
@@ -158,9 +178,14 @@ mod tests {
                 dequantise(block, &bytes, &mut row).unwrap();
                 let exact: f64 = row.iter().zip(&vector).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
                 let size: f64 = row.iter().zip(&vector).map(|(a, b)| f64::from(a * b).abs()).sum();
-                let product = fused.product(Isa::detect(), &bytes, &vector);
+                let on = |isa: Isa| {
+                    let mut out = [0.0];
+                    fused.products(isa, bytes.chunks_exact(bytes.len()), &vector, &mut out);
+                    out[0]
+                };
+                let product = on(Isa::detect());
                 prop_assert!((f64::from(product) - exact).abs() <= 2e-6 * size.max(1e-6), "{} {}", product, exact);
-                prop_assert_eq!(product.to_bits(), fused.product(Isa::SCALAR, &bytes, &vector).to_bits());
+                prop_assert_eq!(product.to_bits(), on(Isa::SCALAR).to_bits());
             }
         }
     }

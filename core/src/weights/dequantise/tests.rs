@@ -83,3 +83,25 @@ fn products_are_those_of_the_decoded_row() {
         assert!((product - direct).abs() < 1e-2, "{product} for {direct}");
     }
 }
+
+#[test]
+fn products_of_several_rows_are_those_of_each() {
+    for (block, vectors) in
+        [(BlockType::Q4_1, 1), (BlockType::Q8_0, 2), (BlockType::Q8_0, 3), (BlockType::Q5_0, 2)]
+    {
+        let size = usize::try_from(block.bytes()).unwrap();
+        let code = |at: usize| {
+            if at % size % 2 == 1 && at % size < 4 { 0x20 } else { u8::try_from(at * 37 % 251).unwrap() }
+        };
+        let bytes: Vec<u8> = (0..3 * 2 * size).map(code).collect();
+        let inputs: Vec<f32> = (0u8..vectors * 64).map(|index| f32::from(index % 11) - 5.0).collect();
+        let (decoder, mut room) = (RowDecoder::new(block).unwrap(), vec![0.0; 64]);
+        let mut together = vec![0.0; 3 * usize::from(vectors)];
+        decoder.products(&bytes, &mut room, &inputs, &mut together);
+        for (row, many) in bytes.chunks_exact(2 * size).zip(together.chunks_exact(usize::from(vectors))) {
+            let mut alone = vec![0.0; many.len()];
+            decoder.products(row, &mut room, &inputs, &mut alone);
+            assert_eq!(alone, many);
+        }
+    }
+}
