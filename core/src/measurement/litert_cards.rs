@@ -2,11 +2,21 @@
 //!
 //! Published for prefill 1024, decode 256 and a context of 2048 tokens (4096 on the NPU), four CPU threads, caches warm. Android
 //! and Linux rows are the peak resident set, which counts mapped file pages; Apple's are the physical footprint and
-//! Windows' the private usage, which do not. There is no rule for memory on GPUs and NPUs, so those have no prediction.
+//! Windows' the private usage, which do not.
+//!
+//! Three rows of E2B on a CPU fitted the packed copy of the CPU rule; nothing else here was tuned on any row. E4B's card
+//! states no section sizes, so its sections are E2B's bits per parameter times its own parameters. On a GPU or an NPU the
+//! process holds the driver, the program and the rows of the tables that were read; the weights once, the cache and the
+//! activations are device memory, which counts where the metric counts device memory.
 
-use crate::memory::{Footprint, Place, Runtime, Scenario};
-use crate::model::registry;
+use crate::memory::{Component, Footprint, Place, Runtime, Scenario, Term};
+use crate::model::{Model, Role, Tensor, registry};
 use crate::weights::{WeightFormat, WeightPlan};
+
+const MIB: u64 = 1 << 20;
+/// What a GPU's or NPU's driver and compiled programs take in a process: low, expected, high. What users report of
+/// drivers on phones and desktops; no row of the cards went into it.
+const DRIVER_BYTES: [u64; 3] = [200 * MIB, 350 * MIB, 500 * MIB];
 
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,13 +117,23 @@ impl CardRow {
             && !self.device.starts_with("Jetson")
     }
 
-    /// Predicted low end, expected value and high end in bytes; `None` where no rule applies: not on a CPU, or a model whose
-    /// publisher states no section sizes.
+    /// Whether the sizes of the checkpoint's sections are taken from another model's bits per parameter.
+    pub fn has_assumed_sections(&self) -> bool {
+        registry::model(self.model).is_ok_and(|model| model.architecture.published.decoder_bytes.is_none())
+    }
+
+    /// Whether the published figure lies in the predicted interval.
+    pub fn is_within(&self) -> bool {
+        let published = self.megabytes * 1_000_000;
+        self.predicted().is_some_and(|[low, _, high]| (low..=high).contains(&published))
+    }
+
+    /// Predicted low end, expected value and high end in bytes; `None` for a model that is not built in.
     pub fn predicted(&self) -> Option<[u64; 3]> {
-        if self.processor != Processor::Cpu {
-            return None;
+        let mut model = registry::model(self.model).ok()?;
+        if self.has_assumed_sections() {
+            assume_sections(&mut model, &registry::model("gemma4-e2b").ok()?)?;
         }
-        let model = registry::model(self.model).ok()?;
         let scenario = Scenario {
             context_tokens: self.context_tokens,
             weights: WeightFormat::Published,
@@ -124,16 +144,57 @@ impl CardRow {
         };
         let plan = WeightPlan::new(&model, scenario.weights).ok()?;
         let footprint = Footprint::of(&model, &plan, &scenario);
-        Some(match self.metric {
-            MemoryMetric::Rss => [footprint.mmap.low, footprint.mmap.bytes, footprint.mmap.high],
-            MemoryMetric::Footprint => {
-                let private = footprint.terms.iter().filter(|term| term.place == Place::Private);
-                private.fold([0; 3], |[low, bytes, high], term| {
-                    [low + term.low, bytes + term.bytes, high + term.high]
-                })
+        let sum = |wanted: &dyn Fn(&Term) -> bool| {
+            let terms = footprint.terms.iter().filter(|term| wanted(term));
+            terms.fold([0; 3], |sum, term| plus(sum, [term.low, term.bytes, term.high]))
+        };
+        Some(match (self.processor, self.metric) {
+            (Processor::Cpu, MemoryMetric::Rss) => {
+                [footprint.mmap.low, footprint.mmap.bytes, footprint.mmap.high]
+            }
+            (Processor::Cpu, MemoryMetric::Footprint) => sum(&|term| term.place == Place::Private),
+            (processor, metric) => {
+                use Component::{Compute, Decoder, KvCache, PleWorkingSet, Runtime};
+                let host = plus(DRIVER_BYTES, sum(&|term| term.component == Runtime));
+                let rows = sum(&|term| term.component == PleWorkingSet);
+                let device = sum(&|term| matches!(term.component, Decoder | KvCache | Compute));
+                match (processor, metric) {
+                    // Clean pages do not count; buffers of a GPU that shares the memory do.
+                    (_, MemoryMetric::Footprint) => plus(host, device),
+                    // An NPU's buffers are mapped into the process.
+                    (Processor::Npu, _) => plus(plus(host, rows), device),
+                    // Pages of the weights that were read to fill the GPU's buffers may or may not stay.
+                    _ => plus(plus(host, rows), [0, 0, device[1]]),
+                }
             }
         })
     }
+}
+
+fn plus(a: [u64; 3], b: [u64; 3]) -> [u64; 3] {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
+/// Give a model the sections of a mobile checkpoint, at another's bits per parameter.
+fn assume_sections(model: &mut Model, like: &Model) -> Option<()> {
+    let elements = |model: &Model, tables: bool| -> u64 {
+        let wanted = |tensor: &&Tensor| match tensor.role {
+            Role::TokenEmbedding | Role::PleTable | Role::OutputHead => tables,
+            Role::Vision | Role::Audio => false,
+            _ => !tables,
+        };
+        model.tensors.iter().filter(wanted).map(Tensor::elements).sum()
+    };
+    let scaled = |bytes: u64, tables: bool| {
+        let (own, other) = (u128::from(elements(model, tables)), u128::from(elements(like, tables)));
+        u64::try_from(u128::from(bytes) * own / other.max(1)).ok()
+    };
+    let published = &like.architecture.published;
+    let decoder = scaled(published.decoder_bytes?, false)?;
+    let embedding = scaled(published.embedding_bytes?, true)?;
+    model.architecture.published.decoder_bytes = Some(decoder);
+    model.architecture.published.embedding_bytes = Some(embedding);
+    Some(())
 }
 
 #[cfg(test)]
@@ -141,14 +202,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_on_a_cpu_are_predicted_and_others_are_not() {
-        let predicted: Vec<_> = LITERT_CARDS.iter().filter(|row| row.predicted().is_some()).collect();
-        assert_eq!(predicted.len(), 7);
-        assert!(predicted.iter().all(|row| row.processor == Processor::Cpu));
-        assert_eq!(LITERT_CARDS.iter().filter(|row| row.was_fitted()).count(), 3);
-        for row in LITERT_CARDS.iter().filter(|row| row.was_fitted()) {
-            let [low, _, high] = row.predicted().unwrap();
-            assert!((low..=high).contains(&(row.megabytes * 1_000_000)), "{row:?}");
+    fn every_row_is_predicted_and_those_of_arm_processors_within_7_percent() {
+        for row in LITERT_CARDS {
+            let [low, expected, high] = row.predicted().unwrap();
+            assert!(0 < low && low <= expected && expected <= high, "{row:?}");
+            let arm = !row.device.starts_with("Jetson") && row.processor == Processor::Cpu;
+            if arm && row.metric == MemoryMetric::Rss {
+                let error = expected as f64 / 1e6 / row.megabytes as f64 - 1.0;
+                assert!(error.abs() < 0.07, "{row:?}: {error}");
+            }
         }
+        assert_eq!(LITERT_CARDS.iter().filter(|row| row.was_fitted()).count(), 3);
+    }
+
+    /// The file that the publisher ships is 3,654 MB; E2B's, 2,583 MB, holds 532 MB beside the two sections.
+    #[test]
+    fn assumed_sections_add_up_to_the_file_within_6_percent() {
+        let (e2b, mut e4b) = (registry::model("gemma4-e2b").unwrap(), registry::model("gemma4-e4b").unwrap());
+        assume_sections(&mut e4b, &e2b).unwrap();
+        let sections = |model: &Model| {
+            let published = &model.architecture.published;
+            (published.decoder_bytes.unwrap() + published.embedding_bytes.unwrap()) as f64 / 1e6
+        };
+        let beside = 2_583.0 - sections(&e2b);
+        assert!(((sections(&e4b) + beside) / 3_654.0 - 1.0).abs() < 0.06);
     }
 }
