@@ -5,6 +5,7 @@ pub mod codec;
 pub mod device;
 pub mod document;
 pub mod feasibility;
+pub mod layer;
 pub mod measurement;
 pub mod memory;
 pub mod model;

@@ -94,7 +94,13 @@ impl Adapters {
             Some(dropout) => dropped(x.clone(), dropout, (layer * Target::ALL.len() + target.index()) as u64),
             None => x.clone(),
         };
-        let Some(magnitude) = &pair.magnitude else { return projection.apply(x) + pair.product(thinned) };
+        let Some(magnitude) = &pair.magnitude else {
+            let together = || projection.adapted(&x, [&pair.a, &pair.b], pair.scale);
+            return match dropout.map_or_else(together, |_| None) {
+                Some(sum) => sum,
+                None => projection.apply(x) + pair.product(thinned),
+            };
+        };
         let stretch = pair.stretch(magnitude, projection);
         // As PEFT: with dropout, what stretching changes sees the thinned input alone.
         if dropout.is_some() {

@@ -2,6 +2,7 @@
 
 use super::cache::Span;
 use super::hook::KvHook;
+use super::host;
 use super::load::Loader;
 use super::mask::Masks;
 use super::norm::Norm;
@@ -149,10 +150,25 @@ impl Attention {
         })?;
         let masks = &mut pass.shared.masks;
         let mixed = match pass.segments {
+            segments if host::is_host(&query) && (recent == 0 || span.coded.is_none()) => {
+                self.mix_on_host(query, span, masks.start(), segments)
+            }
             [] | [_] => self.mix(query, span, masks, recent),
             segments => self.mix_apart(&query, span, masks, segments),
         };
         Ok(pass.project(self.layer, Target::Output, &self.output, mixed))
+    }
+
+    fn mix_on_host(&self, query: Tensor<3>, span: &Span, start: usize, segments: &[usize]) -> Tensor<2> {
+        let heads = host::Heads {
+            scale: single(self.scale),
+            cap: self.score_cap.map(single),
+            window: self.window,
+            start,
+            first: span.first,
+            segments: segments.to_vec(),
+        };
+        host::attend(heads, [query, span.keys.clone(), span.values.clone()])
     }
 
     /// Sequences that lie side by side: each sees itself alone.
@@ -215,4 +231,9 @@ fn normed(x: Tensor<3>, norm: Option<&Norm>) -> Tensor<3> {
 
 fn turned(x: Tensor<3>, rotation: Option<&Rotation>) -> Tensor<3> {
     rotation.map_or(x.clone(), |rotation| rotation.apply(x))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
+fn single(value: f64) -> f32 {
+    value as f32
 }

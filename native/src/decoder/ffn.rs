@@ -1,5 +1,6 @@
 //! The gated feed-forward block.
 
+use super::host;
 use super::load::Loader;
 use super::projection::Projection;
 use super::recipe::{Activation, Recipe};
@@ -63,18 +64,20 @@ impl Ffn {
             None => gate,
         };
         let up = pass.project(self.layer, Target::Up, &self.up, x);
-        pass.project(self.layer, Target::Down, &self.down, self.activation.apply(gate) * up)
+        pass.project(self.layer, Target::Down, &self.down, gated(self.activation, gate, up))
     }
 }
 
-impl Activation {
-    /// Element by element.
-    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Silu => silu(x),
-            Self::GeluTanh => gelu_approximate(x),
-        }
+/// `activation(gate) * up`, element by element.
+pub(super) fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    if host::is_host(&gate) {
+        return host::gated(activation, gate, up);
     }
+    let gate = match activation {
+        Activation::Silu => silu(gate),
+        Activation::GeluTanh => gelu_approximate(gate),
+    };
+    gate * up
 }
 
 /// What of each row exceeds its mean by `cutoff` standard deviations (Gemma 3n's statistical top-k).

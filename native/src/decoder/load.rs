@@ -2,7 +2,7 @@
 
 use super::norm::Norm;
 use super::packed::Packed;
-use super::projection::{Projection, Weight};
+use super::projection::{Held, Projection, Weight};
 use super::recipe::Recipe;
 use super::{Backend, DecoderError, word};
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -177,6 +177,9 @@ impl<'a> Loader<'a> {
                 Nf4::quantise(&values, double).dequantise(0, &mut values);
             }
             self.checkpoint.release(name);
+        }
+        if self.backend.limit.is_none() {
+            return Ok(Weight::Held(Held { values: Arc::new(values), rows, columns }));
         }
         let most = (word(limit) / (columns * size_of::<f32>())).max(1);
         let pieces = values.chunks(most * columns);

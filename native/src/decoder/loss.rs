@@ -3,10 +3,13 @@
 //! The head is frozen, so the gradient of the hidden states is known in closed form: `(softmax - one-hot) W`, through
 //! the logits' divisor and cap. Rows of hidden states and of the head are taken in pieces.
 
+use super::host;
 use super::{Decoder, DecoderError};
 use crate::decoder::word;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
+use dhurandhar_core::layer::cross_entropy;
 use dhurandhar_core::training::{logit_rows, shard_rows};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Loss of some positions.
@@ -30,8 +33,8 @@ impl Decoder {
         let (mut nll, mut gradients) = (Vec::with_capacity(targets.len()), Vec::new());
         for (chunk, targets) in targets.chunks(rows).enumerate() {
             let part = hidden.clone().narrow(0, chunk * rows, targets.len());
-            let (loss, gradient) = self.piece_loss(&part, targets, with_gradient);
-            nll.extend(self.backend.host(loss)?);
+            let (loss, gradient) = self.piece_loss(&part, targets, with_gradient)?;
+            nll.extend(loss);
             gradients.extend(gradient);
         }
         let gradient = with_gradient.then(|| Tensor::cat(gradients, 0));
@@ -43,7 +46,10 @@ impl Decoder {
         hidden: &Tensor<2>,
         targets: &[u32],
         with_gradient: bool,
-    ) -> (Tensor<2>, Option<Tensor<2>>) {
+    ) -> Result<(Vec<f32>, Option<Tensor<2>>), DecoderError> {
+        if self.head.on_host() && host::is_host(hidden) {
+            return self.piece_loss_on_host(hidden, targets, with_gradient);
+        }
         let shards = self.head.pieces(word(shard_rows(self.hidden as u64)));
         let device = &self.backend.device;
         let logits: Vec<Tensor<2>> = shards
@@ -62,9 +68,9 @@ impl Decoder {
             .zip(&hits)
             .map(|(logits, hits)| logits.clone().gather(1, hits.columns.clone()) * hits.inside.clone());
         let chosen = Tensor::cat(chosen.collect(), 1).sum_dim(1);
-        let loss = total.clone() - chosen;
+        let loss = self.backend.host(total.clone() - chosen)?;
         if !with_gradient {
-            return (loss, None);
+            return Ok((loss, None));
         }
         let mut gradient: Option<Tensor<2>> = None;
         for ((rows, logits), hits) in shards.iter().zip(logits).zip(hits) {
@@ -78,7 +84,28 @@ impl Decoder {
                 None => part,
             });
         }
-        (loss, gradient)
+        Ok((loss, gradient))
+    }
+
+    fn piece_loss_on_host(
+        &self,
+        hidden: &Tensor<2>,
+        targets: &[u32],
+        with_gradient: bool,
+    ) -> Result<(Vec<f32>, Option<Tensor<2>>), DecoderError> {
+        let (rows, device) = (targets.len(), &self.backend.device);
+        let mut products = host::products(&self.head, &self.backend.host(hidden.clone())?, rows);
+        let (divisor, cap) = (single(self.recipe.logit_divisor), self.recipe.logit_cap.map(single));
+        let losses = products.par_chunks_mut(self.vocab).zip(targets).map(|(row, target)| {
+            let target = word(u64::from(*target)).min(row.len() - 1);
+            cross_entropy(row, target, divisor, cap)
+        });
+        let losses: Vec<f32> = losses.collect();
+        let gradient = with_gradient.then(|| {
+            let gradient = host::product_back(&self.head, &products, rows);
+            Tensor::from_data(TensorData::new(gradient, [rows, self.hidden]), device)
+        });
+        Ok((losses, gradient))
     }
 
     /// Logits from products with the head.
@@ -124,4 +151,9 @@ impl Hits {
             inside: Tensor::from_data(TensorData::new(inside, shape), device),
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "logits are single precision")]
+fn single(value: f64) -> f32 {
+    value as f32
 }

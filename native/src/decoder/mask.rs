@@ -27,6 +27,11 @@ impl Masks {
         Self { start, device: device.clone(), built: Vec::new() }
     }
 
+    /// Position of the first query.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
     /// What to add to scores `[heads, tokens, keys]` of keys from position `first`; `None` when all are seen.
     pub(super) fn additive(
         &mut self,

@@ -12,6 +12,7 @@ mod cache;
 mod error;
 mod ffn;
 mod hook;
+mod host;
 mod load;
 mod loss;
 mod mask;

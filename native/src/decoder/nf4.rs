@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use dhurandhar_core::weights::nf4::{BLOCK, Nf4};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Elements that one thread takes at a time: whole blocks.
@@ -21,6 +22,23 @@ impl Nf4Matrix {
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = self.dense(&x.device().inner());
         x.matmul(weight.transpose())
+    }
+
+    /// Write some rows into `out`: `stride` apart where rows are whole blocks, else one after the other. Gives how far
+    /// apart they are.
+    pub(super) fn decode(&self, rows: Range<usize>, stride: usize, out: &mut [f32]) -> usize {
+        let (width, start) = (self.columns, rows.start * self.columns);
+        if width.is_multiple_of(BLOCK) {
+            for (row, out) in rows.zip(out.chunks_mut(stride)) {
+                self.packed.dequantise(row * width / BLOCK, &mut out[..width]);
+            }
+            return stride;
+        }
+        let before = start % BLOCK;
+        let mut whole = vec![0.0; before + rows.len() * width];
+        self.packed.dequantise(start / BLOCK, &mut whole);
+        out[..rows.len() * width].copy_from_slice(&whole[before..]);
+        width
     }
 
     /// Bytes of codes and scales.

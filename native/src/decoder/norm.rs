@@ -1,27 +1,35 @@
 //! RMS normalisation over the last dimension.
 
+use super::host;
 use burn::tensor::Tensor;
+use std::sync::Arc;
 
 /// `x / sqrt(mean(x^2) + eps) * weight`.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     weight: Option<Tensor<1>>,
+    /// The same on the host, where the backend is the CPU.
+    numbers: Option<Arc<Vec<f32>>>,
     eps: f64,
 }
 
 impl Norm {
     /// With a learned weight.
     pub(super) fn new(weight: Tensor<1>, eps: f64) -> Self {
-        Self { weight: Some(weight), eps }
+        let numbers = host::is_host(&weight).then(|| weight.to_data().try_into_vec::<f32>().ok());
+        Self { weight: Some(weight), numbers: numbers.flatten().map(Arc::new), eps }
     }
 
     /// Without one.
     pub(super) fn plain(eps: f64) -> Self {
-        Self { weight: None, eps }
+        Self { weight: None, numbers: None, eps }
     }
 
     /// Normalise the last dimension.
     pub(super) fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        if self.weight.is_some() == self.numbers.is_some() && host::is_host(&x) {
+            return host::normed(x, self.numbers.clone(), single(self.eps));
+        }
         let square = (x.clone() * x.clone()).mean_dim(D - 1);
         let normed = x * (square + self.eps).sqrt().recip();
         match &self.weight {
@@ -29,4 +37,9 @@ impl Norm {
             None => normed,
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "sums of single precision get a term of it")]
+fn single(value: f64) -> f32 {
+    value as f32
 }

@@ -1,7 +1,7 @@
 //! A matrix that stays in the checkpoint's own blocks, for the CPU.
 //!
 //! Few tokens are multiplied row by row straight from the mapping, which reads a quarter or less of the bytes that
-//! f32 weights take; many tokens are worth decoding the matrix once.
+//! f32 weights take; for many tokens rows are decoded into the cache, a few at a time (`host/product.rs`).
 
 use super::nf4::Nf4Matrix;
 use crate::checkpoint::{Checkpoint, StoredRows};
@@ -40,11 +40,21 @@ impl Packed {
         Self { checkpoint: checkpoint.clone(), stored, rows, columns, interleaved, uploaded }
     }
 
+    /// Whether this many tokens are multiplied row by row.
+    pub(super) fn takes(&self, x: &Tensor<2>) -> bool {
+        x.dims()[0] <= FEW && !self.uploaded && !x.device().is_autodiff()
+    }
+
+    /// Whether products are the host's.
+    pub(super) fn on_host(&self) -> bool {
+        !self.uploaded
+    }
+
     /// `x W^T` for `[tokens, columns]`.
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let device = x.device();
-        if tokens > FEW || device.is_autodiff() || self.uploaded {
+        if !self.takes(&x) {
             // A constant: the tape keeps it for the inputs' gradient, and asks none for it.
             return x.matmul(self.dense(&device.inner()).transpose());
         }
@@ -95,10 +105,23 @@ impl Packed {
         values
     }
 
+    /// Write some rows into `out`, `stride` apart.
+    pub(super) fn decode(&self, rows: Range<usize>, stride: usize, out: &mut [f32]) {
+        for (row, out) in rows.zip(out.chunks_mut(stride)) {
+            let bytes = self.checkpoint.row_bytes(&self.stored, self.source(row));
+            self.stored.decoder.decode(bytes, &mut out[..self.columns]);
+        }
+    }
+
     /// The matrix in NF4, rows in the order in which they count.
     pub(super) fn to_nf4(&self, double: bool) -> Nf4Matrix {
         let packed = Nf4::quantise(&self.decoded(0..self.rows), double);
         Nf4Matrix { packed: Arc::new(packed), rows: self.rows, columns: self.columns }
+    }
+
+    /// Rows and columns.
+    pub(super) fn shape(&self) -> [usize; 2] {
+        [self.rows, self.columns]
     }
 
     /// Rows there are.

@@ -1,5 +1,6 @@
 //! Per-layer embeddings: rows of a table on disk, mixed with a projection of the token embedding.
 
+use super::ffn::gated;
 use super::load::Loader;
 use super::norm::Norm;
 use super::projection::Projection;
@@ -99,6 +100,6 @@ impl PleGate {
 
     /// What the layer adds to the stream: `norm(proj(act(gate x) * input))`.
     pub(super) fn apply(&self, x: Tensor<2>, input: Tensor<2>) -> Tensor<2> {
-        self.norm.apply(self.projection.apply(self.activation.apply(self.gate.apply(x)) * input))
+        self.norm.apply(self.projection.apply(gated(self.activation, self.gate.apply(x), input)))
     }
 }

@@ -4,14 +4,7 @@ use super::DecoderError;
 use super::settings::Settings;
 use crate::checkpoint::Checkpoint;
 
-/// The gate's non-linearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x sigmoid(x)`.
-    Silu,
-    /// The tanh form of GELU.
-    GeluTanh,
-}
+pub use dhurandhar_core::layer::Activation;
 
 /// How one family differs from the plain Llama block.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,13 @@
 //! Rotary position embedding, half-split as in the Hugging Face implementations.
 
 use super::DecoderError;
+use super::host;
 use super::settings::{Settings, finite};
 use crate::checkpoint::Checkpoint;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 /// Inverse frequencies of one kind of layer: `head_dim / 2` of them, zero where channels do not turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ pub(super) struct Rope {
 pub(super) struct Rotation {
     cos: Tensor<3>,
     sin: Tensor<3>,
+    /// The same on the host.
+    numbers: Arc<[Vec<f32>; 2]>,
 }
 
 /// How frequencies are stretched beyond the trained context.
@@ -69,15 +73,20 @@ impl Rope {
         let angles = positions
             .iter()
             .flat_map(|position| self.frequencies.iter().map(move |frequency| *position as f32 * frequency));
-        let angles = TensorData::new(angles.collect::<Vec<f32>>(), [1, positions.len(), half]);
-        let angles = Tensor::<3>::from_data(angles, device);
-        Rotation { cos: angles.clone().cos(), sin: angles.sin() }
+        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|angle| (angle.cos(), angle.sin())).unzip();
+        let tensor = |values: &[f32]| {
+            Tensor::from_data(TensorData::new(values.to_vec(), [1, positions.len(), half]), device)
+        };
+        Rotation { cos: tensor(&cos), sin: tensor(&sin), numbers: Arc::new([cos, sin]) }
     }
 }
 
 impl Rotation {
     /// Turn `[heads, tokens, head_dim]`: channel `i` with channel `i + head_dim / 2`.
     pub(super) fn apply(&self, x: Tensor<3>) -> Tensor<3> {
+        if host::is_host(&x) {
+            return host::rotated(x, self.numbers.clone());
+        }
         let half = x.dims()[2] / 2;
         let (first, second) = (x.clone().narrow(2, 0, half), x.narrow(2, half, half));
         let left = first.clone() * self.cos.clone() - second.clone() * self.sin.clone();
