@@ -12,7 +12,7 @@ pub enum Activation {
 }
 
 /// `sqrt(8 / pi)`: twice the factor of the tanh form.
-const SLOPE: f32 = 1.595_769_1;
+const SLOPE: f32 = 1.595_769;
 const CUBE: f32 = 0.044_715;
 
 impl Activation {

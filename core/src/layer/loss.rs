@@ -10,10 +10,16 @@ pub fn cross_entropy(row: &mut [f32], target: usize, divisor: f32, cap: Option<f
     vectorised(|| {
         let scale = 1.0 / divisor;
         match cap {
-            None => row.iter_mut().for_each(|x| *x *= scale),
+            None => {
+                for x in &mut *row {
+                    *x *= scale;
+                }
+            }
             Some(cap) => {
                 let twice = 2.0 * scale / cap;
-                row.iter_mut().for_each(|x| *x = cap - 2.0 * cap / (exp(*x * twice) + 1.0));
+                for x in &mut *row {
+                    *x = cap - 2.0 * cap / (exp(*x * twice) + 1.0);
+                }
             }
         }
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -24,11 +30,17 @@ pub fn cross_entropy(row: &mut [f32], target: usize, divisor: f32, cap: Option<f
             Some(cap) => 1.0 - (row[target] / cap) * (row[target] / cap),
         };
         match cap {
-            None => row.iter_mut().for_each(|x| *x = exp(*x - total) * scale),
-            Some(cap) => row.iter_mut().for_each(|x| {
-                let share = *x / cap;
-                *x = exp(*x - total) * (1.0 - share * share) * scale;
-            }),
+            None => {
+                for x in &mut *row {
+                    *x = exp(*x - total) * scale;
+                }
+            }
+            Some(cap) => {
+                for x in &mut *row {
+                    let share = *x / cap;
+                    *x = exp(*x - total) * (1.0 - share * share) * scale;
+                }
+            }
         }
         row[target] -= hit * scale;
         loss

@@ -59,24 +59,20 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2`; a polynomial of degree six for `e^r`, exponent bits for `2^n`. Below -87
 /// the result is that of -87 (1.6e-38), above 88 that of 88.
-#[expect(clippy::inline_always, reason = "part of a loop")]
-#[expect(
-    clippy::excessive_precision,
-    reason = "ln 2 in two parts, the first short enough for exact products"
-)]
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 x 2^23 rounds to an integer, which then lies in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+    // In two parts, the first short enough for exact products.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     // Comparisons, not `max` and `min`: what is no number stays none.
     let x = if x < -87.0 { -87.0 } else { x };
     let x = if x > 88.0 { 88.0 } else { x };
     let shifted = x * core::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = (x - n * LN_2[0]) - n * LN_2[1];
-    let tail = 1.388_888_9e-3 * r + 8.333_333_3e-3;
-    let tail = ((tail * r + 4.166_666_7e-2) * r + 1.666_666_7e-1) * r + 0.5;
+    let tail = 1.388_889e-3 * r + 8.333_333e-3;
+    let tail = ((tail * r + 4.166_666_6e-2) * r + 1.666_666_7e-1) * r + 0.5;
     let power = tail * r * r + r + 1.0;
     power * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }

@@ -37,12 +37,18 @@ pub fn softmax(scores: &mut [f32], sight: Sight, cap: Option<f32>) {
             let row = &mut row[seen];
             if let Some(cap) = cap {
                 // tanh z = 1 - 2 / (e^2z + 1)
-                row.iter_mut().for_each(|x| *x = cap - 2.0 * cap / (exp(*x * (2.0 / cap)) + 1.0));
+                for x in &mut *row {
+                    *x = cap - 2.0 * cap / (exp(*x * (2.0 / cap)) + 1.0);
+                }
             }
             let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            row.iter_mut().for_each(|x| *x = exp(*x - largest));
+            for x in &mut *row {
+                *x = exp(*x - largest);
+            }
             let total = 1.0 / sum(row, row, |x, _| x);
-            row.iter_mut().for_each(|x| *x *= total);
+            for x in row {
+                *x *= total;
+            }
         }
     });
 }

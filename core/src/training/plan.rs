@@ -3,6 +3,9 @@
 //! Layer by layer, one layer's tape and one layer's weights exist at a time; on a full tape every dequantised weight
 //! and every activation stays until the backward pass. The loss is computed after the layers' forward pass and
 //! before their backward pass, so its buffers and a layer's never meet: the peak takes the larger of the two.
+//!
+//! On the CPU products decode their weights as they go and a layer's operations keep their inputs only, so no weight is
+//! ever whole in f32 and a tape over all layers costs its activations.
 
 use super::AdapterPlan;
 use crate::model::architecture::{Ffn, Layer};
@@ -17,6 +20,9 @@ const F32: u64 = 4;
 const LOGITS_BYTES: u64 = 64 << 20;
 /// Bytes of the head that the loss has in f32 at a time.
 const SHARD_BYTES: u64 = 32 << 20;
+/// Parts in which the CPU sums over the rows of the head, and over those of another matrix.
+const HEAD_PARTS: u64 = 16;
+const PARTS: u64 = 4;
 /// Pieces of logits, as wide as the head's rows in f32, that the loss has beside the logits.
 const LOGIT_PIECES: u64 = 2;
 /// The program itself with what its allocator holds ready, and its tokenizer for each token of the vocabulary; fitted on
@@ -101,6 +107,8 @@ pub struct PlanInputs {
     pub tokens: u64,
     /// Tokens of the longest sequence.
     pub sequence: u64,
+    /// Whether the CPU computes, and not a GPU.
+    pub on_cpu: bool,
 }
 
 /// One line of the plan.
@@ -156,6 +164,7 @@ impl MemoryPlan {
         add("adapters on the device", parameters, Where::Device, When::Always);
         let layers: Vec<LayerCost> =
             (0..model.architecture.layers.len()).map(|at| LayerCost::of(model, at, inputs)).collect();
+        let weights_stay = inputs.on_cpu;
         let streams = model.architecture.extras.altup_streams.max(1);
         let kept = rows
             * (streams * model.architecture.hidden_size
@@ -164,7 +173,10 @@ impl MemoryPlan {
             Mode::LayerWise => {
                 let most = |part: fn(&LayerCost) -> u64| layers.iter().map(part).max().unwrap_or(0);
                 add("layer inputs", (layers.len() as u64 + 1) * kept * F32, Where::Device, When::Always);
-                add("one layer's weights in f32", most(|layer| layer.weights), Where::Device, When::Layers);
+                if !weights_stay {
+                    let weights = most(|layer| layer.weights);
+                    add("one layer's weights in f32", weights, Where::Device, When::Layers);
+                }
                 add("one layer's activations", most(|layer| layer.activations), Where::Device, When::Layers);
                 add(
                     "one layer's gradients in flight",
@@ -176,17 +188,26 @@ impl MemoryPlan {
             Mode::FullTape => {
                 let sum = |part: fn(&LayerCost) -> u64| layers.iter().map(part).sum::<u64>();
                 let most = layers.iter().map(|layer| layer.flight).max().unwrap_or(0);
-                add("all layers' weights in f32", sum(|layer| layer.weights), Where::Device, When::Always);
+                if weights_stay {
+                    add("gradients on the tape", parameters, Where::Device, When::Layers);
+                } else {
+                    let weights = sum(|layer| layer.weights);
+                    add("all layers' weights in f32", weights, Where::Device, When::Always);
+                }
                 add("all layers' activations", sum(|layer| layer.activations), Where::Device, When::Always);
                 add("gradients in flight", most, Where::Device, When::Layers);
             }
         }
         let together = rows.min(logit_rows(vocab));
         let piece = vocab.min(shard_rows(model.architecture.hidden_size));
-        let logits = together * (vocab + LOGIT_PIECES * piece) * F32;
+        let pieces = if weights_stay { 0 } else { LOGIT_PIECES * piece };
         let head = vocab * model.architecture.hidden_size * F32;
-        add("logits", logits, Where::Device, When::Loss);
+        add("logits", together * (vocab + pieces) * F32, Where::Device, When::Loss);
         match inputs.mode {
+            _ if weights_stay => {
+                let sums = HEAD_PARTS * together * model.architecture.hidden_size * F32;
+                add("parts of the hidden states' gradient", sums, Where::Device, When::Loss);
+            }
             Mode::LayerWise => {
                 add("rows of the head in f32", head.min(SHARD_BYTES), Where::Device, When::Loss);
             }
@@ -248,7 +269,8 @@ struct BaseBytes {
     small: u64,
 }
 
-fn base(model: &Model, PlanInputs { base, mode, .. }: PlanInputs) -> BaseBytes {
+fn base(model: &Model, PlanInputs { base, mode, on_cpu, .. }: PlanInputs) -> BaseBytes {
+    let in_f32 = mode == Mode::FullTape && !on_cpu;
     let mut bytes = BaseBytes { packed: 0, mapped: 0, tables: 0, ple_row: 0, small: 0 };
     for tensor in &model.tensors {
         // Profiles state no storage: checkpoints come in 16 bits.
@@ -256,11 +278,11 @@ fn base(model: &Model, PlanInputs { base, mode, .. }: PlanInputs) -> BaseBytes {
         match (tensor.role, base.bits_per_weight()) {
             (Role::Vision | Role::Audio | Role::Unused, _) => {}
             // A tape over all layers keeps the head in f32; the table's pages are given back.
-            (Role::TokenEmbedding | Role::OutputHead, _) if mode == Mode::FullTape => {}
+            (Role::TokenEmbedding | Role::OutputHead, _) if in_f32 => {}
             (Role::TokenEmbedding | Role::OutputHead, _) => bytes.tables += stored,
             (Role::PleTable, _) => bytes.ple_row += stored.checked_div(tensor.rows).unwrap_or(0),
             // Counted with the tape, in f32.
-            (..) if mode == Mode::FullTape && is_layer_matrix(tensor) => {}
+            (..) if in_f32 && is_layer_matrix(tensor) => {}
             (_, Some(bits)) if is_layer_matrix(tensor) => bytes.packed += packed(tensor.elements(), bits),
             (_, None) if is_layer_matrix(tensor) => bytes.mapped += stored,
             (_, _) if tensor.rows == 1 => bytes.small += tensor.elements() * F32,
@@ -314,6 +336,16 @@ impl LayerCost {
             (attention.query_heads, attention.query_heads * attention.k_head_dim, keys)
         });
         let width = ffn_width(layer);
+        if inputs.on_cpu {
+            // Kept: inputs of norms and of adapted products, rotated queries, keys and values, gate and up. In hand: the
+            // gradients of the widest operation with the parts that are summed up.
+            let per_token = 4 * hidden + 2 * queries + keys + 3 * width;
+            return Self {
+                weights,
+                activations: inputs.tokens * per_token * F32,
+                flight: inputs.tokens * (2 * hidden + (3 + PARTS) * width + queries) * F32,
+            };
+        }
         // Saved by the tape: inputs and outputs of norms, rotated queries and keys, the attention's result, and in
         // the FFN gate, sigmoid, activation, up and product; scores are kept as exponentials and probabilities.
         let per_token = 6 * hidden + 2 * queries + 2 * keys + 5 * width;
@@ -344,7 +376,24 @@ mod tests {
     fn plan(name: &str, base: Base, mode: Mode, tokens: u64) -> MemoryPlan {
         let model = registry::model(name).unwrap();
         let adapters = AdapterPlan::new(&model, 16, |_, _| true).unwrap();
-        MemoryPlan::new(&model, &adapters, PlanInputs { base, mode, tokens, sequence: tokens })
+        let inputs = PlanInputs { base, mode, tokens, sequence: tokens, on_cpu: false };
+        MemoryPlan::new(&model, &adapters, inputs)
+    }
+
+    #[test]
+    fn on_the_cpu_a_full_tape_costs_its_activations_alone() {
+        let model = registry::model("smollm2-135m").unwrap();
+        let adapters = AdapterPlan::new(&model, 16, |_, _| true).unwrap();
+        let plan = |mode| {
+            let inputs = PlanInputs { base: Base::Nf4Double, mode, tokens: 128, sequence: 128, on_cpu: true };
+            MemoryPlan::new(&model, &adapters, inputs)
+        };
+        let (full, by_layer) = (plan(Mode::FullTape), plan(Mode::LayerWise));
+        assert_eq!(full.mapped_bytes, by_layer.mapped_bytes);
+        assert_eq!(full.host_bytes, by_layer.host_bytes);
+        assert!(full.components.iter().chain(&by_layer.components).all(|c| !c.name.contains("in f32")));
+        assert!(full.device_bytes > by_layer.device_bytes);
+        assert!(full.device_bytes < by_layer.device_bytes + (256 << 20));
     }
 
     #[test]

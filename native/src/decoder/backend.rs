@@ -111,6 +111,11 @@ impl Backend {
         Self { device: Device::flex(), name: "cpu (burn-flex)".to_owned(), limit: None, half: None }
     }
 
+    /// Whether the CPU computes.
+    pub fn is_cpu(&self) -> bool {
+        self.limit.is_none()
+    }
+
     /// The same with products in half precision, where a GPU can compute in it.
     #[must_use]
     pub fn in_half_precision(mut self) -> Self {

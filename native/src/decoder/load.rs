@@ -2,7 +2,7 @@
 
 use super::norm::Norm;
 use super::packed::Packed;
-use super::projection::{Held, Projection, Weight};
+use super::projection::{Projection, Weight};
 use super::recipe::Recipe;
 use super::{Backend, DecoderError, word};
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -28,7 +28,8 @@ pub enum Keep {
         /// Double quantisation.
         double: bool,
     },
-    /// All of them in f32 where the backend computes: what a tape over all layers would keep anyway.
+    /// All of them in f32 on a GPU: what a tape over all layers would keep anyway. On the CPU, whose tape keeps none, as
+    /// without it.
     Dense {
         /// Those of the layers as NF4 gives them back, with double quantisation or without.
         nf4: Option<bool>,
@@ -61,6 +62,12 @@ impl<'a> Loader<'a> {
         if !missing.is_empty() {
             return Err(CheckpointError::Missing(missing).into());
         }
+        let keep = match keep {
+            Keep::Dense { nf4 } if backend.limit.is_none() => {
+                nf4.map_or(Keep::Mapped, |double| Keep::Nf4 { double })
+            }
+            keep => keep,
+        };
         Ok(Self { checkpoint, backend, keep, used: RefCell::default() })
     }
 
@@ -163,8 +170,7 @@ impl<'a> Loader<'a> {
         interleaved: Option<usize>,
     ) -> Result<Weight, DecoderError> {
         let limit = match self.keep {
-            Keep::Backend => self.backend.limit,
-            Keep::Dense { .. } => Some(self.backend.limit.unwrap_or(u64::MAX)),
+            Keep::Backend | Keep::Dense { .. } => self.backend.limit,
             Keep::Mapped | Keep::Nf4 { .. } => None,
         };
         let Some(limit) = limit else { return self.kept(name, [rows, columns], interleaved) };
@@ -177,9 +183,6 @@ impl<'a> Loader<'a> {
                 Nf4::quantise(&values, double).dequantise(0, &mut values);
             }
             self.checkpoint.release(name);
-        }
-        if self.backend.limit.is_none() {
-            return Ok(Weight::Held(Held { values: Arc::new(values), rows, columns }));
         }
         let most = (word(limit) / (columns * size_of::<f32>())).max(1);
         let pieces = values.chunks(most * columns);

@@ -3,9 +3,8 @@
 use super::host;
 use super::nf4::Nf4Matrix;
 use super::packed::Packed;
-use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// `y = x W^T + b`.
 #[derive(Debug, Clone)]
@@ -21,20 +20,10 @@ pub(super) struct Projection {
 pub(super) enum Weight {
     /// On the device, in pieces of whole rows.
     Dense(Vec<Tensor<2>>),
-    /// In f32, for the CPU.
-    Held(Held),
     /// In the checkpoint's mapping.
     Packed(Packed),
     /// In NF4, in memory.
     Nf4(Nf4Matrix),
-}
-
-/// A matrix `[rows, columns]` in f32 on the host.
-#[derive(Debug, Clone)]
-pub(super) struct Held {
-    pub(super) values: Arc<Vec<f32>>,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
 }
 
 impl Projection {
@@ -93,7 +82,6 @@ impl Weight {
             _ if self.on_host() && host::is_host(&x) => host::product(x, self),
             Self::Packed(packed) => packed.apply(x),
             Self::Nf4(packed) => packed.apply(x),
-            Self::Held(held) => x.clone().matmul(held.dense(0..held.rows, &x.device().inner()).transpose()),
             Self::Dense(pieces) if pieces.len() == 1 => x.matmul(pieces[0].clone().transpose()),
             Self::Dense(pieces) => {
                 let parts = pieces.iter().map(|piece| x.clone().matmul(piece.clone().transpose()));
@@ -110,7 +98,6 @@ impl Weight {
         let product = match self {
             Self::Packed(packed) => product(packed.dense(&device)),
             Self::Nf4(packed) => product(packed.dense(&device)),
-            Self::Held(held) => product(held.dense(0..held.rows, &device)),
             Self::Dense(pieces) => Tensor::cat(pieces.iter().cloned().map(product).collect(), 1),
         };
         product.cast(FloatDType::F32)
@@ -122,7 +109,6 @@ impl Weight {
             Self::Dense(pieces) => pieces.iter().map(|piece| piece.dims()[0]).collect(),
             Self::Packed(packed) => vec![packed.rows()],
             Self::Nf4(packed) => vec![packed.rows],
-            Self::Held(held) => vec![held.rows],
         };
         let mut ranges = Vec::new();
         let mut first = 0;
@@ -143,7 +129,6 @@ impl Weight {
         match self {
             Self::Packed(packed) => packed.dense_rows(rows, device),
             Self::Nf4(packed) => packed.dense(device).narrow(0, rows.start, rows.len()),
-            Self::Held(held) => held.dense(rows, device),
             Self::Dense(pieces) => {
                 let mut first = 0;
                 for piece in pieces {
@@ -163,7 +148,7 @@ impl Weight {
     pub(super) fn packed_bytes(&self) -> usize {
         match self {
             Self::Nf4(packed) => packed.bytes(),
-            Self::Packed(_) | Self::Dense(_) | Self::Held(_) => 0,
+            Self::Packed(_) | Self::Dense(_) => 0,
         }
     }
 
@@ -172,7 +157,7 @@ impl Weight {
         match self {
             Self::Dense(_) => false,
             Self::Packed(packed) => packed.on_host(),
-            Self::Held(_) | Self::Nf4(_) => true,
+            Self::Nf4(_) => true,
         }
     }
 
@@ -181,7 +166,6 @@ impl Weight {
         match self {
             Self::Packed(packed) => packed.shape(),
             Self::Nf4(packed) => [packed.rows, packed.columns],
-            Self::Held(held) => [held.rows, held.columns],
             Self::Dense(pieces) => pieces
                 .iter()
                 .map(Tensor::dims)
@@ -191,28 +175,12 @@ impl Weight {
 
     /// Write rows that are on the host into `out`, `stride` apart or closer; gives how far apart they are.
     pub(super) fn decode(&self, rows: Range<usize>, stride: usize, out: &mut [f32]) -> usize {
-        let place = |at: usize| at * stride;
         match self {
             Self::Packed(packed) => packed.decode(rows, stride, out),
             Self::Nf4(packed) => return packed.decode(rows, stride, out),
-            Self::Held(held) => {
-                let width = held.columns;
-                for (at, row) in rows.enumerate() {
-                    out[place(at)..place(at) + width]
-                        .copy_from_slice(&held.values[row * width..(row + 1) * width]);
-                }
-            }
             // Those of a device are never asked for.
             Self::Dense(_) => {}
         }
         stride
-    }
-}
-
-impl Held {
-    /// Some of its rows as a tensor.
-    fn dense(&self, rows: Range<usize>, device: &Device) -> Tensor<2> {
-        let values = self.values[rows.start * self.columns..rows.end * self.columns].to_vec();
-        Tensor::from_data(TensorData::new(values, [rows.len(), self.columns]), device)
     }
 }

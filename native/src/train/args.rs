@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::data::{Encoder, load};
+use super::dry_run::Planned;
 use super::targets::Selector;
 use super::trainer::Trainer;
 use super::{
@@ -79,12 +80,17 @@ impl TrainArgs {
         let picks = |layer, target| selector.picks(layer, target);
         let adapters = planned(&config, AdapterPlan::new(&model, config.lora.r, picks)).map_err(bad_input)?;
         if self.dry_run {
-            return dry_run::run(&config, &model, &adapters, self.vram_gb, self.json);
+            // A plan for so much memory of a GPU is one for a GPU, whatever this machine has.
+            let on_cpu = self.vram_gb.is_none() && self.backend.open().is_ok_and(|backend| backend.is_cpu());
+            let planned = Planned { config: &config, model: &model, adapters: &adapters, on_cpu };
+            return dry_run::run(planned, self.vram_gb, self.json);
         }
         if let Some(gigabytes) = self.vram_gb {
-            dry_run::refuse_unfit(&config, &model, &adapters, gigabytes)?;
+            let planned = Planned { config: &config, model: &model, adapters: &adapters, on_cpu: false };
+            dry_run::refuse_unfit(planned, gigabytes)?;
         }
-        self.train(&config, &model)
+        // Within the pool: the loop is one of the workers and wakes nobody for a small piece of work.
+        rayon::scope(|_| self.train(&config, &model))
     }
 
     fn configuration(&self) -> anyhow::Result<Config> {

@@ -9,50 +9,49 @@ use std::process::ExitCode;
 /// Sequence lengths that the plan is shown for beside the configured one.
 const LENGTHS: [u64; 5] = [256, 512, 1024, 2048, 4096];
 
-/// The plan of a configuration at some sequence length.
-pub(super) fn plan(
-    config: &Config,
-    model: &Model,
-    adapters: &AdapterPlan,
-    mode: Mode,
-    sequence: u64,
-) -> MemoryPlan {
-    plan_for(config, model, adapters, mode, (sequence * config.training.batch as u64, sequence))
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Planned<'a> {
+    pub(super) config: &'a Config,
+    pub(super) model: &'a Model,
+    pub(super) adapters: &'a AdapterPlan,
+    /// Whether the CPU computes, and not a GPU.
+    pub(super) on_cpu: bool,
 }
 
-/// The plan for passes of so many tokens, the longest sequence among them.
-pub(super) fn plan_for(
-    config: &Config,
-    model: &Model,
-    adapters: &AdapterPlan,
-    mode: Mode,
-    (tokens, sequence): (u64, u64),
-) -> MemoryPlan {
-    MemoryPlan::new(model, adapters, PlanInputs { base: config.base, mode, tokens, sequence })
+impl Planned<'_> {
+    /// The plan at some sequence length.
+    fn plan(&self, mode: Mode, sequence: u64) -> MemoryPlan {
+        self.plan_for(mode, (sequence * self.config.training.batch as u64, sequence))
+    }
+
+    /// The plan of the configuration.
+    fn configured(&self) -> MemoryPlan {
+        self.plan(self.config.training.mode, self.config.training.max_seq_length as u64)
+    }
+
+    /// The plan for passes of so many tokens, the longest sequence among them.
+    pub(super) fn plan_for(&self, mode: Mode, (tokens, sequence): (u64, u64)) -> MemoryPlan {
+        let inputs = PlanInputs { base: self.config.base, mode, tokens, sequence, on_cpu: self.on_cpu };
+        MemoryPlan::new(self.model, self.adapters, inputs)
+    }
 }
 
 /// Print everything; the exit code says whether it fits.
-pub(super) fn run(
-    config: &Config,
-    model: &Model,
-    adapters: &AdapterPlan,
-    vram_gb: Option<f64>,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
-    let sequence = config.training.max_seq_length as u64;
-    let memory = plan(config, model, adapters, config.training.mode, sequence);
+pub(super) fn run(planned: Planned<'_>, vram_gb: Option<f64>, json: bool) -> anyhow::Result<ExitCode> {
+    let (memory, adapters) = (planned.configured(), planned.adapters);
     let fits = vram_gb.map(|gigabytes| memory.device_bytes as f64 <= gigabytes * 1e9);
     if json {
         let value = serde_json::json!({
-            "model": model.architecture.name,
+            "model": planned.model.architecture.name,
             "adapter": { "rank": adapters.rank, "matrices": adapters.shapes.len(), "groups": adapters.groups,
                 "trainable": adapters.trainable(), "frozen": adapters.frozen(),
                 "trainable_percent": adapters.share_percent(), "bytes_f32": adapters.tensor_bytes(4) },
-            "memory": memory, "vram_gb": vram_gb, "fits": fits,
+            "on_cpu": planned.on_cpu, "memory": memory, "vram_gb": vram_gb, "fits": fits,
         });
         output::print(&format!("{value:#}\n"))?;
     } else {
-        output::print(&text(config, model, adapters, &memory))?;
+        output::print(&text(planned, &memory))?;
         if let (Some(gigabytes), Some(fits)) = (vram_gb, fits) {
             output::print(&verdict(&memory, gigabytes, fits))?;
         }
@@ -61,25 +60,16 @@ pub(super) fn run(
 }
 
 /// Refuse a run whose plan does not fit, before anything is loaded.
-pub(super) fn refuse_unfit(
-    config: &Config,
-    model: &Model,
-    adapters: &AdapterPlan,
-    gigabytes: f64,
-) -> anyhow::Result<()> {
-    let sequence = config.training.max_seq_length as u64;
-    let memory = plan(config, model, adapters, config.training.mode, sequence);
+pub(super) fn refuse_unfit(planned: Planned<'_>, gigabytes: f64) -> anyhow::Result<()> {
+    let memory = planned.configured();
     if memory.device_bytes as f64 <= gigabytes * 1e9 {
         return Ok(());
     }
-    Err(bad_input(format!(
-        "{}{}",
-        text(config, model, adapters, &memory),
-        verdict(&memory, gigabytes, false)
-    )))
+    Err(bad_input(format!("{}{}", text(planned, &memory), verdict(&memory, gigabytes, false))))
 }
 
-fn text(config: &Config, model: &Model, adapters: &AdapterPlan, memory: &MemoryPlan) -> String {
+fn text(planned: Planned<'_>, memory: &MemoryPlan) -> String {
+    let Planned { config, model, adapters, on_cpu } = planned;
     let training = &config.training;
     let mode = match training.mode {
         Mode::LayerWise => "layer-wise recompute",
@@ -99,16 +89,13 @@ fn text(config: &Config, model: &Model, adapters: &AdapterPlan, memory: &MemoryP
         }
     }
     text.push_str(&format!(
-        "\nMemory for {} x {} tokens a pass, {mode}\n\n{}",
+        "\nMemory for {} x {} tokens a pass, {mode}, {}\n\n{}",
         training.batch,
         training.max_seq_length,
+        if on_cpu { "on the CPU" } else { "on a GPU" },
         components(memory)
     ));
-    text.push_str(&format!(
-        "\nBy sequence length, MiB (batch {})\n\n{}",
-        training.batch,
-        lengths(config, model, adapters)
-    ));
+    text.push_str(&format!("\nBy sequence length, MiB (batch {})\n\n{}", training.batch, lengths(planned)));
     text
 }
 
@@ -150,16 +137,16 @@ fn components(memory: &MemoryPlan) -> String {
     rows.push(total("device, at its peak", memory.device_bytes));
     rows.push(total("host", memory.host_bytes));
     rows.push(total("file pages touched", memory.mapped_bytes));
-    rows.push(total("all three (CPU backend)", memory.total_bytes()));
+    rows.push(total("all three", memory.total_bytes()));
     output::table(&["component", "where", "while", "MiB"], &[3], rows)
 }
 
-fn lengths(config: &Config, model: &Model, adapters: &AdapterPlan) -> String {
-    let own = config.training.max_seq_length as u64;
+fn lengths(planned: Planned<'_>) -> String {
+    let own = planned.config.training.max_seq_length as u64;
     let mut list: Vec<u64> = LENGTHS.into_iter().chain([own]).collect();
     list.sort_unstable();
     list.dedup();
-    let of = |mode, length| output::mib(plan(config, model, adapters, mode, length).device_bytes);
+    let of = |mode, length| output::mib(planned.plan(mode, length).device_bytes);
     let rows = list
         .into_iter()
         .map(|length| vec![length.to_string(), of(Mode::LayerWise, length), of(Mode::FullTape, length)]);

@@ -1,7 +1,7 @@
 //! What a run leaves for people and programs: lines of progress, `metrics.jsonl`, a model card, `measurement.json`.
 
 use super::TrainError;
-use super::dry_run;
+use super::dry_run::Planned;
 use super::tensors::write_whole;
 use super::trainer::{Event, Trainer};
 use crate::real::note;
@@ -57,11 +57,13 @@ impl Report {
         }
         write_whole(&path, lines.as_bytes())?;
         let file = File::options().append(true).open(&path).map_err(TrainError::io(&path))?;
+        let on_cpu = trainer.decoder.backend().is_cpu();
+        let planned = Planned { config: trainer.config, model, adapters, on_cpu };
         Ok(Self {
             file,
             path,
             out: training.output_dir.clone(),
-            plan: dry_run::plan_for(trainer.config, model, adapters, training.mode, trainer.largest_pass()),
+            plan: planned.plan_for(training.mode, trainer.largest_pass()),
             adapters: adapters.clone(),
             model: model.architecture.name.clone(),
             started: crate::profile::now(),

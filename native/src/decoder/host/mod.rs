@@ -146,7 +146,7 @@ fn record<C: CheckpointStrategy, const N: usize>(
 where
     Recorded: Backward<Flex, N, State = Kept<N>>,
 {
-    let nodes = inputs.each_ref().map(|input| input.node());
+    let nodes = inputs.each_ref().map(<FloatTensor<Autodiff<Flex, C>>>::node);
     let inputs = inputs.map(|input| input.into_primitive().to_contiguous());
     let out = run(&inputs, &*operation);
     match Recorded.prepare::<C>(nodes).compute_bound().stateful() {
