@@ -32,8 +32,13 @@ pub struct Sources {
 
 /// Builds the whole site.
 pub fn build(sources: &Sources) -> Result<Site> {
+    rebuild(sources, &mut pages::Kept::default())
+}
+
+/// The same after an earlier build, of which what still stands is kept.
+pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     let Content { pages: prose, files } = content::load(&sources.content)?;
-    let data = pages::pages(&pages::Context { content: &sources.content, prose: &prose })?;
+    let data = kept.pages(&sources.content, &prose)?;
     let mut pages = merged(prose, data);
     let mut site = Site::default();
     let data = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.files));

@@ -9,9 +9,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::base_url::BaseUrl;
 use crate::bench;
-use crate::build::{Sources, build};
+use crate::build::{Sources, build, rebuild};
 use crate::check;
 use crate::compress::Compression;
+use crate::pages::Kept;
 use crate::serve;
 use crate::site::Site;
 use crate::size;
@@ -140,13 +141,15 @@ fn serve_site(workspace: &Workspace, arguments: &ServeArguments) -> Result<ExitC
         Compression::Full if !arguments.no_watch => Compression::Kept,
         other => other,
     };
-    let written = write(&build(&sources)?, &out, compression, &workspace.compressed())?;
+    let mut kept = Kept::default();
+    let written = write(&rebuild(&sources, &mut kept)?, &out, compression, &workspace.compressed())?;
     report(&written, &out);
     println!("serving at {} (Ctrl-C ends)", server.address());
     let watch = (!arguments.no_watch).then(|| serve::Rebuild {
         workspace: workspace.clone(),
         compression,
         sources,
+        kept,
         out: out.clone(),
     });
     server.run(&out, watch)?;

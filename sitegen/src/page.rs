@@ -4,7 +4,7 @@ use crate::markdown::Heading;
 use crate::path::SitePath;
 
 /// One page.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// Where it is.
     pub path: SitePath,

@@ -19,32 +19,92 @@ mod table;
 mod training;
 mod verdicts;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::SystemTime;
 
 pub(crate) use charts::{data, figure};
 pub(crate) use figures::significant;
 
 use anyhow::Result;
 
+use crate::disk;
 use crate::page::Page;
 use crate::path::SitePath;
 use catalogue::Catalogue;
 
+/// Below the content folder: everything measured.
+const MEASUREMENTS: &str = "measurements";
+
 /// What data pages are made from.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The content folder; measurements lie in `measurements/` below it.
+    /// The content folder; measurements lie in `measurements/` below it, and nothing else of it is read.
     pub content: &'a Path,
     /// Pages written as Markdown.
     pub prose: &'a [Page],
+    /// What was asked of them.
+    asked: Mutex<Asked>,
 }
 
-impl Context<'_> {
+/// Markdown pages that data pages looked for, and what they found.
+type Asked = BTreeMap<SitePath, Option<Page>>;
+
+impl<'a> Context<'a> {
+    /// Of a content folder with these Markdown pages.
+    pub fn new(content: &'a Path, prose: &'a [Page]) -> Self {
+        Self { content, prose, asked: Mutex::default() }
+    }
+
     /// The Markdown page at `path`, to be extended: title, description, place in the menu and text are the author's.
     pub fn prose(&self, path: &str) -> Option<Page> {
         let path = SitePath::new(path);
-        self.prose.iter().find(|page| page.path == path).cloned()
+        let found = find(self.prose, &path).cloned();
+        if let Ok(mut asked) = self.asked.lock() {
+            asked.insert(path, found.clone());
+        }
+        found
     }
+}
+
+fn find<'a>(prose: &'a [Page], path: &SitePath) -> Option<&'a Page> {
+    prose.iter().find(|page| page.path == *path)
+}
+
+/// The data pages of a build, for the next one: most changes are to prose that no data page looks at.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pages: Vec<Page>,
+    asked: Asked,
+    measured: Measured,
+}
+
+/// Name, length and time of change of every measurement.
+type Measured = Vec<(String, u64, SystemTime)>;
+
+impl Kept {
+    /// All data pages; made anew unless what they were made from is what it was.
+    pub fn pages(&mut self, content: &Path, prose: &[Page]) -> Result<Vec<Page>> {
+        let measured = measured(&content.join(MEASUREMENTS))?;
+        let same = |(path, page): (&SitePath, &Option<Page>)| find(prose, path) == page.as_ref();
+        if self.pages.is_empty() || self.measured != measured || !self.asked.iter().all(same) {
+            let context = Context::new(content, prose);
+            self.pages = pages(&context)?;
+            self.asked = context.asked.into_inner().unwrap_or_default();
+            self.measured = measured;
+        }
+        Ok(self.pages.clone())
+    }
+}
+
+fn measured(folder: &Path) -> Result<Measured> {
+    let names = if folder.is_dir() { disk::files(folder)? } else { Vec::new() };
+    let stamp = |name: String| {
+        let about = folder.join(&name).metadata().ok()?;
+        Some((name, about.len(), about.modified().ok()?))
+    };
+    Ok(names.into_iter().filter_map(stamp).collect())
 }
 
 /// All data pages. One at the place of a Markdown page takes its place.
@@ -62,4 +122,35 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(accuracy::page(context)?);
     pages.extend(home::page(context, catalogue));
     Ok(pages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_pages_are_made_anew_when_their_prose_or_a_measurement_changes() {
+        let content = tempfile::tempdir().unwrap();
+        let page = |path: &str, title: &str| Page {
+            path: SitePath::new(path),
+            title: title.to_owned(),
+            ..Page::default()
+        };
+        let title = |pages: &[Page]| {
+            pages.iter().find(|page| page.path == SitePath::new("models/")).unwrap().title.clone()
+        };
+        let mut kept = Kept::default();
+        let first = kept.pages(content.path(), &[page("models/", "One")]).unwrap();
+        assert_eq!(title(&first), "One");
+        // Marked, to see whether they are the same.
+        kept.pages[0].title = "kept".to_owned();
+        let others = [page("models/", "One"), page("docs/", "Unrelated")];
+        assert_eq!(kept.pages(content.path(), &others).unwrap()[0].title, "kept");
+        assert_eq!(title(&kept.pages(content.path(), &[page("models/", "Two")]).unwrap()), "Two");
+        kept.pages[0].title = "kept".to_owned();
+        let folder = content.path().join(MEASUREMENTS).join("memory");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("note.txt"), "new").unwrap();
+        assert_ne!(kept.pages(content.path(), &[page("models/", "Two")]).unwrap()[0].title, "kept");
+    }
 }

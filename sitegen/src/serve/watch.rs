@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, ensure};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::reload::Rebuilds;
-use crate::build::{Sources, build};
+use crate::build::{self, Sources};
 use crate::compress::Compression;
+use crate::pages::Kept;
 use crate::wasm;
 use crate::workspace::Workspace;
 use crate::write::write;
@@ -27,6 +28,8 @@ pub struct Rebuild {
     pub workspace: Workspace,
     /// What the site is made from; the calculator in it is replaced when its own sources change.
     pub sources: Sources,
+    /// What the next build need not make again.
+    pub kept: Kept,
     /// Where the site is written.
     pub out: PathBuf,
     /// Which twins are written while somebody waits.
@@ -133,7 +136,7 @@ fn once(rebuild: &mut Rebuild, calculator: bool) -> Result<usize> {
     if calculator {
         rebuild.sources.bundle = Some(wasm::bundle(&rebuild.workspace)?);
     }
-    let site = build(&rebuild.sources)?;
+    let site = build::rebuild(&rebuild.sources, &mut rebuild.kept)?;
     let written = write(&site, &rebuild.out, rebuild.compression, &rebuild.workspace.compressed())?;
     Ok(written.changed + written.removed)
 }
