@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::bindgen::Glued;
-use crate::names::tidied;
-use crate::path::{SitePath, extension};
+use crate::path::SitePath;
 use crate::site::Site;
 use crate::split::SCRIPT as PARTS;
+use crate::stylesheet;
 use crate::wasm::Bundle;
 
 /// Folder of all hashed files.
@@ -47,23 +47,11 @@ impl Assets {
         let icon = style.join("icon.svg");
         let icon = fs::read(&icon).with_context(|| format!("cannot read {}", icon.display()))?;
         Ok(Self {
-            style: hashed(site, "site.css", tidied(&stylesheet(style)?).into_bytes()),
+            style: hashed(site, "site.css", stylesheet::of(style)?.into_bytes()),
             icon: hashed(site, "icon.svg", icon),
             calculator: bundle.map(|bundle| calculator(site, bundle)).transpose()?,
         })
     }
-}
-
-/// What drawings need, then all `*.css` files of the folder in the order of their names, which may overrule it.
-fn stylesheet(folder: &Path) -> Result<String> {
-    let names = crate::disk::files(folder)?;
-    let parts = names.iter().filter(|name| extension(name) == "css");
-    let read = |name: &String| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let drawings = format!("{}\n", dhurandhar_chart::theme::stylesheet());
-    std::iter::once(Ok(drawings)).chain(parts.map(read)).collect()
 }
 
 fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {

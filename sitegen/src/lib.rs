@@ -30,6 +30,7 @@ pub mod serve;
 pub mod site;
 pub mod size;
 pub mod split;
+pub mod stylesheet;
 pub mod template;
 pub mod toolchain;
 pub mod wasm;

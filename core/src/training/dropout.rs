@@ -4,15 +4,19 @@ use crate::storage::mix64;
 
 /// Fill `mask` with `1 / (1 - share)` for what is kept and 0 for what is dropped.
 ///
-/// The mask is a function of `key` and position; `share` lies in `[0, 1)`.
-#[expect(clippy::cast_possible_truncation, reason = "masks are single precision")]
-pub fn keep_mask(key: u64, share: f64, mask: &mut [f32]) {
+/// The mask is a function of `key` and position; `mask` begins at position `first`. `share` lies in `[0, 1)`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of 2^32; masks are single"
+)]
+pub fn keep_mask(key: u64, share: f64, first: u64, mask: &mut [f32]) {
     let kept = (1.0 / (1.0 - share)) as f32;
     // The top 32 bits decide, in integers: no rounding differs between machines.
-    let threshold = share * 4_294_967_296.0;
-    for (place, value) in (0u64..).zip(mask) {
+    let threshold = (share * 4_294_967_296.0).ceil() as u64;
+    for (place, value) in (first..).zip(mask) {
         let draw = mix64(key ^ mix64(place)) >> 32;
-        *value = if (draw as f64) < threshold { 0.0 } else { kept };
+        *value = if draw < threshold { 0.0 } else { kept };
     }
 }
 
@@ -23,16 +27,18 @@ mod tests {
     #[test]
     fn the_share_is_dropped_and_the_mean_stays() {
         let mut mask = vec![0.0; 100_000];
-        keep_mask(7, 0.1, &mut mask);
+        keep_mask(7, 0.1, 0, &mut mask);
         let mean = mask.iter().map(|value| f64::from(*value)).sum::<f64>() / 1e5;
         // Five standard deviations of a binomial mean.
         assert!((mean - 1.0).abs() < 5.0 * (0.1_f64 / 0.9 / 1e5).sqrt(), "{mean}");
         let mut again = vec![0.0; 100_000];
-        keep_mask(7, 0.1, &mut again);
+        keep_mask(7, 0.1, 0, &mut again);
         assert_eq!(mask, again);
-        keep_mask(8, 0.1, &mut again);
+        keep_mask(8, 0.1, 0, &mut again);
         assert_ne!(mask, again);
-        keep_mask(7, 0.0, &mut again);
+        keep_mask(7, 0.1, 60_000, &mut again[..40_000]);
+        assert_eq!(mask[60_000..], again[..40_000]);
+        keep_mask(7, 0.0, 0, &mut again);
         assert!(again.iter().all(|value| (*value - 1.0).abs() < f32::EPSILON));
     }
 }

@@ -1,8 +1,10 @@
 //! Low-rank additions to the projections of the layers (Hu et al., "LoRA", arXiv:2106.09685).
 
+use super::host::Addition;
 use super::projection::Projection;
 use burn::tensor::{Tensor, TensorData};
 use dhurandhar_core::training::{Target, keep_mask};
+use rayon::prelude::*;
 
 /// `scale B A`, added to a frozen matrix `[out, in]`.
 #[derive(Debug, Clone)]
@@ -54,6 +56,9 @@ pub struct Dropout {
     pub key: u64,
 }
 
+/// Numbers of a mask that one thread draws at a time.
+const RUN: usize = 1 << 14;
+
 /// The additions of a whole decoder, by layer and projection.
 #[derive(Debug, Clone, Default)]
 pub struct Adapters {
@@ -89,18 +94,20 @@ impl Adapters {
         x: Tensor<2>,
     ) -> Tensor<2> {
         let Some(pair) = self.get(layer, target) else { return projection.apply(x) };
+        let place = (layer * Target::ALL.len() + target.index()) as u64;
         let dropout = self.dropout.filter(|dropout| dropout.share > 0.0);
+        let dropout = dropout.map(|dropout| Dropout { key: dropout.key ^ (place << 32), ..dropout });
+        if pair.magnitude.is_none() {
+            let addition = Addition { a: &pair.a, b: &pair.b, scale: pair.scale, dropout };
+            if let Some(sum) = projection.adapted(&x, addition) {
+                return sum;
+            }
+        }
         let thinned = match dropout {
-            Some(dropout) => dropped(x.clone(), dropout, (layer * Target::ALL.len() + target.index()) as u64),
+            Some(dropout) => dropped(x.clone(), dropout),
             None => x.clone(),
         };
-        let Some(magnitude) = &pair.magnitude else {
-            let together = || projection.adapted(&x, [&pair.a, &pair.b], pair.scale);
-            return match dropout.map_or_else(together, |_| None) {
-                Some(sum) => sum,
-                None => projection.apply(x) + pair.product(thinned),
-            };
-        };
+        let Some(magnitude) = &pair.magnitude else { return projection.apply(x) + pair.product(thinned) };
         let stretch = pair.stretch(magnitude, projection);
         // As PEFT: with dropout, what stretching changes sees the thinned input alone.
         if dropout.is_some() {
@@ -112,11 +119,18 @@ impl Adapters {
     }
 }
 
-/// The same mask whenever a layer is run again within a pass.
-fn dropped(x: Tensor<2>, dropout: Dropout, place: u64) -> Tensor<2> {
+impl Dropout {
+    /// Zero for what is dropped, `1 / (1 - share)` for what stays: the same whenever a layer is run again within a pass.
+    pub(super) fn mask(self, length: usize) -> Vec<f32> {
+        let mut mask = vec![0.0; length];
+        let runs = mask.par_chunks_mut(RUN).enumerate();
+        runs.for_each(|(run, mask)| keep_mask(self.key, self.share, (run * RUN) as u64, mask));
+        mask
+    }
+}
+
+fn dropped(x: Tensor<2>, dropout: Dropout) -> Tensor<2> {
     let shape = x.dims();
-    let mut mask = vec![0.0; shape[0] * shape[1]];
-    keep_mask(dropout.key ^ (place << 32), dropout.share, &mut mask);
-    let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), &x.device().inner());
-    x * mask
+    let mask = dropout.mask(shape[0] * shape[1]);
+    x.clone() * Tensor::<2>::from_data(TensorData::new(mask, shape), &x.device().inner())
 }

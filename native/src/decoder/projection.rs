@@ -51,8 +51,8 @@ impl Projection {
     }
 
     /// The product with `scale (x A^T) B^T` added, in one go where that can be had.
-    pub(super) fn adapted(&self, x: &Tensor<2>, factors: [&Tensor<2>; 2], scale: f64) -> Option<Tensor<2>> {
-        let product = host::adapted(x, &self.weight, factors, scale).filter(|_| self.half.is_none())?;
+    pub(super) fn adapted(&self, x: &Tensor<2>, addition: host::Addition<'_>) -> Option<Tensor<2>> {
+        let product = host::adapted(x, &self.weight, addition).filter(|_| self.half.is_none())?;
         Some(self.biased(product))
     }
 

@@ -11,7 +11,7 @@ mod product;
 
 pub(super) use attend::{Heads, attend};
 pub(super) use elementwise::{gated, normed, rotated};
-pub(super) use product::{adapted, product, product_back, products};
+pub(super) use product::{Addition, adapted, product, product_back, products};
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -5,9 +5,11 @@
 
 use super::matmul::{Mat, Target, multiply};
 use super::{HostOp, View, is_host, one, three};
+use crate::decoder::Dropout;
 use crate::decoder::projection::Weight;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -112,17 +114,28 @@ pub(in crate::decoder) fn product_back(weight: &Weight, gradient: &[f32], tokens
     backward(weight, gradient, tokens)
 }
 
-/// `x W^T + scale (x A^T) B^T`, or nothing where the numbers are not at hand.
+/// A low-rank addition: `scale (x A^T) B^T`, with some of `x` dropped where a mask says so.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::decoder) struct Addition<'a> {
+    /// `[rank, in]`.
+    pub(in crate::decoder) a: &'a Tensor<2>,
+    /// `[out, rank]`.
+    pub(in crate::decoder) b: &'a Tensor<2>,
+    pub(in crate::decoder) scale: f64,
+    /// What the addition does not see; its key is this matrix' own.
+    pub(in crate::decoder) dropout: Option<Dropout>,
+}
+
+/// `x W^T` with an addition, or nothing where the numbers are not at hand.
 pub(in crate::decoder) fn adapted(
     x: &Tensor<2>,
     weight: &Weight,
-    [a, b]: [&Tensor<2>; 2],
-    scale: f64,
+    Addition { a, b, scale, dropout }: Addition<'_>,
 ) -> Option<Tensor<2>> {
     #[expect(clippy::cast_possible_truncation, reason = "factors are single precision")]
     let scale = scale as f32;
     (weight.on_host() && is_host(x))
-        .then(|| three([x.clone(), a.clone(), b.clone()], Adapted { weight: weight.clone(), scale }))
+        .then(|| three([x.clone(), a.clone(), b.clone()], Adapted { weight: weight.clone(), scale, dropout }))
 }
 
 #[derive(Debug)]
@@ -149,6 +162,22 @@ impl HostOp for Frozen {
 struct Adapted {
     weight: Weight,
     scale: f32,
+    dropout: Option<Dropout>,
+}
+
+impl Adapted {
+    /// What each number of `x` is multiplied by for the addition; the same on the way back.
+    fn mask(&self, length: usize) -> Option<Vec<f32>> {
+        self.dropout.map(|dropout| dropout.mask(length))
+    }
+}
+
+/// `x` without what is dropped.
+fn thinned<'a>(x: &'a [f32], mask: Option<&[f32]>) -> Cow<'a, [f32]> {
+    match mask {
+        None => Cow::Borrowed(x),
+        Some(mask) => x.iter().zip(mask).map(|(x, mask)| x * mask).collect(),
+    }
 }
 
 /// `scale a b` as a matrix of its own.
@@ -163,8 +192,9 @@ impl HostOp for Adapted {
         let [outputs, columns] = self.weight.shape();
         let [x, a, b] = [0, 1, 2].map(|at| inputs[at].values);
         let (tokens, rank) = (inputs[0].shape[0], inputs[1].shape[0]);
-        let x_rows = Mat::new(x, tokens, columns, columns);
-        let low = new_product(x_rows, Mat::new(a, rank, columns, columns).transposed(), 1.0, [tokens, rank]);
+        let seen = thinned(x, self.mask(x.len()).as_deref());
+        let seen = Mat::new(&seen, tokens, columns, columns);
+        let low = new_product(seen, Mat::new(a, rank, columns, columns).transposed(), 1.0, [tokens, rank]);
         let low = Mat::new(&low, tokens, rank, rank);
         (forward(&self.weight, x, tokens, Some((b, low, self.scale))), vec![tokens, outputs])
     }
@@ -174,7 +204,9 @@ impl HostOp for Adapted {
         let [x, a, b] = [0, 1, 2].map(|at| inputs[at].values);
         let (tokens, rank) = (inputs[0].shape[0], inputs[1].shape[0]);
         let g = Mat::new(gradient, tokens, outputs, outputs);
-        let x = Mat::new(x, tokens, columns, columns);
+        let mask = self.mask(x.len());
+        let seen = thinned(x, mask.as_deref());
+        let seen = Mat::new(&seen, tokens, columns, columns);
         let a = Mat::new(a, rank, columns, columns);
         let through = new_product(g, Mat::new(b, outputs, rank, rank), self.scale, [tokens, rank]);
         let through = Mat::new(&through, tokens, rank, rank);
@@ -183,13 +215,18 @@ impl HostOp for Adapted {
                 return Vec::new();
             }
             let mut by_x = backward(&self.weight, gradient, tokens);
-            multiply([through, a], 1.0, true, &mut by_x, columns);
+            let Some(mask) = &mask else {
+                multiply([through, a], 1.0, true, &mut by_x, columns);
+                return by_x;
+            };
+            let added = new_product(through, a, 1.0, [tokens, columns]);
+            by_x.iter_mut().zip(added).zip(mask).for_each(|((by_x, added), mask)| *by_x += added * mask);
             by_x
         };
         let by_factors = || {
-            let low = new_product(x, a.transposed(), 1.0, [tokens, rank]);
+            let low = new_product(seen, a.transposed(), 1.0, [tokens, rank]);
             let low = Mat::new(&low, tokens, rank, rank);
-            let by_a = new_product(through.transposed(), x, 1.0, [rank, columns]);
+            let by_a = new_product(through.transposed(), seen, 1.0, [rank, columns]);
             let by_b = new_product(g.transposed(), low, self.scale, [outputs, rank]);
             (by_a, by_b)
         };
