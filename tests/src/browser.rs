@@ -35,7 +35,7 @@ pub struct Stage {
     /// Address of the site's root, with a slash at its end.
     pub address: String,
     driver_address: String,
-    _server: Running,
+    server: Mutex<Option<Running>>,
     _driver: Running,
     _site: TempDir,
 }
@@ -81,7 +81,12 @@ impl Stage {
         let address = line.split_whitespace().next().context("sitegen names no address")?;
         let address = format!("{}/", address.trim_end_matches('/'));
         let driver_address = format!("http://127.0.0.1:{port}");
-        Ok(Self { address, driver_address, _server: server, _driver: driver, _site: site })
+        Ok(Self { address, driver_address, server: Mutex::new(Some(server)), _driver: driver, _site: site })
+    }
+
+    /// Ends the server, as when the network is gone.
+    pub fn unplug(&self) {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Runs a story in a fresh browser of this size; it is closed whatever happens.

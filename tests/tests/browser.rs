@@ -208,6 +208,52 @@ async fn a_dropped_config_becomes_the_model_and_a_bad_file_does_not() -> Result<
 }
 
 #[tokio::test]
+async fn an_index_and_its_config_come_one_after_the_other() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "").await?;
+            let title = "return document.querySelector('#model').value";
+            let before = ask(&driver, title).await?;
+            let folder = tempfile::tempdir()?;
+            let (index, config) =
+                (folder.path().join("model.safetensors.index.json"), folder.path().join("config.json"));
+            let text = r#"{"metadata": {"total_size": 1503300328}, "weight_map": {"model.layers.27.mlp.up_proj.weight": "model-00001-of-00002.safetensors"}}"#;
+            std::fs::write(&index, text)?;
+            std::fs::copy(workspace::fixture("configs/qwen3-0.6b.json"), &config)?;
+            let file = driver.find(By::Id("model-file")).await?;
+            file.send_keys(index.to_str().context("path")?).await?;
+            until(
+                &driver,
+                "return document.querySelector('.calc-notice.error')?.innerText.includes('together with its config.json')",
+            )
+            .await?;
+            ensure!(ask(&driver, title).await? == before, "an index alone changed the model");
+            let file = driver.find(By::Id("model-file")).await?;
+            file.send_keys(config.to_str().context("path")?).await?;
+            let model = dhurandhar_core::model::import::import_with_config(
+                "model.safetensors.index.json",
+                text.as_bytes(),
+                None,
+                &std::fs::read(&config)?,
+            )?;
+            let name = serde_json::to_string(&model.architecture.title)?;
+            until(&driver, &format!("return document.querySelector('#model').value === {name}")).await?;
+            let report = Report::new(&model, &Scenario::for_model(&model), &[], 0.0)?;
+            let total = mib(report.footprint.resident.bytes);
+            until(
+                &driver,
+                &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'"),
+            )
+            .await?;
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}
+
+#[tokio::test]
 async fn models_are_found_and_chosen_by_keyboard() -> Result<()> {
     let stage = stage()?;
     let play = |driver: WebDriver| {

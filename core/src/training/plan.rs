@@ -27,7 +27,7 @@ const PARTS: u64 = 4;
 const LOGIT_PIECES: u64 = 2;
 /// The program itself with what its allocator holds ready, and its tokenizer for each token of the vocabulary; fitted on
 /// SmolLM2 135M and Gemma 3 270M.
-const PROGRAM_BYTES: u64 = 64 << 20;
+const PROGRAM_BYTES: u64 = 88 << 20;
 const TOKENIZER_BYTES: u64 = 300;
 
 /// How frozen weights are kept.
