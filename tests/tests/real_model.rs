@@ -1,4 +1,4 @@
-//! SmolLM2-135M as it is published: the decoder against llama.cpp, token by token, and a KV benchmark on it.
+//! SmolLM2-135M and Gemma 3 270M as they are published: the decoder against llama.cpp, token by token, and a KV benchmark.
 //!
 //! The reference is what `tests/scripts/llama_cpp_reference.c` printed for the same text and the same weights decoded
 //! to f32: llama.cpp's kernels for quantised weights round activations to 8 bits, which moves perplexity by 0.5 %.
@@ -90,6 +90,34 @@ fn perplexity_is_that_of_llama_cpp() {
     assert_eq!(found.tokens, count("scored"));
     let wanted = likelihood["perplexity"].as_f64().unwrap();
     assert!((found.value / wanted - 1.0).abs() < 1e-5, "{} for {wanted}", found.value);
+}
+
+/// Gemma's windows, sandwich norms and tied head, on the published 4-bit file.
+#[test]
+fn gemma_says_what_llama_cpp_says() {
+    let checkpoint = Arc::new(Checkpoint::open(&checkpoints::gemma3_270m().unwrap()).unwrap());
+    let tokenizer = Tokenizer::open(&checkpoint).unwrap();
+    let decoder = Decoder::load(&checkpoint, Backend::cpu()).unwrap();
+    let reference: Value = serde_json::from_str(&fixture("gemma3-llama-cpp.json")).unwrap();
+    let mut compared = 0;
+    for continuation in reference["continuations"].as_array().unwrap() {
+        let prompt = ids(&continuation["ids"]);
+        let text = continuation["prompt"].as_str().unwrap();
+        assert_eq!(tokenizer.encode(text, true).unwrap(), prompt, "{text}");
+        let margins = continuation["margins"].as_array().unwrap();
+        let sure = margins.iter().position(|margin| margin.as_f64().unwrap() < 0.01).unwrap_or(margins.len());
+        let found = greedy(&decoder, Some(&tokenizer), &prompt, sure, None, |_| ()).unwrap();
+        assert_eq!(found.ids, &ids(&continuation["next"])[..sure], "{text}");
+        compared += sure;
+    }
+    assert!(compared >= 64, "{compared} tokens before the first near-ties");
+    let likelihood = &reference["likelihood"];
+    let text = tokenizer.encode(&fixture("text.txt"), true).unwrap();
+    assert_eq!(text[..32], ids(&likelihood["first"])[..]);
+    let found = perplexity(&decoder, &text, 256, 128, None, |_| ()).unwrap();
+    let wanted = likelihood["perplexity"].as_f64().unwrap();
+    // llama.cpp looks GELU up in a table of 16-bit floats.
+    assert!((found.value / wanted - 1.0).abs() < 5e-4, "{} for {wanted}", found.value);
 }
 
 #[test]
