@@ -104,7 +104,7 @@ impl Adapters {
             }
         }
         let thinned = match dropout {
-            Some(dropout) => dropped(x.clone(), dropout),
+            Some(dropout) => dropped(&x, dropout),
             None => x.clone(),
         };
         let Some(magnitude) = &pair.magnitude else { return projection.apply(x) + pair.product(thinned) };
@@ -129,7 +129,7 @@ impl Dropout {
     }
 }
 
-fn dropped(x: Tensor<2>, dropout: Dropout) -> Tensor<2> {
+fn dropped(x: &Tensor<2>, dropout: Dropout) -> Tensor<2> {
     let shape = x.dims();
     let mask = dropout.mask(shape[0] * shape[1]);
     x.clone() * Tensor::<2>::from_data(TensorData::new(mask, shape), &x.device().inner())

@@ -2,7 +2,6 @@
 
 use super::cache::Span;
 use super::hook::KvHook;
-use super::host;
 use super::load::Loader;
 use super::mask::Masks;
 use super::norm::Norm;
@@ -10,6 +9,7 @@ use super::projection::Projection;
 use super::recipe::Recipe;
 use super::rope::Rotation;
 use super::{DecoderError, Pass, word};
+use super::{host, single};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use dhurandhar_core::model::architecture::{Attention as Shape, KvSource};
@@ -231,9 +231,4 @@ fn normed(x: Tensor<3>, norm: Option<&Norm>) -> Tensor<3> {
 
 fn turned(x: Tensor<3>, rotation: Option<&Rotation>) -> Tensor<3> {
     rotation.map_or(x.clone(), |rotation| rotation.apply(x))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

@@ -3,8 +3,8 @@
 //! The head is frozen, so the gradient of the hidden states is known in closed form: `(softmax - one-hot) W`, through
 //! the logits' divisor and cap. Rows of hidden states and of the head are taken in pieces.
 
-use super::host;
 use super::{Decoder, DecoderError};
+use super::{host, single};
 use crate::decoder::word;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 use dhurandhar_core::layer::cross_entropy;
@@ -151,9 +151,4 @@ impl Hits {
             inside: Tensor::from_data(TensorData::new(inside, shape), device),
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "logits are single precision")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

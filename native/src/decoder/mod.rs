@@ -320,3 +320,9 @@ impl Pass<'_, '_> {
 pub(crate) fn word(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
+
+/// A setting as what the backends compute in.
+#[expect(clippy::cast_possible_truncation, reason = "backends compute in single precision")]
+fn single(value: f64) -> f32 {
+    value as f32
+}

@@ -1,6 +1,6 @@
 //! RMS normalisation over the last dimension.
 
-use super::host;
+use super::{host, single};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -37,9 +37,4 @@ impl Norm {
             None => normed,
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "sums of single precision get a term of it")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

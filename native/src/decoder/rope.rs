@@ -1,8 +1,8 @@
 //! Rotary position embedding, half-split as in the Hugging Face implementations.
 
 use super::DecoderError;
-use super::host;
 use super::settings::{Settings, finite};
+use super::{host, single};
 use crate::checkpoint::Checkpoint;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
@@ -195,15 +195,6 @@ fn frequencies(head_dim: usize, theta: f64, scaling: Scaling) -> Vec<f32> {
         })
         .map(single)
         .collect()
-}
-
-/// Round to f32.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "frequencies are kept in single precision, as the reference does"
-)]
-fn single(value: f64) -> f32 {
-    value as f32
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::figures::{count, plain};
 use super::table::{Column, table};
 use crate::disk;
 use crate::markdown::Heading;
-use crate::page::Page;
+use crate::page::{Page, Shape};
 use crate::path::{SitePath, extension};
 
 /// Where the page is; without prose there is none.
@@ -44,6 +44,7 @@ pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
         }
     }
     page.body.push_str(&tables);
+    page.shape = Shape::Wide;
     Ok(Some(page))
 }
 
@@ -148,14 +149,14 @@ fn differences(figures: &[(&str, Compared)]) -> String {
 
 fn cards() -> Markup {
     let columns = [
-        Column::text("Model"),
+        Column::text("Gemma 4"),
         Column::text("Device"),
         Column::text("On"),
         Column::text("Counts"),
         Column::number("Published MB"),
         Column::number("Predicted MB"),
-        Column::number("Interval"),
         Column::number("Error"),
+        Column::number("Interval"),
     ];
     let free = LITERT_CARDS.iter().filter(|row| !row.was_fitted());
     html! {
@@ -180,17 +181,17 @@ fn card(row: &CardRow) -> Vec<String> {
     let [low, expected, high] = row.predicted().unwrap_or_default();
     let megabytes = |bytes: u64| plain((bytes as f64 / MEGABYTE).round());
     let metric = match row.metric {
-        MemoryMetric::Rss => "resident set",
+        MemoryMetric::Rss => "RSS",
         MemoryMetric::Footprint => "private",
     };
     vec![
-        row.model.to_owned(),
+        row.model.trim_start_matches("gemma4-").to_uppercase(),
         format!("{}{}", row.device, if row.was_fitted() { " (fitted)" } else { "" }),
         row.processor.name().to_owned(),
         metric.to_owned(),
         count(row.megabytes),
         megabytes(expected),
-        format!("{}\u{2013}{}", megabytes(low), megabytes(high)),
         percent(expected as f64 / MEGABYTE / row.megabytes as f64 - 1.0),
+        format!("{}\u{2013}{}", megabytes(low), megabytes(high)),
     ]
 }

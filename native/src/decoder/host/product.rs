@@ -5,8 +5,8 @@
 
 use super::matmul::{Mat, Target, multiply};
 use super::{HostOp, View, is_host, one, three};
-use crate::decoder::Dropout;
 use crate::decoder::projection::Weight;
+use crate::decoder::{Dropout, single};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -132,8 +132,7 @@ pub(in crate::decoder) fn adapted(
     weight: &Weight,
     Addition { a, b, scale, dropout }: Addition<'_>,
 ) -> Option<Tensor<2>> {
-    #[expect(clippy::cast_possible_truncation, reason = "factors are single precision")]
-    let scale = scale as f32;
+    let scale = single(scale);
     (weight.on_host() && is_host(x))
         .then(|| three([x.clone(), a.clone(), b.clone()], Adapted { weight: weight.clone(), scale, dropout }))
 }
