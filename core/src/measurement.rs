@@ -38,7 +38,7 @@ pub use memory_validation::{
     PredictedMemory,
 };
 pub use overlay::{MeasuredPoint, Overlay};
-pub use policy::{Criterion, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
+pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
 pub use read::{
     MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,

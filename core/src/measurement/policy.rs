@@ -74,6 +74,9 @@ pub struct Criterion {
     pub source: String,
 }
 
+/// Name of the criterion that sets the decoder's memory with the table's pages beside the budget.
+pub const MEMORY_CRITERION: &str = "memory with the decoder";
+
 /// What the policy looks at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyInputs {
@@ -156,7 +159,7 @@ impl Policy {
             criterion("prefill added", inputs.prefill_s, "s", self.prefill_s, &inputs.prefill_source),
         ];
         let mut memory = criterion(
-            "memory with the decoder",
+            MEMORY_CRITERION,
             percent(inputs.memory_share),
             "% of budget",
             (100.0, 100.0),

@@ -126,6 +126,8 @@ fn settings(report: &KvQuality) -> Markup {
         Column::number("Key error"),
         Column::number("Value error"),
     ];
+    // Half precision rounds too, but not so that anybody would see it.
+    let error = |nmse: f64| if nmse < 1e-6 { "below 1e-6".to_owned() } else { significant(nmse) };
     let row = |setting: &SettingQuality| {
         let divergence = &setting.divergence;
         vec![
@@ -137,8 +139,8 @@ fn settings(report: &KvQuality) -> Markup {
             format!("{:.1} %", divergence.same_top * 100.0),
             format!("{:.2}", divergence.coded_perplexity),
             format!("{:+.2} %", setting.perplexity_change() * 100.0),
-            significant(setting.key_nmse),
-            significant(setting.value_nmse),
+            error(setting.key_nmse),
+            error(setting.value_nmse),
         ]
     };
     table("By setting", &columns, report.settings.iter().map(row))

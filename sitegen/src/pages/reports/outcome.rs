@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dhurandhar_core::measurement::{FlagCode, MmapProfile, VerdictResult};
+use dhurandhar_core::measurement::{FlagCode, MEMORY_CRITERION, MmapProfile, Verdict, VerdictResult};
 use maud::{Markup, html};
 
 use crate::pages::figures::{plain, significant};
@@ -22,8 +22,14 @@ pub(super) fn badge(result: VerdictResult) -> Markup {
     html! { span.verdict.(class) { span aria-hidden="true" { (sign(result)) " " } (result.name()) } }
 }
 
-fn sentence(result: VerdictResult) -> &'static str {
-    match result {
+fn sentence(verdict: &Verdict) -> &'static str {
+    let mut failed =
+        verdict.criteria.iter().filter(|criterion| criterion.result == Some(VerdictResult::Fail)).peekable();
+    let memory_alone = failed.peek().is_some() && failed.all(|criterion| criterion.name == MEMORY_CRITERION);
+    match verdict.result {
+        VerdictResult::Fail if memory_alone => {
+            "The decoder and the pages that it keeps need more memory than the device's budget; the table's reads alone would not forbid it."
+        }
         VerdictResult::Pass => "The table can stay on storage.",
         VerdictResult::Warn => "The table can stay on storage, at a cost that will be noticed.",
         VerdictResult::Fail => "Read this way, the table cannot stay on storage.",
@@ -34,7 +40,7 @@ fn sentence(result: VerdictResult) -> &'static str {
 pub(super) fn verdict(profile: &MmapProfile) -> Markup {
     let verdict = &profile.verdict;
     html! {
-        p.outcome { (badge(verdict.result)) " " (sentence(verdict.result)) }
+        p.outcome { (badge(verdict.result)) " " (sentence(verdict)) }
         ul { @for reason in &verdict.reasons { li { (reason) } } }
         div.scroll role="region" aria-label="Criteria" tabindex="0" {
             table {
