@@ -5,7 +5,7 @@ use super::{exp, sum, vectorised};
 /// Negative log likelihood of `target` in nats, from one row of products with the head; the row becomes the gradient of
 /// the loss with respect to these products.
 ///
-/// Logits are `cap tanh(p / divisor / cap)` of products `p`, or `p / divisor` without a cap.
+/// `target` is a place in the row. Logits are `cap tanh(p / divisor / cap)` of products `p`, or `p / divisor` without a cap.
 pub fn cross_entropy(row: &mut [f32], target: usize, divisor: f32, cap: Option<f32>) -> f32 {
     vectorised(|| {
         let scale = 1.0 / divisor;

@@ -45,13 +45,13 @@ const LANES: usize = 16;
 #[inline(always)]
 fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
-    let (pairs, rest) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in pairs.0.iter().zip(rest.0) {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             lanes[lane] += term(a[lane], b[lane]);
         }
     }
-    let tail: f32 = pairs.1.iter().zip(rest.1).map(|(a, b)| term(*a, *b)).sum();
+    let tail: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b)).sum();
     lanes.iter().sum::<f32>() + tail
 }
 

@@ -12,6 +12,8 @@ mod target;
 pub use adamw::{AdamW, clip_factor};
 pub use adapter::{AdapterError, AdapterPlan, AdapterShape, GroupCount};
 pub use dropout::keep_mask;
-pub use plan::{Base, MemoryComponent, MemoryPlan, Mode, PlanInputs, When, Where, logit_rows, shard_rows};
+pub use plan::{
+    Base, MemoryComponent, MemoryPlan, Mode, PlanInputs, When, Where, logit_rows, shard_rows, sum_parts,
+};
 pub use schedule::{Schedule, ScheduleKind};
 pub use target::Target;

@@ -20,9 +20,6 @@ const F32: u64 = 4;
 const LOGITS_BYTES: u64 = 64 << 20;
 /// Bytes of the head that the loss has in f32 at a time.
 const SHARD_BYTES: u64 = 32 << 20;
-/// Parts in which the CPU sums over the rows of the head, and over those of another matrix.
-const HEAD_PARTS: u64 = 16;
-const PARTS: u64 = 4;
 /// Pieces of logits, as wide as the head's rows in f32, that the loss has beside the logits.
 const LOGIT_PIECES: u64 = 2;
 /// The program itself with what its allocator holds ready, and its tokenizer for each token of the vocabulary; fitted on
@@ -107,8 +104,8 @@ pub struct PlanInputs {
     pub tokens: u64,
     /// Tokens of the longest sequence.
     pub sequence: u64,
-    /// Whether the CPU computes, and not a GPU.
-    pub on_cpu: bool,
+    /// Threads of the CPU when it computes; `None` on a GPU.
+    pub cpu_threads: Option<u64>,
 }
 
 /// One line of the plan.
@@ -164,7 +161,7 @@ impl MemoryPlan {
         add("adapters on the device", parameters, Where::Device, When::Always);
         let layers: Vec<LayerCost> =
             (0..model.architecture.layers.len()).map(|at| LayerCost::of(model, at, inputs)).collect();
-        let weights_stay = inputs.on_cpu;
+        let on_cpu = inputs.cpu_threads.is_some();
         let streams = model.architecture.extras.altup_streams.max(1);
         let kept = rows
             * (streams * model.architecture.hidden_size
@@ -173,7 +170,7 @@ impl MemoryPlan {
             Mode::LayerWise => {
                 let most = |part: fn(&LayerCost) -> u64| layers.iter().map(part).max().unwrap_or(0);
                 add("layer inputs", (layers.len() as u64 + 1) * kept * F32, Where::Device, When::Always);
-                if !weights_stay {
+                if !on_cpu {
                     let weights = most(|layer| layer.weights);
                     add("one layer's weights in f32", weights, Where::Device, When::Layers);
                 }
@@ -188,7 +185,7 @@ impl MemoryPlan {
             Mode::FullTape => {
                 let sum = |part: fn(&LayerCost) -> u64| layers.iter().map(part).sum::<u64>();
                 let most = layers.iter().map(|layer| layer.flight).max().unwrap_or(0);
-                if weights_stay {
+                if on_cpu {
                     add("gradients on the tape", parameters, Where::Device, When::Layers);
                 } else {
                     let weights = sum(|layer| layer.weights);
@@ -200,12 +197,12 @@ impl MemoryPlan {
         }
         let together = rows.min(logit_rows(vocab));
         let piece = vocab.min(shard_rows(model.architecture.hidden_size));
-        let pieces = if weights_stay { 0 } else { LOGIT_PIECES * piece };
+        let pieces = if on_cpu { 0 } else { LOGIT_PIECES * piece };
         let head = vocab * model.architecture.hidden_size * F32;
         add("logits", together * (vocab + pieces) * F32, Where::Device, When::Loss);
         match inputs.mode {
-            _ if weights_stay => {
-                let sums = HEAD_PARTS * together * model.architecture.hidden_size * F32;
+            _ if on_cpu => {
+                let sums = sum_parts(vocab) * together * model.architecture.hidden_size * F32;
                 add("parts of the hidden states' gradient", sums, Where::Device, When::Loss);
             }
             Mode::LayerWise => {
@@ -261,6 +258,13 @@ pub fn shard_rows(hidden: u64) -> u64 {
     (SHARD_BYTES / (hidden.max(1) * F32)).max(1)
 }
 
+/// Parts in which the CPU sums over a matrix' rows on the way back: always the same, so that a run is the same bits on any
+/// number of threads.
+pub fn sum_parts(rows: u64) -> u64 {
+    // Beyond so many rows further parts cost nothing beside the product; a part below 48 rows would.
+    if rows >= 16_384 { 16 } else { (rows / 48).clamp(1, 4) }
+}
+
 struct BaseBytes {
     packed: u64,
     mapped: u64,
@@ -269,8 +273,8 @@ struct BaseBytes {
     small: u64,
 }
 
-fn base(model: &Model, PlanInputs { base, mode, on_cpu, .. }: PlanInputs) -> BaseBytes {
-    let in_f32 = mode == Mode::FullTape && !on_cpu;
+fn base(model: &Model, PlanInputs { base, mode, cpu_threads, .. }: PlanInputs) -> BaseBytes {
+    let in_f32 = mode == Mode::FullTape && cpu_threads.is_none();
     let mut bytes = BaseBytes { packed: 0, mapped: 0, tables: 0, ple_row: 0, small: 0 };
     for tensor in &model.tensors {
         // Profiles state no storage: checkpoints come in 16 bits.
@@ -336,14 +340,18 @@ impl LayerCost {
             (attention.query_heads, attention.query_heads * attention.k_head_dim, keys)
         });
         let width = ffn_width(layer);
-        if inputs.on_cpu {
-            // Kept: inputs of norms and of adapted products, rotated queries, keys and values, gate and up. In hand: the
-            // gradients of the widest operation with the parts that are summed up.
+        if let Some(threads) = inputs.cpu_threads {
+            // Kept: inputs of norms and of adapted products, rotated queries, keys and values, gate and up. In hand: either
+            // the FFN's gradients with the parts that are summed up, or attention's by head and a head's scores, weights
+            // and their gradient on each thread.
             let per_token = 4 * hidden + 2 * queries + keys + 3 * width;
+            let ffn = inputs.tokens * ((3 + sum_parts(hidden)) * width + queries);
+            let attention =
+                inputs.tokens * 5 * queries + 3 * threads.min(heads) * inputs.sequence * inputs.sequence;
             return Self {
                 weights,
                 activations: inputs.tokens * per_token * F32,
-                flight: inputs.tokens * (2 * hidden + (3 + PARTS) * width + queries) * F32,
+                flight: (inputs.tokens * 2 * hidden + ffn.max(attention)) * F32,
             };
         }
         // Saved by the tape: inputs and outputs of norms, rotated queries and keys, the attention's result, and in
@@ -376,7 +384,7 @@ mod tests {
     fn plan(name: &str, base: Base, mode: Mode, tokens: u64) -> MemoryPlan {
         let model = registry::model(name).unwrap();
         let adapters = AdapterPlan::new(&model, 16, |_, _| true).unwrap();
-        let inputs = PlanInputs { base, mode, tokens, sequence: tokens, on_cpu: false };
+        let inputs = PlanInputs { base, mode, tokens, sequence: tokens, cpu_threads: None };
         MemoryPlan::new(&model, &adapters, inputs)
     }
 
@@ -385,7 +393,8 @@ mod tests {
         let model = registry::model("smollm2-135m").unwrap();
         let adapters = AdapterPlan::new(&model, 16, |_, _| true).unwrap();
         let plan = |mode| {
-            let inputs = PlanInputs { base: Base::Nf4Double, mode, tokens: 128, sequence: 128, on_cpu: true };
+            let (base, cpu_threads) = (Base::Nf4Double, Some(2));
+            let inputs = PlanInputs { base, mode, tokens: 128, sequence: 128, cpu_threads };
             MemoryPlan::new(&model, &adapters, inputs)
         };
         let (full, by_layer) = (plan(Mode::FullTape), plan(Mode::LayerWise));

@@ -3,8 +3,7 @@
 //! The head is frozen, so the gradient of the hidden states is known in closed form: `(softmax - one-hot) W`, through
 //! the logits' divisor and cap. Rows of hidden states and of the head are taken in pieces.
 
-use super::{Decoder, DecoderError};
-use super::{host, single};
+use super::{Decoder, DecoderError, host, single};
 use crate::decoder::word;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 use dhurandhar_core::layer::cross_entropy;
@@ -33,9 +32,9 @@ impl Decoder {
         let (mut nll, mut gradients) = (Vec::with_capacity(targets.len()), Vec::new());
         for (chunk, targets) in targets.chunks(rows).enumerate() {
             let part = hidden.clone().narrow(0, chunk * rows, targets.len());
-            let (loss, gradient) = self.piece_loss(&part, targets, with_gradient)?;
-            nll.extend(loss);
-            gradients.extend(gradient);
+            let piece = self.piece_loss(&part, targets, with_gradient)?;
+            nll.extend(piece.nll);
+            gradients.extend(piece.gradient);
         }
         let gradient = with_gradient.then(|| Tensor::cat(gradients, 0));
         Ok(HeadLoss { nll, gradient })
@@ -46,7 +45,7 @@ impl Decoder {
         hidden: &Tensor<2>,
         targets: &[u32],
         with_gradient: bool,
-    ) -> Result<(Vec<f32>, Option<Tensor<2>>), DecoderError> {
+    ) -> Result<HeadLoss, DecoderError> {
         if self.head.on_host() && host::is_host(hidden) {
             return self.piece_loss_on_host(hidden, targets, with_gradient);
         }
@@ -68,9 +67,9 @@ impl Decoder {
             .zip(&hits)
             .map(|(logits, hits)| logits.clone().gather(1, hits.columns.clone()) * hits.inside.clone());
         let chosen = Tensor::cat(chosen.collect(), 1).sum_dim(1);
-        let loss = self.backend.host(total.clone() - chosen)?;
+        let nll = self.backend.host(total.clone() - chosen)?;
         if !with_gradient {
-            return Ok((loss, None));
+            return Ok(HeadLoss { nll, gradient: None });
         }
         let mut gradient: Option<Tensor<2>> = None;
         for ((rows, logits), hits) in shards.iter().zip(logits).zip(hits) {
@@ -84,7 +83,7 @@ impl Decoder {
                 None => part,
             });
         }
-        Ok((loss, gradient))
+        Ok(HeadLoss { nll, gradient })
     }
 
     fn piece_loss_on_host(
@@ -92,7 +91,7 @@ impl Decoder {
         hidden: &Tensor<2>,
         targets: &[u32],
         with_gradient: bool,
-    ) -> Result<(Vec<f32>, Option<Tensor<2>>), DecoderError> {
+    ) -> Result<HeadLoss, DecoderError> {
         let (rows, device) = (targets.len(), &self.backend.device);
         let mut products = host::products(&self.head, &self.backend.host(hidden.clone())?, rows);
         let (divisor, cap) = (single(self.recipe.logit_divisor), self.recipe.logit_cap.map(single));
@@ -100,12 +99,12 @@ impl Decoder {
             let target = word(u64::from(*target)).min(row.len() - 1);
             cross_entropy(row, target, divisor, cap)
         });
-        let losses: Vec<f32> = losses.collect();
+        let nll = losses.collect();
         let gradient = with_gradient.then(|| {
             let gradient = host::product_back(&self.head, &products, rows);
             Tensor::from_data(TensorData::new(gradient, [rows, self.hidden]), device)
         });
-        Ok((losses, gradient))
+        Ok(HeadLoss { nll, gradient })
     }
 
     /// Logits from products with the head.

@@ -1,8 +1,7 @@
 //! Rotary position embedding, half-split as in the Hugging Face implementations.
 
-use super::DecoderError;
 use super::settings::{Settings, finite};
-use super::{host, single};
+use super::{DecoderError, host, single};
 use crate::checkpoint::Checkpoint;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;

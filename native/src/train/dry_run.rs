@@ -15,7 +15,7 @@ pub(super) struct Planned<'a> {
     pub(super) config: &'a Config,
     pub(super) model: &'a Model,
     pub(super) adapters: &'a AdapterPlan,
-    /// Whether the CPU computes, and not a GPU.
+    /// Whether the CPU of this machine computes, and not a GPU.
     pub(super) on_cpu: bool,
 }
 
@@ -32,7 +32,8 @@ impl Planned<'_> {
 
     /// The plan for passes of so many tokens, the longest sequence among them.
     pub(super) fn plan_for(&self, mode: Mode, (tokens, sequence): (u64, u64)) -> MemoryPlan {
-        let inputs = PlanInputs { base: self.config.base, mode, tokens, sequence, on_cpu: self.on_cpu };
+        let cpu_threads = self.on_cpu.then(|| rayon::current_num_threads() as u64);
+        let inputs = PlanInputs { base: self.config.base, mode, tokens, sequence, cpu_threads };
         MemoryPlan::new(self.model, self.adapters, inputs)
     }
 }

@@ -37,7 +37,7 @@ struct Part {
     sight: Sight,
 }
 
-/// Sizes, and one query head's numbers.
+/// Sizes of the inputs.
 #[derive(Clone, Copy)]
 struct Sizes {
     query_heads: usize,

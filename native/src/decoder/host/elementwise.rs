@@ -7,7 +7,7 @@ use dhurandhar_core::layer;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Numbers that one thread takes at a time, about; below twice as many, no other is asked.
+/// Numbers that one thread takes at a time, about.
 const RUN: usize = 1 << 14;
 
 /// Numbers of whole rows of `width` in a run.

@@ -6,8 +6,9 @@
 use super::matmul::{Mat, Target, multiply};
 use super::{HostOp, View, is_host, one, three};
 use crate::decoder::projection::Weight;
-use crate::decoder::{Dropout, single};
+use crate::decoder::{Dropout, single, word};
 use burn::tensor::Tensor;
+use dhurandhar_core::training::sum_parts;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -19,10 +20,6 @@ const CACHED: usize = 128 << 10;
 const ROWS: usize = 32;
 /// Numbers between rows.
 const PADDING: usize = 16;
-/// Sums over rows are formed in so many parts, whatever the number of threads, so that they are always the same bits.
-const PARTS: usize = 4;
-/// A part has at least so many rows.
-const PART_ROWS: usize = 48;
 
 thread_local! {
     static DECODED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -76,8 +73,7 @@ fn forward(weight: &Weight, x: &[f32], tokens: usize, low: Option<(&[f32], Mat<'
 fn backward(weight: &Weight, gradient: &[f32], tokens: usize) -> Vec<f32> {
     let [outputs, columns] = weight.shape();
     let together = rows_together(columns);
-    let parts = if outputs >= 16_384 { 4 * PARTS } else { (outputs / PART_ROWS).clamp(1, PARTS) };
-    let rows = outputs.div_ceil(parts).next_multiple_of(ROWS);
+    let rows = outputs.div_ceil(word(sum_parts(outputs as u64))).next_multiple_of(ROWS);
     let sums: Vec<Vec<f32>> = (0..outputs.div_ceil(rows))
         .into_par_iter()
         .map(|part| {
