@@ -28,6 +28,9 @@ pub struct Assets {
     pub calculator: Option<Calculator>,
 }
 
+/// How the names of the compute worker's files start.
+const WORKER: [&str; 3] = ["worker", "part-split_compute", "part-chunk"];
+
 /// The calculator's files that its page names.
 #[derive(Debug, Clone)]
 pub struct Calculator {
@@ -55,24 +58,15 @@ impl Assets {
 }
 
 fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
-    let worker_wasm = hashed(site, "worker.wasm", bundle.worker.wasm.clone());
-    let worker_glue = hashed(site, "worker-glue.js", bundle.worker.js.clone().into_bytes());
-    let worker_js =
-        renamed(&bundle.worker_js, &[("./worker-glue.js", &worker_glue), ("./worker.wasm", &worker_wasm)])?;
-    let worker = hashed(site, "worker.js", worker_js.into_bytes());
     let module = hashed(site, "app.wasm", bundle.app.wasm.clone());
     let (parts, glue) = in_parts(site, &bundle.app)?;
     let reader = reader(site, bundle)?;
     let catalogue = hashed(site, "catalogue.bin", bundle.catalogue.clone());
-    let names = [
-        ("./app.js", &glue),
-        (PARTS, &parts),
-        ("./app.wasm", &module),
-        ("./catalogue.bin", &catalogue),
-        ("./reader.js", &reader),
-        ("./worker.js", &worker),
-    ];
-    let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
+    let application = [("./app.js", &glue), (PARTS, &parts), ("./app.wasm", &module)];
+    let worker = hashed(site, "worker.js", renamed(&bundle.worker_js, &application)?.into_bytes());
+    let names = [("./catalogue.bin", &catalogue), ("./reader.js", &reader), ("./worker.js", &worker)];
+    let boot_js = renamed(&renamed(&bundle.boot_js, &application)?, &names)?;
+    let boot = hashed(site, "boot.js", boot_js.into_bytes());
     Ok(Calculator { boot, glue, module, catalogue })
 }
 
@@ -132,9 +126,10 @@ pub fn is_later(place: &str) -> bool {
     is_on_demand(place) || is_hashed(place) && is_worker(place)
 }
 
-/// Is it a part of the compute worker?
+/// Does the compute worker need it, and a first visit not? Chunks are what parts have in common.
 pub fn is_worker(place: &str) -> bool {
-    place.strip_prefix(FOLDER).is_some_and(|name| name.starts_with("worker"))
+    let worker = |name: &str| WORKER.iter().any(|start| name.starts_with(start));
+    place.strip_prefix(FOLDER).is_some_and(worker)
 }
 
 /// Does the name carry a hash? Such a file never changes.
@@ -158,13 +153,12 @@ mod tests {
         };
         Bundle {
             app: glued("app"),
-            worker: glued("worker"),
             reader: glued("reader"),
             catalogue: b"catalogue".to_vec(),
             boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./worker.js'); \
                       import('./reader.js');"
                 .into(),
-            worker_js: "import './worker-glue.js'; new URL('./worker.wasm');".into(),
+            worker_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm');".into(),
             reader_js: "import './reader-glue.js'; new URL('./reader.wasm');".into(),
         }
     }
@@ -187,7 +181,7 @@ mod tests {
     fn a_changed_module_changes_the_name_of_the_start_script() {
         let boot = |bundle: &Bundle| calculator(&mut Site::default(), bundle).unwrap().boot;
         let mut changed = bundle();
-        changed.worker.wasm.push(0);
+        changed.app.parts[0].1.push(0);
         assert_ne!(boot(&bundle()), boot(&changed));
     }
 

@@ -1,8 +1,8 @@
 //! The bytes of a first visit to the calculator, and the most that they may be.
 //!
-//! Three groups: what a first visit fetches; the compute worker, which comes with the first tab that computes; and
-//! what comes when it is asked for (the other tabs, the reader of files). Gzip, since that is what most hosts send; Brotli for what has to arrive before anything is drawn, since that
-//! should fit the first flight of packets.
+//! Three groups: what a first visit fetches; what the compute worker adds to that with the first tab that computes; and
+//! what comes when it is asked for (the other tabs, the reader of files). Gzip, since that is what most hosts send;
+//! Brotli for what has to arrive before anything is drawn, since that should fit the first flight of packets.
 
 use std::fmt;
 
@@ -62,10 +62,10 @@ impl Group {
     }
 
     fn of(place: &str) -> Self {
-        if assets::is_on_demand(place) {
-            Self::Asked
-        } else if assets::is_worker(place) {
+        if assets::is_worker(place) {
             Self::Worker
+        } else if assets::is_on_demand(place) {
+            Self::Asked
         } else {
             Self::First
         }
@@ -152,9 +152,11 @@ mod tests {
         site.insert("calculator/index.html", noise);
         site.insert("assets/site-0123456789.css", "a{}");
         site.insert("models/index.html", vec![b'x'; 1_000_000]);
-        site.insert("assets/worker-0123456789.wasm", vec![b'x'; 1_000]);
+        site.insert("assets/worker-0123456789.js", vec![b'x'; 1_000]);
+        site.insert("assets/part-chunk_3-0123456789.wasm", vec![b'x'; 1_000]);
+        site.insert("assets/part-split_compute-0123456789.wasm", vec![b'x'; 1_000]);
         site.insert("assets/reader-0123456789.wasm", vec![b'x'; 1_000]);
-        site.insert("assets/part-late-0123456789.wasm", vec![b'x'; 1_000]);
+        site.insert("assets/part-split_late-0123456789.wasm", vec![b'x'; 1_000]);
         site
     }
 
@@ -162,7 +164,7 @@ mod tests {
     fn only_what_the_calculator_loads_counts() {
         let visit = first_visit(&site(1000)).unwrap();
         let count = |group| visit.files.iter().filter(|file| file.group == group).count();
-        assert_eq!(Group::ALL.map(count), [2, 1, 2]);
+        assert_eq!(Group::ALL.map(count), [2, 3, 2]);
         assert!(visit.gzip() < visit.with_worker());
         assert!(visit.within_budget(), "{visit}");
         assert!(first_visit(&Site::default()).is_err());

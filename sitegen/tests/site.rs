@@ -56,11 +56,10 @@ fn bundle() -> Bundle {
     };
     Bundle {
         app,
-        worker: glued("worker"),
         reader: glued("reader"),
         catalogue: b"models and devices".to_vec(),
-        boot_js: read("web/boot.js"),
-        worker_js: read("web/worker/worker.js"),
+        boot_js: read("web/start/boot.js"),
+        worker_js: read("web/start/worker.js"),
         reader_js: read("web/reader/reader.js"),
     }
 }

@@ -35,8 +35,7 @@ pub fn path(binary: &'static str) -> anyhow::Result<PathBuf> {
     let output = Command::new(env!("CARGO"))
         // Of the whole workspace, as the tests themselves are: another choice of packages means other features of
         // what they share, and everything is compiled again.
-        .args(["build", "--workspace", "--exclude", "dhurandhar-web"])
-        .args(["--exclude", "dhurandhar-reader", "--exclude", "dhurandhar-worker"])
+        .args(["build", "--workspace", "--exclude", "dhurandhar-web", "--exclude", "dhurandhar-reader"])
         .args(["--bin", binary, "--message-format=json-render-diagnostics"])
         .current_dir(super::workspace::root())
         .stderr(Stdio::inherit())

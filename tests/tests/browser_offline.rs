@@ -9,7 +9,7 @@ use thirtyfour::prelude::{By, WebDriver};
 const COUNT: &str = "window.__kept = -1;
     caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
         .then((all) => all.flat().map((request) => request.url))
-        .then((urls) => { window.__kept = ['part-', 'reader-', 'worker-'].filter((part) =>
+        .then((urls) => { window.__kept = ['part-split_late-', 'part-split_compute-', 'reader-'].filter((part) =>
             urls.some((url) => url.includes('/assets/' + part) && url.endsWith('.wasm'))).length; });
     return true";
 
