@@ -24,7 +24,7 @@ mod state;
 mod stopped;
 mod tabs;
 mod timing;
-mod work;
+pub mod work;
 
 use js_sys::Function;
 use wasm_bindgen::JsValue;

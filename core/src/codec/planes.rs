@@ -216,6 +216,7 @@ impl<'a> Planes<'a> {
         Self { vectors: self.vectors, step: self.step, parts: self.parts[first..].to_vec() }
     }
 
+    #[inline(always)]
     pub(crate) fn row(&self, index: usize, vector: usize) -> &'a [u8] {
         let (stride, bytes) = self.parts[index];
         &bytes[vector * self.step * stride..][..stride]
@@ -279,6 +280,7 @@ impl PlanesMut<'_> {
         PlanesMut { vectors: self.vectors, planes }
     }
 
+    #[inline(always)]
     pub(crate) fn row(&mut self, index: usize, vector: usize) -> &mut [u8] {
         let (stride, bytes) = &mut self.planes[index];
         &mut bytes[vector * *stride..][..*stride]

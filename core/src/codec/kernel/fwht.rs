@@ -50,18 +50,29 @@ fn base<S: Simd, const N: usize>(simd: S, x: &mut [f32]) {
     }
 }
 
-/// Transforms each run of 32 entries in registers; written out, since a compiler that saves space leaves loops as they are.
+/// Transforms each run of 32 entries in registers.
 #[inline(always)]
 fn four<S: Simd>(simd: S, x: &mut [f32]) {
     for [a, b, c, d] in x.as_chunks_mut::<8>().0.as_chunks_mut::<4>().0 {
-        let first = |lanes: &[f32; 8]| simd.butterflies(simd.load(lanes));
-        let (p, q, r, s) = (first(a), first(b), first(c), first(d));
-        let (p, q, r, s) = (simd.add(p, q), simd.sub(p, q), simd.add(r, s), simd.sub(r, s));
-        simd.store(simd.add(p, r), a);
-        simd.store(simd.add(q, s), b);
-        simd.store(simd.sub(p, r), c);
-        simd.store(simd.sub(q, s), d);
+        let v = [lanes(simd, a), lanes(simd, b), lanes(simd, c), lanes(simd, d)];
+        store_four(simd, v, [a, b, c, d]);
     }
+}
+
+/// The stages within a register; no closure, since those are called where space is saved.
+#[inline(always)]
+fn lanes<S: Simd>(simd: S, x: &[f32; 8]) -> S::F {
+    simd.butterflies(simd.load(x))
+}
+
+/// Two stages between four registers, stored; written out, since a compiler that saves space leaves loops as they are.
+#[inline(always)]
+fn store_four<S: Simd>(simd: S, [p, q, r, s]: [S::F; 4], [a, b, c, d]: [&mut [f32; 8]; 4]) {
+    let (p, q, r, s) = (simd.add(p, q), simd.sub(p, q), simd.add(r, s), simd.sub(r, s));
+    simd.store(simd.add(p, r), a);
+    simd.store(simd.add(q, s), b);
+    simd.store(simd.sub(p, r), c);
+    simd.store(simd.sub(q, s), d);
 }
 
 /// Stages of stride 8, 16 … between whole registers.
@@ -103,11 +114,7 @@ fn two_stages<S: Simd>(simd: S, x: &mut [f32], stride: usize) {
         let first = a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0);
         let second = c.as_chunks_mut::<8>().0.iter_mut().zip(d.as_chunks_mut::<8>().0);
         for ((a, b), (c, d)) in first.zip(second) {
-            let mut v = [simd.load(a), simd.load(b), simd.load(c), simd.load(d)];
-            registers(simd, &mut v);
-            for (out, v) in [a, b, c, d].into_iter().zip(&v) {
-                simd.store(*v, out);
-            }
+            store_four(simd, [simd.load(a), simd.load(b), simd.load(c), simd.load(d)], [a, b, c, d]);
         }
     }
 }

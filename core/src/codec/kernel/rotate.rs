@@ -85,25 +85,18 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     let quads = quads.iter().zip(z_quads.as_chunks_mut::<4>().0).zip(s_quads.as_chunks::<4>().0);
     // Four sums side by side, written out for compilers that save space.
     let [mut p, mut q, mut r, mut s] = squares;
-    let step = |sum: &mut S::F, x: &[f32; 8], z: &mut [f32; 8], signs: &[f32; 8]| {
-        let v = simd.load(x);
-        *sum = simd.add(*sum, simd.mul(v, v));
-        simd.store(simd.flip(v, simd.load(signs)), z);
-    };
     for ((x, z), signs) in quads {
-        step(&mut p, &x[0], &mut z[0], &signs[0]);
-        step(&mut q, &x[1], &mut z[1], &signs[1]);
-        step(&mut r, &x[2], &mut z[2], &signs[2]);
-        step(&mut s, &x[3], &mut z[3], &signs[3]);
+        p = flipped(simd, p, &x[0], &mut z[0], &signs[0]);
+        q = flipped(simd, q, &x[1], &mut z[1], &signs[1]);
+        r = flipped(simd, r, &x[2], &mut z[2], &signs[2]);
+        s = flipped(simd, s, &x[3], &mut z[3], &signs[3]);
     }
     squares = [p, q, r, s];
     let tail_block = [padded(tail)];
     let last = if tail.is_empty() { &[] } else { tail_block.as_slice() };
     let rest = rest.iter().chain(last);
     for (k, ((x, z), signs)) in rest.zip(z_rest).zip(s_rest).enumerate() {
-        let v = simd.load(x);
-        squares[k % 4] = simd.add(squares[k % 4], simd.mul(v, v));
-        simd.store(simd.flip(v, simd.load(signs)), z);
+        squares[k % 4] = flipped(simd, squares[k % 4], x, z, signs);
     }
     for round in 0..hadamard.rounds() {
         if round > 0 {
@@ -119,6 +112,14 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
         forward_round(simd, hadamard, round, z);
     }
     total(simd, squares)
+}
+
+/// Writes eight entries with their signs; returns `sum` with their squares added.
+#[inline(always)]
+fn flipped<S: Simd>(simd: S, sum: S::F, x: &[f32; 8], z: &mut [f32; 8], signs: &[f32; 8]) -> S::F {
+    let v = simd.load(x);
+    simd.store(simd.flip(v, simd.load(signs)), z);
+    simd.add(sum, simd.mul(v, v))
 }
 
 #[inline(always)]
