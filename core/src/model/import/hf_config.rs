@@ -118,6 +118,7 @@ fn assemble(source: &str, reader: &mut Reader<'_>) -> Result<Model, DocumentErro
         latent.tensors(&mut model.tensors, hidden, heads);
     }
     extras::append(&reader.dialect, &model.architecture, &mut model.tensors);
+    extras::append_stated(reader, &model.architecture, &mut model.tensors)?;
     Ok(model)
 }
 

@@ -3,6 +3,7 @@
 use super::super::super::architecture::{Architecture, Mixer};
 use super::super::super::profile::{LayerKind, Profile};
 use super::super::draft::{MAX_HEADS, MAX_LAYERS};
+use super::dialect::OutputBias;
 use super::reader::Reader;
 use crate::document::{DocumentError, PerLayer};
 
@@ -18,15 +19,22 @@ pub(super) fn read(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(),
         None => return Err(reader.text.missing(HEADS[0], &format!("a whole number from 1 to {MAX_HEADS}"))),
     };
     profile.num_key_value_heads = match heads(reader, &KV_HEADS, layers)? {
+        // Falcon's older form writes a number of KV heads that its class ignores.
+        Some(_) if reader.is("falcon") && !falcon_groups(reader)? && multi_query(reader)? == Some(true) => {
+            PerLayer::Same(1)
+        }
         Some(kv) => kv,
         None if reader.leaves_widths_out() => PerLayer::Same(reader.class_default(KV_HEADS[0], 4)),
-        None if reader.flag("multi_query")? == Some(true) => PerLayer::Same(1),
+        None if multi_query(reader)? == Some(true) => PerLayer::Same(1),
         None => {
             reader.assume("`num_key_value_heads` not given: as many as query heads".into());
             profile.num_attention_heads.clone()
         }
     };
     check(reader, profile)?;
+    if falcon_groups(reader)? {
+        profile.conventions.norms = 2;
+    }
     let (heads, hidden) = (profile.num_attention_heads.max(), profile.hidden_size);
     profile.head_dim = head_dim(reader, hidden, heads)?;
     if reader.is("gemma4") {
@@ -37,13 +45,25 @@ pub(super) fn read(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(),
     // Llama 4 normalises queries and keys without weights.
     let normed = if reader.is("llama4") { None } else { reader.flag("use_qk_norm")? };
     let family = &mut profile.conventions;
-    family.qkv_bias = reader.flag("qkv_bias")?.or(biased).unwrap_or(family.qkv_bias);
+    family.qkv_bias =
+        reader.flag("qkv_bias")?.or(reader.flag("use_qkv_bias")?).or(biased).unwrap_or(family.qkv_bias);
     family.qk_norm = normed.or(reader.flag("qk_layernorm")?).unwrap_or(family.qk_norm);
     profile.output_gate = reader.is("qwen3_5") || reader.is("qwen3_next");
     if let Some(gate) = reader.flag("attn_output_gate")? {
         profile.output_gate = gate;
     }
     Ok(())
+}
+
+/// One KV head for all queries; the default of Falcon and GPT-BigCode.
+fn multi_query(reader: &Reader<'_>) -> Result<Option<bool>, DocumentError> {
+    let default = (reader.is("falcon") || reader.is("gpt_bigcode")).then_some(true);
+    Ok(reader.flag("multi_query")?.or(default))
+}
+
+/// Falcon's newer form: groups of queries, and a norm for attention and FFN each.
+fn falcon_groups(reader: &Reader<'_>) -> Result<bool, DocumentError> {
+    Ok(reader.is("falcon") && reader.flag("new_decoder_architecture")? == Some(true))
 }
 
 /// Heads of every layer; a list may hold 0 for a layer without attention (LFM2 writes one).
@@ -166,7 +186,13 @@ fn shared_layers(reader: &mut Reader<'_>, layers: u64) -> Result<u64, DocumentEr
 
 /// Bias on the output projections, which the compact form cannot say.
 pub(super) fn bias_output(reader: &Reader<'_>, architecture: &mut Architecture) -> Result<(), DocumentError> {
-    let biased = reader.flag("attention_bias")?.or(reader.flag("use_bias")?).unwrap_or(reader.dialect.biased);
+    let biased = match reader.dialect.output_bias {
+        OutputBias::Never => false,
+        OutputBias::Apart => reader.flag("attention_out_bias")?.unwrap_or(false),
+        OutputBias::Stated(default) => {
+            reader.flag("attention_bias")?.or(reader.flag("use_bias")?).unwrap_or(default)
+        }
+    };
     for layer in &mut architecture.layers {
         if let Mixer::Attention(attention) = &mut layer.mixer {
             attention.output_bias = biased;

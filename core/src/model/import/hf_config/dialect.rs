@@ -20,6 +20,17 @@ pub(super) enum Windows {
     WithoutPositions,
 }
 
+/// When the output projection of attention has a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutputBias {
+    /// When `attention_bias` or `use_bias` says so; this is the class default.
+    Stated(bool),
+    /// When `attention_out_bias` says so.
+    Apart,
+    /// Never: `attention_bias` is about queries, keys and values.
+    Never,
+}
+
 /// Conventions of one `model_type`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
@@ -35,8 +46,8 @@ pub(super) struct Dialect {
     pub(super) windows: Windows,
     /// Class default of `max_position_embeddings` for types whose shipped configs leave it out; 0 otherwise.
     pub(super) context: u64,
-    /// An `attention_bias` of true biases the output projection too, and is the default here.
-    pub(super) biased: bool,
+    /// When the output projection of attention has a bias.
+    pub(super) output_bias: OutputBias,
     /// The last layer attends to everything whatever `layer_types` says.
     pub(super) last_full: bool,
 }
@@ -48,7 +59,7 @@ const BASE: Dialect = Dialect {
     head_dim: 0,
     windows: Windows::Ignored,
     context: 0,
-    biased: false,
+    output_bias: OutputBias::Stated(false),
     last_full: false,
 };
 const MISTRAL: Dialect = Dialect { name: "mistral", windows: Windows::Everywhere, ..BASE };
@@ -84,6 +95,11 @@ const GEMMA3: Dialect = Dialect {
 };
 const COHERE: Dialect =
     Dialect { name: "cohere", family: Family { norms: 1, ..BASE.family }, tied: true, ..BASE };
+const GLM: Dialect = Dialect { name: "glm", output_bias: OutputBias::Never, ..BASE };
+/// Norms over the channels of a head on queries and keys.
+const NORMED_HEADS: Dialect = Dialect { family: Family { qk_norm: true, ..BASE.family }, ..BASE };
+/// A two-matrix FFN without biases.
+const UNGATED: Family = Family { gated_ffn: false, ..BASE.family };
 /// The older two-matrix FFN with biases everywhere.
 const GPT: Family = Family { gated_ffn: false, qkv_bias: true, ..BASE.family };
 
@@ -98,7 +114,7 @@ const DIALECTS: &[Dialect] = &[
     QWEN2,
     Dialect { name: "qwen2_moe", ..QWEN2 },
     QWEN3,
-    Dialect { name: "qwen3_moe", ..QWEN3 },
+    Dialect { name: "qwen3_moe", head_dim: 0, ..QWEN3 },
     Dialect { name: "qwen3_next", ..QWEN3_5 },
     QWEN3_5,
     Dialect { name: "qwen3_5_moe", ..QWEN3_5 },
@@ -131,7 +147,7 @@ const DIALECTS: &[Dialect] = &[
         family: Family { qkv_bias: true, ..BASE.family },
         head_dim: 64,
         windows: Windows::AllBut(2),
-        biased: true,
+        output_bias: OutputBias::Stated(true),
         ..BASE
     },
     COHERE,
@@ -141,8 +157,32 @@ const DIALECTS: &[Dialect] = &[
     Dialect { name: "kimi_k2", ..BASE },
     Dialect { name: "glm4_moe_lite", ..BASE },
     Dialect { name: "minicpm3", ..BASE },
-    Dialect { name: "glm4_moe", head_dim: 128, ..BASE },
-    Dialect { name: "gpt2", family: GPT, tied: true, biased: true, ..BASE },
+    GLM,
+    Dialect { name: "glm4", family: Family { norms: 4, ..BASE.family }, ..GLM },
+    Dialect { name: "glm4_moe", ..GLM },
+    Dialect { name: "seed_oss", output_bias: OutputBias::Apart, ..BASE },
+    Dialect { name: "ernie4_5", tied: true, ..BASE },
+    Dialect { name: "ernie4_5_moe", tied: true, ..BASE },
+    Dialect { name: "hunyuan_v1_dense", ..NORMED_HEADS },
+    Dialect { name: "dots1", ..NORMED_HEADS },
+    Dialect { name: "exaone4", windows: Windows::AllBut(4), ..NORMED_HEADS },
+    Dialect { name: "apertus", family: Family { gated_ffn: false, ..NORMED_HEADS.family }, ..BASE },
+    Dialect { name: "arcee", family: UNGATED, ..BASE },
+    Dialect { name: "nemotron", family: UNGATED, ..BASE },
+    Dialect { name: "helium", ..BASE },
+    Dialect { name: "bitnet", ..BASE },
+    Dialect { name: "stablelm", ..BASE },
+    Dialect { name: "phimoe", windows: Windows::Everywhere, ..BASE },
+    Dialect { name: "olmo", family: Family { norms: 0, ..BASE.family }, ..BASE },
+    Dialect { name: "olmo2", ..BASE },
+    Dialect { name: "olmo3", windows: Windows::AllBut(4), ..BASE },
+    Dialect { name: "olmoe", ..BASE },
+    Dialect { name: "gpt2", family: GPT, tied: true, output_bias: OutputBias::Stated(true), ..BASE },
+    Dialect { name: "gpt_bigcode", family: GPT, tied: true, output_bias: OutputBias::Stated(true), ..BASE },
+    Dialect { name: "bloom", family: GPT, tied: true, output_bias: OutputBias::Stated(true), ..BASE },
+    Dialect { name: "mpt", family: UNGATED, tied: true, ..BASE },
+    Dialect { name: "gptj", family: Family { norms: 1, ..UNGATED }, ..BASE },
+    Dialect { name: "codegen", family: Family { norms: 1, ..UNGATED }, ..BASE },
     Dialect {
         name: "falcon",
         family: Family { qkv_bias: false, norms: 1, ..GPT },
@@ -150,15 +190,20 @@ const DIALECTS: &[Dialect] = &[
         context: 2_048,
         ..BASE
     },
-    Dialect { name: "gpt_neox", family: GPT, biased: true, ..BASE },
-    Dialect { name: "opt", family: GPT, tied: true, biased: true, ..BASE },
-    Dialect { name: "phi", family: Family { norms: 1, ..GPT }, biased: true, ..BASE },
+    Dialect { name: "gpt_neox", family: GPT, output_bias: OutputBias::Stated(true), ..BASE },
+    Dialect { name: "opt", family: GPT, tied: true, output_bias: OutputBias::Stated(true), ..BASE },
+    Dialect {
+        name: "phi",
+        family: Family { norms: 1, ..GPT },
+        output_bias: OutputBias::Stated(true),
+        ..BASE
+    },
     Dialect {
         name: "starcoder2",
         family: GPT,
         tied: true,
         windows: Windows::Everywhere,
-        biased: true,
+        output_bias: OutputBias::Stated(true),
         ..BASE
     },
 ];

@@ -7,6 +7,8 @@ use crate::document::{DocumentError, PerLayer};
 
 /// Names of the dense width.
 const WIDTH: [&str; 5] = ["intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff"];
+/// Types whose class makes the FFN four times as wide as the stream when nothing is said.
+const FOURFOLD: [&str; 4] = ["bloom", "falcon", "gpt2", "mpt"];
 const MAX_EXPERTS: u64 = 65_536;
 
 /// Widths of the dense blocks, the experts, and which layers have experts.
@@ -41,6 +43,7 @@ pub(super) fn read(reader: &mut Reader<'_>, layers: u64, hidden: u64) -> Result<
             "experts_per_token",
             "moe_topk",
             "num_selected_experts",
+            "moe_k",
         ],
         1..=count,
     )?;
@@ -88,7 +91,11 @@ fn dense_only(reader: &mut Reader<'_>, layers: u64, hidden: u64) -> Result<PerLa
     }
     match reader.integer(&WIDTH, 1..=MAX_WIDTH)? {
         Some(width) => Ok(PerLayer::Same(width)),
-        None if reader.is("gpt2") || reader.is("falcon") || reader.text.has("n_embd") => {
+        None if reader.text.has("expansion_ratio") => {
+            let ratio = reader.require(&["expansion_ratio"], 1..=1_024)?;
+            Ok(PerLayer::Same(hidden.saturating_mul(ratio)))
+        }
+        None if FOURFOLD.contains(&reader.dialect.name) || reader.text.has("n_embd") => {
             reader.assume("FFN width not given: four times the stream's, as in GPT-2 and Falcon".into());
             Ok(PerLayer::Same(hidden.saturating_mul(4)))
         }
@@ -141,6 +148,10 @@ fn sparse_layers(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, Document
     let step =
         reader.integer(&["decoder_sparse_step", "interleave_moe_layer_step"], 1..=MAX_LAYERS)?.unwrap_or(1);
     let chosen = reader.text.integers("moe_layers", 0..=MAX_LAYERS)?;
+    // Newer transformers write every layer's kind out.
+    if reader.text.has("mlp_layer_types") {
+        return listed(reader, layers);
+    }
     // Some DeepSeek-likes write a period, others a flag for every layer.
     let frequency = reader.text.per_layer("moe_layer_freq", 0..=MAX_LAYERS)?;
     let frequent = |index: u64| match &frequency {
@@ -154,6 +165,23 @@ fn sparse_layers(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, Document
             None => index >= leading && !dense.contains(&index) && (index + 1) % step == 0 && frequent(index),
         })
         .collect())
+}
+
+/// `mlp_layer_types`: `sparse` has experts, `dense` has none.
+fn listed(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, DocumentError> {
+    const NAME: &str = "mlp_layer_types";
+    let kinds = reader.text.texts(NAME)?;
+    if kinds.len() as u64 != layers {
+        let expected = format!("one entry for each of {layers} layers");
+        return Err(reader.text.wrong_value(NAME, &format!("a list of {}", kinds.len()), &expected));
+    }
+    let wrong = kinds.iter().enumerate().find(|(_, kind)| !matches!(kind.as_ref(), "dense" | "sparse"));
+    match wrong {
+        Some((layer, kind)) => {
+            Err(reader.text.wrong_value(NAME, &format!("{kind:?} at layer {layer}"), "dense or sparse"))
+        }
+        None => Ok(kinds.iter().map(|kind| AsRef::<str>::as_ref(kind) == "sparse").collect()),
+    }
 }
 
 /// Inner width of the block that every token uses.
@@ -175,11 +203,11 @@ fn shared_width(reader: &Reader<'_>, width: u64) -> Result<u64, DocumentError> {
     Ok(shared.saturating_mul(width).min(MAX_WIDTH))
 }
 
-/// Router parameters beyond the matrix: Gemma 4's scales, GPT-OSS's bias, Qwen's gate of the shared expert.
+/// Router parameters beyond the matrix: Gemma 4's scales, GPT-OSS's and ERNIE's biases, Qwen's gate of the shared expert.
 fn router_extras(reader: &Reader<'_>, count: u64, hidden: u64, shared_width: u64) -> u64 {
     match reader.dialect.name {
         "gemma4" => hidden + count,
-        "gpt_oss" => count,
+        "gpt_oss" | "ernie4_5_moe" => count,
         "qwen2_moe" | "qwen3_next" | "qwen3_5_moe" if shared_width > 0 => hidden,
         _ => 0,
     }

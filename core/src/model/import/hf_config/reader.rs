@@ -54,8 +54,12 @@ impl<'a> Reader<'a> {
         };
         if !reader.known {
             let what = if stated.is_some() { "is not listed" } else { "is not given" };
+            // Squared ReLU and its kin stand in blocks of two matrices.
+            let gated = !matches!(reader.text.text("hidden_act")?, Some("relu" | "relu2" | "xielu"));
+            reader.dialect.family.gated_ffn = gated;
+            let block = if gated { "a gated FFN" } else { "an FFN of two matrices, by its `hidden_act`" };
             let sentence = format!(
-                "model_type `{}` {what}: assumed llama's tensors (two norms a layer, a gated FFN, biases only where stated)",
+                "model_type `{}` {what}: assumed llama's tensors (two norms a layer, {block}, biases only where stated)",
                 reader.model_type
             );
             reader.assume(sentence);

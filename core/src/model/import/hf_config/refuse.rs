@@ -103,10 +103,15 @@ const ENCODER_DECODERS: &[&str] = &[
 /// Decoders with blocks that nothing here describes, by `model_type`, and what they have.
 const UNDESCRIBED: &[(&str, &str)] = &[
     ("bamba", "Mamba-2 blocks placed by `attn_layer_indices`"),
+    ("blt", "byte-level transformers around its own"),
+    ("doge", "experts looked up by product keys"),
     ("falcon_h1", "attention and Mamba-2 side by side in one layer"),
     ("falcon_mamba", "Mamba blocks"),
     ("jamba", "Mamba blocks"),
+    ("hrm_text", "layers that run in cycles"),
+    ("jetmoe", "experts in its attention"),
     ("kimi_linear", "Kimi delta attention blocks"),
+    ("longcat_flash", "two attention blocks in a layer"),
     ("mamba", "Mamba blocks"),
     ("mamba2", "Mamba-2 blocks only"),
     ("minimax", "lightning attention blocks"),
@@ -114,6 +119,7 @@ const UNDESCRIBED: &[(&str, &str)] = &[
     ("recurrent_gemma", "RG-LRU blocks"),
     ("rwkv", "RWKV blocks"),
     ("rwkv7", "RWKV blocks"),
+    ("xlstm", "xLSTM blocks"),
     ("zamba", "shared attention blocks"),
     ("zamba2", "shared attention blocks"),
 ];

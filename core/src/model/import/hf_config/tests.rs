@@ -118,6 +118,48 @@ fn parameters_and_cache_of_public_checkpoints() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Shared layers' weights, which transformers no longer builds, are counted apart.
+#[test]
+fn parameters_of_many_types_are_those_that_transformers_builds() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/parameter-counts.json");
+    let golden: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() > 60, "{} cases", cases.len());
+    for case in cases {
+        let text = case["config"].to_string();
+        let model = parse("config.json", text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(Some(model.parameters().text), case["parameters"].as_u64(), "{text}");
+        let unlisted =
+            model.architecture.assumptions.iter().any(|sentence| sentence.contains("is not listed"));
+        assert!(!unlisted, "{text}");
+    }
+}
+
+#[test]
+fn kinds_of_blocks_are_read_layer_by_layer() {
+    let experts = r#", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 96"#;
+    let kinds = |kinds: &str| format!(r#"{experts}, "mlp_layer_types": {kinds}"#);
+    let model = small(&kinds(r#"["dense", "sparse", "dense", "sparse"]"#));
+    let sparse: Vec<bool> =
+        model.architecture.layers.iter().map(|layer| matches!(layer.ffn, Ffn::Experts { .. })).collect();
+    assert_eq!(sparse, [false, true, false, true]);
+    let short = error(&small_text(&kinds(r#"["dense"]"#)));
+    assert!(short.contains("one entry for each of 4 layers"), "{short}");
+    let odd = error(&small_text(&kinds(r#"["dense", "sparse", "thin", "sparse"]"#)));
+    assert!(odd.contains("thin") && odd.contains("dense or sparse"), "{odd}");
+}
+
+#[test]
+fn an_unlisted_type_with_squared_relu_has_two_matrices_a_block() {
+    let model = small(r#", "model_type": "novel", "hidden_act": "relu2""#);
+    assert_eq!(model.architecture.layers[0].ffn, Ffn::Dense { width: 512, gated: false });
+    assert!(
+        model.architecture.assumptions[0].contains("two matrices"),
+        "{:?}",
+        model.architecture.assumptions
+    );
+}
+
 #[test]
 fn whole_gemma4_e2b_is_the_published_header() {
     let model = load("gemma4-e2b");
