@@ -22,6 +22,8 @@ pub enum Compression {
 
 /// Smaller files gain nothing over their headers.
 const LEAST_BYTES: usize = 256;
+/// Of gzip, where nothing is kept.
+const QUICK_LEVEL: u32 = 4;
 const COMPRESSIBLE: [&str; 10] = ["html", "css", "js", "wasm", "svg", "xml", "txt", "json", "csv", "yaml"];
 
 /// Extensions of twins, the smaller one first.
@@ -32,10 +34,7 @@ pub type Twin = (&'static str, Vec<u8>);
 
 /// The twins of a file; `cache` is the folder where they are kept.
 pub fn twins(place: &str, bytes: &[u8], compression: Compression, cache: &Path) -> Result<Vec<Twin>> {
-    if compression == Compression::Off
-        || bytes.len() < LEAST_BYTES
-        || !COMPRESSIBLE.contains(&extension(place))
-    {
+    if compression == Compression::Off || !gains(place, bytes) {
         return Ok(Vec::new());
     }
     let hash = blake3::hash(bytes).to_hex();
@@ -56,6 +55,15 @@ pub fn twins(place: &str, bytes: &[u8], compression: Compression, cache: &Path) 
     Ok(twins)
 }
 
+/// Gzip at a level that answers while somebody waits; `None` for what gains nothing by it.
+pub fn quick(place: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    gains(place, bytes).then(|| gzip_at(flate2::Compression::new(QUICK_LEVEL), bytes).ok())?
+}
+
+fn gains(place: &str, bytes: &[u8]) -> bool {
+    bytes.len() >= LEAST_BYTES && COMPRESSIBLE.contains(&extension(place))
+}
+
 /// Brotli at its highest quality.
 pub fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
     let parameters = brotli::enc::BrotliEncoderParams {
@@ -71,7 +79,11 @@ pub fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// Gzip at its highest level, without a time in the header: same bytes, same file.
 pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip_at(flate2::Compression::best(), bytes)
+}
+
+fn gzip_at(level: flate2::Compression, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
     encoder.write_all(bytes).and_then(|()| encoder.finish()).context("gzip failed")
 }
 

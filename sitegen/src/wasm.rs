@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use dhurandhar_core::catalogue::Catalogue;
 
 use crate::bindgen::{self, Glued};
+use crate::compress::gzip;
 use crate::split;
 use crate::toolchain::{self, Installed, TARGET};
 use crate::workspace::Workspace;
@@ -36,7 +37,7 @@ pub struct Bundle {
     pub app: Glued,
     /// The reader of files and writer of reports, which is loaded when it is first needed.
     pub reader: Glued,
-    /// The built-in models and devices.
+    /// The built-in models and devices, packed: few hosts would compress a file of its kind.
     pub catalogue: Vec<u8>,
     /// `web/start/boot.js`: starts the application.
     pub boot_js: String,
@@ -57,7 +58,7 @@ pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
     Ok(Bundle {
         app: module(workspace, APP)?,
         reader: module(workspace, READER)?,
-        catalogue: Catalogue::built_in().to_bytes(),
+        catalogue: gzip(&Catalogue::built_in().to_bytes())?,
         boot_js: read("web/start/boot.js")?,
         worker_js: read("web/start/worker.js")?,
         reader_js: read("web/reader/reader.js")?,

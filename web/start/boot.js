@@ -4,9 +4,12 @@ import { share } from './app-parts.js';
 
 const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
 
+// Packed by the site's build, since few hosts compress a file of its kind.
+const unpacked = ({ body }) => new Response(body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+
 try {
   const [builtIn, application] = await Promise.all([
-    fetch(new URL('./catalogue.bin', import.meta.url)).then(response => response.arrayBuffer()),
+    fetch(new URL('./catalogue.bin', import.meta.url)).then(unpacked),
     init({ module_or_path: new URL('./app.wasm', import.meta.url) }),
   ]);
   share(application);

@@ -209,18 +209,20 @@ fn reason(
     speed: &Ceilings,
 ) -> String {
     let mib = |bytes: u64| bytes.div_ceil(MIB);
+    // To the nearest, as headrooms are written elsewhere.
+    let apart = |bytes: u64| (bytes + MIB / 2) / MIB;
     let metric = device.budget_metric.title();
     let needed = mib(fit.needed);
     let budget = fit.budget / MIB;
     let mut text = match mode {
         Mode::Resident => format!(
             "Fits in memory: {metric} of {needed} MiB in {budget} MiB, {} MiB to spare.",
-            mib(fit.budget - fit.needed)
+            apart(fit.budget - fit.needed)
         ),
         Mode::Mmap => format!(
             "Fits with the PLE table left on storage: {metric} of {needed} MiB in {budget} MiB, {} MiB to spare; \
              a row that is not cached costs {:.2} ms.",
-            mib(fit.budget - fit.needed),
+            apart(fit.budget - fit.needed),
             speed.stall_s_worst * 1e3
         ),
         Mode::Infeasible if fit.needed > fit.budget => {
@@ -231,7 +233,7 @@ fn reason(
             };
             format!(
                 "Needs {metric} of {needed} MiB{mapped}; {budget} MiB allowed, {} MiB short.",
-                mib(fit.needed - fit.budget)
+                apart(fit.needed - fit.budget)
             )
         }
         Mode::Infeasible if fit.cliff.is_none() => format!(

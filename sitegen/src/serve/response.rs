@@ -8,6 +8,7 @@ use super::request::Request;
 use super::{Mount, reload};
 use crate::assets::is_hashed;
 use crate::check::percent_decoded;
+use crate::compress::quick;
 use crate::path::extension;
 use crate::template::with_base;
 
@@ -71,23 +72,22 @@ impl Files<'_> {
         let place = if file.is_dir() { format!("{place}index.html") } else { place.to_owned() };
         let bytes = fs::read(self.folder.join(&place)).ok()?;
         if self.reloading && extension(&place) == "html" {
-            return Some(Answer::Whole(ok(&place, reload::with_script(&bytes, &place))));
+            let page = reload::with_script(&bytes, &place);
+            return Some(Answer::Whole(packed(&place, page, request)));
         }
         Some(Answer::Whole(self.best_twin(&place, bytes, request)))
     }
 
-    /// The compressed twin that the client takes and the disk has, else the bytes themselves.
+    /// The compressed twin that the client takes and the disk has, else what can be had at once.
     fn best_twin(&self, place: &str, bytes: Vec<u8>, request: &Request) -> Response {
         for (encoding, extension) in [("br", "br"), ("gzip", "gz")] {
             if request.accepts(encoding)
                 && let Ok(packed) = fs::read(self.folder.join(format!("{place}.{extension}")))
             {
-                let mut response = ok(place, packed);
-                response.headers.push(format!("Content-Encoding: {encoding}"));
-                return response;
+                return encoded(place, packed, encoding);
             }
         }
-        ok(place, bytes)
+        packed(place, bytes, request)
     }
 
     fn not_found(&self) -> Answer {
@@ -104,6 +104,20 @@ impl Files<'_> {
 fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     matches!(name, "127.0.0.1" | "localhost")
+}
+
+/// The bytes, compressed if the client takes that and it is worth it: as a host would send them.
+fn packed(place: &str, bytes: Vec<u8>, request: &Request) -> Response {
+    match request.accepts("gzip").then(|| quick(place, &bytes)).flatten() {
+        Some(packed) => encoded(place, packed, "gzip"),
+        None => ok(place, bytes),
+    }
+}
+
+fn encoded(place: &str, body: Vec<u8>, encoding: &str) -> Response {
+    let mut response = ok(place, body);
+    response.headers.push(format!("Content-Encoding: {encoding}"));
+    response
 }
 
 fn ok(place: &str, body: Vec<u8>) -> Response {
@@ -129,6 +143,8 @@ fn plain(status: &'static str, text: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     struct Fixture {
@@ -185,6 +201,32 @@ mod tests {
         }
         assert_eq!(site.get("/docs/", false).status, "404 Not Found");
         assert_eq!(site.get("/sub/docs", false).headers, ["Location: /sub/docs/"]);
+    }
+
+    #[test]
+    fn what_has_no_twin_is_packed_for_clients_that_take_it() {
+        let site = Fixture::new("/");
+        let style = "a { color: red }\n".repeat(100);
+        fs::write(site.folder.path().join("assets/site-0123456789.css"), &style).unwrap();
+        let files = Files { folder: site.folder.path(), mount: &site.mount, reloading: true };
+        let ask = |accept: &str| {
+            let request = Request {
+                method: "GET".into(),
+                path: "/assets/site-0123456789.css".into(),
+                host: "localhost".into(),
+                accept_encoding: accept.into(),
+            };
+            match files.answer(&request) {
+                Answer::Whole(response) => response,
+                Answer::Events => panic!("an event stream"),
+            }
+        };
+        assert_eq!(ask("identity").body, style.as_bytes());
+        let packed = ask("gzip, br");
+        assert!(packed.headers.iter().any(|line| line == "Content-Encoding: gzip"), "{:?}", packed.headers);
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&packed.body[..]).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, style);
     }
 
     #[test]
