@@ -203,7 +203,16 @@ fn context(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
 /// The text part's word on tying, else the whole config's, else the class default.
 fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
     let inner = reader.flag("tie_word_embeddings")?.or(reader.flag("tie_embedding")?);
-    if let Some(stated) = inner.or(reader.outer.flag("tie_word_embeddings")?) {
+    let outer = reader.outer.flag("tie_word_embeddings")?;
+    if let (Some(inner), Some(outer)) = (inner, outer)
+        && inner != outer
+    {
+        reader.assume(format!(
+            "`tie_word_embeddings` is {outer} for the whole and {inner} for the text part: took the text part's \
+             (transformers 4 does, 5 takes the whole's)"
+        ));
+    }
+    if let Some(stated) = inner.or(outer) {
         return Ok(stated);
     }
     Ok(reader.class_default("tie_word_embeddings", reader.dialect.tied))

@@ -150,6 +150,16 @@ fn kinds_of_blocks_are_read_layer_by_layer() {
 }
 
 #[test]
+fn a_tower_that_is_not_counted_may_state_its_size_in_any_form() {
+    let text = format!(
+        r#"{{"model_type": "internvl", "text_config": {}, "vision_config": {{"image_size": [448, 448], "hidden_size": "x"}}}}"#,
+        small_text(r#", "model_type": "qwen2""#)
+    );
+    let model = parse("config.json", text.as_bytes()).unwrap();
+    assert!(model.architecture.assumptions.iter().any(|sentence| sentence.contains("vision tower")));
+}
+
+#[test]
 fn an_unlisted_type_with_squared_relu_has_two_matrices_a_block() {
     let model = small(r#", "model_type": "novel", "hidden_act": "relu2""#);
     assert_eq!(model.architecture.layers[0].ffn, Ffn::Dense { width: 512, gated: false });
@@ -276,6 +286,12 @@ fn tying_follows_the_text_part_then_the_whole_then_the_class() {
         small_text(r#", "model_type": "mistral""#)
     );
     assert!(parse("config.json", nested.as_bytes()).unwrap().architecture.embeddings.tied);
+    let at_odds = nested
+        .replace(r#""model_type": "mistral""#, r#""tie_word_embeddings": false, "model_type": "mistral""#);
+    let model = parse("config.json", at_odds.as_bytes()).unwrap();
+    assert!(!model.architecture.embeddings.tied);
+    let said = |a: &String| a.contains("true for the whole and false for the text part");
+    assert!(model.architecture.assumptions.iter().any(said), "{:?}", model.architecture.assumptions);
     assert!(
         small(r#", "model_type": "llama""#)
             .architecture

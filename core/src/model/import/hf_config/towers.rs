@@ -35,14 +35,17 @@ fn section<'a>(reader: &Reader<'a>, names: &[&'static str]) -> Result<Option<Fie
 }
 
 fn vision(reader: &mut Reader<'_>, fields: &Fields<'_>, hidden: u64) -> Result<Option<u64>, DocumentError> {
+    // Other families write some of these as lists; their towers are not counted anyway.
     let size = |name| fields.integer(name, 1..=MAX_WIDTH);
-    let (layers, width) = (size("num_hidden_layers")?, size("hidden_size")?);
-    if reader.is("gemma4") && (layers, width) == (Some(16), Some(768)) {
+    let layers_and_width = || Ok::<_, DocumentError>((size("num_hidden_layers")?, size("hidden_size")?));
+    if reader.is("gemma4") && layers_and_width()? == (Some(16), Some(768)) {
         return Ok(Some(GEMMA4_VISION + 768 * hidden));
     }
-    let siglip = fields.text("model_type")? == Some("siglip_vision_model") && reader.is("gemma3");
-    if let (true, Some(layers), Some(width), Some(inner), Some(image), Some(patch)) =
-        (siglip, layers, width, size("intermediate_size")?, size("image_size")?, size("patch_size")?)
+    if reader.is("gemma3")
+        && fields.text("model_type")? == Some("siglip_vision_model")
+        && let (Some(layers), Some(width)) = layers_and_width()?
+        && let (Some(inner), Some(image), Some(patch)) =
+            (size("intermediate_size")?, size("image_size")?, size("patch_size")?)
     {
         return Ok(Some(gemma3_siglip(layers, width, inner, image / patch, patch, hidden)));
     }
