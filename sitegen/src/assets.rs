@@ -65,8 +65,8 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     let application = [("./app.js", &glue), (PARTS, &parts), ("./app.wasm", &module)];
     let worker = hashed(site, "worker.js", renamed(&bundle.worker_js, &application)?.into_bytes());
     let names = [("./catalogue.bin", &catalogue), ("./reader.js", &reader), ("./worker.js", &worker)];
-    let boot_js = renamed(&renamed(&bundle.boot_js, &application)?, &names)?;
-    let boot = hashed(site, "boot.js", boot_js.into_bytes());
+    let names = [&application[..], &names].concat();
+    let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
     Ok(Calculator { boot, glue, module, catalogue })
 }
 

@@ -57,7 +57,7 @@ pub fn twins(place: &str, bytes: &[u8], compression: Compression, cache: &Path) 
 
 /// Gzip at a level that answers while somebody waits; `None` for what gains nothing by it.
 pub fn quick(place: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    gains(place, bytes).then(|| gzip_at(flate2::Compression::new(QUICK_LEVEL), bytes).ok())?
+    if gains(place, bytes) { gzip_at(flate2::Compression::new(QUICK_LEVEL), bytes).ok() } else { None }
 }
 
 fn gains(place: &str, bytes: &[u8]) -> bool {

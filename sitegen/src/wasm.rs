@@ -26,7 +26,7 @@ const PROFILE: &str = "web";
 /// Folder below the target folder.
 const FOLDER: &str = "web";
 /// SIMD for the codecs, never the relaxed kind: its results differ from one CPU to the next. And small functions inlined
-/// a little more readily than is usual where space is saved (5): the modules get smaller by it, and the codecs quicker.
+/// a little more readily than is usual where space is saved (5): the application gets smaller by it, and the codecs quicker.
 const RUSTFLAGS: [&str; 3] =
     [split::LINKER_FLAG, "-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=12"];
 

@@ -46,15 +46,7 @@ pub(super) fn append_stated(
     tensors: &mut Vec<Tensor>,
 ) -> Result<(), DocumentError> {
     if reader.flag("mlp_bias")? == Some(true) {
-        for (index, layer) in architecture.layers.iter().enumerate() {
-            if let Ffn::Dense { width, gated } = layer.ffn {
-                if gated {
-                    vector(tensors, index, "ffn_gate.bias", width);
-                }
-                vector(tensors, index, "ffn_up.bias", width);
-                vector(tensors, index, "ffn_down.bias", architecture.hidden_size);
-            }
-        }
+        ffn_biases(architecture, tensors);
     }
     if reader.flag("lm_head_bias")?.unwrap_or(matches!(reader.dialect.name, "codegen" | "gptj" | "phi")) {
         let length = architecture.embeddings.vocab_size;
@@ -158,8 +150,16 @@ fn norm_biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
 /// Biases of layer norms and of a two-matrix FFN.
 fn biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
     norm_biases(architecture, tensors);
+    ffn_biases(architecture, tensors);
+}
+
+/// Biases of a dense block's matrices.
+fn ffn_biases(architecture: &Architecture, tensors: &mut Vec<Tensor>) {
     for (index, layer) in architecture.layers.iter().enumerate() {
-        if let Ffn::Dense { width, .. } = layer.ffn {
+        if let Ffn::Dense { width, gated } = layer.ffn {
+            if gated {
+                vector(tensors, index, "ffn_gate.bias", width);
+            }
             vector(tensors, index, "ffn_up.bias", width);
             vector(tensors, index, "ffn_down.bias", architecture.hidden_size);
         }

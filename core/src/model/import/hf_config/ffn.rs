@@ -141,6 +141,10 @@ fn adjusted(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
 
 /// Which layers have experts rather than a dense block.
 fn sparse_layers(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, DocumentError> {
+    // Newer transformers write every layer's kind out.
+    if reader.text.has("mlp_layer_types") {
+        return listed(reader, layers);
+    }
     let leading = reader
         .integer(&["first_k_dense_replace", "num_dense_layers", "moe_layer_start_index"], 0..=MAX_LAYERS)?
         .unwrap_or(0);
@@ -148,10 +152,6 @@ fn sparse_layers(reader: &Reader<'_>, layers: u64) -> Result<Vec<bool>, Document
     let step =
         reader.integer(&["decoder_sparse_step", "interleave_moe_layer_step"], 1..=MAX_LAYERS)?.unwrap_or(1);
     let chosen = reader.text.integers("moe_layers", 0..=MAX_LAYERS)?;
-    // Newer transformers write every layer's kind out.
-    if reader.text.has("mlp_layer_types") {
-        return listed(reader, layers);
-    }
     // Some DeepSeek-likes write a period, others a flag for every layer.
     let frequency = reader.text.per_layer("moe_layer_freq", 0..=MAX_LAYERS)?;
     let frequent = |index: u64| match &frequency {
