@@ -5,12 +5,14 @@
 //! the operating system and the storage class, and says so in `sources`.
 
 mod budget;
+mod processor;
 mod read;
 pub mod registry;
 mod sources;
 pub mod storage;
 
 pub use budget::default_budget_mib;
+pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
 

@@ -55,10 +55,10 @@ pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
 fn cells(attention: &Attention, scenario: &Scenario) -> u64 {
     let context = scenario.context_tokens;
     match (scenario.runtime, attention.window) {
-        (Runtime::LlamaCpp, Some(window)) => {
+        (Runtime::LlamaCpp | Runtime::LlamaServer, Some(window)) => {
             context.min(window.saturating_add(scenario.ubatch)).next_multiple_of(LLAMA_CELLS)
         }
-        (Runtime::LlamaCpp, None) | (Runtime::LlamaCppApi, _) => context.next_multiple_of(LLAMA_CELLS),
+        (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => context.next_multiple_of(LLAMA_CELLS),
         (Runtime::Vllm, _) => context.next_multiple_of(VLLM_PAGE),
         (_, Some(window)) => context.min(window),
         (_, None) => context,

@@ -13,5 +13,5 @@ pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use provenance::Provenance;
 pub use runtime::{Runtime, UnknownRuntime};
-pub use scenario::{Scenario, ScenarioError};
+pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError};
 pub use terms::HOST_PROGRAM_BYTES;

@@ -8,8 +8,10 @@ use std::fmt;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Runtime {
-    /// `llama-cli` and `llama-server`: window layers keep window + ubatch cells.
+    /// `llama-cli`: one sequence, window layers keep window + ubatch cells.
     LlamaCpp,
+    /// `llama-server` as it starts: four slots that share one cache, a prompt cache in memory.
+    LlamaServer,
     /// llama.cpp's C API defaults (llama-cpp-python): window layers keep the full context (`swa_full`).
     LlamaCppApi,
     /// LiteRT-LM on the CPU: memory-mapped sections, packed copy of the decoder.
@@ -32,13 +34,21 @@ pub struct UnknownRuntime {
 
 impl Runtime {
     /// Every runtime.
-    pub const ALL: [Self; 6] =
-        [Self::LlamaCpp, Self::LlamaCppApi, Self::LitertLm, Self::Vllm, Self::Transformers, Self::Ideal];
+    pub const ALL: [Self; 7] = [
+        Self::LlamaCpp,
+        Self::LlamaServer,
+        Self::LlamaCppApi,
+        Self::LitertLm,
+        Self::Vllm,
+        Self::Transformers,
+        Self::Ideal,
+    ];
 
     /// Its name on the command line and in links.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LlamaCpp => "llama-cpp",
+            Self::LlamaServer => "llama-server",
             Self::LlamaCppApi => "llama-cpp-api",
             Self::LitertLm => "litert-lm",
             Self::Vllm => "vllm",
@@ -50,7 +60,8 @@ impl Runtime {
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::LlamaCpp => "llama.cpp (CLI, server)",
+            Self::LlamaCpp => "llama.cpp (command line)",
+            Self::LlamaServer => "llama.cpp (server)",
             Self::LlamaCppApi => "llama.cpp (C API, full window caches)",
             Self::LitertLm => "LiteRT-LM (CPU)",
             Self::Vllm => "vLLM",
@@ -66,14 +77,14 @@ impl Runtime {
         found.ok_or_else(|| UnknownRuntime { name: name.to_owned() })
     }
 
-    /// Whether it is llama.cpp in one form or the other.
+    /// Whether it is llama.cpp in one form or another.
     pub const fn is_llama_cpp(self) -> bool {
-        matches!(self, Self::LlamaCpp | Self::LlamaCppApi)
+        matches!(self, Self::LlamaCpp | Self::LlamaServer | Self::LlamaCppApi)
     }
 
     /// Whether it can leave a per-layer embedding table on storage and read rows as they are needed.
     pub const fn reads_ple_lazily(self) -> bool {
-        matches!(self, Self::LlamaCpp | Self::LlamaCppApi | Self::LitertLm | Self::Ideal)
+        self.is_llama_cpp() || matches!(self, Self::LitertLm | Self::Ideal)
     }
 }
 

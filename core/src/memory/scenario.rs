@@ -5,12 +5,53 @@ use crate::model::Model;
 use crate::weights::{WeightFormat, WeightPlan};
 use serde::Serialize;
 
+/// How a runtime brings the file's weights into memory (llama.cpp's `--load-mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LoadMode {
+    /// The file is mapped: clean pages, which the system may drop and read again.
+    Mmap,
+    /// Read into anonymous memory.
+    Copy,
+    /// Mapped and locked: pages stay.
+    Mlock,
+}
+
+/// Whether a table of per-layer embeddings is read row by row instead of being mapped (llama.cpp's `--lazy-mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LazyMode {
+    /// Tables above 4 GiB only.
+    Auto,
+    /// Never.
+    Off,
+    /// Always.
+    On,
+}
+
+/// Whether the layers run on the device's GPU, where the runtime has a way to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Offload {
+    /// As the runtime does when nothing is said: every layer on Apple's GPUs, none elsewhere.
+    Auto,
+    /// Everything on the processor.
+    Off,
+}
+
 /// One way of running a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenario {
-    /// Tokens of context to allocate.
+    /// Tokens of context that one sequence can hold.
     pub context_tokens: u64,
+    /// Sequences decoded side by side (llama.cpp's `--parallel`).
+    pub slots: u64,
+    /// All slots share the cells of one cache (llama.cpp's `--kv-unified`) instead of having `context_tokens` each.
+    pub unified_kv: bool,
     /// Storage of the weights.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub weights: WeightFormat,
@@ -30,8 +71,16 @@ pub struct Scenario {
     pub ubatch: u64,
     /// Attention without the full score matrix.
     pub flash_attention: bool,
-    /// llama.cpp copies 4-bit matrices into a layout for the CPU's vector units.
+    /// llama.cpp copies matrices into a layout for the processor's vector units.
     pub repack: bool,
+    /// How weights come into memory.
+    pub load: LoadMode,
+    /// Whether the per-layer table is read row by row.
+    pub lazy: LazyMode,
+    /// Where the layers run.
+    pub offload: Offload,
+    /// Memory that a server may fill with the states of earlier prompts, in MiB (llama.cpp's `--cache-ram`).
+    pub prompt_cache_mib: u64,
     /// Tokens per second below which decoding does not count as running.
     pub target_tokens_per_s: f64,
 }
@@ -63,6 +112,8 @@ impl Scenario {
     pub fn for_model(model: &Model) -> Self {
         Self {
             context_tokens: model.architecture.max_context_tokens.min(32_768),
+            slots: 1,
+            unified_kv: false,
             weights: WeightPlan::default_format(model),
             k: KvFormat::F16,
             v: KvFormat::F16,
@@ -72,6 +123,10 @@ impl Scenario {
             ubatch: 512,
             flash_attention: true,
             repack: true,
+            load: LoadMode::Mmap,
+            lazy: LazyMode::Auto,
+            offload: Offload::Auto,
+            prompt_cache_mib: 0,
             target_tokens_per_s: 15.0,
         }
     }

@@ -310,7 +310,7 @@ fn process(model: &Model, scenario: &Scenario) -> Vec<Term> {
         )
     };
     match scenario.runtime {
-        Runtime::LlamaCpp | Runtime::LlamaCppApi => {
+        Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => {
             // An entry, its two strings and its place in two tables; a merge, its two strings and its place in one;
             // and what the allocator keeps of the metadata they were read from.
             let (per_token, kind) = match family {

@@ -4,7 +4,7 @@ use core::fmt::Display;
 
 use super::{Wire, wire_enum, wire_listed, wire_struct};
 use crate::device::{BudgetMetric, Device, Os, Source, SourceKind, Storage};
-use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
     Architecture, Attention, Embeddings, Encoder, Extras, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
     Published, Recurrent, RecurrentKind, RecurrentTensor,
@@ -153,6 +153,8 @@ wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated });
 
 wire_struct!(Scenario {
     context_tokens,
+    slots,
+    unified_kv,
     weights,
     k,
     v,
@@ -162,8 +164,15 @@ wire_struct!(Scenario {
     ubatch,
     flash_attention,
     repack,
+    load,
+    lazy,
+    offload,
+    prompt_cache_mib,
     target_tokens_per_s,
 });
+wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
+wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });
+wire_enum!(Offload { 0 Auto, 1 Off });
 
 impl Wire for WeightFormat {
     fn put(&self, out: &mut Vec<u8>) {

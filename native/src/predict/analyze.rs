@@ -146,6 +146,7 @@ impl AnalyzeArgs {
             flash_attention: !self.no_flash_attention,
             repack: !self.no_repack,
             target_tokens_per_s: self.target_decode_tps,
+            ..default
         })
     }
 
