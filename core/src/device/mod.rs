@@ -5,6 +5,8 @@
 //! the operating system and the storage class, and says so in `sources`.
 
 mod budget;
+mod form;
+mod limits;
 mod processor;
 mod read;
 pub mod registry;
@@ -12,6 +14,8 @@ mod sources;
 pub mod storage;
 
 pub use budget::default_budget_mib;
+pub use form::{Form, GpuKind};
+pub use limits::{Beyond, Counts, Limit};
 pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
@@ -31,8 +35,16 @@ pub struct Device {
     pub title: String,
     /// Operating system; decides which number its memory limit counts.
     pub os: Os,
+    /// What it is to its owner; decides the context that is usual on it.
+    pub form: Form,
+    /// Instruction sets of its processor.
+    pub processor: Processor,
+    /// A GPU that shares the memory and that runtimes use when nothing is said.
+    pub gpu: Option<GpuKind>,
     /// Physical memory in MiB, where known.
     pub ram_mib: Option<u64>,
+    /// Memory limit of the cgroup that the program runs in, in MiB.
+    pub cgroup_mib: Option<u64>,
     /// Memory that one app may use, in MiB.
     pub ram_budget_mb: f64,
     /// The same with the platform's permission to use more, in MiB.
@@ -139,8 +151,33 @@ impl Os {
     /// What its memory limit or pressure counts.
     pub const fn budget_metric(self) -> BudgetMetric {
         match self {
-            Self::Ios | Self::Macos | Self::Windows => BudgetMetric::Footprint,
-            Self::Android | Self::Linux | Self::Other => BudgetMetric::Rss,
+            Self::Ios | Self::Macos => BudgetMetric::Footprint,
+            Self::Android | Self::Linux | Self::Windows | Self::Other => BudgetMetric::Rss,
+        }
+    }
+
+    /// What a device of this system usually is.
+    pub const fn form(self) -> Form {
+        match self {
+            Self::Android | Self::Ios => Form::Phone,
+            Self::Linux => Form::Board,
+            Self::Macos | Self::Windows | Self::Other => Form::Computer,
+        }
+    }
+
+    /// The processor that is usual with it.
+    pub const fn processor(self) -> Processor {
+        match self {
+            Self::Android | Self::Ios | Self::Macos => Processor::ArmDotprod,
+            Self::Linux | Self::Windows | Self::Other => Processor::Avx2,
+        }
+    }
+
+    /// The GPU that runtimes use with it when nothing is said.
+    pub const fn gpu(self) -> Option<GpuKind> {
+        match self {
+            Self::Ios | Self::Macos => Some(GpuKind::Metal),
+            _ => None,
         }
     }
 

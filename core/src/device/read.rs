@@ -1,16 +1,20 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, GIB, Os, Source, SourceKind, Sources, Storage, StorageClass, default_budget_mib,
-    storage,
+    BudgetMetric, Device, Form, GIB, GpuKind, Os, Processor, Source, SourceKind, Sources, Storage,
+    StorageClass, default_budget_mib, storage,
 };
 use crate::document::{self, DocumentError, Fields, Node};
 
 const MAX_RAM_MIB: u64 = 16_777_216;
 
 /// Fields whose source may be stated.
-const SOURCED: [&str; 12] = [
+const SOURCED: [&str; 16] = [
+    "form",
+    "processor",
+    "gpu",
     "ram_mib",
+    "cgroup_mib",
     "ram_budget_mb",
     "ram_budget_entitled_mb",
     "budget_metric",
@@ -51,7 +55,15 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
     if let Some(kib) = page_size.filter(|kib| !kib.is_power_of_two()) {
         return Err(fields.wrong_value("page_size_kib", &kib.to_string(), "4, 8, 16, 32 or 64"));
     }
-    for (field, stated) in [("budget_metric", metric.is_some()), ("page_size_kib", page_size.is_some())] {
+    let processor = fields.choice("processor", &Processor::NAMES)?;
+    let mut gpus = vec![("none", None)];
+    gpus.extend(GpuKind::NAMES.map(|(name, gpu)| (name, Some(gpu))));
+    let gpu = fields.choice("gpu", &gpus)?;
+    for (field, stated) in [
+        ("budget_metric", metric.is_some()),
+        ("page_size_kib", page_size.is_some()),
+        ("processor", processor.is_some()),
+    ] {
         if !stated {
             insert(&mut sources, field, estimate(format!("usual for the operating system ({})", os.name())));
         }
@@ -61,7 +73,11 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         name: name.to_owned(),
         title: fields.text("title")?.unwrap_or(name).to_owned(),
         os,
+        form: fields.choice("form", &Form::NAMES)?.unwrap_or(os.form()),
+        processor: processor.unwrap_or(os.processor()),
+        gpu: gpu.unwrap_or(os.gpu()),
         ram_mib,
+        cgroup_mib: fields.integer("cgroup_mib", 1..=MAX_RAM_MIB)?,
         ram_budget_mb: budget.0,
         ram_budget_entitled_mb: budget.1,
         budget_metric: metric.unwrap_or(os.budget_metric()),

@@ -2,8 +2,9 @@
 
 use super::prospects::Prospects;
 use super::verdict::{Fit, Mode};
-use crate::device::Device;
-use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::device::{Device, Limit};
+use crate::memory::{KvFormat, LoadMode, Runtime, Scenario};
+use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat};
 use serde::Serialize;
 
@@ -16,8 +17,14 @@ pub enum Change {
     DropAudio,
     /// Do not load the vision tower.
     DropVision,
-    /// Keep 4-bit weights as they are in the file: slower prefill, same answers.
+    /// Map the file instead of reading it into anonymous memory.
+    MapWeights,
+    /// Keep no states of earlier prompts.
+    NoPromptCache,
+    /// Keep weights as they are in the file: slower prefill, same answers.
     NoRepack,
+    /// All slots share the cells of one cache.
+    SharedCache,
     /// Compute fewer tokens at once.
     SmallerUbatch {
         /// Tokens.
@@ -25,6 +32,8 @@ pub enum Change {
     },
     /// Window layers keep their window only.
     WindowedCaches,
+    /// One sequence at a time.
+    OneSlot,
     /// Keys and values in 8-bit blocks.
     KvQ8,
     /// A shorter context.
@@ -55,7 +64,11 @@ impl Change {
         match *self {
             Self::DropAudio => after.audio = false,
             Self::DropVision => after.vision = false,
+            Self::MapWeights => after.load = LoadMode::Mmap,
+            Self::NoPromptCache => after.prompt_cache_mib = 0,
             Self::NoRepack => after.repack = false,
+            Self::SharedCache => after.unified_kv = true,
+            Self::OneSlot => after.slots = 1,
             Self::SmallerUbatch { tokens } => after.ubatch = tokens,
             Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
             Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
@@ -71,9 +84,13 @@ impl Change {
         match self {
             Self::DropAudio => "leave out the audio tower".into(),
             Self::DropVision => "leave out the vision tower".into(),
+            Self::MapWeights => "map the file instead of copying it".into(),
+            Self::NoPromptCache => "keep no states of earlier prompts".into(),
             Self::NoRepack => "turn weight repacking off (slower prefill, same output)".into(),
-            Self::SmallerUbatch { tokens } => format!("compute {tokens} tokens at once (--ubatch {tokens})"),
-            Self::WindowedCaches => "keep only the window in sliding layers (swa_full off)".into(),
+            Self::SharedCache => "let all slots share one cache".into(),
+            Self::OneSlot => "serve one conversation at a time".into(),
+            Self::SmallerUbatch { tokens } => format!("compute {tokens} tokens at once"),
+            Self::WindowedCaches => "keep only the window in sliding layers".into(),
             Self::KvQ8 => "store keys and values as q8_0".into(),
             Self::ShorterContext { tokens } => format!("limit the context to {tokens} tokens"),
             Self::KvQ4 => "store keys and values as q4_0".into(),
@@ -116,7 +133,7 @@ pub(super) fn inverse(
     device: &Device,
     infeasible: bool,
 ) -> Result<Inverse, PlanError> {
-    let seeker = Seeker { prospects, device };
+    let seeker = Seeker { prospects, device, limits: device.limits(), machine: Machine::of(device) };
     let largest = seeker.largest_format(u64::MAX)?;
     let longest = seeker.longest_context()?;
     let fixes = if infeasible { seeker.fixes(longest)? } else { Vec::new() };
@@ -132,11 +149,14 @@ pub(super) fn inverse(
 struct Seeker<'a> {
     prospects: &'a Prospects<'a>,
     device: &'a Device,
+    limits: Vec<Limit>,
+    machine: Machine,
 }
 
 impl Seeker<'_> {
     fn fit(&self, scenario: &Scenario) -> Result<Option<Fit>, PlanError> {
-        let fit = Fit::of(self.prospects.model, &self.prospects.sums(scenario)?, scenario, self.device);
+        let needs = self.prospects.needs(scenario, self.machine)?;
+        let fit = Fit::of(&needs, &self.limits, scenario, self.device);
         Ok((fit.mode != Mode::Infeasible).then_some(fit))
     }
 
@@ -203,9 +223,14 @@ impl Seeker<'_> {
         };
         offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
         offer(now.vision && architecture.vision.is_some(), Change::DropVision);
+        offer(llama && now.load == LoadMode::Copy, Change::MapWeights);
+        offer(llama && now.prompt_cache_mib > 0, Change::NoPromptCache);
         offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
-        offer(llama && now.repack, Change::NoRepack);
+        offer(llama && now.slots > 1 && !now.unified_kv, Change::SharedCache);
+        let packs = now.repack && !self.machine.offloads(now);
+        offer(llama && packs, Change::NoRepack);
         offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
+        offer(now.slots > 1, Change::OneSlot);
         offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
         if let Some(tokens) = longest.filter(|tokens| *tokens < now.context_tokens) {
             // A round number is easier to defend, and still fits.
@@ -257,10 +282,5 @@ impl Seeker<'_> {
 }
 
 fn into_fix(change: Change, fit: &Fit) -> Fix {
-    Fix {
-        description: change.describe(),
-        change,
-        mode: fit.mode,
-        headroom_bytes: fit.budget.saturating_sub(fit.needed),
-    }
+    Fix { description: change.describe(), change, mode: fit.mode, headroom_bytes: fit.headroom }
 }

@@ -1,9 +1,13 @@
 //! Whether a model runs on a device, why, and what would change the answer.
 
+mod check;
 mod fixes;
 mod prospects;
+mod thresholds;
 mod verdict;
 
+pub use check::{Certainty, Check, Outcome};
 pub use fixes::{Change, Fix, Inverse};
 pub use prospects::Prospects;
-pub use verdict::{Assessment, Certainty, Mode, assess};
+pub use thresholds::Thresholds;
+pub use verdict::{Assessment, Mode, assess};

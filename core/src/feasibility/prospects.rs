@@ -1,21 +1,13 @@
-//! What a model and a scenario have in common on every device: plans of all formats, and the sums of footprints.
+//! What a model and a scenario have in common on every device: plans of all formats, and what runs need.
 //!
-//! A page that shows fifty devices asks for the same footprints again and again; they are computed once.
+//! A page that shows fifty devices asks for the same sums again and again; they are computed once.
 
-use crate::memory::{Footprint, KvFormat, Runtime, Scenario, Total};
+use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
+use crate::placement::{Case, Machine, Needs};
 use crate::throughput::{self, Reads};
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use std::cell::{OnceCell, RefCell};
-
-/// The parts of a footprint that a verdict depends on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sums {
-    pub(super) resident: Total,
-    pub(super) mmap: Total,
-    pub(super) hot: u64,
-    pub(super) hot_mapped: u64,
-}
 
 /// A stock format of the model.
 #[derive(Debug)]
@@ -25,8 +17,10 @@ pub(super) struct StockPlan {
     pub(super) text_bytes: u64,
 }
 
-/// The choices that memory depends on.
-type Key = (WeightFormat, u64, KvFormat, KvFormat, Runtime, u64, [bool; 4]);
+/// The choices that the weights' part of a need depends on.
+type WeightKey = (WeightFormat, Runtime, Machine, bool, LoadMode, LazyMode, Offload);
+/// The choices that the rest depends on; the last says whether a GPU holds it.
+type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], u64, bool);
 
 /// A model and a scenario, ready to be assessed on any number of devices.
 #[derive(Debug)]
@@ -37,14 +31,16 @@ pub struct Prospects<'a> {
     stock: OnceCell<Result<Vec<StockPlan>, PlanError>>,
     reads: OnceCell<Reads>,
     /// In the order of the keys.
-    sums: RefCell<Vec<(Key, Sums)>>,
+    weights: RefCell<Vec<(WeightKey, Needs)>>,
+    rest: RefCell<Vec<(RestKey, Needs)>>,
 }
 
 impl<'a> Prospects<'a> {
     /// The prospects of `model` with its weights laid out as `plan`.
     pub fn new(model: &'a Model, plan: &'a WeightPlan, scenario: &'a Scenario) -> Self {
-        let (stock, reads, sums) = (OnceCell::new(), OnceCell::new(), RefCell::default());
-        Self { model, plan, scenario, stock, reads, sums }
+        let (stock, reads) = (OnceCell::new(), OnceCell::new());
+        let (weights, rest) = (RefCell::default(), RefCell::default());
+        Self { model, plan, scenario, stock, reads, weights, rest }
     }
 
     /// Every stock format, largest first.
@@ -62,43 +58,77 @@ impl<'a> Prospects<'a> {
         *self.reads.get_or_init(|| throughput::reads(self.model, self.plan, self.scenario))
     }
 
-    /// Memory of a scenario that differs from this one in anything but the model.
-    pub(super) fn sums(&self, scenario: &Scenario) -> Result<Sums, PlanError> {
-        let key = key(scenario);
-        let place = |sums: &[(Key, Sums)]| sums.binary_search_by(|(known, _)| known.cmp(&key));
-        if let Ok(at) = place(&self.sums.borrow()) {
-            return Ok(self.sums.borrow()[at].1);
+    /// What a scenario needs that differs from this one in anything but the model.
+    pub(super) fn needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
+        Ok(self.weight_needs(scenario, machine)? + self.rest_needs(scenario, machine))
+    }
+
+    fn weight_needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
+        let key = (
+            scenario.weights,
+            scenario.runtime,
+            machine,
+            scenario.repack,
+            scenario.load,
+            scenario.lazy,
+            scenario.offload,
+        );
+        if let Some(needs) = find(&self.weights, &key) {
+            return Ok(needs);
         }
-        let footprint = if scenario.weights == self.scenario.weights {
-            Footprint::of(self.model, self.plan, scenario)
+        let of =
+            |plan: &WeightPlan| Needs::of(&Case { model: self.model, plan, scenario, machine }.weights());
+        let needs = if scenario.weights == self.scenario.weights {
+            of(self.plan)
         } else {
-            let known =
-                self.stock()?.iter().find(|stock| WeightFormat::Stock(stock.format) == scenario.weights);
-            match known {
-                Some(stock) => Footprint::of(self.model, &stock.plan, scenario),
-                None => Footprint::of(self.model, &WeightPlan::new(self.model, scenario.weights)?, scenario),
+            let wanted = |stock: &&StockPlan| WeightFormat::Stock(stock.format) == scenario.weights;
+            match self.stock()?.iter().find(wanted) {
+                Some(stock) => of(&stock.plan),
+                None => of(&WeightPlan::new(self.model, scenario.weights)?),
             }
         };
-        let sums = Sums {
-            resident: footprint.resident,
-            mmap: footprint.mmap,
-            hot: footprint.hot,
-            hot_mapped: footprint.hot_mapped,
-        };
-        let at = place(&self.sums.borrow()).unwrap_or_else(|at| at);
-        self.sums.borrow_mut().insert(at, (key, sums));
-        Ok(sums)
+        keep(&self.weights, key, needs);
+        Ok(needs)
+    }
+
+    fn rest_needs(&self, scenario: &Scenario, machine: Machine) -> Needs {
+        let on_gpu = machine.offloads(scenario);
+        let key = (
+            scenario.context_tokens,
+            scenario.k,
+            scenario.v,
+            scenario.runtime,
+            scenario.ubatch,
+            scenario.slots,
+            [
+                scenario.vision,
+                scenario.audio,
+                scenario.flash_attention,
+                scenario.unified_kv,
+                scenario.load == LoadMode::Copy,
+            ],
+            scenario.prompt_cache_mib,
+            on_gpu,
+        );
+        if let Some(needs) = find(&self.rest, &key) {
+            return needs;
+        }
+        let kv = kv_cache::layers(&self.model.architecture, scenario);
+        let case = Case { model: self.model, plan: self.plan, scenario, machine };
+        let needs = Needs::of(&case.rest(&kv));
+        keep(&self.rest, key, needs);
+        needs
     }
 }
 
-fn key(scenario: &Scenario) -> Key {
-    (
-        scenario.weights,
-        scenario.context_tokens,
-        scenario.k,
-        scenario.v,
-        scenario.runtime,
-        scenario.ubatch,
-        [scenario.vision, scenario.audio, scenario.flash_attention, scenario.repack],
-    )
+fn find<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: &K) -> Option<Needs> {
+    let kept = kept.borrow();
+    let at = kept.binary_search_by(|(known, _)| known.cmp(key)).ok()?;
+    kept.get(at).map(|(_, needs)| *needs)
+}
+
+fn keep<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: K, needs: Needs) {
+    let mut kept = kept.borrow_mut();
+    let at = kept.binary_search_by(|(known, _)| known.cmp(&key)).unwrap_or_else(|at| at);
+    kept.insert(at, (key, needs));
 }

@@ -1,24 +1,25 @@
 //! The verdict for one model, scenario and device.
 
+use super::check::{self, Certainty, Check, Outcome};
 use super::fixes::{self, Inverse};
-use super::prospects::{Prospects, Sums};
-use crate::device::{BudgetMetric, Device};
-use crate::memory::{Scenario, Total};
+use super::prospects::Prospects;
+use super::thresholds::Thresholds;
+use crate::device::{Counts, Device, Limit};
+use crate::memory::Scenario;
 use crate::model::Model;
-use crate::throughput::{self, Bound, Ceilings, EvictionCliff, Reads};
+use crate::placement::{Machine, Needs, ReRead};
+use crate::throughput::{self, Bound, Ceilings, Reads};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
-
-const MIB: u64 = 1 << 20;
 
 /// How the model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Everything in memory.
+    /// Everything that is touched again stays in memory.
     Resident,
-    /// The per-layer embedding table stays on storage.
+    /// Tables, or experts that a token does not use, stay on storage.
     Mmap,
     /// Not at all, or at a speed that does not count.
     Infeasible,
@@ -35,27 +36,6 @@ impl Mode {
     }
 }
 
-/// Whether the interval of the prediction lies on one side of the budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Certainty {
-    /// Both ends agree with the verdict.
-    Certain,
-    /// The budget lies within the interval: measure before deciding.
-    Borderline,
-}
-
-impl Certainty {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Borderline => "borderline",
-        }
-    }
-}
-
 /// The answer for one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -64,24 +44,24 @@ pub struct Assessment {
     pub device: String,
     /// Device name for people.
     pub device_title: String,
+    /// Tokens of context that this answer is for.
+    pub context_tokens: u64,
+    /// What of the machine decided where things lie.
+    pub machine: Machine,
     /// How the model runs.
     pub mode: Mode,
-    /// Whether the interval leaves doubt.
+    /// How sure that is.
     pub certainty: Certainty,
-    /// The number the device's limit counts.
-    pub metric: BudgetMetric,
-    /// What an application may use, in bytes.
-    pub budget_bytes: u64,
-    /// What the verdict compared with it, in bytes.
-    pub needed_bytes: u64,
-    /// Budget less need; negative when short.
-    pub headroom_bytes: i64,
+    /// Every limit, checked apart; the first is the one that decides.
+    pub checks: Vec<Check>,
+    /// What the run needs, by kind of memory.
+    pub needs: Needs,
     /// Bytes read per token.
     pub reads: Reads,
     /// Speed limits in the mode of the verdict.
     pub ceilings: Ceilings,
-    /// Decoding with weights dropped from memory, when they do not fit.
-    pub cliff: Option<EvictionCliff>,
+    /// Bytes of weights read from storage for every token, when they do not stay in memory.
+    pub reread: Option<ReRead>,
     /// Which resource decides.
     pub bound: Bound,
     /// The range of speeds reaches the target; none where the device's bandwidth is unknown.
@@ -90,6 +70,16 @@ pub struct Assessment {
     pub reason: String,
     /// The longest context and largest format that fit, and single changes that help.
     pub inverse: Inverse,
+    /// Where the answer would flip.
+    pub thresholds: Thresholds,
+}
+
+impl Assessment {
+    /// The check that decides.
+    pub fn decisive(&self) -> &Check {
+        // A device always has a limit.
+        &self.checks[0]
+    }
 }
 
 /// Assess a scenario on a device.
@@ -108,232 +98,181 @@ pub fn assess(
 impl Prospects<'_> {
     /// Assess the scenario on a device; see [`assess`].
     pub fn assess(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
-        let (model, scenario) = (self.model, self.scenario);
-        let fit = Fit::of(model, &self.sums(scenario)?, scenario, device);
+        let scenario = self.scenario;
+        let machine = Machine::of(device);
+        let needs = self.needs(scenario, machine)?;
+        let limits = device.limits();
+        let fit = Fit::of(&needs, &limits, scenario, device);
+        let checks = in_order(&needs, limits);
         let reads = self.reads();
-        let mapped = fit.mode != Mode::Resident && has_table(model) && scenario.runtime.reads_ple_lazily();
-        let ceilings = throughput::ceilings(&reads, device, scenario.context_tokens, mapped, cache_hit_share);
+        let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
+        let ceilings = throughput::ceilings(
+            &reads,
+            device,
+            scenario.context_tokens,
+            on_storage,
+            cache_hit_share,
+            fit.reread,
+        );
         let target = scenario.target_tokens_per_s;
-        let too_slow =
-            fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|flash| flash < target);
-        let mode = if too_slow { Mode::Infeasible } else { fit.mode };
-        let bound = match fit.cliff {
-            Some(_) => Bound::WeightEviction,
-            None if fit.ended => Bound::PrivateMemory,
-            None => ceilings.bound,
+        let rows_too_slow =
+            fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < target);
+        let mode = if rows_too_slow { Mode::Infeasible } else { fit.mode };
+        let bound = match fit.outcome {
+            Outcome::Fails => Bound::MemoryLimit,
+            Outcome::Slows { .. } => Bound::WeightEviction,
+            _ => ceilings.bound,
         };
         let meets_target = match mode {
             Mode::Infeasible => Some(false),
             _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
         };
+        let certainty = certainty(mode, fit.outcome, &checks);
         let inverse = fixes::inverse(self, device, mode == Mode::Infeasible)?;
+        let thresholds = Thresholds::of(&reads, scenario, device, &fit);
+        let reason = reason(&checks, mode, certainty, &ceilings, scenario);
         Ok(Assessment {
             device: device.name.clone(),
             device_title: device.title.clone(),
+            context_tokens: scenario.context_tokens,
+            machine,
             mode,
-            certainty: fit.certainty,
-            metric: device.budget_metric,
-            budget_bytes: fit.budget,
-            needed_bytes: fit.needed,
-            headroom_bytes: difference(fit.budget, fit.needed),
+            certainty,
+            needs,
             reads,
             ceilings,
-            cliff: fit.cliff,
+            reread: fit.reread,
             bound,
             meets_target,
-            reason: reason(model, scenario, device, &fit, mode, &ceilings),
+            reason,
             inverse,
+            thresholds,
+            checks,
         })
     }
 }
 
-/// How a footprint sits in a budget.
+/// How a run sits under all limits of a device.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Fit {
     pub(super) mode: Mode,
-    pub(super) certainty: Certainty,
-    pub(super) budget: u64,
-    pub(super) needed: u64,
-    pub(super) cliff: Option<EvictionCliff>,
-    /// Private memory alone exceeds what the machine has.
-    pub(super) ended: bool,
+    pub(super) outcome: Outcome,
+    pub(super) reread: Option<ReRead>,
+    /// The least room under any limit, bytes.
+    pub(super) headroom: u64,
 }
 
 impl Fit {
-    pub(super) fn of(model: &Model, sums: &Sums, scenario: &Scenario, device: &Device) -> Self {
-        let budget = device.ram_budget_bytes();
-        // A limit on private memory lets mapped weights exceed it, but not the machine.
-        let physical = match device.budget_metric {
-            BudgetMetric::Rss => budget,
-            BudgetMetric::Footprint => device.ram_mib.map_or(budget, |mib| budget.max(mib * MIB * 3 / 4)),
-        };
-        let counted = |total: &Total| match device.budget_metric {
-            BudgetMetric::Rss => (total.bytes, total.low, total.high),
-            BudgetMetric::Footprint => {
-                let spread = total.private_high - total.private;
-                (total.private, total.private.saturating_sub(spread), total.private_high)
+    pub(super) fn of(needs: &Needs, limits: &[Limit], scenario: &Scenario, device: &Device) -> Self {
+        let counted = || limits.iter().filter(|limit| !limit.on_request);
+        let outcomes = counted().map(|limit| check::outcome(limit, needs, check::expected));
+        let outcome = outcomes.max_by_key(|outcome| outcome.rank()).unwrap_or(Outcome::Passes);
+        let mode = match outcome {
+            Outcome::Passes => Mode::Resident,
+            Outcome::PassesWithTablesOnStorage => Mode::Mmap,
+            Outcome::Slows { reread } => {
+                let reached = throughput::storage_bytes_per_s(device) / reread.expected.max(1) as f64;
+                if reached >= scenario.target_tokens_per_s { Mode::Mmap } else { Mode::Infeasible }
             }
+            Outcome::Fails => Mode::Infeasible,
         };
-        let fits = |total: &Total| counted(total).0 <= budget && total.bytes <= physical;
-        let lazy = has_table(model) && scenario.runtime.reads_ple_lazily();
-        let mode = match () {
-            () if fits(&sums.resident) => Mode::Resident,
-            () if lazy && fits(&sums.mmap) => Mode::Mmap,
-            () => Mode::Infeasible,
+        let reread = match outcome {
+            Outcome::Slows { reread } => Some(reread),
+            _ => None,
         };
-        let total = if mode != Mode::Resident && lazy { &sums.mmap } else { &sums.resident };
-        let (needed, low, high) = counted(total);
-        let cliff = throughput::eviction_cliff(sums.hot, sums.hot_mapped, device, physical);
-        let mode = if cliff.is_some() { Mode::Infeasible } else { mode };
-        let ended = sums.hot - sums.hot_mapped > physical;
-        let straddles = low <= budget && budget < high;
-        let certainty = if straddles { Certainty::Borderline } else { Certainty::Certain };
-        Self { mode, certainty, budget, needed, cliff, ended }
+        let need = |limit: &Limit| match limit.counts {
+            Counts::Memory if outcome == Outcome::Passes => needs.resident().bytes,
+            Counts::Memory => needs.hot().bytes,
+            Counts::Anonymous => needs.anonymous.bytes,
+            Counts::Gpu => needs.gpu.bytes,
+        };
+        let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);
+        Self { mode, outcome, reread, headroom }
     }
 }
 
-fn has_table(model: &Model) -> bool {
-    model.architecture.ple.is_some()
+/// Checks with the decisive one first: the worst outcome, then the least room for its size.
+fn in_order(needs: &Needs, limits: Vec<Limit>) -> Vec<Check> {
+    let counts = |limit: &Limit| limit.counts != Counts::Gpu || needs.gpu.high > 0;
+    let mut checks: Vec<Check> =
+        limits.into_iter().filter(counts).map(|limit| Check::of(limit, needs)).collect();
+    let room =
+        |check: &Check| u128::from(check.needed.bytes) * 1_000_000 / u128::from(check.limit.bytes.max(1));
+    checks.sort_by_key(|check| {
+        (check.limit.on_request, std::cmp::Reverse((check.outcome.rank(), room(check))))
+    });
+    checks
 }
 
-fn difference(budget: u64, needed: u64) -> i64 {
-    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-    signed(budget) - signed(needed)
+/// A run that is said to work is as sure as its least sure limit; one that is not, as the surest limit that says so.
+fn certainty(mode: Mode, worst: Outcome, checks: &[Check]) -> Certainty {
+    let counted = checks.iter().filter(|check| !check.limit.on_request);
+    let sure = |check: &Check| check.certainty;
+    if mode == Mode::Infeasible {
+        let failing = counted.filter(|check| check.outcome.rank().0 == worst.rank().0);
+        return failing.map(sure).min().unwrap_or(Certainty::Likely);
+    }
+    counted.map(sure).max().unwrap_or(Certainty::Likely)
 }
 
 fn reason(
-    model: &Model,
-    scenario: &Scenario,
-    device: &Device,
-    fit: &Fit,
+    checks: &[Check],
     mode: Mode,
+    certainty: Certainty,
     speed: &Ceilings,
+    scenario: &Scenario,
 ) -> String {
-    let mib = |bytes: u64| bytes.div_ceil(MIB);
-    // To the nearest, as headrooms are written elsewhere.
-    let apart = |bytes: u64| (bytes + MIB / 2) / MIB;
-    let metric = device.budget_metric.title();
-    let needed = mib(fit.needed);
-    let budget = fit.budget / MIB;
+    let Some(check) = checks.first() else { return String::new() };
+    let limit = format!("{} ({})", first_up(&check.limit.title), known(check));
     let mut text = match mode {
-        Mode::Resident => format!(
-            "Fits in memory: {metric} of {needed} MiB in {budget} MiB, {} MiB to spare.",
-            apart(fit.budget - fit.needed)
+        Mode::Resident => format!("Fits in memory. {limit}: {}.", check.text),
+        Mode::Mmap if matches!(check.outcome, Outcome::Slows { .. }) => format!(
+            "Fits with part of the weights left on storage. {limit}: {}; storage allows {:.1} tok/s.",
+            check.text,
+            speed.reread_tokens_per_s.unwrap_or(0.0)
         ),
         Mode::Mmap => format!(
-            "Fits with the PLE table left on storage: {metric} of {needed} MiB in {budget} MiB, {} MiB to spare; \
-             a row that is not cached costs {:.2} ms.",
-            apart(fit.budget - fit.needed),
+            "Fits with tables left on storage. {limit}: {}; a row that is not cached costs {:.2} ms.",
+            check.text,
             speed.stall_s_worst * 1e3
         ),
-        Mode::Infeasible if fit.needed > fit.budget => {
-            let mapped = if has_table(model) && scenario.runtime.reads_ple_lazily() {
-                " even with the PLE table on storage"
-            } else {
-                ""
-            };
-            format!(
-                "Needs {metric} of {needed} MiB{mapped}; {budget} MiB allowed, {} MiB short.",
-                apart(fit.needed - fit.budget)
-            )
-        }
-        Mode::Infeasible if fit.cliff.is_none() => format!(
-            "Fits in memory with the PLE table on storage, but its rows allow {:.1} tok/s, below the target of {}.",
-            speed.flash_tokens_per_s.unwrap_or(0.0),
-            scenario.target_tokens_per_s
-        ),
-        Mode::Infeasible => {
-            format!("{metric} of {needed} MiB is allowed, but the machine cannot keep the weights in memory.")
-        }
+        Mode::Infeasible => match check.outcome {
+            Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
+            Outcome::Slows { .. } => format!(
+                "Too slow. {limit}: {}: at most {:.2} tok/s.",
+                check.text,
+                speed.reread_tokens_per_s.unwrap_or(0.0)
+            ),
+            _ => format!(
+                "Too slow. {limit}: {}, but rows from storage allow {:.1} tok/s, below the target of {}.",
+                check.text,
+                speed.flash_tokens_per_s.unwrap_or(0.0),
+                scenario.target_tokens_per_s
+            ),
+        },
     };
-    if let Some(cliff) = &fit.cliff {
-        text += &format!(
-            " Forced to run, {} MiB of weights would be read from storage for every token: at most {:.2} tok/s.",
-            mib(cliff.missing_bytes),
-            cliff.tokens_per_s
-        );
-    }
-    if fit.ended {
-        text += " Private memory alone is too large: the process would be ended, not slowed.";
-    }
-    if fit.certainty == Certainty::Borderline {
-        text += " The budget lies within the prediction's interval: measure before deciding.";
+    if certainty == Certainty::Borderline {
+        text += " The limit lies within the prediction's interval: measure before deciding.";
     }
     text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::device::registry as devices;
-    use crate::model::registry;
-    use crate::weights::{StockType, WeightFormat};
-
-    fn verdict(slug: &str, device: &str, change: impl Fn(&mut Scenario)) -> Assessment {
-        let model = registry::model(slug).unwrap();
-        let mut scenario = Scenario::for_model(&model);
-        change(&mut scenario);
-        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
-        assess(&model, &plan, &scenario, &devices::device(device).unwrap(), 0.0).unwrap()
+/// How the limit is known, in a word or two.
+fn known(check: &Check) -> &'static str {
+    use crate::device::SourceKind;
+    match check.limit.source.kind {
+        SourceKind::Estimate => "an estimate",
+        SourceKind::Published => "published",
+        SourceKind::SpecSheet => "data sheet",
+        SourceKind::Stated => "as stated",
     }
+}
 
-    #[test]
-    fn every_pair_has_a_verdict_and_what_is_said_to_fit_fits() {
-        for model in registry::models() {
-            let scenario = Scenario::for_model(&model);
-            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
-            for device in devices::devices() {
-                let answer = assess(&model, &plan, &scenario, &device, 0.0).unwrap();
-                let pair = format!("{} on {}", model.architecture.name, device.name);
-                assert_eq!(answer.mode == Mode::Infeasible, !answer.reason.starts_with("Fits "), "{pair}");
-                if let Some(tokens) = answer.inverse.longest_context_tokens {
-                    let longest = Scenario { context_tokens: tokens, ..scenario.clone() };
-                    let again = assess(&model, &plan, &longest, &device, 1.0).unwrap();
-                    assert_ne!(again.mode, Mode::Infeasible, "{pair} at {tokens}");
-                    if tokens < model.architecture.max_context_tokens {
-                        let more = Scenario { context_tokens: tokens + 1, ..scenario.clone() };
-                        let again = assess(&model, &plan, &more, &device, 1.0).unwrap();
-                        assert_eq!(again.mode, Mode::Infeasible, "{pair} at {tokens} + 1");
-                    }
-                }
-            }
-        }
+fn first_up(text: &str) -> String {
+    let mut letters = text.chars();
+    // "iOS" and its like keep their first letter.
+    if text.starts_with('i') && text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
     }
-
-    #[test]
-    fn a_table_larger_than_the_budget_goes_to_storage() {
-        let answer = verdict("gemma4-e2b", "high_end_mobile_ufs4", |s| {
-            s.weights = WeightFormat::Stock(StockType::Q4_0);
-            s.context_tokens = 4096;
-            s.vision = false;
-            s.repack = false;
-        });
-        assert_eq!(answer.mode, Mode::Mmap, "{}", answer.reason);
-        assert!(answer.ceilings.stall_s_worst > answer.ceilings.stall_s_best);
-        assert!(
-            answer.reads.weight_bytes.abs_diff(1_418_000_000) < 20_000_000,
-            "{}",
-            answer.reads.weight_bytes
-        );
-    }
-
-    #[test]
-    fn private_memory_cannot_be_dropped() {
-        let answer = verdict("llama-3.1-8b", "raspberry-pi-4-2gb", |s| s.context_tokens = 131_072);
-        assert_eq!((answer.mode, answer.bound, answer.cliff), (Mode::Infeasible, Bound::PrivateMemory, None));
-        assert!(answer.reason.contains("ended, not slowed"), "{}", answer.reason);
-    }
-
-    #[test]
-    fn a_model_too_large_names_the_cliff_and_what_would_help() {
-        let answer = verdict("llama-3.2-3b", "low_tier_mobile_emmc", |s| {
-            s.context_tokens = 512;
-            s.repack = false;
-        });
-        assert_eq!(answer.mode, Mode::Infeasible);
-        let cliff = answer.cliff.unwrap();
-        assert!(cliff.tokens_per_s < 1.0, "{cliff:?}");
-        let answer = verdict("llama-3.2-1b", "mid_tier_mobile_ufs3", |s| s.context_tokens = 32_768);
-        assert_eq!(answer.mode, Mode::Infeasible);
-        assert!(!answer.inverse.fixes.is_empty());
-    }
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -9,8 +9,9 @@
 //! process holds the driver, the program and the rows of the tables that were read; the weights once, the cache and the
 //! activations are device memory, which counts where the metric counts device memory.
 
-use crate::memory::{Component, Footprint, Place, Runtime, Scenario, Term};
+use crate::memory::{Runtime, Scenario};
 use crate::model::{Model, Role, Tensor, registry};
+use crate::placement::{Component, Kind, Machine, Part, Placement, cached_rows};
 use crate::weights::{WeightFormat, WeightPlan};
 
 const MIB: u64 = 1 << 20;
@@ -143,21 +144,26 @@ impl CardRow {
             ..Scenario::for_model(&model)
         };
         let plan = WeightPlan::new(&model, scenario.weights).ok()?;
-        let footprint = Footprint::of(&model, &plan, &scenario);
-        let sum = |wanted: &dyn Fn(&Term) -> bool| {
-            let terms = footprint.terms.iter().filter(|term| wanted(term));
-            terms.fold([0; 3], |sum, term| plus(sum, [term.low, term.bytes, term.high]))
+        use Component::{Compute, Decoder, Experts, KvCache, PleTable, TokenEmbedding, UnusedWeights};
+        let placement = Placement::of(&model, &plan, &scenario, Machine::X86);
+        let sum = |wanted: &dyn Fn(&Part) -> bool| {
+            let parts = placement.parts.iter().filter(|part| wanted(part));
+            parts.fold([0; 3], |sum, part| plus(sum, [part.size.low, part.size.bytes, part.size.high]))
         };
+        let rows = model.architecture.ple.as_ref().map_or(0, |ple| ple.rows);
+        let table = placement.bytes(PleTable);
+        let cached = cached_rows(rows, plan.ple_row_bytes(&model), table);
+        let rows = [cached.low, cached.bytes, cached.high];
         Some(match (self.processor, self.metric) {
+            // Both tables are look-ups: of them only the rows that were read are resident.
             (Processor::Cpu, MemoryMetric::Rss) => {
-                [footprint.mmap.low, footprint.mmap.bytes, footprint.mmap.high]
+                let looked_up = |component| matches!(component, PleTable | TokenEmbedding | UnusedWeights);
+                plus(rows, sum(&|part| !looked_up(part.component)))
             }
-            (Processor::Cpu, MemoryMetric::Footprint) => sum(&|term| term.place == Place::Private),
+            (Processor::Cpu, MemoryMetric::Footprint) => sum(&|part| part.kind == Kind::Anonymous),
             (processor, metric) => {
-                use Component::{Compute, Decoder, KvCache, PleWorkingSet, Runtime};
-                let host = plus(DRIVER_BYTES, sum(&|term| term.component == Runtime));
-                let rows = sum(&|term| term.component == PleWorkingSet);
-                let device = sum(&|term| matches!(term.component, Decoder | KvCache | Compute));
+                let host = plus(DRIVER_BYTES, sum(&|part| part.component == Component::Runtime));
+                let device = sum(&|part| matches!(part.component, Decoder | Experts | KvCache | Compute));
                 match (processor, metric) {
                     // Clean pages do not count; buffers of a GPU that shares the memory do.
                     (_, MemoryMetric::Footprint) => plus(host, device),

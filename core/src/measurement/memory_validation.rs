@@ -4,8 +4,9 @@
 //! table of errors always speaks of the rules as they are.
 
 use super::{Device, Note, Tool};
-use crate::memory::{Component, Footprint, HOST_PROGRAM_BYTES, KvFormat, Place, Runtime, Scenario};
+use crate::memory::{KvFormat, LazyMode, Runtime, Scenario};
 use crate::model::{Model, registry};
+use crate::placement::{Component, HOST_PROGRAM_BYTES, Machine, Placement, cached_rows};
 use crate::weights::{WeightFormat, WeightPlan};
 use serde::{Deserialize, Serialize};
 
@@ -163,23 +164,29 @@ impl Compared {
 impl PredictedMemory {
     /// For `model` laid out as `plan`.
     pub fn of(model: &Model, plan: &WeightPlan, scenario: &Scenario, lazy_table: bool) -> Self {
-        let footprint = Footprint::of(model, plan, scenario);
-        let term = |component| footprint.term(component).map_or(0, |term| term.bytes);
-        let total = if lazy_table { footprint.mmap } else { footprint.resident };
+        let lazy = if lazy_table { LazyMode::On } else { LazyMode::Off };
+        let scenario = Scenario { lazy, ..scenario.clone() };
+        let placement = Placement::of(model, plan, &scenario, Machine::X86);
         let without_host = |bytes: u64| bytes.saturating_sub(HOST_PROGRAM_BYTES);
-        // A table that is read by rows is mapped a second time, as a buffer of its own.
-        let apart = if lazy_table { term(Component::PleTable) } else { 0 };
-        let private = footprint.terms.iter().filter(|term| term.place == Place::Private);
+        // A table that is read by rows is mapped a second time, as a buffer of its own, and keeps some pages.
+        let table = placement.bytes(Component::PleTable);
+        let apart = if lazy_table { table } else { 0 };
+        let rows = model.architecture.ple.as_ref().map_or(0, |ple| ple.rows);
+        let mut peak = placement.needs.peak();
+        if lazy_table {
+            peak += cached_rows(rows, plan.ple_row_bytes(model), table);
+        }
+        let compute = placement.of_component(Component::Compute);
         Self {
             mapped_bytes: plan.gguf_data_bytes(model) + apart,
-            repack_bytes: term(Component::PackedWeights),
-            kv_bytes: term(Component::KvCache),
-            state_bytes: term(Component::RecurrentState),
-            compute_bytes: footprint.term(Component::Compute).map_or(0, |term| term.reserved),
-            private_bytes: without_host(private.map(|term| term.bytes).sum()),
-            peak_bytes: without_host(total.bytes),
-            low_bytes: without_host(total.low),
-            high_bytes: without_host(total.high),
+            repack_bytes: placement.bytes(Component::PackedWeights),
+            kv_bytes: placement.bytes(Component::KvCache),
+            state_bytes: placement.bytes(Component::RecurrentState),
+            compute_bytes: compute.map(|part| part.reserved).sum(),
+            private_bytes: without_host(placement.needs.anonymous.bytes),
+            peak_bytes: without_host(peak.bytes),
+            low_bytes: without_host(peak.low),
+            high_bytes: without_host(peak.high),
         }
     }
 }

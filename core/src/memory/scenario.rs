@@ -5,6 +5,17 @@ use crate::model::Model;
 use crate::weights::{WeightFormat, WeightPlan};
 use serde::Serialize;
 
+/// Tokens of context on phones and boards when nothing is said.
+const USUAL_CONTEXT: u64 = 4096;
+/// Slots that `llama-server` opens when nothing is said (`--parallel`, tools/server).
+const SERVER_SLOTS: u64 = 4;
+/// MiB that it may fill with states of earlier prompts (`--cache-ram`, common/common.h).
+const SERVER_PROMPT_CACHE_MIB: u64 = 8192;
+/// Most sequences that llama.cpp decodes side by side (`LLAMA_MAX_SEQ`).
+const MOST_SLOTS: u64 = 256;
+/// Cells that its caches can count.
+const MOST_CELLS: u64 = u32::MAX as u64;
+
 /// How a runtime brings the file's weights into memory (llama.cpp's `--load-mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -40,6 +51,48 @@ pub enum Offload {
     Auto,
     /// Everything on the processor.
     Off,
+}
+
+impl LoadMode {
+    /// Every mode with its name on the command line and in links.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("mmap", Self::Mmap), ("copy", Self::Copy), ("mlock", Self::Mlock)];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mmap => "mmap",
+            Self::Copy => "copy",
+            Self::Mlock => "mlock",
+        }
+    }
+}
+
+impl LazyMode {
+    /// Every mode with its name on the command line and in links.
+    pub const NAMES: [(&'static str, Self); 3] = [("auto", Self::Auto), ("off", Self::Off), ("on", Self::On)];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+}
+
+impl Offload {
+    /// Every choice with its name on the command line and in links.
+    pub const NAMES: [(&'static str, Self); 2] = [("auto", Self::Auto), ("off", Self::Off)];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One way of running a model.
@@ -101,17 +154,47 @@ pub enum ScenarioError {
     /// Micro-batch is zero or absurd.
     #[error("ubatch of {0} tokens; expected 1 to 65536")]
     Ubatch(u64),
+    /// No slot, or more than a runtime opens.
+    #[error("{0} slots; expected 1 to {MOST_SLOTS}")]
+    Slots(u64),
+    /// Slots with caches of their own beyond what a cache can count.
+    #[error(
+        "{slots} slots of {tokens} tokens each are {cells} cells; expected at most {MOST_CELLS}: fewer slots, a shorter \
+         context, or one cache for all of them"
+    )]
+    Cells {
+        /// Slots.
+        slots: u64,
+        /// Tokens of each.
+        tokens: u64,
+        /// Their product.
+        cells: u64,
+    },
+    /// A runtime that has no slots or load modes was asked for them.
+    #[error("{option} with {runtime}, which has no such choice; expected {expected}")]
+    NotOffered {
+        /// The choice.
+        option: &'static str,
+        /// The runtime.
+        runtime: Runtime,
+        /// Who has it.
+        expected: &'static str,
+    },
+    /// Locking needs a mapping, and a mapping needs something to map.
+    #[error("{0}")]
+    Contradiction(&'static str),
     /// Target speed is not a positive number.
     #[error("target of {0} tok/s; expected a number above 0, at most 1000000")]
     Target(f64),
 }
 
 impl Scenario {
-    /// What people run who say nothing: 32,768 tokens (or the model's maximum), `q4_k_m` or the file's own types,
-    /// f16 cache, llama.cpp, vision loaded, audio stripped, 15 tok/s.
+    /// What people run who say nothing: 4,096 tokens (or the model's maximum; a computer's usual 8,192 are asked for by
+    /// [`crate::device::Form`]), `q4_k_m` or the file's own types, f16 cache, llama.cpp's command line, vision loaded,
+    /// audio stripped, 15 tok/s.
     pub fn for_model(model: &Model) -> Self {
         Self {
-            context_tokens: model.architecture.max_context_tokens.min(32_768),
+            context_tokens: model.architecture.max_context_tokens.min(USUAL_CONTEXT),
             slots: 1,
             unified_kv: false,
             weights: WeightPlan::default_format(model),
@@ -138,11 +221,65 @@ impl Scenario {
             let model = model.architecture.name.clone();
             return Err(ScenarioError::Context { tokens: self.context_tokens, max, model });
         }
+        self.check_slots()?;
+        self.check_choices()?;
         if !(1..=65_536).contains(&self.ubatch) {
             return Err(ScenarioError::Ubatch(self.ubatch));
         }
         if !(self.target_tokens_per_s > 0.0 && self.target_tokens_per_s <= 1e6) {
             return Err(ScenarioError::Target(self.target_tokens_per_s));
+        }
+        Ok(())
+    }
+
+    /// The same with another program, and what that program does when nothing is said: a server's slots and prompt cache.
+    #[must_use]
+    pub fn run_by(mut self, runtime: Runtime) -> Self {
+        self.runtime = runtime;
+        let server = runtime == Runtime::LlamaServer;
+        self.slots = if server { SERVER_SLOTS } else { 1 };
+        self.unified_kv = server;
+        self.prompt_cache_mib = if server { SERVER_PROMPT_CACHE_MIB } else { 0 };
+        if !runtime.is_llama_cpp() {
+            (self.load, self.lazy, self.offload) = (LoadMode::Mmap, LazyMode::Auto, Offload::Auto);
+        }
+        self
+    }
+
+    fn check_slots(&self) -> Result<(), ScenarioError> {
+        let (slots, tokens) = (self.slots, self.context_tokens);
+        if !(1..=MOST_SLOTS).contains(&slots) {
+            return Err(ScenarioError::Slots(slots));
+        }
+        let cells = slots.saturating_mul(tokens);
+        if !self.unified_kv && cells > MOST_CELLS {
+            return Err(ScenarioError::Cells { slots, tokens, cells });
+        }
+        Ok(())
+    }
+
+    fn check_choices(&self) -> Result<(), ScenarioError> {
+        let runtime = self.runtime;
+        if !runtime.is_llama_cpp() {
+            for (asked, option) in [
+                (self.load != LoadMode::Mmap, "a load mode"),
+                (self.lazy != LazyMode::Auto, "a lazy mode"),
+                (self.offload != Offload::Auto, "a choice of processor or GPU"),
+                (self.prompt_cache_mib > 0, "a prompt cache"),
+                (self.unified_kv, "one cache for all slots"),
+            ] {
+                if asked {
+                    return Err(ScenarioError::NotOffered { option, runtime, expected: "llama.cpp" });
+                }
+            }
+        }
+        if self.lazy == LazyMode::On && self.load == LoadMode::Copy {
+            let text = "a table read row by row (lazy mode on) needs the file mapped; expected load mode mmap or mlock";
+            return Err(ScenarioError::Contradiction(text));
+        }
+        if self.prompt_cache_mib > 0 && runtime != Runtime::LlamaServer {
+            let expected = "llama-server";
+            return Err(ScenarioError::NotOffered { option: "a prompt cache", runtime, expected });
         }
         Ok(())
     }

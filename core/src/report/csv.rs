@@ -10,44 +10,50 @@ pub(super) fn report(report: &Report) -> String {
         text.push_str(&line.join(","));
         text.push_str("\r\n");
     };
-    row(&header("model,component,bytes,low_bytes,high_bytes,reserved_bytes,provenance,place,note"));
-    for term in &report.footprint.terms {
+    row(&header(
+        "model,component,bytes,low_bytes,high_bytes,reserved_bytes,provenance,pool,kind,touched,note",
+    ));
+    let model = || report.model.name.clone();
+    for part in &report.placement.parts {
         row(&[
-            report.model.name.clone(),
-            term.component.title().to_owned(),
-            term.bytes.to_string(),
-            term.low.to_string(),
-            term.high.to_string(),
-            term.reserved.to_string(),
-            term.provenance.label().to_owned(),
-            term.place.name().to_owned(),
-            term.note.clone(),
+            model(),
+            part.component.title().to_owned(),
+            part.size.bytes.to_string(),
+            part.size.low.to_string(),
+            part.size.high.to_string(),
+            part.reserved.to_string(),
+            part.provenance.label().to_owned(),
+            part.pool.name().to_owned(),
+            part.kind.name().to_owned(),
+            part.touch.describe(),
+            part.note.clone(),
         ]);
     }
-    for (name, total) in
-        [("Total, PLE resident", &report.footprint.resident), ("Total, PLE mapped", &report.footprint.mmap)]
-    {
-        let mut cells = vec![report.model.name.clone(), name.to_owned()];
+    for (name, total) in report.placement.needs.totals() {
+        let mut cells = vec![model(), name.to_owned()];
         cells.extend([total.bytes, total.low, total.high].map(|bytes| bytes.to_string()));
-        cells.extend([String::new(), String::new(), String::new(), String::new()]);
+        cells.resize(11, String::new());
         row(&cells);
     }
     if !report.devices.is_empty() {
         row(&[]);
         row(&header(
-            "model,device,mode,certainty,metric,budget_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,reason",
+            "model,device,context_tokens,mode,certainty,limit,counts,limit_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,reason",
         ));
     }
     for device in &report.devices {
+        let check = device.decisive();
         row(&[
-            report.model.name.clone(),
+            model(),
             device.device.clone(),
+            device.context_tokens.to_string(),
             device.mode.name().to_owned(),
             device.certainty.name().to_owned(),
-            device.metric.title().to_owned(),
-            device.budget_bytes.to_string(),
-            device.needed_bytes.to_string(),
-            device.headroom_bytes.to_string(),
+            check.limit.id.to_owned(),
+            check.limit.counts.title().to_owned(),
+            check.limit.bytes.to_string(),
+            check.needed.bytes.to_string(),
+            check.headroom_bytes.to_string(),
             speed(device.ceilings.expected_tokens_per_s.map(|range| range.0)),
             speed(device.ceilings.expected_tokens_per_s.map(|range| range.1)),
             device.reason.clone(),

@@ -17,34 +17,44 @@ pub(super) fn report(report: &Report) -> String {
         scenario.v,
         scenario.runtime.title()
     );
-    text += "| Component | MiB | Known | Notes |\n|---|---:|---|---|\n";
-    for term in &report.footprint.terms {
+    text += "| Component | MiB | Memory | Touched | Known | Notes |\n|---|---:|---|---|---|---|\n";
+    for part in &report.placement.parts {
         text += &format!(
-            "| {} | {} | {} | {} |\n",
-            term.component.title(),
-            mib(term.bytes),
-            known(term.provenance, term.low, term.high),
-            term.note
+            "| {} | {} | {} | {} | {} | {} |\n",
+            part.component.title(),
+            mib(part.size.bytes),
+            part.kind.name(),
+            part.touch.describe(),
+            known(part.provenance, part.size.low, part.size.high),
+            part.note
         );
     }
-    for (name, total) in [("PLE resident", report.footprint.resident), ("PLE mapped", report.footprint.mmap)]
-    {
+    for (name, total) in report.placement.needs.totals() {
         let range = format!("{} to {}", mib(total.low), mib(total.high));
-        text += &format!("| **Total, {name}** | **{}** | {range} | |\n", mib(total.bytes));
+        text += &format!("| **{name}** | **{}** | | | {range} | |\n", mib(total.bytes));
     }
     if !report.devices.is_empty() {
-        text += "\n| Device | Verdict | Headroom MiB | Expected tok/s | Reason |\n|---|---|---:|---:|---|\n";
+        text += "\n| Device | Context | Verdict | Sure | Headroom MiB | Expected tok/s | Reason |\n\
+                 |---|---:|---|---|---:|---:|---|\n";
     }
     for device in &report.devices {
         let speed = device.ceilings.expected_tokens_per_s;
         let speed = speed.map_or("unknown".to_owned(), |(low, high)| format!("{low:.1} to {high:.1}"));
         text += &format!(
-            "| {} | {} | {:.0} | {speed} | {} |\n",
+            "| {} | {} | {} | {} | {:.0} | {speed} | {} |\n",
             device.device_title,
+            device.context_tokens,
             device.mode.name(),
-            device.headroom_bytes as f64 / MIB,
+            device.certainty.name(),
+            device.decisive().headroom_bytes as f64 / MIB,
             device.reason
         );
+    }
+    for device in &report.devices {
+        text += &format!("\n{}, every limit:\n\n", device.device_title);
+        for check in &device.checks {
+            text += &format!("- {}: {} ({})\n", check.limit.title, check.text, check.certainty.name());
+        }
     }
     text += &format!("\nComputed by dhurandhar {} ({}).\n", report.tool_version, report.schema);
     text

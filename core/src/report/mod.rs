@@ -4,25 +4,27 @@ mod csv;
 mod markdown;
 mod order;
 mod query;
+mod v1;
 
 pub use order::Order;
 pub use query::{Query, QueryError};
 
 use crate::device::Device;
 use crate::feasibility::{Assessment, Prospects};
-use crate::memory::{Footprint, Provenance, Scenario, ScenarioError};
+use crate::memory::{Provenance, Scenario, ScenarioError};
 use crate::model::{Model, Origin, ParameterCounts};
+use crate::placement::{Machine, Placement};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
 
 /// Name and version of the report's schema; the number grows when a field changes its meaning or goes.
-pub const SCHEMA: &str = "dhurandhar.analysis/1";
+pub const SCHEMA: &str = "dhurandhar.analysis/2";
 
 /// A prediction for one model and scenario on any number of devices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
-    /// `dhurandhar.analysis/1`.
+    /// `dhurandhar.analysis/2`.
     pub schema: &'static str,
     /// Version of the tool that computed it.
     pub tool_version: &'static str,
@@ -32,8 +34,8 @@ pub struct Report {
     pub scenario: Scenario,
     /// The weights under the chosen format.
     pub weights: WeightSummary,
-    /// Memory by component.
-    pub footprint: Footprint,
+    /// Where every byte lies: on the first device, or on an x86-64 computer without a GPU where none is named.
+    pub placement: Placement,
     /// Share of table lookups taken to be cached when the table is mapped.
     pub ple_cache_hit_share: f64,
     /// Verdicts, in the order asked for.
@@ -112,13 +114,52 @@ impl Report {
         devices: &[Device],
         ple_cache_hit_share: f64,
     ) -> Result<Self, ReportError> {
+        Self::assessed(model, scenario, devices, ple_cache_hit_share, |_| scenario.context_tokens)
+    }
+
+    /// The same with the context that is usual on each device instead of the scenario's, or the model's longest where
+    /// that is shorter.
+    pub fn at_usual_contexts(
+        model: &Model,
+        scenario: &Scenario,
+        devices: &[Device],
+        ple_cache_hit_share: f64,
+    ) -> Result<Self, ReportError> {
+        let longest = model.architecture.max_context_tokens;
+        let usual = |device: &Device| device.form.usual_context_tokens().min(longest);
+        Self::assessed(model, scenario, devices, ple_cache_hit_share, usual)
+    }
+
+    fn assessed(
+        model: &Model,
+        scenario: &Scenario,
+        devices: &[Device],
+        ple_cache_hit_share: f64,
+        context: impl Fn(&Device) -> u64,
+    ) -> Result<Self, ReportError> {
         scenario.check(model)?;
         if !(0.0..=1.0).contains(&ple_cache_hit_share) {
             return Err(ReportError::HitShare(ple_cache_hit_share));
         }
         let plan = WeightPlan::new(model, scenario.weights)?;
-        let prospects = Prospects::new(model, &plan, scenario);
-        let assess = |device| prospects.assess(device, ple_cache_hit_share);
+        // One set of prospects for each context, since what they keep depends on it.
+        let mut contexts: Vec<u64> = devices.iter().map(&context).collect();
+        contexts.sort_unstable();
+        contexts.dedup();
+        let at = |context_tokens| Scenario { context_tokens, ..scenario.clone() };
+        let scenarios: Vec<Scenario> = contexts.into_iter().map(at).collect();
+        let prospects: Vec<Prospects<'_>> =
+            scenarios.iter().map(|scenario| Prospects::new(model, &plan, scenario)).collect();
+        let mut assessments = Vec::with_capacity(devices.len());
+        for device in devices {
+            let tokens = context(device);
+            let found =
+                scenarios.iter().zip(&prospects).find(|(scenario, _)| scenario.context_tokens == tokens);
+            if let Some((_, prospects)) = found {
+                assessments.push(prospects.assess(device, ple_cache_hit_share)?);
+            }
+        }
+        let machine = devices.first().map_or(Machine::X86, Machine::of);
         Ok(Self {
             schema: SCHEMA,
             tool_version: env!("CARGO_PKG_VERSION"),
@@ -131,15 +172,22 @@ impl Report {
                 gguf_data_bytes: plan.gguf_data_bytes(model),
                 provenance: plan.provenance,
             },
-            footprint: Footprint::of(model, &plan, scenario),
+            placement: Placement::of(model, &plan, scenario, machine),
             ple_cache_hit_share,
-            devices: devices.iter().map(assess).collect::<Result<_, _>>()?,
+            devices: assessments,
         })
     }
 
     /// Indented JSON, the same bytes from page and command line.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// The same in the first version of the schema, for programs that read it; it goes with the next release.
+    pub fn to_json_v1(&self) -> String {
+        let mut text = serde_json::to_string_pretty(&v1::report(self)).unwrap_or_default();
         text.push('\n');
         text
     }

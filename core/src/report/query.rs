@@ -1,7 +1,7 @@
 //! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
 
 use crate::document::decimal;
-use crate::memory::{KvFormat, Runtime, Scenario};
+use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;
 use std::fmt::Write;
@@ -57,15 +57,30 @@ impl Query {
         put(scenario.k != default.k, "k", &scenario.k);
         put(scenario.v != default.v, "vbits", &scenario.v);
         put(scenario.runtime != default.runtime, "rt", &scenario.runtime);
+        let default = default.run_by(scenario.runtime);
+        put(scenario.slots != default.slots, "slots", &scenario.slots);
+        put(scenario.unified_kv != default.unified_kv, "ukv", &u8::from(scenario.unified_kv));
+        put(scenario.prompt_cache_mib != default.prompt_cache_mib, "pc", &scenario.prompt_cache_mib);
         put(scenario.vision != default.vision, "vision", &u8::from(scenario.vision));
         put(scenario.audio != default.audio, "audio", &u8::from(scenario.audio));
         put(scenario.ubatch != default.ubatch, "ub", &scenario.ubatch);
         put(scenario.flash_attention != default.flash_attention, "fa", &u8::from(scenario.flash_attention));
         put(scenario.repack != default.repack, "repack", &u8::from(scenario.repack));
+        put(scenario.load != default.load, "load", &scenario.load.name());
+        put(scenario.lazy != default.lazy, "lazy", &scenario.lazy.name());
+        put(scenario.offload != default.offload, "gpu", &scenario.offload.name());
         let target = scenario.target_tokens_per_s;
         put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
         text
     }
+}
+
+fn named<T: Copy>(value: &str, names: &[(&'static str, T)]) -> Result<T, String> {
+    let found = names.iter().find(|(name, _)| *name == value);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        format!("one of {}", names.join(", "))
+    })
 }
 
 fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Result<(), String> {
@@ -83,7 +98,16 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         "w" => scenario.weights = WeightFormat::parse(value).map_err(|error| error.to_string())?,
         "k" => scenario.k = KvFormat::parse(value).map_err(|error| error.to_string())?,
         "vbits" => scenario.v = KvFormat::parse(value).map_err(|error| error.to_string())?,
-        "rt" => scenario.runtime = Runtime::parse(value).map_err(|error| error.to_string())?,
+        "rt" => {
+            let runtime = Runtime::parse(value).map_err(|error| error.to_string())?;
+            *scenario = scenario.clone().run_by(runtime);
+        }
+        "slots" => scenario.slots = whole(1, 256)?,
+        "ukv" => scenario.unified_kv = flag()?,
+        "pc" => scenario.prompt_cache_mib = whole(0, 1 << 20)?,
+        "load" => scenario.load = named(value, &LoadMode::NAMES)?,
+        "lazy" => scenario.lazy = named(value, &LazyMode::NAMES)?,
+        "gpu" => scenario.offload = named(value, &Offload::NAMES)?,
         "vision" => scenario.vision = flag()?,
         "audio" => scenario.audio = flag()?,
         "ub" => scenario.ubatch = whole(1, 65_536)?,
@@ -108,13 +132,15 @@ mod tests {
         let model = registry::model("gemma4-e2b").unwrap();
         let mut scenario = Scenario::for_model(&model);
         assert_eq!(Query::write(&model, &scenario), "");
-        scenario.context_tokens = 4096;
+        scenario.context_tokens = 8192;
+        scenario.slots = 2;
+        scenario.load = LoadMode::Copy;
         scenario.v = KvFormat::TurboQuant(3);
         scenario.weights = WeightFormat::Bits(4);
         scenario.audio = true;
         scenario.target_tokens_per_s = 7.5;
         let text = Query::write(&model, &scenario);
-        assert_eq!(text, "ctx=4096&w=4bit&vbits=turbo3&audio=1&target=7.5");
+        assert_eq!(text, "ctx=8192&w=4bit&vbits=turbo3&slots=2&audio=1&load=copy&target=7.5");
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
         let query = Query::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let mut restored = Scenario::for_model(&model);

@@ -1,12 +1,14 @@
-//! Ceilings for decoding: memory bandwidth, storage latency, and the cliff behind both.
+//! Ceilings for decoding: memory bandwidth, storage latency, and reads of weights that do not stay in memory.
 //!
 //! A decoded token reads every active weight and the cache once: bandwidth over bytes is a ceiling that no CPU or
-//! GPU passes. A lookup in a mapped table costs page faults: latency, not bandwidth. When the weights themselves
-//! no longer fit in the page cache, every token reads the missing part from storage: that is the cliff.
+//! GPU passes. A lookup in a mapped table costs page faults: latency, not bandwidth. What is read again for every token
+//! under a limit on memory is said by [`crate::placement::held`]; here it becomes time.
 
 use crate::device::Device;
 use crate::memory::{Scenario, kv_cache};
 use crate::model::Model;
+use crate::model::tensor::{Active, Role};
+use crate::placement::ReRead;
 use crate::weights::WeightPlan;
 use serde::Serialize;
 
@@ -26,6 +28,9 @@ pub struct Reads {
     pub state_bytes: u64,
     /// One row of the per-layer embedding table.
     pub ple_row_bytes: u64,
+    /// One row of the table that decides when tables are left on storage: the per-layer one, or the token embeddings
+    /// where only those are looked up; 0 where nothing is.
+    pub row_bytes: u64,
 }
 
 /// What binds.
@@ -39,8 +44,8 @@ pub enum Bound {
     FlashLatency,
     /// Weights read from storage again and again.
     WeightEviction,
-    /// Private memory beyond what there is: the process is ended.
-    PrivateMemory,
+    /// A limit on memory: the process is ended, or its allocations fail.
+    MemoryLimit,
 }
 
 impl Bound {
@@ -48,9 +53,9 @@ impl Bound {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Dram => "DRAM bandwidth",
-            Self::FlashLatency => "flash latency of PLE rows",
-            Self::WeightEviction => "decoder weights re-read from flash",
-            Self::PrivateMemory => "private memory",
+            Self::FlashLatency => "storage latency of table rows",
+            Self::WeightEviction => "weights re-read from storage",
+            Self::MemoryLimit => "a memory limit",
         }
     }
 }
@@ -75,20 +80,12 @@ pub struct Ceilings {
     pub sequential_bound_tokens_per_s: Option<f64>,
     /// Memory and stalls together, as far as they are known.
     pub combined_tokens_per_s: Option<f64>,
+    /// Sequential reads over the bytes that are read again for every token; none where nothing is.
+    pub reread_tokens_per_s: Option<f64>,
     /// Time that prefill of the whole context adds for distinct rows read one by one, in seconds.
     pub prefill_stall_s: f64,
     /// Which resource binds.
     pub bound: Bound,
-}
-
-/// Decoding when the weights do not stay in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct EvictionCliff {
-    /// Weight bytes that do not fit.
-    pub missing_bytes: u64,
-    /// Sequential read bandwidth over the missing bytes, in tokens per second.
-    pub tokens_per_s: f64,
 }
 
 /// Bytes read for one token at the end of the context.
@@ -98,6 +95,19 @@ pub fn reads(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Reads {
         kv_bytes: kv_cache::read_per_token(&model.architecture, scenario),
         state_bytes: 2 * model.architecture.state_bytes(),
         ple_row_bytes: plan.ple_row_bytes(model),
+        row_bytes: row_bytes(model, plan),
+    }
+}
+
+fn row_bytes(model: &Model, plan: &WeightPlan) -> u64 {
+    let row = |role| {
+        let mut tables = model.tensors.iter().zip(&plan.tensors);
+        let found = tables.find(|(tensor, _)| tensor.role == role && tensor.active == Active::Row);
+        found.map_or(0, |(tensor, planned)| tensor.read_per_token(planned.bytes))
+    };
+    match row(Role::PleTable) {
+        0 => row(Role::TokenEmbedding),
+        ple => ple,
     }
 }
 
@@ -107,71 +117,72 @@ pub(super) fn weight_bytes(model: &Model, plan: &WeightPlan) -> u64 {
 }
 
 /// Sequential storage bandwidth in bytes per second.
-fn sequential(device: &Device) -> f64 {
+pub(crate) fn storage_bytes_per_s(device: &Device) -> f64 {
     device.storage.sequential_read_mb_per_s * 1e6
+}
+
+/// Pages of storage that a row of `row_bytes` touches on average.
+pub(crate) fn pages_per_row(row_bytes: u64, device: &Device) -> f64 {
+    if row_bytes == 0 { 0.0 } else { 1.0 + (row_bytes - 1) as f64 / device.page_bytes() as f64 }
+}
+
+/// Memory bandwidth in bytes a second with which `tokens_per_s` is reached at best.
+pub(crate) fn dram_bytes_per_s_for(reads: &Reads, tokens_per_s: f64) -> f64 {
+    streamed(reads) * tokens_per_s / DRAM_EFFICIENCY.1
+}
+
+/// Bytes streamed from memory for a token.
+fn streamed(reads: &Reads) -> f64 {
+    (reads.weight_bytes + reads.kv_bytes + reads.state_bytes).max(1) as f64
 }
 
 /// Rows of lookup tables are not streamed with the weights.
 fn lookups(model: &Model, plan: &WeightPlan) -> u64 {
-    use crate::model::tensor::Active;
     let pairs = model.tensors.iter().zip(&plan.tensors);
     pairs.filter(|(t, _)| t.active == Active::Row).map(|(t, p)| t.read_per_token(p.bytes)).sum()
 }
 
 /// Ceilings on a device; `cache_hit_share` of the table's rows are found in memory, `mapped` says whether the
-/// table is on storage at all.
+/// table is on storage at all, `reread` what of the weights is read again for every token.
 pub fn ceilings(
     reads: &Reads,
     device: &Device,
     context_tokens: u64,
     mapped: bool,
     cache_hit_share: f64,
+    reread: Option<ReRead>,
 ) -> Ceilings {
-    let bytes = (reads.weight_bytes + reads.kv_bytes + reads.state_bytes).max(1) as f64;
-    let dram_s = device.dram_bytes_per_s().map(|bandwidth| bytes / bandwidth);
+    let dram_s = device.dram_bytes_per_s().map(|bandwidth| streamed(reads) / bandwidth);
     let storage = &device.storage;
-    let row = reads.ple_row_bytes;
+    let row = reads.row_bytes;
     let on_storage = mapped && row > 0;
-    let page = device.page_bytes() as f64;
-    let pages_per_row = if row == 0 { 0.0 } else { 1.0 + (row - 1) as f64 / page };
+    let pages_per_row = pages_per_row(row, device);
+    let sequential = storage_bytes_per_s(device);
+    let again_s =
+        reread.map(|read| [read.low, read.expected, read.high].map(|bytes| bytes as f64 / sequential));
+    let [again_best, again, again_worst] = again_s.unwrap_or_default();
     let latency = storage.random_read_latency_us * 1e-6;
     let miss = if on_storage { (1.0 - cache_hit_share).clamp(0.0, 1.0) } else { 0.0 };
     let stall_s_worst = pages_per_row * latency * miss;
     let stall_s_best = if on_storage { latency * miss } else { 0.0 };
-    let token_s = dram_s.unwrap_or(0.0) + stall_s_worst;
+    let token_s = dram_s.unwrap_or(0.0) + stall_s_worst + again;
     let reached = |dram_s: f64, share: f64, stall: f64| 1.0 / (dram_s / share + stall);
     Ceilings {
         dram_tokens_per_s: dram_s.map(|seconds| 1.0 / seconds),
         expected_tokens_per_s: dram_s.map(|seconds| {
             let (low, high) = DRAM_EFFICIENCY;
-            (reached(seconds, low, stall_s_worst), reached(seconds, high, stall_s_best))
+            let worst = reached(seconds, low, stall_s_worst + again_worst);
+            (worst, reached(seconds, high, stall_s_best + again_best))
         }),
         pages_per_row,
         stall_s_worst,
         stall_s_best,
         flash_tokens_per_s: (on_storage && stall_s_worst > 0.0).then(|| 1.0 / stall_s_worst),
-        sequential_bound_tokens_per_s: (row > 0).then(|| sequential(device) / row as f64),
+        sequential_bound_tokens_per_s: (reads.ple_row_bytes > 0)
+            .then(|| sequential / reads.ple_row_bytes as f64),
         combined_tokens_per_s: (token_s > 0.0).then(|| 1.0 / token_s),
+        reread_tokens_per_s: (again > 0.0).then(|| 1.0 / again),
         prefill_stall_s: stall_s_worst * context_tokens as f64,
         bound: if stall_s_worst > dram_s.unwrap_or(0.0) { Bound::FlashLatency } else { Bound::Dram },
     }
-}
-
-/// What happens when `budget_bytes` do not hold what every token needs.
-///
-/// Private memory stays; mapped weights are dropped and read again. `None` when everything fits,
-/// and when private memory alone does not.
-pub fn eviction_cliff(
-    hot_bytes: u64,
-    hot_mapped_bytes: u64,
-    device: &Device,
-    budget_bytes: u64,
-) -> Option<EvictionCliff> {
-    let missing_bytes = hot_bytes.checked_sub(budget_bytes).filter(|missing| *missing > 0)?;
-    // Private memory cannot be dropped: when it alone is too large, the process does not run slowly, it is ended.
-    if missing_bytes > hot_mapped_bytes {
-        return None;
-    }
-    let tokens_per_s = sequential(device) / missing_bytes as f64;
-    Some(EvictionCliff { missing_bytes, tokens_per_s })
 }

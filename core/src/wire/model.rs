@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use super::{Wire, wire_enum, wire_listed, wire_struct};
-use crate::device::{BudgetMetric, Device, Os, Source, SourceKind, Storage};
+use crate::device::{BudgetMetric, Device, Form, GpuKind, Os, Processor, Source, SourceKind, Storage};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
     Architecture, Attention, Embeddings, Encoder, Extras, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
@@ -128,7 +128,11 @@ wire_struct!(Device {
     name,
     title,
     os,
+    form,
+    processor,
+    gpu,
     ram_mib,
+    cgroup_mib,
     ram_budget_mb,
     ram_budget_entitled_mb,
     budget_metric,
@@ -147,6 +151,9 @@ wire_struct!(Storage {
     queue_depth,
 });
 wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
+wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });
+wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });
+wire_enum!(GpuKind { 0 Metal });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
 wire_struct!(Source { kind, text });
 wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated });

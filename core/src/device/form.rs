@@ -1,0 +1,44 @@
+//! What a device is to its owner, and the GPU it has.
+
+use serde::Serialize;
+
+/// Kinds of devices, by what people run on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A phone, tablet or headset.
+    Phone,
+    /// A single-board computer.
+    Board,
+    /// A laptop or desktop.
+    Computer,
+}
+
+impl Form {
+    /// Every kind with its name in YAML.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("phone", Self::Phone), ("board", Self::Board), ("computer", Self::Computer)];
+
+    /// Tokens of context that people give a model on it when they say nothing.
+    pub const fn usual_context_tokens(self) -> u64 {
+        match self {
+            Self::Phone | Self::Board => 4096,
+            Self::Computer => 8192,
+        }
+    }
+}
+
+/// GPUs that runtimes reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GpuKind {
+    /// Apple's GPUs, in unified memory.
+    Metal,
+}
+
+impl GpuKind {
+    /// Every kind with its name in YAML.
+    pub const NAMES: [(&'static str, Self); 1] = [("metal", Self::Metal)];
+}

@@ -1,0 +1,170 @@
+//! One limit against one run: does it pass, what happens otherwise, and from how many bytes on it would.
+
+use crate::device::{Beyond, Counts, Limit};
+use crate::placement::{Held, Interval, Needs, ReRead, held};
+use serde::Serialize;
+
+/// How a run fares under one limit, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything it counts fits.
+    Passes,
+    /// It passes when tables are left on storage and read by rows.
+    PassesWithTablesOnStorage,
+    /// Weights are dropped and read from storage again for every token.
+    Slows {
+        /// Bytes read for a token.
+        reread: ReRead,
+    },
+    /// The process is ended, or its allocations fail.
+    Fails,
+}
+
+impl Outcome {
+    /// For ordering: what matters to a verdict, then how many bytes are read.
+    pub(super) const fn rank(self) -> (u8, u64) {
+        match self {
+            Self::Passes => (0, 0),
+            Self::PassesWithTablesOnStorage => (1, 0),
+            Self::Slows { reread } => (2, reread.expected),
+            Self::Fails => (3, 0),
+        }
+    }
+}
+
+/// Whether the intervals of need and limit leave doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// Both ends of the need agree, and the limit is a stated or published number.
+    Certain,
+    /// Both ends agree, but the limit is an estimate.
+    Likely,
+    /// The limit lies within the need's interval: measure before deciding.
+    Borderline,
+}
+
+impl Certainty {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Borderline => "borderline",
+        }
+    }
+}
+
+/// A limit and what a run makes of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Check {
+    /// The limit.
+    pub limit: Limit,
+    /// What happens.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// Bytes that the run needs in the way it would run: with tables in memory where they fit, on storage otherwise.
+    pub needed: Interval,
+    /// The limit less the expected need; negative when short.
+    pub headroom_bytes: i64,
+    /// From this many bytes on the run goes at full speed with its tables on storage.
+    pub runs_from_bytes: u64,
+    /// From this many bytes on everything stays in memory.
+    pub resident_from_bytes: u64,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+/// What happens to a run that needs `needs`, anonymous memory being at this end of its interval.
+pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -> Outcome {
+    match limit.counts {
+        Counts::Memory => match held(needs, end(&needs.anonymous), limit.bytes) {
+            Held::Everything => Outcome::Passes,
+            Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,
+            Held::Rereads(reread) if limit.beyond == Beyond::Evicts => Outcome::Slows { reread },
+            Held::Rereads(_) | Held::Ended => Outcome::Fails,
+        },
+        Counts::Anonymous if end(&needs.anonymous) <= limit.bytes => Outcome::Passes,
+        Counts::Gpu if end(&needs.gpu) <= limit.bytes => Outcome::Passes,
+        Counts::Anonymous | Counts::Gpu => Outcome::Fails,
+    }
+}
+
+/// The expected end of an interval.
+pub(super) fn expected(interval: &Interval) -> u64 {
+    interval.bytes
+}
+
+impl Check {
+    /// Check `needs` against `limit`.
+    pub(super) fn of(limit: Limit, needs: &Needs) -> Self {
+        let now = outcome(&limit, needs, expected);
+        let ends: [fn(&Interval) -> u64; 2] = [|interval| interval.low, |interval| interval.high];
+        let same = ends.iter().all(|end| outcome(&limit, needs, *end).rank().0 == now.rank().0);
+        let certainty = match (same, limit.is_estimate()) {
+            (false, _) => Certainty::Borderline,
+            (true, true) => Certainty::Likely,
+            (true, false) => Certainty::Certain,
+        };
+        let (runs, resident) = match limit.counts {
+            Counts::Memory => (needs.hot(), needs.resident()),
+            Counts::Anonymous => (needs.anonymous, needs.anonymous),
+            Counts::Gpu => (needs.gpu, needs.gpu),
+        };
+        let needed = if now == Outcome::Passes { resident } else { runs };
+        let mut check = Self {
+            outcome: now,
+            certainty,
+            needed,
+            headroom_bytes: difference(limit.bytes, needed.bytes),
+            runs_from_bytes: runs.bytes,
+            resident_from_bytes: resident.bytes,
+            text: String::new(),
+            limit,
+        };
+        check.text = check.sentence();
+        check
+    }
+
+    fn sentence(&self) -> String {
+        let counts = self.limit.counts.title();
+        let (low, high) = (mib(self.needed.low), mib(self.needed.high));
+        let needed = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+        let allowed = self.limit.bytes >> 20;
+        let spare = (self.headroom_bytes.unsigned_abs() + (1 << 19)) >> 20;
+        let start = format!("needs {needed} MiB of {counts}; {allowed} allowed");
+        match self.outcome {
+            Outcome::Passes => format!("{start}: passes, {spare} MiB to spare"),
+            Outcome::PassesWithTablesOnStorage => {
+                format!("{start}: passes with tables on storage, {spare} MiB to spare")
+            }
+            Outcome::Slows { reread } => format!(
+                "{start}: {spare} MiB short, so about {} MiB of weights are read again for every token",
+                mib(reread.expected)
+            ),
+            Outcome::Fails => {
+                let what = if self.limit.beyond == Beyond::Fails {
+                    "allocations fail"
+                } else {
+                    "the process is ended"
+                };
+                format!("{start}: fails, {spare} MiB short; {what}")
+            }
+        }
+    }
+}
+
+fn mib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+pub(super) fn difference(limit: u64, needed: u64) -> i64 {
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    signed(limit) - signed(needed)
+}

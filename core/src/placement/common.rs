@@ -1,0 +1,65 @@
+//! Parts that most runtimes have alike.
+
+use super::part::{Component, Interval, Kind, Part, Touch};
+use super::placed::Case;
+use crate::memory::{LayerCache, Provenance};
+use crate::model::architecture::Ffn;
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// Keys and values of all slots.
+pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
+    let scenario = case.scenario;
+    let bytes: u64 = kv.iter().map(|layer| layer.bytes).sum();
+    let (full, sliding) = case.model.architecture.cache_owners();
+    let shared = case.model.architecture.attention_layers().count() - full - sliding;
+    let mut note = format!("{full} full");
+    if sliding > 0 {
+        note += &format!(" + {sliding} sliding");
+    }
+    if shared > 0 {
+        note += &format!(", {shared} shared (free)");
+    }
+    note += &format!(", K {} V {}", scenario.k, scenario.v);
+    if scenario.slots > 1 {
+        let how = if scenario.unified_kv { "share the cells" } else { "have cells of their own" };
+        note += &format!("; {} slots {how}", scenario.slots);
+    }
+    Part::exact(Component::KvCache, bytes, Kind::Anonymous, Touch::Token, note)
+}
+
+/// State of recurrent layers, where there are any.
+pub(super) fn state(case: &Case<'_>, bytes: u64) -> Option<Part> {
+    let note = match case.scenario.slots {
+        1 => "f32 state, one sequence".to_owned(),
+        slots => format!("f32 state, {slots} sequences"),
+    };
+    (bytes > 0).then(|| Part::exact(Component::RecurrentState, bytes, Kind::Anonymous, Touch::Token, note))
+}
+
+/// Activations of runtimes whose graphs are not followed here: a wide estimate.
+pub(super) fn activations(case: &Case<'_>) -> Part {
+    let architecture = &case.model.architecture;
+    let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
+    let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
+    let touched = ubatch * (2 * widest + 6 * architecture.hidden_size) * 4;
+    let note = format!("{ubatch} tokens x (2 x FFN + 6 x hidden) x 4 B");
+    Part::uncertain(Component::Compute, Interval::percent(touched, 50, 200), Provenance::Estimated, note)
+}
+
+/// Inner width that a token passes through.
+fn ffn_width(ffn: &Ffn) -> u64 {
+    match *ffn {
+        Ffn::Dense { width, .. } => width,
+        Ffn::Experts { width, active, shared_width, dense_width, .. } => {
+            (width * active + shared_width).max(dense_width)
+        }
+        Ffn::None => 0,
+    }
+}
+
+/// The process, as an estimate in MiB with its interval in percent.
+pub(super) fn process(mib: u64, percent: (u64, u64), note: &str) -> Part {
+    let size = Interval::percent(mib * MIB, percent.0, percent.1);
+    Part::uncertain(Component::Runtime, size, Provenance::Estimated, note.to_owned())
+}

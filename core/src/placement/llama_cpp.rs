@@ -1,0 +1,194 @@
+//! llama.cpp (0.5): the command line, the server and the C interface, on the processor and by Metal.
+//!
+//! Sizes are those of its `no_alloc` pass and its logs; what is touched and when was seen in runs under memory limits
+//! (`validate-sizes`, `validate-memory` and `validate-verdict` repeat both).
+
+use super::compute::compute_buffer;
+use super::packed::is_packed;
+use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::placed::Case;
+use super::weights::{self, Place};
+use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
+use crate::model::tensor::{Role, Tensor};
+use crate::weights::PlannedTensor;
+
+const MIB: u64 = 1 << 20;
+/// What a small program takes before it loads llama.cpp's libraries (a C program on Linux, measured 4.7 MiB).
+pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
+/// Tables above this are read row by row unless told otherwise (`--lazy-mode auto`).
+const LAZY_FROM: u64 = 4 << 30;
+
+/// Weights: mapped, copied or locked, with packed copies on a processor and none on a GPU.
+pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
+    let gpu = case.machine.offloads(case.scenario);
+    let twice = loads_tied_table_twice(case);
+    let mut parts = weights::parts(case, |component, tensor, planned| {
+        let touch = weights::touch(case, tensor, planned.bytes);
+        if gpu {
+            vec![on_gpu(case, component, tensor, planned, touch)]
+        } else {
+            on_host(case, component, tensor, planned, touch, twice)
+        }
+    });
+    for part in &mut parts {
+        if part.component == Component::PackedWeights {
+            part.note = format!("matrices copied at load for {}", case.machine.processor.title());
+        }
+    }
+    parts
+}
+
+fn file_kind(case: &Case<'_>) -> Kind {
+    match case.scenario.load {
+        LoadMode::Mmap => Kind::File,
+        LoadMode::Copy => Kind::Anonymous,
+        LoadMode::Mlock => Kind::Wired,
+    }
+}
+
+/// Without a mapping these models create the head before the table, and load the shared matrix for each.
+fn loads_tied_table_twice(case: &Case<'_>) -> bool {
+    let architecture = &case.model.architecture;
+    let gated = architecture.ple.as_ref().is_some_and(|ple| ple.gated);
+    case.scenario.load == LoadMode::Copy && architecture.embeddings.tied && gated
+}
+
+/// Whether the per-layer table is left in the file and read by rows.
+fn is_lazy(case: &Case<'_>, bytes: u64) -> bool {
+    match case.scenario.lazy {
+        LazyMode::On => true,
+        LazyMode::Off => false,
+        LazyMode::Auto => bytes > LAZY_FROM && case.scenario.load == LoadMode::Mmap,
+    }
+}
+
+fn on_host(
+    case: &Case<'_>,
+    component: Component,
+    tensor: &Tensor,
+    planned: &PlannedTensor,
+    touch: Touch,
+    twice: bool,
+) -> Vec<(Component, Place, u64)> {
+    let bytes = planned.bytes;
+    if tensor.role == Role::PleTable && is_lazy(case, bytes) {
+        return vec![(component, Place { pool: Pool::Storage, kind: Kind::File, touch }, bytes)];
+    }
+    let packed = case.scenario.repack
+        && planned.block.is_some_and(|block| is_packed(tensor, block, case.machine.processor));
+    let kind = file_kind(case);
+    if !packed {
+        let copies = if twice && tensor.role == Role::TokenEmbedding { 2 } else { 1 };
+        return vec![(component, Place::host(kind, touch), bytes * copies)];
+    }
+    // A table that is also the head is still looked up in its original.
+    let tied = tensor.role == Role::TokenEmbedding;
+    let original = if tied {
+        Touch::Rows { row_bytes: bytes.checked_div(tensor.rows).unwrap_or(0) }
+    } else {
+        Touch::Load
+    };
+    let copy = (Component::PackedWeights, Place::host(Kind::Anonymous, touch), bytes);
+    if kind == Kind::Anonymous && !tied {
+        // Read straight into the packed layout: no original is kept.
+        return vec![copy];
+    }
+    vec![(component, Place::host(kind, original), bytes), copy]
+}
+
+/// Metal maps the file's range of its tensors without copying it, and wires all of it; tables stay with the host.
+fn on_gpu(
+    case: &Case<'_>,
+    component: Component,
+    tensor: &Tensor,
+    planned: &PlannedTensor,
+    touch: Touch,
+) -> (Component, Place, u64) {
+    let bytes = planned.bytes;
+    if matches!(tensor.role, Role::TokenEmbedding | Role::PleTable) && matches!(touch, Touch::Rows { .. }) {
+        let lazy = tensor.role == Role::PleTable && is_lazy(case, bytes);
+        let pool = if lazy { Pool::Storage } else { Pool::Host };
+        return (component, Place { pool, kind: file_kind(case), touch }, bytes);
+    }
+    let kind = if case.scenario.load == LoadMode::Copy { Kind::Anonymous } else { Kind::Wired };
+    (component, Place { pool: Pool::Gpu, kind, touch }, bytes)
+}
+
+/// Cache, state, towers, buffers, tokenizer, process and a server's prompt cache.
+pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
+    let mut parts = vec![super::common::kv(case, kv)];
+    parts.extend(super::common::state(case, kv_cache::state_bytes(&case.model.architecture, case.scenario)));
+    parts.extend(weights::towers(case));
+    parts.push(compute(case));
+    parts.push(tokenizer(case));
+    let mut base = Part::uncertain(
+        Component::Runtime,
+        Interval::percent(14 * MIB, 80, 130),
+        Provenance::Fitted,
+        "host program, libraries and graph, as measured on the CPU".to_owned(),
+    );
+    if case.machine.offloads(case.scenario) {
+        base.size = Interval { low: 14 * MIB, bytes: 48 * MIB, high: 160 * MIB };
+        base.provenance = Provenance::Estimated;
+        "host program, libraries and compiled kernels".clone_into(&mut base.note);
+    }
+    parts.push(base);
+    parts.extend(prompt_cache(case));
+    if case.machine.offloads(case.scenario) {
+        for part in &mut parts {
+            if matches!(
+                part.component,
+                Component::KvCache
+                    | Component::RecurrentState
+                    | Component::Compute
+                    | Component::Vision
+                    | Component::Audio
+            ) {
+                part.pool = Pool::Gpu;
+            }
+        }
+    }
+    parts
+}
+
+fn compute(case: &Case<'_>) -> Part {
+    let buffer = compute_buffer(&case.model.architecture, case.scenario);
+    let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
+    let note = format!("touched; {} MiB reserved at ubatch {ubatch}", buffer.reserved.div_ceil(MIB));
+    let size = Interval::percent(buffer.touched, 80, 130);
+    let mut part = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
+    part.reserved = buffer.reserved.max(buffer.touched);
+    if case.machine.offloads(case.scenario) {
+        // A GPU's buffer is held whole, whatever a prompt touches of it.
+        part.size = Interval::percent(part.reserved, 80, 130);
+        part.provenance = Provenance::Estimated;
+        part.note = format!("reserved at ubatch {ubatch}, as on the CPU");
+    }
+    part
+}
+
+/// An entry, its two strings and its place in two tables; a merge, its two strings and its place in one; and what the
+/// allocator keeps of the metadata they were read from.
+fn tokenizer(case: &Case<'_>) -> Part {
+    let architecture = &case.model.architecture;
+    let (per_token, kind) = match architecture.family.as_str() {
+        "gemma4" => (367, "two merges a token"),
+        family if family.starts_with("gemma") => (152, "no merges"),
+        _ => (295, "one merge a token"),
+    };
+    let size = Interval::percent(architecture.embeddings.vocab_size * per_token, 85, 115);
+    let note = format!("{kind}: {per_token} B a token, fitted on eight vocabularies");
+    Part::uncertain(Component::Tokenizer, size, Provenance::Fitted, note)
+}
+
+/// A server keeps the states of earlier prompts up to its limit: nothing at first, all of it with time.
+fn prompt_cache(case: &Case<'_>) -> Option<Part> {
+    let most = case.scenario.prompt_cache_mib * MIB;
+    let size = Interval { low: 0, bytes: 0, high: most };
+    let note = format!("grows with different prompts to at most {} MiB", case.scenario.prompt_cache_mib);
+    (most > 0).then(|| {
+        let mut part = Part::uncertain(Component::PromptCache, size, Provenance::Estimated, note);
+        part.touch = Touch::Prompt;
+        part
+    })
+}

@@ -1,0 +1,30 @@
+//! Where every byte of a run lies, who may count it, and when it is touched.
+//!
+//! A [`Placement`] lists parts: bytes with their interval, a pool (host memory, a GPU's, storage), a kind (anonymous, file,
+//! wired) and a touch (at load, each prompt, each token, some experts, one row). One file a runtime holds that runtime's
+//! rules. Limits are compared with [`Needs`], the sums of parts; [`held`] says what a run does when memory is short.
+
+mod common;
+pub mod compute;
+mod ideal;
+mod litert_lm;
+mod llama_cpp;
+mod machine;
+mod needs;
+pub mod packed;
+mod part;
+mod placed;
+mod pressure;
+mod rows;
+mod transformers;
+mod vllm;
+mod weights;
+
+pub use llama_cpp::HOST_PROGRAM_BYTES;
+pub use machine::Machine;
+pub use needs::Needs;
+pub use part::{Component, Interval, Kind, Part, Pool, Touch};
+pub(crate) use placed::Case;
+pub use placed::Placement;
+pub use pressure::{Held, READ_AHEAD_BYTES, ReRead, held};
+pub use rows::cached_rows;

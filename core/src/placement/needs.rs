@@ -1,0 +1,108 @@
+//! Sums over parts that limits are compared with.
+
+use super::part::{Interval, Kind, Part, Pool, Touch};
+use serde::Serialize;
+
+/// What a run needs, by what may be dropped and what may not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Needs {
+    /// Anonymous memory, a GPU's share of unified memory included: cannot be dropped.
+    pub anonymous: Interval,
+    /// File pages that are locked or wired.
+    pub wired: Interval,
+    /// File pages that every token reads, all of them: the hot set.
+    pub hot_file_bytes: u64,
+    /// File pages of all experts.
+    pub expert_file_bytes: u64,
+    /// The part of those that one token reads.
+    pub active_expert_bytes: u64,
+    /// One expert's matrix, bytes; the widest where they differ.
+    pub expert_matrix_bytes: u64,
+    /// File pages of tables that are read by rows.
+    pub table_file_bytes: u64,
+    /// File pages that are read while the model is loaded and never again.
+    pub load_file_bytes: u64,
+    /// All bytes in a GPU's pool.
+    pub gpu: Interval,
+}
+
+impl Needs {
+    /// Of these parts.
+    pub fn of(parts: &[Part]) -> Self {
+        parts.iter().fold(Self::default(), |needs, part| needs.with(part))
+    }
+
+    fn with(mut self, part: &Part) -> Self {
+        if part.pool == Pool::Gpu {
+            self.gpu += part.size;
+        }
+        match (part.kind, part.touch) {
+            _ if part.pool == Pool::Storage => {}
+            (Kind::Anonymous, _) => self.anonymous += part.size,
+            (Kind::Wired, _) => self.wired += part.size,
+            (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,
+            (Kind::File, Touch::Experts { active, of, matrix_bytes }) => {
+                self.expert_file_bytes += part.size.bytes;
+                self.active_expert_bytes += part.size.bytes.saturating_mul(active) / of.max(1);
+                self.expert_matrix_bytes = self.expert_matrix_bytes.max(matrix_bytes);
+            }
+            (Kind::File, Touch::Rows { .. }) => self.table_file_bytes += part.size.bytes,
+            (Kind::File, Touch::Load | Touch::Never) => self.load_file_bytes += part.size.bytes,
+        }
+        self
+    }
+
+    /// What cannot be dropped: beyond it the process is ended.
+    pub fn held(&self) -> Interval {
+        self.anonymous + self.wired
+    }
+
+    /// What must stay in memory for full speed, experts included; tables are left on storage.
+    pub fn hot(&self) -> Interval {
+        self.held() + self.hot_file_bytes + self.expert_file_bytes
+    }
+
+    /// The same with every table in memory.
+    pub fn resident(&self) -> Interval {
+        self.hot() + self.table_file_bytes
+    }
+
+    /// The sums worth showing, by name: what full speed needs, what of it cannot be dropped, and more where there is more.
+    pub fn totals(&self) -> Vec<(&'static str, Interval)> {
+        let mut totals = vec![("Needed for full speed", self.hot()), ("of it anonymous", self.anonymous)];
+        if self.gpu.high > 0 {
+            totals.push(("in the GPU's pool", self.gpu));
+        }
+        if self.table_file_bytes > 0 {
+            totals.push(("With tables in memory", self.resident()));
+        }
+        if self.load_file_bytes > 0 {
+            totals.push(("Resident set, memory not short", self.peak()));
+        }
+        totals
+    }
+
+    /// The resident set when nothing is short of memory: everything the process has ever touched.
+    pub fn peak(&self) -> Interval {
+        self.resident() + self.load_file_bytes
+    }
+}
+
+impl std::ops::Add for Needs {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            anonymous: self.anonymous + other.anonymous,
+            wired: self.wired + other.wired,
+            hot_file_bytes: self.hot_file_bytes + other.hot_file_bytes,
+            expert_file_bytes: self.expert_file_bytes + other.expert_file_bytes,
+            active_expert_bytes: self.active_expert_bytes + other.active_expert_bytes,
+            expert_matrix_bytes: self.expert_matrix_bytes.max(other.expert_matrix_bytes),
+            table_file_bytes: self.table_file_bytes + other.table_file_bytes,
+            load_file_bytes: self.load_file_bytes + other.load_file_bytes,
+            gpu: self.gpu + other.gpu,
+        }
+    }
+}

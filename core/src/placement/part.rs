@@ -1,0 +1,291 @@
+//! A part of what a model takes: how many bytes, in which pool, of which kind, and when they are touched.
+
+use crate::memory::Provenance;
+use serde::Serialize;
+
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Component {
+    /// Layers, norms, PLE projections.
+    Decoder,
+    /// Experts of a mixture.
+    Experts,
+    /// Token embedding table; the output head too when tied.
+    TokenEmbedding,
+    /// Output head of its own.
+    OutputHead,
+    /// Per-layer embedding table.
+    PleTable,
+    /// Weights that the file carries and nothing reads.
+    UnusedWeights,
+    /// Copies of weights in a layout for the processor.
+    PackedWeights,
+    /// Keys and values.
+    KvCache,
+    /// State of recurrent layers.
+    RecurrentState,
+    /// Vision tower.
+    Vision,
+    /// Audio tower.
+    Audio,
+    /// Buffers for activations.
+    Compute,
+    /// Vocabulary and merges in memory.
+    Tokenizer,
+    /// The process itself.
+    Runtime,
+    /// States of earlier prompts that a server keeps.
+    PromptCache,
+}
+
+impl Component {
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Decoder => "Decoder weights",
+            Self::Experts => "Experts",
+            Self::TokenEmbedding => "Token embeddings",
+            Self::OutputHead => "Output head",
+            Self::PleTable => "PLE table",
+            Self::UnusedWeights => "Unused K/V weights",
+            Self::PackedWeights => "Packed weight copy",
+            Self::KvCache => "KV cache",
+            Self::RecurrentState => "Recurrent state",
+            Self::Vision => "Vision tower",
+            Self::Audio => "Audio tower",
+            Self::Compute => "Compute buffers",
+            Self::Tokenizer => "Tokenizer",
+            Self::Runtime => "Runtime overhead",
+            Self::PromptCache => "Prompt cache",
+        }
+    }
+}
+
+/// Whose memory it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// The processor's memory.
+    Host,
+    /// A GPU's memory; on a device with unified memory, a share of the host's.
+    Gpu,
+    /// Nowhere: read from storage when it is needed.
+    Storage,
+}
+
+impl Pool {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Gpu => "gpu",
+            Self::Storage => "storage",
+        }
+    }
+}
+
+/// How the operating system holds it; decides which limits count it and what happens to it when memory is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Anonymous memory: counted by every limit, swapped or compressed parts too; cannot be dropped.
+    Anonymous,
+    /// Clean pages of a mapped file: can be dropped and read again.
+    File,
+    /// Pages of a mapped file that stay: locked, or wired for a GPU.
+    Wired,
+}
+
+impl Kind {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::File => "file",
+            Self::Wired => "wired",
+        }
+    }
+
+    /// What it means, in a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Anonymous => "Anonymous memory: every limit counts it, and it cannot be dropped.",
+            Self::File => {
+                "Clean pages of a mapped file: dropped when memory is short, and read again when needed."
+            }
+            Self::Wired => "Pages of a mapped file that stay in memory: locked, or wired for the GPU.",
+        }
+    }
+}
+
+/// When it is read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "when", rename_all = "snake_case")]
+pub enum Touch {
+    /// Only while the model is loaded.
+    Load,
+    /// For every prompt.
+    Prompt,
+    /// For every token, all of it.
+    Token,
+    /// For every token, the experts that it is routed to.
+    Experts {
+        /// Experts that a token uses in a layer.
+        active: u64,
+        /// Experts of a layer.
+        of: u64,
+        /// Bytes of one expert's matrix: what one read fetches.
+        matrix_bytes: u64,
+    },
+    /// For every token, one row.
+    Rows {
+        /// Bytes of a row.
+        row_bytes: u64,
+    },
+    /// Never.
+    Never,
+}
+
+impl Touch {
+    /// In a few words.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Load => "at load only".to_owned(),
+            Self::Prompt => "each prompt".to_owned(),
+            Self::Token => "each token".to_owned(),
+            Self::Experts { active, of, .. } => format!("{active} of {of} experts a token"),
+            Self::Rows { .. } => "one row a token".to_owned(),
+            Self::Never => "never".to_owned(),
+        }
+    }
+}
+
+/// An expected number of bytes with its interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Interval {
+    /// Lower end.
+    pub low: u64,
+    /// Expected.
+    pub bytes: u64,
+    /// Upper end.
+    pub high: u64,
+}
+
+impl Interval {
+    /// Known to the byte.
+    pub const fn exact(bytes: u64) -> Self {
+        Self { low: bytes, bytes, high: bytes }
+    }
+
+    /// Known to a share of its value, in percent.
+    pub const fn percent(bytes: u64, low: u64, high: u64) -> Self {
+        Self { low: bytes * low / 100, bytes, high: bytes * high / 100 }
+    }
+
+    /// Whether both ends are the same.
+    pub const fn is_exact(self) -> bool {
+        self.low == self.high
+    }
+}
+
+impl std::ops::Add for Interval {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            low: self.low.saturating_add(other.low),
+            bytes: self.bytes.saturating_add(other.bytes),
+            high: self.high.saturating_add(other.high),
+        }
+    }
+}
+
+impl std::ops::AddAssign for Interval {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl std::ops::Add<u64> for Interval {
+    type Output = Self;
+
+    fn add(self, bytes: u64) -> Self {
+        self + Self::exact(bytes)
+    }
+}
+
+impl std::iter::Sum for Interval {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |sum, part| sum + part)
+    }
+}
+
+/// A part with its bytes and where they lie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Part {
+    /// What it is.
+    pub component: Component,
+    /// Bytes that are touched at some time, with their interval.
+    #[serde(flatten)]
+    pub size: Interval,
+    /// Bytes reserved, of which `bytes` are touched.
+    pub reserved: u64,
+    /// How the size is known.
+    pub provenance: Provenance,
+    /// Whose memory.
+    pub pool: Pool,
+    /// How it is held.
+    pub kind: Kind,
+    /// When it is touched.
+    pub touch: Touch,
+    /// The rule with its numbers filled in.
+    pub note: String,
+}
+
+impl Part {
+    /// A part known to the byte, in host memory.
+    pub(super) const fn exact(
+        component: Component,
+        bytes: u64,
+        kind: Kind,
+        touch: Touch,
+        note: String,
+    ) -> Self {
+        Self {
+            component,
+            size: Interval::exact(bytes),
+            reserved: bytes,
+            provenance: Provenance::Exact,
+            pool: Pool::Host,
+            kind,
+            touch,
+            note,
+        }
+    }
+
+    /// A part of anonymous host memory known to an interval, touched for every token.
+    pub(super) const fn uncertain(
+        component: Component,
+        size: Interval,
+        provenance: Provenance,
+        note: String,
+    ) -> Self {
+        Self {
+            component,
+            size,
+            reserved: size.bytes,
+            provenance,
+            pool: Pool::Host,
+            kind: Kind::Anonymous,
+            touch: Touch::Token,
+            note,
+        }
+    }
+}

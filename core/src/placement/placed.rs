@@ -1,0 +1,92 @@
+//! Every part of a run, by the rules of the runtime that it is run with.
+
+use super::{Component, Kind, Machine, Needs, Part, Pool, ideal, litert_lm, llama_cpp, transformers, vllm};
+use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
+use crate::model::Model;
+use crate::weights::WeightPlan;
+use serde::Serialize;
+
+/// What a runtime's rules look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) plan: &'a WeightPlan,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) machine: Machine,
+}
+
+impl Case<'_> {
+    /// Parts of the weights: what depends on formats and on the machine.
+    pub(crate) fn weights(&self) -> Vec<Part> {
+        match self.scenario.runtime {
+            Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => llama_cpp::weights(self),
+            Runtime::LitertLm => litert_lm::weights(self),
+            Runtime::Vllm => vllm::weights(self),
+            Runtime::Transformers => transformers::weights(self),
+            Runtime::Ideal => ideal::weights(self),
+        }
+    }
+
+    /// Parts beside the weights: what depends on context, cache types and slots.
+    pub(crate) fn rest(&self, kv: &[LayerCache]) -> Vec<Part> {
+        match self.scenario.runtime {
+            Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => llama_cpp::rest(self, kv),
+            Runtime::LitertLm => litert_lm::rest(self, kv),
+            Runtime::Vllm => vllm::rest(self, kv),
+            Runtime::Transformers => transformers::rest(self, kv),
+            Runtime::Ideal => ideal::rest(self, kv),
+        }
+    }
+}
+
+/// Where every byte of a run lies, who may count it, and when it is touched.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Placement {
+    /// The machine whose rules apply.
+    pub machine: Machine,
+    /// Parts in the order they are shown.
+    pub parts: Vec<Part>,
+    /// Their sums by what limits count.
+    pub needs: Needs,
+    /// Address space reserved, in bytes.
+    pub reserved_bytes: u64,
+    /// KV cache by layer.
+    pub kv_layers: Vec<LayerCache>,
+}
+
+impl Placement {
+    /// Place `model`, its weights laid out as `plan`, on a machine.
+    pub fn of(model: &Model, plan: &WeightPlan, scenario: &Scenario, machine: Machine) -> Self {
+        let kv_layers = kv_cache::layers(&model.architecture, scenario);
+        let case = Case { model, plan, scenario, machine };
+        let mut parts = case.weights();
+        parts.extend(case.rest(&kv_layers));
+        parts.sort_by_key(|part| part.component);
+        let needs = Needs::of(&parts);
+        let reserved_bytes = parts.iter().map(|part| part.reserved).sum();
+        Self { machine, parts, needs, reserved_bytes, kv_layers }
+    }
+
+    /// Bytes of a component, copies and originals together; 0 where there is none.
+    pub fn bytes(&self, component: Component) -> u64 {
+        self.of_component(component).map(|part| part.size.bytes).sum()
+    }
+
+    /// Parts of a component.
+    pub fn of_component(&self, component: Component) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| part.component == component)
+    }
+
+    /// The per-layer table's size over that of the decoder, in bytes of the file; 0 without a table.
+    pub fn ple_to_decoder_ratio(&self) -> f64 {
+        let of = |wanted: Component| -> u64 {
+            let own = self
+                .of_component(wanted)
+                .filter(|part| part.kind != Kind::Anonymous || part.pool == Pool::Gpu);
+            own.map(|part| part.size.bytes).sum()
+        };
+        let decoder = of(Component::Decoder) + of(Component::Experts);
+        if decoder == 0 { 0.0 } else { of(Component::PleTable) as f64 / decoder as f64 }
+    }
+}

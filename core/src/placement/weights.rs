@@ -1,0 +1,158 @@
+//! Weights of a model, put together by what they are, how they are held and when they are touched.
+
+use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::placed::Case;
+use crate::model::architecture::Encoder;
+use crate::model::tensor::{Active, Role, Tensor};
+use crate::weights::{PlannedTensor, WeightFormat};
+
+/// Where a runtime puts one tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) pool: Pool,
+    pub(super) kind: Kind,
+    pub(super) touch: Touch,
+}
+
+impl Place {
+    pub(super) const fn host(kind: Kind, touch: Touch) -> Self {
+        Self { pool: Pool::Host, kind, touch }
+    }
+}
+
+/// When a decoded token reads a tensor of `bytes`.
+///
+/// In the publisher's mobile checkpoint the head is in the decoder section, and both tables are look-ups.
+pub(super) fn touch(case: &Case<'_>, tensor: &Tensor, bytes: u64) -> Touch {
+    let row_bytes = bytes.checked_div(tensor.rows).unwrap_or(0);
+    let apart = case.plan.format == WeightFormat::Published && tensor.role == Role::TokenEmbedding;
+    match tensor.active {
+        _ if apart => Touch::Rows { row_bytes },
+        Active::All => Touch::Token,
+        Active::Row => Touch::Rows { row_bytes },
+        Active::Experts { active, experts } => {
+            Touch::Experts { active, of: experts, matrix_bytes: bytes.checked_div(experts).unwrap_or(0) }
+        }
+        Active::Nothing => Touch::Load,
+    }
+}
+
+fn component(role: Role) -> Option<Component> {
+    Some(match role {
+        Role::Vision | Role::Audio => return None,
+        Role::TokenEmbedding => Component::TokenEmbedding,
+        Role::OutputHead => Component::OutputHead,
+        Role::PleTable => Component::PleTable,
+        Role::Unused => Component::UnusedWeights,
+        Role::ExpertGate | Role::ExpertUp | Role::ExpertDown => Component::Experts,
+        _ => Component::Decoder,
+    })
+}
+
+/// Parts of all text weights; `put` lists the places of a tensor's bytes, the file's own first, copies after it.
+pub(super) fn parts<I: IntoIterator<Item = (Component, Place, u64)>>(
+    case: &Case<'_>,
+    put: impl Fn(Component, &Tensor, &PlannedTensor) -> I,
+) -> Vec<Part> {
+    let mut groups: Vec<(Component, Place, u64)> = Vec::new();
+    for (tensor, planned) in case.model.tensors.iter().zip(&case.plan.tensors) {
+        let Some(component) = component(tensor.role) else { continue };
+        for (component, place, bytes) in put(component, tensor, planned) {
+            add(&mut groups, component, place, bytes);
+        }
+    }
+    groups.retain(|(.., bytes)| *bytes > 0);
+    groups.sort_by_key(|(component, place, _)| (*component, order(place)));
+    groups.into_iter().map(|(component, place, bytes)| part(case, component, place, bytes)).collect()
+}
+
+fn add(groups: &mut Vec<(Component, Place, u64)>, component: Component, place: Place, bytes: u64) {
+    let found = groups.iter_mut().find(|(known, at, _)| *known == component && is_alike(at, &place));
+    match found {
+        Some((_, at, sum)) => {
+            *sum += bytes;
+            if let (Touch::Experts { matrix_bytes, .. }, Touch::Experts { matrix_bytes: other, .. }) =
+                (&mut at.touch, place.touch)
+            {
+                *matrix_bytes = (*matrix_bytes).max(other);
+            }
+        }
+        None => groups.push((component, place, bytes)),
+    }
+}
+
+/// Whether two places are shown as one: experts' matrices of different widths are.
+fn is_alike(one: &Place, other: &Place) -> bool {
+    let touch = match (one.touch, other.touch) {
+        (Touch::Experts { active, of, .. }, Touch::Experts { active: a, of: b, .. }) => {
+            active == a && of == b
+        }
+        (one, other) => one == other,
+    };
+    touch && one.pool == other.pool && one.kind == other.kind
+}
+
+/// What every token reads comes before what is read at load only.
+fn order(place: &Place) -> u8 {
+    u8::from(matches!(place.touch, Touch::Load | Touch::Never))
+}
+
+fn part(case: &Case<'_>, component: Component, place: Place, bytes: u64) -> Part {
+    let format = case.plan.format;
+    let note = match (component, place.touch) {
+        (Component::UnusedWeights, _) => "carried by the file, read by nothing".to_owned(),
+        (Component::PackedWeights, _) => String::new(),
+        (Component::PleTable, Touch::Rows { row_bytes }) => {
+            let rows = case.model.architecture.ple.as_ref().map_or(0, |ple| ple.rows);
+            format!("{}, {rows} rows of {row_bytes} B", table_type(case, Role::PleTable))
+        }
+        (Component::TokenEmbedding, Touch::Rows { .. }) => {
+            format!("{}, looked up by rows", table_type(case, Role::TokenEmbedding))
+        }
+        (Component::TokenEmbedding, _) => {
+            format!("{}, also the output head", table_type(case, Role::TokenEmbedding))
+        }
+        (Component::OutputHead, _) => table_type(case, Role::OutputHead),
+        (_, Touch::Load) => format!("{format}, originals of packed matrices"),
+        _ => format!("{format}, per tensor"),
+    };
+    let mut part = Part::exact(component, bytes, place.kind, place.touch, note);
+    part.provenance = case.plan.provenance;
+    part.pool = place.pool;
+    if place.pool == Pool::Storage {
+        part.size = Interval::exact(bytes);
+        part.reserved = 0;
+    }
+    part
+}
+
+fn table_type(case: &Case<'_>, role: Role) -> String {
+    let found = case.model.tensors.iter().zip(&case.plan.tensors).find(|(tensor, _)| tensor.role == role);
+    let block = found.and_then(|(_, planned)| planned.block);
+    block.map_or_else(|| case.plan.format.to_string(), |block| block.name().to_owned())
+}
+
+/// Vision and audio towers, which are loaded from a file of their own into anonymous memory.
+pub(super) fn towers(case: &Case<'_>) -> Vec<Part> {
+    let (model, scenario) = (case.model, case.scenario);
+    let parts = [
+        (Component::Vision, Role::Vision, &model.architecture.vision, scenario.vision),
+        (Component::Audio, Role::Audio, &model.architecture.audio, scenario.audio),
+    ];
+    let tower = |(component, role, encoder, kept): (Component, Role, &Option<_>, bool)| {
+        let encoder: &Encoder = encoder.as_ref()?;
+        let stored =
+            if model.is_stored() { case.plan.bytes_where(model, |tensor| tensor.role == role) } else { 0 };
+        let bytes = if stored > 0 { stored } else { encoder.bytes };
+        let note = if !kept {
+            "left out".to_owned()
+        } else if encoder.parameters > 0 {
+            format!("{:.1} M parameters", encoder.parameters as f64 / 1e6)
+        } else {
+            "size as stated".to_owned()
+        };
+        let bytes = if kept { bytes } else { 0 };
+        Some(Part::exact(component, bytes, Kind::Anonymous, Touch::Prompt, note))
+    };
+    parts.into_iter().filter_map(tower).collect()
+}
