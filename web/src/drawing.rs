@@ -1,39 +1,35 @@
 //! The report's memory as a drawing, for the canvas and for files.
 
 use dhurandhar_chart::{Bar, Budget, MemoryBars, Segment};
-use dhurandhar_core::memory::{Component, Place, Term, Total};
+use dhurandhar_core::feasibility::Assessment;
+use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
 
-/// Stacked bars: with the per-layer table in memory and, where there is one, with it on storage.
+/// Stacked bars: what full speed needs and, where there are tables, the same with them in memory.
 pub(crate) fn memory_bars(report: &Report) -> MemoryBars {
-    let terms = &report.footprint.terms;
-    let bar = |label: &str, total: &Total, without: &[Component]| Bar {
-        label: label.to_owned(),
-        segments: terms.iter().filter(|term| !without.contains(&term.component)).map(segment).collect(),
-        interval: Some((total.low as f64, total.high as f64)),
+    let budget = |device: &Assessment| {
+        let limit = &device.memory_check()?.limit;
+        Some(Budget { label: device.device_title.clone(), bytes: limit.bytes as f64 })
     };
-    let resident = &report.footprint.resident;
-    let bars = if report.footprint.term(Component::PleTable).is_some() {
-        vec![
-            bar("PLE resident", resident, &[Component::PleWorkingSet]),
-            bar("PLE on storage", &report.footprint.mmap, &[Component::PleTable, Component::UnusedWeights]),
-        ]
+    let budgets = if let [device] = report.devices.as_slice() {
+        budget(device).into_iter().collect()
     } else {
-        vec![bar("Resident", resident, &[Component::PleWorkingSet])]
+        Vec::new()
     };
-    let budget = |device: &dhurandhar_core::feasibility::Assessment| Budget {
-        label: device.device_title.clone(),
-        bytes: device.budget_bytes as f64,
-    };
-    let budgets = if let [device] = report.devices.as_slice() { vec![budget(device)] } else { Vec::new() };
+    let bars = report.placement.stacks().iter().map(bar).collect();
     MemoryBars { title: format!("Memory of {}", report.model.title), bars, budgets }
 }
 
-fn segment(term: &Term) -> Segment {
-    Segment {
-        name: term.component.title().to_owned(),
-        bytes: term.bytes as f64,
-        mapped: term.place == Place::Mapped,
+fn bar(stack: &Stack) -> Bar {
+    let segments = stack.segments.iter().map(|(component, bytes, file)| Segment {
+        name: component.title().to_owned(),
+        bytes: *bytes as f64,
+        mapped: *file,
+    });
+    Bar {
+        label: stack.label.to_owned(),
+        segments: segments.collect(),
+        interval: Some((stack.total.low as f64, stack.total.high as f64)),
     }
 }
 
@@ -51,7 +47,8 @@ mod tests {
             let scenario = Scenario::for_model(&model);
             let report = Report::new(&model, &scenario, std::slice::from_ref(&device), 0.0).unwrap();
             let bars = memory_bars(&report);
-            let totals = [&report.footprint.resident, &report.footprint.mmap];
+            let needs = &report.placement.needs;
+            let totals = [needs.hot(), needs.resident()];
             for (bar, total) in bars.bars.iter().zip(totals) {
                 assert!(
                     (bar.total() - total.bytes as f64).abs() < 0.5,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use dhurandhar_core::feasibility::{Change, Mode};
 use dhurandhar_core::measurement::Overlay;
-use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
+use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
@@ -76,6 +76,12 @@ pub(crate) enum Setting {
     Ubatch(u64),
     FlashAttention(bool),
     Repack(bool),
+    Slots(u64),
+    SharedCache(bool),
+    Load(LoadMode),
+    Lazy(LazyMode),
+    Gpu(bool),
+    PromptCache(u64),
     Target(f64),
     HitShare(f64),
 }
@@ -192,7 +198,13 @@ impl State {
             Setting::Weights(format) => changed.weights = format,
             Setting::Keys(format) => changed.k = format,
             Setting::Values(format) => changed.v = format,
-            Setting::Runtime(runtime) => changed.runtime = runtime,
+            Setting::Runtime(runtime) => changed = changed.run_by(runtime),
+            Setting::Slots(slots) => changed.slots = slots,
+            Setting::SharedCache(on) => changed.unified_kv = on,
+            Setting::Load(mode) => changed.load = mode,
+            Setting::Lazy(mode) => changed.lazy = mode,
+            Setting::Gpu(on) => changed.offload = if on { Offload::Auto } else { Offload::Off },
+            Setting::PromptCache(mib) => changed.prompt_cache_mib = mib,
             Setting::Vision(kept) => changed.vision = kept,
             Setting::Audio(kept) => changed.audio = kept,
             Setting::Ubatch(tokens) => changed.ubatch = tokens,

@@ -42,6 +42,19 @@ pub enum Beyond {
     Fails,
 }
 
+impl Beyond {
+    /// In a few words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Evicts => {
+                "file pages are dropped and read again; ended when anonymous memory alone is too much"
+            }
+            Self::Ends => "the process is ended",
+            Self::Fails => "allocations or commands fail",
+        }
+    }
+}
+
 /// A limit by name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -85,6 +85,7 @@ pub struct Check {
 pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -> Outcome {
     match limit.counts {
         Counts::Memory => match held(needs, end(&needs.anonymous), limit.bytes) {
+            Held::Everything if needs.storage_bytes > 0 => Outcome::PassesWithTablesOnStorage,
             Held::Everything => Outcome::Passes,
             Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,
             Held::Rereads(reread) if limit.beyond == Beyond::Evicts => Outcome::Slows { reread },

@@ -75,6 +75,12 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// The tightest limit on memory of all kinds: what a bar of memory can be compared with.
+    pub fn memory_check(&self) -> Option<&Check> {
+        let counted = self.checks.iter().filter(|check| check.limit.counts == Counts::Memory);
+        counted.min_by_key(|check| check.limit.bytes)
+    }
+
     /// The check that decides.
     pub fn decisive(&self) -> &Check {
         // A device always has a limit.
@@ -275,4 +281,155 @@ fn first_up(text: &str) -> String {
         return text.to_owned();
     }
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::registry as devices;
+    use crate::feasibility::Change;
+    use crate::memory::{KvFormat, LoadMode, Runtime};
+    use crate::model::registry;
+    use crate::weights::{StockType, WeightFormat};
+
+    fn verdict(slug: &str, device: &str, change: impl Fn(&mut Scenario)) -> Assessment {
+        let model = registry::model(slug).unwrap();
+        let mut scenario = Scenario::for_model(&model);
+        scenario.vision = false;
+        change(&mut scenario);
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        assess(&model, &plan, &scenario, &devices::device(device).unwrap(), 0.0).unwrap()
+    }
+
+    #[test]
+    fn every_pair_has_a_verdict_and_what_is_said_to_fit_fits() {
+        for model in registry::models() {
+            let scenario = Scenario::for_model(&model);
+            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+            for device in devices::devices() {
+                let answer = assess(&model, &plan, &scenario, &device, 0.0).unwrap();
+                let pair = format!("{} on {}", model.architecture.name, device.name);
+                assert_eq!(answer.mode == Mode::Infeasible, !answer.reason.starts_with("Fits "), "{pair}");
+                if let Some(tokens) = answer.inverse.longest_context_tokens {
+                    let longest = Scenario { context_tokens: tokens, ..scenario.clone() };
+                    let again = assess(&model, &plan, &longest, &device, 1.0).unwrap();
+                    assert_ne!(again.mode, Mode::Infeasible, "{pair} at {tokens}");
+                    if tokens < model.architecture.max_context_tokens {
+                        let more = Scenario { context_tokens: tokens + 1, ..scenario.clone() };
+                        let again = assess(&model, &plan, &more, &device, 1.0).unwrap();
+                        assert_eq!(again.mode, Mode::Infeasible, "{pair} at {tokens} + 1");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A longer context, more slots, less memory or more bytes for the same weights never give a better verdict, on any
+    /// built-in pair.
+    #[test]
+    fn verdicts_are_monotone_over_the_whole_matrix() {
+        let devices: Vec<Device> = devices::devices().collect();
+        for model in registry::models() {
+            let start = Scenario::for_model(&model);
+            let longest = model.architecture.max_context_tokens;
+            let at = |context_tokens, slots| Scenario { context_tokens, slots, ..start.clone() };
+            let contexts = [512, 4096, 8192, 32_768, 131_072].map(|tokens| at(tokens.min(longest), 1));
+            let slots = [1, 2, 4, 8].map(|slots| at(4096.min(longest), slots));
+            let formats = ["q2_k", "q4_k_m", "q6_k", "q8_0", "f16"]
+                .map(|name| Scenario { weights: WeightFormat::parse(name).unwrap(), ..start.clone() });
+            for series in [contexts.as_slice(), &slots, &formats] {
+                let plans: Vec<WeightPlan> = series
+                    .iter()
+                    .map(|scenario| WeightPlan::new(&model, scenario.weights).unwrap())
+                    .collect();
+                let prospects: Vec<Prospects<'_>> = series
+                    .iter()
+                    .zip(&plans)
+                    .map(|(scenario, plan)| Prospects::new(&model, plan, scenario))
+                    .collect();
+                for device in &devices {
+                    let mut least = device.clone();
+                    least.cgroup_mib = Some(1024);
+                    let modes = |device: &Device| -> Vec<Mode> {
+                        let mode = |prospects: &Prospects<'_>| prospects.assess(device, 0.0).unwrap().mode;
+                        prospects.iter().map(mode).collect()
+                    };
+                    let (free, limited) = (modes(device), modes(&least));
+                    let pair = format!("{} on {}", model.architecture.name, device.name);
+                    assert!(free.is_sorted(), "{pair}: {free:?}");
+                    assert!(free.iter().zip(&limited).all(|(free, limited)| free <= limited), "{pair}");
+                }
+            }
+        }
+    }
+
+    /// The README's example, which real runs under limits agree with.
+    #[test]
+    fn originals_of_packed_matrices_are_no_need() {
+        let answer = verdict("gemma4-e2b", "galaxy-a16-6gb", |s| {
+            s.weights = WeightFormat::Stock(StockType::Q4_0);
+            s.context_tokens = 8192;
+        });
+        assert_eq!((answer.mode, answer.reread), (Mode::Mmap, None), "{}", answer.reason);
+        assert!(answer.needs.load_file_bytes > 900 << 20, "{:?}", answer.needs);
+        assert_eq!(answer.certainty, Certainty::Likely);
+    }
+
+    #[test]
+    fn what_people_run_on_apples_devices_runs() {
+        assert_eq!(verdict("qwen3-0.6b", "iphone-16-pro", |_| ()).mode, Mode::Resident);
+        let mac = verdict("llama-3.1-8b", "macbook-air-m4", |s| s.context_tokens = 8192);
+        assert_eq!((mac.mode, mac.checks[0].limit.id), (Mode::Resident, "metal"), "{}", mac.reason);
+        assert_eq!(mac.needs.load_file_bytes, 0);
+        let phone = verdict("llama-3.2-1b", "iphone-16-pro", |_| ());
+        let asked = phone.checks.iter().find(|check| check.limit.on_request).unwrap();
+        let jetsam = phone.checks.iter().find(|check| check.limit.id == "jetsam").unwrap();
+        assert!(asked.headroom_bytes > jetsam.headroom_bytes);
+    }
+
+    #[test]
+    fn anonymous_memory_cannot_be_dropped() {
+        let answer = verdict("llama-3.1-8b", "raspberry-pi-4-2gb", |s| s.context_tokens = 131_072);
+        assert_eq!((answer.mode, answer.bound, answer.reread), (Mode::Infeasible, Bound::MemoryLimit, None));
+        // 16 GiB of cache in 2 GiB of memory: no estimate is needed to be sure.
+        assert_eq!(answer.certainty, Certainty::Certain);
+        assert!(answer.reason.contains("the process is ended"), "{}", answer.reason);
+        let copied = verdict("llama-3.2-3b", "raspberry-pi-4-2gb", |s| s.load = LoadMode::Copy);
+        assert_eq!(copied.bound, Bound::MemoryLimit);
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_read_whole_for_every_token() {
+        let answer = verdict("llama-3.2-3b", "raspberry-pi-4-2gb", |s| s.context_tokens = 512);
+        let reread = answer.reread.unwrap();
+        assert_eq!((answer.mode, reread.expected), (Mode::Infeasible, answer.needs.hot_file_bytes));
+        assert!(reread.low < reread.expected);
+        assert!(answer.ceilings.reread_tokens_per_s.unwrap() < 0.1);
+        assert!(answer.thresholds.storage_mb_per_s_for_target.unwrap() > 1000.0);
+    }
+
+    #[test]
+    fn remedies_cover_the_new_choices_and_lead_where_they_say() {
+        let answer = verdict("llama-3.2-1b", "mid_tier_mobile_ufs3", |s| {
+            s.load = LoadMode::Copy;
+            s.context_tokens = 65_536;
+            s.slots = 4;
+        });
+        assert_eq!(answer.mode, Mode::Infeasible);
+        let all: Vec<Change> = answer.inverse.fixes.iter().map(|fix| fix.change).collect();
+        assert!(!all.is_empty() || !answer.inverse.together.is_empty(), "{answer:?}");
+        let server =
+            Scenario::for_model(&registry::model("llama-3.2-1b").unwrap()).run_by(Runtime::LlamaServer);
+        assert_eq!((server.slots, server.unified_kv, server.prompt_cache_mib), (4, true, 8192));
+        assert_eq!(Change::OneSlot.applied(&server).slots, 1);
+        assert_eq!(Change::NoPromptCache.applied(&server).prompt_cache_mib, 0);
+        assert_eq!(Change::KvQ4.applied(&server).k, KvFormat::Q4_0);
+    }
+
+    #[test]
+    fn a_prompt_cache_that_fills_leaves_doubt() {
+        let now =
+            verdict("llama-3.2-1b", "raspberry-pi-5-8gb", |s| *s = s.clone().run_by(Runtime::LlamaServer));
+        assert_eq!((now.mode, now.certainty), (Mode::Resident, Certainty::Borderline), "{}", now.reason);
+    }
 }

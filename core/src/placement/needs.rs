@@ -23,6 +23,8 @@ pub struct Needs {
     pub table_file_bytes: u64,
     /// File pages that are read while the model is loaded and never again.
     pub load_file_bytes: u64,
+    /// Tables that are read from storage row by row, whatever memory there is.
+    pub storage_bytes: u64,
     /// All bytes in a GPU's pool.
     pub gpu: Interval,
 }
@@ -38,7 +40,7 @@ impl Needs {
             self.gpu += part.size;
         }
         match (part.kind, part.touch) {
-            _ if part.pool == Pool::Storage => {}
+            _ if part.pool == Pool::Storage => self.storage_bytes += part.size.bytes,
             (Kind::Anonymous, _) => self.anonymous += part.size,
             (Kind::Wired, _) => self.wired += part.size,
             (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,
@@ -102,6 +104,7 @@ impl std::ops::Add for Needs {
             expert_matrix_bytes: self.expert_matrix_bytes.max(other.expert_matrix_bytes),
             table_file_bytes: self.table_file_bytes + other.table_file_bytes,
             load_file_bytes: self.load_file_bytes + other.load_file_bytes,
+            storage_bytes: self.storage_bytes + other.storage_bytes,
             gpu: self.gpu + other.gpu,
         }
     }

@@ -158,7 +158,7 @@ impl Touch {
             Self::Load => "at load only".to_owned(),
             Self::Prompt => "each prompt".to_owned(),
             Self::Token => "each token".to_owned(),
-            Self::Experts { active, of, .. } => format!("{active} of {of} experts a token"),
+            Self::Experts { active, of, .. } => format!("{active} of {of} experts"),
             Self::Rows { .. } => "one row a token".to_owned(),
             Self::Never => "never".to_owned(),
         }

@@ -33,7 +33,9 @@ impl Query {
     /// Apply the parameters that concern the scenario; unreadable ones are left at their default and reported.
     pub fn apply(&self, model: &Model, scenario: &mut Scenario) -> Vec<QueryError> {
         let mut errors = Vec::new();
-        for (name, value) in &self.pairs {
+        // The program first: it brings its own defaults, which the others then change.
+        let (program, others): (Vec<_>, Vec<_>) = self.pairs.iter().partition(|(name, _)| name == "rt");
+        for (name, value) in program.into_iter().chain(others) {
             if let Err(expected) = set(model, scenario, name, value) {
                 errors.push(QueryError { name: name.clone(), value: value.clone(), expected });
             }

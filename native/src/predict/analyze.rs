@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, registry};
 use dhurandhar_core::feasibility::Mode;
-use dhurandhar_core::memory::{KvFormat, Runtime, Scenario};
+use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::report::Report;
 use dhurandhar_core::seed::{self, SeedOptions};
@@ -20,9 +20,34 @@ pub(crate) struct AnalyzeArgs {
     /// Built-in slug, or a YAML profile, config.json, GGUF or safetensors file
     #[arg(long, default_value = "gemma4-e2b")]
     model: String,
-    /// Tokens of context to allocate [default: 32768, or the model's maximum]
+    /// Tokens of context that one conversation can hold [default: what is usual on the device, 4096 on phones and
+    /// boards, 8192 on computers; or the model's maximum]
     #[arg(long)]
     context_tokens: Option<u64>,
+    /// Conversations decoded side by side (llama.cpp's --parallel) [default: 1; 4 for llama-server]
+    #[arg(long, alias = "parallel", value_name = "N")]
+    slots: Option<u64>,
+    /// One cache for all slots, or one for each [default: shared for llama-server]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    unified_kv: Option<bool>,
+    /// How weights come into memory: mmap, copy (llama.cpp's --no-mmap) or mlock
+    #[arg(long, value_enum, default_value_t = Load::Mmap)]
+    load: Load,
+    /// Read the weights into anonymous memory, as --load copy
+    #[arg(long, conflicts_with = "load")]
+    no_mmap: bool,
+    /// Read the per-layer table row by row: auto (above 4 GiB), on or off
+    #[arg(long, value_enum, default_value_t = Lazy::Auto)]
+    lazy: Lazy,
+    /// Keep all layers on the processor, where the runtime would use a GPU
+    #[arg(long)]
+    cpu_only: bool,
+    /// Memory for states of earlier prompts, MiB [default: 8192 for llama-server, which fills it with time]
+    #[arg(long, value_name = "MIB")]
+    prompt_cache_mib: Option<u64>,
+    /// Memory limit of the cgroup (or container) that the program runs in, MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    memory_limit_mib: Option<u64>,
     /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, or q4_k_m]
     #[arg(long, conflicts_with = "quant_bits")]
     weights: Option<String>,
@@ -56,7 +81,7 @@ pub(crate) struct AnalyzeArgs {
     /// Compute attention with the full score matrix
     #[arg(long)]
     no_flash_attention: bool,
-    /// Keep 4-bit weights as they are in the file instead of a copy for the CPU
+    /// Keep weights as they are in the file instead of a copy for the processor
     #[arg(long)]
     no_repack: bool,
     /// Device slug or YAML file; repeat for several [default: all built-in devices]
@@ -74,6 +99,9 @@ pub(crate) struct AnalyzeArgs {
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
+    /// Version of the JSON's schema: 2, or 1 for programs written for earlier releases
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    json_version: u8,
     /// Also write the JSON report here
     #[arg(long, value_name = "PATH")]
     json_out: Option<PathBuf>,
@@ -86,6 +114,28 @@ pub(crate) struct AnalyzeArgs {
     /// Exit with 1 when a named device is infeasible
     #[arg(long)]
     fail_if_infeasible: bool,
+}
+
+/// How weights come into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Load {
+    /// Mapped: clean pages, dropped and read again when memory is short
+    Mmap,
+    /// Read into anonymous memory
+    Copy,
+    /// Mapped and locked
+    Mlock,
+}
+
+/// Whether a per-layer table is read row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lazy {
+    /// Above 4 GiB
+    Auto,
+    /// Always
+    On,
+    /// Never
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -104,8 +154,8 @@ impl AnalyzeArgs {
         }
         let scenario = self.scenario(&model)?;
         let devices = self.devices()?;
-        let report = Report::new(&model, &scenario, &devices, self.ple_cache_hit).map_err(bad_input)?;
-        let json = report.to_json();
+        let report = self.report(&model, scenario, &devices)?;
+        let json = if self.json_version == 1 { report.to_json_v1() } else { report.to_json() };
         if let Some(path) = &self.json_out {
             output::save(path, &json)?;
         }
@@ -122,8 +172,20 @@ impl AnalyzeArgs {
         Ok(ExitCode::from(u8::from(failed)))
     }
 
+    /// At the asked context, or at what is usual on each device.
+    fn report(&self, model: &Model, mut scenario: Scenario, devices: &[Device]) -> anyhow::Result<Report> {
+        if self.context_tokens.is_some() {
+            return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
+        }
+        if let [device] = devices {
+            let usual = device.form.usual_context_tokens();
+            scenario.context_tokens = usual.min(model.architecture.max_context_tokens);
+        }
+        Report::at_usual_contexts(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input)
+    }
+
     fn scenario(&self, model: &Model) -> anyhow::Result<Scenario> {
-        let default = Scenario::for_model(model);
+        let default = Scenario::for_model(model).run_by(self.runtime);
         let weights = match (&self.weights, self.quant_bits) {
             (Some(name), _) => WeightFormat::parse(name).map_err(bad_input)?,
             (None, Some(bits)) => WeightFormat::Bits(bits),
@@ -145,16 +207,37 @@ impl AnalyzeArgs {
             ubatch: self.ubatch,
             flash_attention: !self.no_flash_attention,
             repack: !self.no_repack,
+            slots: self.slots.unwrap_or(default.slots),
+            unified_kv: self.unified_kv.unwrap_or(default.unified_kv),
+            load: match self.load {
+                Load::Mmap if self.no_mmap => LoadMode::Copy,
+                Load::Mmap => LoadMode::Mmap,
+                Load::Copy => LoadMode::Copy,
+                Load::Mlock => LoadMode::Mlock,
+            },
+            lazy: match self.lazy {
+                Lazy::Auto => LazyMode::Auto,
+                Lazy::On => LazyMode::On,
+                Lazy::Off => LazyMode::Off,
+            },
+            offload: if self.cpu_only { Offload::Off } else { Offload::Auto },
+            prompt_cache_mib: self.prompt_cache_mib.unwrap_or(default.prompt_cache_mib),
             target_tokens_per_s: self.target_decode_tps,
-            ..default
         })
     }
 
     fn devices(&self) -> anyhow::Result<Vec<Device>> {
-        if self.device.is_empty() {
-            return Ok(registry::devices().collect());
+        let mut devices: Vec<Device> = if self.device.is_empty() {
+            registry::devices().collect()
+        } else {
+            self.device.iter().map(|name| super::devices::load(name)).collect::<anyhow::Result<_>>()?
+        };
+        if self.memory_limit_mib.is_some() {
+            for device in &mut devices {
+                device.cgroup_mib = self.memory_limit_mib;
+            }
         }
-        self.device.iter().map(|name| super::devices::load(name)).collect()
+        Ok(devices)
     }
 
     fn run_seed(&self, model: &Model) -> anyhow::Result<ExitCode> {

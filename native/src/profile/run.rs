@@ -13,7 +13,7 @@ use super::table::{TableFile, real, synthetic};
 use super::{BadInput, child, cliff, environment, journal, memory, output, render, runner};
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::measurement::{Limits, Note, Storage};
-use dhurandhar_core::memory::Component;
+use dhurandhar_core::placement::Component;
 use dhurandhar_core::storage::{Layout, TableGeometry, mix64};
 use std::path::Path;
 use std::process::ExitCode;
@@ -148,8 +148,8 @@ fn decoder_bytes(args: &ProfileMmapArgs, subject: &Subject, limited: bool) -> Re
     let default = if args.quick || !limited || subject.model.is_none() {
         0
     } else {
-        let footprint = subject.footprint(args.weight_bits, args.context_tokens)?;
-        super::subject::component_bytes(&footprint, Component::Decoder) / CLIFF_SHARE
+        let placement = subject.placement(args.weight_bits, args.context_tokens)?;
+        placement.bytes(Component::Decoder) / CLIFF_SHARE
     };
     Ok(args.with_decoder_mib.map_or(default, |mib| mib << 20))
 }
@@ -314,8 +314,8 @@ fn run_cliff(
     let mut progress = |written| bar.set_position(written);
     let decoder = synthetic::create(&setup.args.directory, None, setup.decoder_bytes, stop, &mut progress)?;
     bar.finish_and_clear();
-    let whole = setup.subject.footprint(setup.args.weight_bits, setup.args.context_tokens)?;
-    let whole = super::subject::component_bytes(&whole, Component::Decoder).max(1);
+    let whole = setup.subject.placement(setup.args.weight_bits, setup.args.context_tokens)?;
+    let whole = whole.bytes(Component::Decoder).max(1);
     let scale = setup.decoder_bytes as f64 / whole as f64;
     let (geometry, seed) = (setup.geometry, setup.args.seed);
     cliff::measure(parent, &decoder.place, &table.place, geometry, seed, scale).map(Some)
@@ -326,10 +326,9 @@ fn run_memory(setup: &Setup, table: &TableFile) -> Result<Option<dhurandhar_core
         return Ok(None);
     }
     let args = &setup.args;
-    let footprint = setup.subject.footprint(args.weight_bits, args.context_tokens)?;
-    let of = |component| super::subject::component_bytes(&footprint, component);
+    let placement = setup.subject.placement(args.weight_bits, args.context_tokens)?;
     let spec = memory::MemorySpec {
-        placeholder_bytes: footprint.mmap.bytes.saturating_sub(of(Component::PleWorkingSet)),
+        placeholder_bytes: placement.needs.hot().bytes,
         place: table.place.clone(),
         geometry: setup.geometry,
         engine: args.deployed.into(),
@@ -339,7 +338,7 @@ fn run_memory(setup: &Setup, table: &TableFile) -> Result<Option<dhurandhar_core
     };
     let budget = memory::Budget {
         weight_bits: args.weight_bits,
-        weights_bytes: of(Component::Decoder) + of(Component::PleTable),
+        weights_bytes: placement.bytes(Component::Decoder) + placement.bytes(Component::PleTable),
         interpretation: args.budget_interpretation.into(),
     };
     memory::measure(&spec, budget).map(Some)

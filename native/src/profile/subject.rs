@@ -5,7 +5,8 @@ use super::args::ProfileMmapArgs;
 use super::table::real;
 use anyhow::Result;
 use dhurandhar_core::Model;
-use dhurandhar_core::memory::{Component, Footprint, Scenario};
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::placement::{Machine, Placement};
 use dhurandhar_core::storage::{TableGeometry, TensorPlace};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use std::path::Path;
@@ -35,7 +36,7 @@ impl Subject {
 
     fn of_checkpoint(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
         let tensor = real::locate(Path::new(&args.model), args.tensor.as_deref())?;
-        // The model is a convenience here (its layers, its footprint); a tensor can be read without it.
+        // The model is a convenience here (its layers, its memory); a tensor can be read without it.
         let model = crate::model_source::load(&args.model).ok();
         let layers = model
             .as_ref()
@@ -46,8 +47,8 @@ impl Subject {
         Ok(Self { model, tensor: Some(tensor), geometry })
     }
 
-    /// The model's footprint with every weight at `bits` bits.
-    pub(super) fn footprint(&self, bits: u64, context_tokens: u64) -> Result<Footprint> {
+    /// Where the model's memory lies with every weight at `bits` bits.
+    pub(super) fn placement(&self, bits: u64, context_tokens: u64) -> Result<Placement> {
         let model = self.model.as_ref().ok_or_else(|| {
             BadInput("the memory of this model is not known; name a built-in model or a profile".to_owned())
         })?;
@@ -58,11 +59,6 @@ impl Subject {
         };
         scenario.check(model).map_err(|error| BadInput(error.to_string()))?;
         let plan = WeightPlan::new(model, scenario.weights).map_err(|error| BadInput(error.to_string()))?;
-        Ok(Footprint::of(model, &plan, &scenario))
+        Ok(Placement::of(model, &plan, &scenario, Machine::X86))
     }
-}
-
-/// Bytes of a component, 0 where the model has none.
-pub(super) fn component_bytes(footprint: &Footprint, component: Component) -> u64 {
-    footprint.term(component).map_or(0, |term| term.bytes)
 }

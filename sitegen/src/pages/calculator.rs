@@ -46,7 +46,7 @@ fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup
             id: &device.name,
             title: &device.title,
             href: path.to(&device_path(&device.name)),
-            calculator: parts::calculator(path, analysed.slug(), Some(&device.name)),
+            calculator: parts::calculator(path, analysed.slug(), Some(verdict)),
             verdict,
         })
         .collect();

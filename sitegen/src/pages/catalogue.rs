@@ -27,7 +27,7 @@ pub struct Catalogue {
 pub struct Analysed {
     /// The model.
     pub model: Model,
-    /// What core says of it.
+    /// What core says of it: each device at the context that is usual there.
     pub report: Report,
 }
 
@@ -79,7 +79,7 @@ impl Catalogue {
 fn analysed(slug: &str, devices: &[Device]) -> Result<Analysed> {
     let model = registry::model(slug)?;
     let scenario = Scenario::for_model(&model);
-    let report = Report::new(&model, &scenario, devices, CACHED_LOOKUPS)
+    let report = Report::at_usual_contexts(&model, &scenario, devices, CACHED_LOOKUPS)
         .with_context(|| format!("model `{slug}` in its default scenario"))?;
     Ok(Analysed { model, report })
 }

@@ -3,15 +3,11 @@
 use dhurandhar_chart::{Bar, Budget, Drawing, MemoryBars, Segment, svg};
 use dhurandhar_core::device::Device;
 use dhurandhar_core::feasibility::Assessment;
-use dhurandhar_core::memory::{Component, Footprint, Place, Total};
+use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
 use maud::{Markup, PreEscaped, html};
 
 use super::catalogue::Catalogue;
-
-/// In memory, the working set is part of the table; on storage, it is what stays of it.
-const NOT_RESIDENT: [Component; 1] = [Component::PleWorkingSet];
-const NOT_MAPPED: [Component; 2] = [Component::PleTable, Component::UnusedWeights];
 
 /// A drawing in its frame under its title; what it shows in words is its description for those who do not see it.
 pub(crate) fn figure(drawing: &dyn Drawing, id: &str) -> Markup {
@@ -30,29 +26,20 @@ pub(crate) fn data(table: &Markup) -> Markup {
 
 /// Memory of a model by component.
 pub(super) fn memory(report: &Report) -> MemoryBars {
-    let footprint = &report.footprint;
-    let bars = if footprint.mmap == footprint.resident {
-        vec![bar("", footprint, &footprint.resident, &NOT_RESIDENT)]
-    } else {
-        vec![
-            bar("Table in memory", footprint, &footprint.resident, &NOT_RESIDENT),
-            bar("Table on storage", footprint, &footprint.mmap, &NOT_MAPPED),
-        ]
-    };
+    let bars = report.placement.stacks().iter().map(bar).collect();
     MemoryBars { title: format!("Memory of {}", report.model.title), bars, budgets: Vec::new() }
 }
 
-fn bar(label: &str, footprint: &Footprint, total: &Total, left_out: &[Component]) -> Bar {
-    let terms = footprint.terms.iter().filter(|term| !left_out.contains(&term.component) && term.bytes > 0);
-    let segment = |term: &dhurandhar_core::memory::Term| Segment {
-        name: term.component.title().to_owned(),
-        bytes: term.bytes as f64,
-        mapped: term.place == Place::Mapped,
-    };
+fn bar(stack: &Stack) -> Bar {
+    let segments = stack.segments.iter().map(|(component, bytes, file)| Segment {
+        name: component.title().to_owned(),
+        bytes: *bytes as f64,
+        mapped: *file,
+    });
     Bar {
-        label: label.to_owned(),
-        segments: terms.map(segment).collect(),
-        interval: Some((total.low as f64, total.high as f64)),
+        label: stack.label.to_owned(),
+        segments: segments.collect(),
+        interval: Some((stack.total.low as f64, stack.total.high as f64)),
     }
 }
 
@@ -63,22 +50,29 @@ const AROUND_BUDGET: usize = 6;
 pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
     let mut pairs: Vec<(&str, &Assessment)> =
         catalogue.on(device).map(|(analysed, verdict)| (analysed.title(), verdict)).collect();
-    pairs.sort_by_key(|(title, verdict)| (verdict.needed_bytes, *title));
-    let within = pairs.partition_point(|(_, verdict)| verdict.needed_bytes <= verdict.budget_bytes);
+    // The first limit is the platform's own.
+    let limits = device.limits();
+    let limit = &limits[0];
+    let need = |verdict: &Assessment| {
+        let check = verdict.checks.iter().find(|check| check.limit.id == limit.id);
+        check.map_or(0, |check| check.runs_from_bytes)
+    };
+    pairs.sort_by_key(|(title, verdict)| (need(verdict), *title));
+    let within = pairs.partition_point(|(_, verdict)| need(verdict) <= limit.bytes);
     let shown = within.saturating_sub(AROUND_BUDGET)..pairs.len().min(within + AROUND_BUDGET);
     let bar = |(title, verdict): &(&str, &Assessment)| Bar {
         label: (*title).to_owned(),
         segments: vec![Segment {
-            name: device.budget_metric.title().to_owned(),
-            bytes: verdict.needed_bytes as f64,
+            name: limit.counts.title().to_owned(),
+            bytes: need(verdict) as f64,
             mapped: false,
         }],
         interval: None,
     };
     MemoryBars {
-        title: format!("Models around the budget of {}", device.title),
+        title: format!("Models around the limit of {}", device.title),
         bars: pairs.get(shown).unwrap_or_default().iter().map(bar).collect(),
-        budgets: vec![Budget { label: "budget".to_owned(), bytes: device.ram_budget_bytes() as f64 }],
+        budgets: vec![Budget { label: limit.title.clone(), bytes: limit.bytes as f64 }],
     }
 }
 
@@ -89,9 +83,9 @@ mod tests {
     #[test]
     fn the_parts_of_a_bar_add_up_to_the_total_of_its_table() {
         for analysed in &Catalogue::built_in().unwrap().models {
-            let footprint = &analysed.report.footprint;
+            let needs = &analysed.report.placement.needs;
             let bars = memory(&analysed.report).bars;
-            let totals = [footprint.resident, footprint.mmap].map(|total| total.bytes as f64);
+            let totals = [needs.hot(), needs.resident()].map(|total| total.bytes as f64);
             for (bar, total) in bars.iter().zip(totals) {
                 assert!((bar.total() - total).abs() < 0.5, "{}: {}", analysed.slug(), bar.label);
             }

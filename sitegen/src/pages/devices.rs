@@ -1,6 +1,6 @@
 //! A page for every built-in device, and the list of them.
 
-use dhurandhar_core::device::{Device, SourceKind};
+use dhurandhar_core::device::{Device, Source, SourceKind};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
 use rayon::prelude::*;
@@ -37,7 +37,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
                     tr {
                         th scope="col" { "Device" }
                         th.num scope="col" { "Memory MiB" }
-                        th.num scope="col" { "For one app MiB" }
+                        th.num scope="col" { "Limit MiB" }
                         th.num scope="col" { "Memory GB/s" }
                         th scope="col" { "Storage" }
                         th.num scope="col" { "Models that run" }
@@ -62,7 +62,7 @@ fn line(from: &SitePath, device: &Device, catalogue: &Catalogue) -> Markup {
         tr {
             th scope="row" { a href=(from.to(&device_path(&device.name))) { (device.title) } }
             td.num { (device.ram_mib.map_or_else(|| "unknown".to_owned(), count)) }
-            td.num { (plain(device.ram_budget_mb)) }
+            td.num { (count(device.limits()[0].bytes >> 20)) }
             td.num { (device.dram_bandwidth_gb_per_s.map_or_else(|| "unknown".to_owned(), plain)) }
             td { (storage(device)) }
             td.num { (runs) " of " (catalogue.models.len()) }
@@ -83,17 +83,18 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
             id: analysed.slug(),
             title: analysed.title(),
             href: path.to(&model_path(analysed.slug())),
-            calculator: calculator(&path, analysed.slug(), Some(&device.name)),
+            calculator: calculator(&path, analysed.slug(), Some(verdict)),
             verdict,
         })
         .collect();
     let body = html! {
         h2 #device { "The device" }
         (figures(device))
+        (limits(device))
         @if !device.notes.is_empty() { p { (device.notes) } }
         (reports::on_device(&path, &device.name, measured))
         h2 #models { "Models on it" }
-        p { "Each model in its default scenario: up to 32,768 tokens of context, q4_k_m weights or the nearest there is, llama.cpp." }
+        p { "The case: " (count(device.form.usual_context_tokens())) " tokens of context (or the model's longest), q4_k_m weights, f16 keys and values, llama.cpp's command line, one conversation, vision loaded where there is a tower." }
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
         (parts::legend())
         (verdicts::table("Model", &[Group { name: "", rows }]))
@@ -109,12 +110,35 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
 }
 
 fn description(device: &Device) -> String {
+    let limits = device.limits();
     format!(
-        "{} MiB for one app on {}, counted as {}: which models run, how fast, and what would make the others fit.",
-        plain(device.ram_budget_mb),
+        "{} MiB of {} allowed on {}: which models run, how fast, and what would make the others fit.",
+        count(limits[0].bytes >> 20),
+        limits[0].counts.title(),
         parts::os_title(device.os),
-        device.budget_metric.title()
     )
+}
+
+/// Every limit with what it counts and where its number comes from.
+fn limits(device: &Device) -> Markup {
+    html! {
+        div.scroll role="region" aria-label="Limits" tabindex="0" {
+            table {
+                thead { tr { th scope="col" { "Limit" } th.num scope="col" { "MiB" } th scope="col" { "Counts" } th scope="col" { "Beyond it" } th scope="col" { "Source" } } }
+                tbody {
+                    @for limit in device.limits() {
+                        tr {
+                            th scope="row" { (limit.title) }
+                            td.num { (count(limit.bytes >> 20)) }
+                            td { (limit.counts.title()) }
+                            td { (limit.beyond.title()) }
+                            td.how { (source_text(&limit.source)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Every figure with its source.
@@ -122,9 +146,7 @@ fn figures(device: &Device) -> Markup {
     let storage = &device.storage;
     let rows = [
         ("Memory", "ram_mib", device.ram_mib.map(count), "MiB"),
-        ("Memory for one app", "ram_budget_mb", Some(plain(device.ram_budget_mb)), "MiB"),
-        ("The same, entitled", "ram_budget_entitled_mb", device.ram_budget_entitled_mb.map(plain), "MiB"),
-        ("Its limit counts", "budget_metric", Some(device.budget_metric.title().to_owned()), ""),
+        ("Processor", "processor", Some(device.processor.title().to_owned()), ""),
         (
             "Memory bandwidth, peak",
             "dram_bandwidth_gb_per_s",
@@ -180,13 +202,15 @@ fn figures(device: &Device) -> Markup {
 }
 
 fn source(device: &Device, field: &str) -> String {
-    device.sources.get(field).map_or_else(String::new, |source| {
-        let kind = match source.kind {
-            SourceKind::SpecSheet => "spec sheet: ",
-            SourceKind::Published => "published: ",
-            SourceKind::Estimate => "estimate: ",
-            SourceKind::Stated => "",
-        };
-        format!("{kind}{}", source.text)
-    })
+    device.sources.get(field).map_or_else(String::new, source_text)
+}
+
+fn source_text(source: &Source) -> String {
+    let kind = match source.kind {
+        SourceKind::SpecSheet => "spec sheet: ",
+        SourceKind::Published => "published: ",
+        SourceKind::Estimate => "estimate: ",
+        SourceKind::Stated => "",
+    };
+    format!("{kind}{}", source.text)
 }

@@ -42,7 +42,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
                         th.num scope="col" { "Layers with a KV cache" }
                         th.num scope="col" { "Longest context" }
                         th scope="col" { "Weights" }
-                        th.num scope="col" { "Total MiB" }
+                        th.num scope="col" { "Needed MiB" }
                     }
                 }
                 tbody {
@@ -56,7 +56,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
                             td.num { (model.full_cache_layers + model.sliding_cache_layers) }
                             td.num { (count(model.max_context_tokens)) }
                             td { (analysed.report.weights.format) }
-                            td.num { (mib(analysed.report.footprint.resident.bytes)) }
+                            td.num { (mib(analysed.report.placement.needs.hot().bytes)) }
                         }
                     }
                 }
@@ -75,6 +75,7 @@ fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Pa
         (parts::memory_table(report))
         p.small { "As data: " a href="report.json" { "JSON" } ", " a href="report.csv" { "CSV" } "." }
         h2 #devices { "On devices" }
+        p { "The case: " (parts::USUAL_CASE) "." }
         (parts::legend())
         (on_devices(&path, analysed, catalogue))
         (reports::of_model(&path, analysed.slug(), measured))
@@ -103,16 +104,17 @@ fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Pa
 
 fn description(analysed: &Analysed) -> String {
     let report = &analysed.report;
+    let needs = &report.placement.needs;
     let mut text = format!(
-        "{} parameters, {} MiB predicted with {} weights and {} tokens of context",
+        "{} parameters, {} MiB needed for full speed with {} weights and {} tokens of context",
         parameters(report.model.parameters.text),
-        mib(report.footprint.resident.bytes),
+        mib(needs.hot().bytes),
         report.weights.format,
         count(report.scenario.context_tokens)
     );
-    if report.footprint.mmap != report.footprint.resident {
+    if needs.table_file_bytes > 0 {
         // Writing to a String cannot fail.
-        let _ = write!(text, ", {} MiB with the PLE table on storage", mib(report.footprint.mmap.bytes));
+        let _ = write!(text, ", {} MiB with its tables in memory", mib(needs.resident().bytes));
     }
     text.push('.');
     text
@@ -130,7 +132,7 @@ fn on_devices(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Ma
                     id: &device.name,
                     title: &device.title,
                     href: path.to(&device_path(&device.name)),
-                    calculator: calculator(path, analysed.slug(), Some(&device.name)),
+                    calculator: calculator(path, analysed.slug(), Some(verdict)),
                     verdict,
                 })
                 .collect(),

@@ -2,7 +2,8 @@
 
 use dhurandhar_core::device::Os;
 use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
-use dhurandhar_core::memory::{Scenario, Term, Total};
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::placement::{Interval, Part, Pool};
 use dhurandhar_core::report::Report;
 use maud::{Markup, html};
 
@@ -19,10 +20,10 @@ pub(super) fn device_path(slug: &str) -> String {
     format!("devices/{slug}/")
 }
 
-/// The calculator with a model and a device chosen.
-pub(super) fn calculator(from: &SitePath, model: &str, device: Option<&str>) -> String {
-    let device = device.map_or_else(String::new, |device| format!("&dev={device}"));
-    format!("{}?v=1&model={model}{device}", from.to("calculator/"))
+/// The calculator with a model chosen and, for a verdict, its device and context.
+pub(super) fn calculator(from: &SitePath, model: &str, verdict: Option<&Assessment>) -> String {
+    let of = |verdict: &Assessment| format!("&dev={}&ctx={}", verdict.device, verdict.context_tokens);
+    format!("{}?v=1&model={model}{}", from.to("calculator/"), verdict.map_or_else(String::new, of))
 }
 
 /// A command line, quoted for a shell.
@@ -69,11 +70,11 @@ pub(super) fn verdict(verdict: &Assessment, href: &str) -> Markup {
 pub(super) fn legend() -> Markup {
     html! {
         ul.legend {
-            li { "● resident: everything in memory" }
-            li { "◐ mmap: the per-layer embedding table stays on storage" }
+            li { "● resident: everything that is used again stays in memory" }
+            li { "◐ mmap: tables, or experts that a token does not use, stay on storage" }
             li { "✕ infeasible: not at all, or at a speed that does not count" }
             li { "slow: below the asked-for speed, even at best" }
-            li { "? borderline: the budget lies within the prediction's interval, so measure" }
+            li { "? borderline: the limit lies within the prediction's interval, so measure" }
         }
     }
 }
@@ -88,19 +89,24 @@ pub(super) fn scenario(report: &Report) -> String {
         (true, false) => format!(", {name} left out"),
     };
     format!(
-        "{} tokens of context, {} weights, {cache}, {}{}{}, at least {target_tokens_per_s} tok/s",
+        "{} tokens of context, {} weights, {cache}, {} ({}){}{}, at least {target_tokens_per_s} tok/s",
         count(*context_tokens),
         report.weights.format,
         runtime.title(),
+        report.placement.machine.title(&report.scenario),
         tower(report.model.parameters.vision > 0, *vision, "vision"),
         tower(report.model.parameters.audio > 0, *audio, "audio"),
     )
 }
 
+/// The case that tables over many devices show, in words.
+pub(super) const USUAL_CASE: &str = "4,096 tokens of context on phones and boards, 8,192 on computers; q4_k_m weights, f16 \
+    keys and values, llama.cpp's command line, on the GPU where that is its default, one conversation, vision loaded where \
+    there is a tower";
+
 /// Memory by component with totals.
 pub(super) fn memory_table(report: &Report) -> Markup {
-    let footprint = &report.footprint;
-    let mapped = footprint.mmap != footprint.resident;
+    let placement = &report.placement;
     html! {
         p { "Predicted for " (scenario(report)) "." }
         div.scroll role="region" aria-label="Memory by component" tabindex="0" {
@@ -110,39 +116,45 @@ pub(super) fn memory_table(report: &Report) -> Markup {
                         th scope="col" { "Component" }
                         th.num scope="col" { "MiB" }
                         th.num scope="col" { "Interval" }
+                        th scope="col" { "Memory" }
+                        th scope="col" { "Touched" }
                         th scope="col" { "Known" }
                         th scope="col" { "How" }
                     }
                 }
-                tbody { @for term in &footprint.terms { (memory_row(term)) } }
-                tfoot {
-                    (total_row(if mapped { "Total, PLE table in memory" } else { "Total" }, &footprint.resident))
-                    @if mapped { (total_row("Total, PLE table on storage", &footprint.mmap)) }
-                }
+                tbody { @for part in &placement.parts { (memory_row(part)) } }
+                tfoot { @for (name, total) in placement.needs.totals() { (total_row(name, total)) } }
             }
         }
     }
 }
 
-fn memory_row(term: &Term) -> Markup {
+fn memory_row(part: &Part) -> Markup {
+    let memory = match part.pool {
+        Pool::Host => part.kind.name(),
+        Pool::Gpu => "GPU",
+        Pool::Storage => "storage",
+    };
     html! {
         tr {
-            th scope="row" { (term.component.title()) }
-            td.num { (mib(term.bytes)) }
-            td.num { (interval(term.low, term.high)) }
-            td { (term.provenance.label()) ", " (term.place.name()) }
-            td.how { (term.note) }
+            th scope="row" { (part.component.title()) }
+            td.num { (mib(part.size.bytes)) }
+            td.num { (interval(part.size.low, part.size.high)) }
+            td { (memory) }
+            td { (part.touch.describe()) }
+            td { (part.provenance.label()) }
+            td.how { (part.note) }
         }
     }
 }
 
-fn total_row(name: &str, total: &Total) -> Markup {
+fn total_row(name: &str, total: Interval) -> Markup {
     html! {
         tr {
             th scope="row" { (name) }
             td.num { (mib(total.bytes)) }
             td.num { (interval(total.low, total.high)) }
-            td colspan="2" { (mib(total.private)) " MiB of it private" }
+            td colspan="4" {}
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
                         th scope="col" { (what) }
                         th scope="col" { "Verdict" }
                         th.num scope="col" { "Needs MiB" }
-                        th.num scope="col" { "Budget MiB" }
+                        th.num scope="col" { "Allowed MiB" }
                         th.num scope="col" { "Decode tok/s" }
                         th.num scope="col" { "Longest context" }
                         th scope="col" { "Why, and what would help" }
@@ -57,12 +57,13 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
 
 fn line(row: &Row<'_>) -> Markup {
     let verdict = row.verdict;
+    let check = verdict.decisive();
     html! {
         tr id=(row.id) {
             th scope="row" { a href=(row.href) { (row.title) } }
             td { (parts::verdict(verdict, &row.calculator)) }
-            td.num { (mib(verdict.needed_bytes)) }
-            td.num { (mib(verdict.budget_bytes)) }
+            td.num { (mib(check.needed.bytes)) }
+            td.num { (mib(check.limit.bytes)) }
             td.num { (verdict.ceilings.expected_tokens_per_s.map_or_else(|| "unknown".to_owned(), speeds)) }
             td.num { (verdict.inverse.longest_context_tokens.map_or_else(|| "none".to_owned(), count)) }
             td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } }

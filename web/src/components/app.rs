@@ -210,7 +210,7 @@ fn late_panel(
             device: state.device.clone(),
             custom: custom.cloned(),
             measured: state.measured.clone(),
-            taken_bytes: report.map_or(0, |report| report.footprint.mmap.bytes),
+            taken_bytes: report.map_or(0, |report| report.placement.needs.hot().bytes),
             worker_url: props.worker_url.clone(),
             on,
             on_drag,

@@ -1,6 +1,6 @@
 //! What is run, and how: everything that a prediction depends on.
 
-use dhurandhar_core::memory::{KvFormat, Runtime};
+use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use yew::{AttrValue, Callback, Html, html};
 
@@ -113,6 +113,24 @@ fn runtime_groups() -> Vec<Group> {
     vec![Group { title: "", options: options.into() }]
 }
 
+fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+fn load_groups() -> Vec<Group> {
+    let titles = ["mapping the file", "copying it (--no-mmap)", "mapping and locking it"];
+    let options = LoadMode::NAMES.iter().zip(titles);
+    let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
+    vec![Group { title: "", options: options.collect() }]
+}
+
+fn lazy_groups() -> Vec<Group> {
+    let titles = ["above 4 GiB", "never", "always"];
+    let options = LazyMode::NAMES.iter().zip(titles);
+    let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
+    vec![Group { title: "", options: options.collect() }]
+}
+
 fn towers(props: &Controls<'_>) -> Html {
     let architecture = &props.state.model.architecture;
     if architecture.vision.is_none() && architecture.audio.is_none() {
@@ -138,7 +156,11 @@ fn advanced(props: &Controls<'_>) -> Html {
         clippy::cast_sign_loss,
         reason = "whole and within the field's range"
     )]
-    let ubatch = set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64));
+    let [ubatch, slots, prompt_cache] = [
+        set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64)),
+        set(&props.on_drag, |slots: f64| Setting::Slots(slots as u64)),
+        set(&props.on_drag, |mib: f64| Setting::PromptCache(mib as u64)),
+    ];
     let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
     let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
     let on = || props.on.clone();
@@ -152,7 +174,17 @@ fn advanced(props: &Controls<'_>) -> Html {
             { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
             if scenario.runtime.is_llama_cpp() {
                 { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
-                { Switch { id: "repack", label: "Repack 4-bit weights for the CPU", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
+                { Switch { id: "repack", label: "Repack weights for the processor", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
+                { Switch { id: "gpu", label: "Use the GPU where the runtime does", on: scenario.offload == Offload::Auto, on_value: set(&props.on, Setting::Gpu) }.view() }
+                { NumberField { id: "slots", label: "Slots (conversations side by side)", unit: "", value: scenario.slots as f64, min: 1.0, max: 256.0, step: "1", on_value: slots, on: on(), hidden_label: false }.view() }
+                { Switch { id: "shared-cache", label: "All slots share one cache", on: scenario.unified_kv, on_value: set(&props.on, Setting::SharedCache) }.view() }
+                { Choice { id: "load", label: "Weights come into memory by", value: scenario.load.name().to_owned(), groups: load_groups(), on_value: chosen(&props.on, |name| by_name(name, &LoadMode::NAMES).map(Setting::Load)), hint: String::new() }.view() }
+                if props.state.model.architecture.ple.is_some() {
+                    { Choice { id: "lazy", label: "PLE table read row by row", value: scenario.lazy.name().to_owned(), groups: lazy_groups(), on_value: chosen(&props.on, |name| by_name(name, &LazyMode::NAMES).map(Setting::Lazy)), hint: String::new() }.view() }
+                }
+                if scenario.runtime == Runtime::LlamaServer {
+                    { NumberField { id: "prompt-cache", label: "States of earlier prompts, at most", unit: "MiB", value: scenario.prompt_cache_mib as f64, min: 0.0, max: 1_048_576.0, step: "1", on_value: prompt_cache, on: on(), hidden_label: false }.view() }
+                }
             }
             <p class="calc-hint">
                 { format!("Micro-batch: tokens computed at once in prefill, {} in llama.cpp unless told otherwise.", format::whole(512)) }

@@ -1,6 +1,6 @@
 //! What really decides on the chosen device, and what one could change.
 
-use dhurandhar_core::feasibility::{Assessment, Change, Fix, Inverse};
+use dhurandhar_core::feasibility::{Assessment, Change, Check, Fix, Inverse};
 use yew::{Callback, Html, html};
 
 use crate::format;
@@ -27,6 +27,7 @@ impl Decides {
                     { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
                     { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
                 </p>
+                { limits(assessment) }
                 { fixes(inverse, &self.on) }
             </section>
         }
@@ -38,6 +39,24 @@ fn first_up(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
     })
+}
+
+/// Every limit of the device with what the run makes of it.
+pub(crate) fn limits(assessment: &Assessment) -> Html {
+    let limit = |check: &Check| {
+        html! {
+            <li>
+                <b>{ first_up(&check.limit.title) }</b>{ format!(": {}. ", check.text) }
+                <small>{ format!("{}; source: {}", check.certainty.name(), check.limit.source.text) }</small>
+            </li>
+        }
+    };
+    html! {
+        <details class="calc-limits">
+            <summary>{ format!("All {} limits", assessment.checks.len()) }</summary>
+            <ul>{ for assessment.checks.iter().map(limit) }</ul>
+        </details>
+    }
 }
 
 /// Single changes that make it fit, each with a button that makes it; failing those, several that do together.

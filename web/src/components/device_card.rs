@@ -3,7 +3,7 @@
 use dhurandhar_core::feasibility::{Assessment, Mode};
 use yew::{Callback, Html, classes, html};
 
-use super::decides::fixes;
+use super::decides::{fixes, limits};
 use super::verdict::verdict;
 use crate::format;
 use crate::state::Action;
@@ -36,13 +36,14 @@ impl DeviceCard {
                 </div>
                 { load(assessment) }
                 <dl>
-                    { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.headroom_bytes))) }
+                    { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.decisive().headroom_bytes))) }
                     { pair(if assessment.mode == Mode::Infeasible { "Expected, if it fitted" } else { "Expected" }, speed) }
-                    { pair("Binds", assessment.bound.title().to_owned()) }
+                    { pair("Bottleneck", assessment.bound.title().to_owned()) }
                     { pair("Longest context", longest) }
                     { pair("Largest format", largest) }
                 </dl>
                 <p class="calc-reason">{ &assessment.reason }</p>
+                { limits(assessment) }
                 { target(assessment) }
                 { fixes(inverse, &self.on) }
                 <button type="button" class="calc-small" onclick={draw}>
@@ -69,18 +70,20 @@ fn target(assessment: &Assessment) -> Html {
 /// Need over budget as a bar; the figures beside it say the same.
 fn load(assessment: &Assessment) -> Html {
     const WIDTH: f64 = 100.0;
-    let largest = assessment.needed_bytes.max(assessment.budget_bytes).max(1) as f64;
+    let check = assessment.decisive();
+    let (needed, allowed) = (check.needed.bytes, check.limit.bytes);
+    let largest = needed.max(allowed).max(1) as f64;
     let share = |bytes: u64| bytes as f64 / largest * WIDTH;
-    let budget = share(assessment.budget_bytes).clamp(0.6, WIDTH - 0.6);
+    let budget = share(allowed).clamp(0.6, WIDTH - 0.6);
     html! {
         <div class="calc-load">
             <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">
                 <rect class="rail" x="0" y="2" width="100" height="4" />
-                <rect class="need" x="0" y="2" width={share(assessment.needed_bytes).to_string()} height="4" />
+                <rect class="need" x="0" y="2" width={share(needed).to_string()} height="4" />
                 <line class="budget" x1={budget.to_string()} x2={budget.to_string()} y1="0" y2="8" />
             </svg>
             <span>
-                { format!("{} of {} MiB", format::whole_mib(assessment.needed_bytes), format::whole_mib(assessment.budget_bytes)) }
+                { format!("{} of {} MiB of {}", format::whole_mib(needed), format::whole_mib(allowed), check.limit.counts.title()) }
             </span>
         </div>
     }

@@ -31,7 +31,7 @@ fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
     };
     let mut found: Vec<_> = devices.iter().filter(matches).collect();
     found.sort_unstable_by_key(|device| {
-        (device.device != custom_device::SLUG, device.mode, device.headroom_bytes.unsigned_abs())
+        (device.device != custom_device::SLUG, device.mode, device.decisive().headroom_bytes.unsigned_abs())
     });
     found
 }

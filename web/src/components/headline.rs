@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dhurandhar_core::feasibility::{Assessment, Mode};
-use dhurandhar_core::memory::{Component, Total};
+use dhurandhar_core::placement::Interval;
 use dhurandhar_core::report::Report;
 use yew::{Html, html};
 
@@ -15,32 +15,18 @@ pub(crate) struct Headline {
     pub(crate) report: Rc<Report>,
 }
 
-/// Whether the model has a table that may stay on storage.
-pub(crate) fn has_table(report: &Report) -> bool {
-    report.footprint.term(Component::PleTable).is_some()
-}
-
 impl Headline {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let report = &self.report;
-        let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
-        let table = has_table(report);
+        let needs = &report.placement.needs;
         html! {
             <div class="calc-headline">
                 <dl class="calc-figures">
-                    { figure("Resident", resident) }
-                    if table { { figure("PLE table on storage", mmap) } }
-                    <div>
-                        <dt>{ "Mapped from the file" }</dt>
-                        <dd><b>{ format::whole_mib(resident.bytes - resident.private) }</b>{ " MiB" }</dd>
-                        <dd class="calc-hint">{ "clean pages, can be dropped" }</dd>
-                    </div>
-                    <div>
-                        <dt>{ "Private" }</dt>
-                        <dd><b>{ format::whole_mib(resident.private) }</b>{ " MiB" }</dd>
-                        <dd class="calc-hint">{ "cannot be dropped" }</dd>
-                    </div>
+                    { figure("Needed for full speed", needs.hot(), range(needs.hot())) }
+                    { figure("Anonymous memory", needs.anonymous, "cannot be dropped".to_owned()) }
+                    { figure("File pages read each token", Interval::exact(needs.hot().bytes - needs.anonymous.bytes), "dropped when memory is short, then read again".to_owned()) }
+                    if needs.table_file_bytes > 0 { { figure("With tables in memory", needs.resident(), range(needs.resident())) } }
                 </dl>
                 if let Some(assessment) = report.devices.first() { { answer(assessment) } }
             </div>
@@ -48,12 +34,16 @@ impl Headline {
     }
 }
 
-fn figure(name: &str, total: &Total) -> Html {
+fn range(total: Interval) -> String {
+    format!("{} to {}", format::whole_mib(total.low), format::whole_mib(total.high))
+}
+
+fn figure(name: &'static str, total: Interval, hint: String) -> Html {
     html! {
         <div>
-            <dt>{ name.to_owned() }</dt>
+            <dt>{ name }</dt>
             <dd><b>{ format::whole_mib(total.bytes) }</b>{ " MiB" }</dd>
-            <dd class="calc-hint">{ format!("{} to {}", format::whole_mib(total.low), format::whole_mib(total.high)) }</dd>
+            <dd class="calc-hint">{ hint }</dd>
         </div>
     }
 }
@@ -65,7 +55,7 @@ fn answer(assessment: &Assessment) -> Html {
         <p class="calc-answer">
             { verdict(assessment.mode, assessment.certainty) }
             <strong>{ &assessment.device_title }</strong>
-            <span>{ format::signed_mib(assessment.headroom_bytes) }{ " MiB headroom" }</span>
+            <span>{ format::signed_mib(assessment.decisive().headroom_bytes) }{ " MiB headroom" }</span>
             <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }</span>
         </p>
     }
@@ -73,17 +63,15 @@ fn answer(assessment: &Assessment) -> Html {
 
 /// The answer in sentences.
 pub(crate) fn summary(report: &Report) -> String {
-    let (resident, mmap) = (&report.footprint.resident, &report.footprint.mmap);
+    let needs = &report.placement.needs;
     let mut text = format!(
-        "{}, {}, {} tokens: {} MiB in memory",
+        "{}, {}, {} tokens: {} MiB needed for full speed, {} of it anonymous memory",
         report.model.title,
         report.weights.format,
         format::whole(report.scenario.context_tokens),
-        format::whole_mib(resident.bytes)
+        format::whole_mib(needs.hot().bytes),
+        format::whole_mib(needs.anonymous.bytes)
     );
-    if has_table(report) {
-        text += &format!(", {} MiB with the PLE table left on storage", format::whole_mib(mmap.bytes));
-    }
     text.push('.');
     if let [assessment] = report.devices.as_slice() {
         let (title, reason) = (&assessment.device_title, &assessment.reason);

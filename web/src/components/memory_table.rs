@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::memory::{Component, Place, Term, Total};
+use dhurandhar_core::placement::{Interval, Part, Pool};
 use dhurandhar_core::report::Report;
 use yew::{Callback, Html, Properties, classes, function_component, html, use_state_eq};
 
-use super::headline::has_table;
 use crate::format;
 
 /// Id of the table.
@@ -20,24 +19,22 @@ pub(crate) struct MemoryTableProps {
 #[function_component]
 pub(crate) fn MemoryTable(props: &MemoryTableProps) -> Html {
     let report = &props.report;
-    let open = use_state_eq(Vec::<Component>::new);
-    let row = |term: &Term| {
-        let is_open = open.contains(&term.component);
+    let open = use_state_eq(Vec::<usize>::new);
+    let row = |(index, part): (usize, &Part)| {
+        let is_open = open.contains(&index);
         let toggle = {
-            let (open, component) = (open.clone(), term.component);
+            let open = open.clone();
             Callback::from(move |_| {
                 let mut now = (*open).clone();
-                match now.iter().position(|opened| *opened == component) {
+                match now.iter().position(|opened| *opened == index) {
                     Some(at) => drop(now.swap_remove(at)),
-                    None => now.push(component),
+                    None => now.push(index),
                 }
                 open.set(now);
             })
         };
-        term_rows(term, is_open, &toggle)
+        part_rows(index, part, is_open, &toggle)
     };
-    let table = has_table(report);
-    let name = if table { "Total, PLE resident" } else { "Total" };
     html! {
         <div class="calc-table">
             <table id={TABLE_ID}>
@@ -47,73 +44,82 @@ pub(crate) fn MemoryTable(props: &MemoryTableProps) -> Html {
                         <th scope="col">{ "Component" }</th>
                         <th scope="col" class="num">{ "MiB" }</th>
                         <th scope="col" class="num wide">{ "Interval" }</th>
-                        <th scope="col" class="wide">{ "Place" }</th>
+                        <th scope="col" class="wide">{ "Memory" }</th>
+                        <th scope="col" class="wide">{ "Touched" }</th>
                         <th scope="col">{ "Known" }</th>
                     </tr>
                 </thead>
-                <tbody>{ for report.footprint.terms.iter().map(row) }</tbody>
-                <tfoot>
-                    { total_row(name, &report.footprint.resident) }
-                    if table { { total_row("Total, PLE on storage", &report.footprint.mmap) } }
-                </tfoot>
+                <tbody>{ for report.placement.parts.iter().enumerate().map(row) }</tbody>
+                <tfoot>{ for report.placement.needs.totals().into_iter().map(total_row) }</tfoot>
             </table>
         </div>
     }
 }
 
-fn interval(low: u64, high: u64) -> String {
-    if low == high { String::new() } else { format!("{} to {}", format::mib(low), format::mib(high)) }
+fn interval(size: Interval) -> String {
+    if size.is_exact() {
+        String::new()
+    } else {
+        format!("{} to {}", format::mib(size.low), format::mib(size.high))
+    }
 }
 
-fn term_rows(term: &Term, is_open: bool, toggle: &Callback<yew::MouseEvent>) -> Html {
-    let id = format!("rule-{}", term.component as u8);
-    let provenance = term.provenance.label();
+fn part_rows(index: usize, part: &Part, is_open: bool, toggle: &Callback<yew::MouseEvent>) -> Html {
+    let id = format!("rule-{index}");
+    let provenance = part.provenance.label();
     html! {
         <>
             <tr key={id.clone()}>
                 <th scope="row">
                     <button type="button" class="calc-open" aria-expanded={is_open.to_string()} aria-controls={id.clone()} onclick={toggle.clone()}>
-                        { term.component.title() }
+                        { part.component.title() }
                     </button>
                 </th>
-                <td class="num">{ format::mib(term.bytes) }</td>
-                <td class="num wide muted">{ interval(term.low, term.high) }</td>
-                <td class="wide muted">{ term.place.name() }</td>
+                <td class="num">{ format::mib(part.size.bytes) }</td>
+                <td class="num wide muted">{ interval(part.size) }</td>
+                <td class="wide muted">{ held(part) }</td>
+                <td class="wide muted">{ part.touch.describe() }</td>
                 <td><span class={classes!("calc-badge", provenance)}>{ provenance }</span></td>
             </tr>
             <tr id={id} class="calc-rule" hidden={!is_open}>
-                <td colspan="5">{ if is_open { rule(term) } else { Html::default() } }</td>
+                <td colspan="6">{ if is_open { rule(part) } else { Html::default() } }</td>
             </tr>
         </>
     }
 }
 
-fn rule(term: &Term) -> Html {
-    let place = match term.place {
-        Place::Private => "Private memory: counted by every limit, cannot be dropped.",
-        Place::Mapped => "Clean pages of a mapped file: counted in RSS, can be dropped and read again.",
-    };
-    let spread = interval(term.low, term.high);
+/// Kind of memory, and whose where it is not the host's.
+fn held(part: &Part) -> &'static str {
+    match part.pool {
+        Pool::Host => part.kind.name(),
+        Pool::Gpu => "GPU",
+        Pool::Storage => "storage",
+    }
+}
+
+fn rule(part: &Part) -> Html {
+    let spread = interval(part.size);
     html! {
         <>
-            <p><code>{ &term.note }</code></p>
+            <p><code>{ &part.note }</code></p>
             <p>
-                { format!("{} bytes", format::whole(term.bytes)) }
+                { format!("{} bytes", format::whole(part.size.bytes)) }
                 if !spread.is_empty() { { format!("; between {spread} MiB") } }
-                if term.reserved > term.bytes { { format!("; {} MiB reserved", format::mib(term.reserved)) } }
-                { ". " }{ place }
+                if part.reserved > part.size.bytes { { format!("; {} MiB reserved", format::mib(part.reserved)) } }
+                { format!(". Read or written {}. ", part.touch.describe()) }{ part.kind.meaning() }
             </p>
         </>
     }
 }
 
-fn total_row(name: &'static str, total: &Total) -> Html {
+fn total_row((name, total): (&'static str, Interval)) -> Html {
     html! {
         <tr>
             <th scope="row">{ name }</th>
             <td class="num">{ format::mib(total.bytes) }</td>
-            <td class="num wide">{ interval(total.low, total.high) }</td>
-            <td class="wide" colspan="2">{ format!("{} private", format::mib(total.private)) }</td>
+            <td class="num wide">{ interval(total) }</td>
+            <td class="wide" colspan="2"></td>
+            <td></td>
         </tr>
     }
 }

@@ -25,12 +25,16 @@ pub(crate) const fn shape(mode: Mode) -> Shape {
 
 /// The verdict as a badge.
 pub(crate) fn verdict(mode: Mode, certainty: Certainty) -> Html {
-    let doubt = certainty == Certainty::Borderline;
+    let doubt = match certainty {
+        Certainty::Certain => "",
+        Certainty::Likely => ", likely",
+        Certainty::Borderline => ", borderline",
+    };
     html! {
         <span class={classes!("verdict", mode.name())}>
             { icon(shape(mode)) }
             { words(mode) }
-            if doubt { { ", borderline" } }
+            { doubt }
         </span>
     }
 }

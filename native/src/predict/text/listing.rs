@@ -36,6 +36,7 @@ pub(crate) fn models(models: impl Iterator<Item = Model>) -> String {
 
 fn full_cache(model: &Model) -> u64 {
     let scenario = Scenario {
+        context_tokens: model.architecture.max_context_tokens.min(32_768),
         runtime: Runtime::Ideal,
         k: KvFormat::F16,
         v: KvFormat::F16,
@@ -148,16 +149,19 @@ fn cells(layer: &Layer) -> [String; 4] {
 /// A line for every device.
 pub(crate) fn devices(devices: impl Iterator<Item = Device>) -> String {
     let rows = devices.map(|device| {
+        let limits = device.limits();
+        // The platform's own limit comes first.
+        let limit = &limits[0];
         vec![
             device.name.clone(),
             device.ram_mib.map_or("-".into(), count),
-            mib(device.ram_budget_bytes()),
-            device.budget_metric.title().to_owned(),
+            mib(limit.bytes),
+            limit.counts.title().to_owned(),
             device.dram_bandwidth_gb_per_s.map_or("-".into(), |speed| format!("{speed:.0}")),
             device.storage.class.clone().unwrap_or_default(),
         ]
     });
-    table(&["Device", "RAM MiB", "Budget", "of", "DRAM GB/s", "Storage"], &[1, 2, 4], rows.collect())
+    table(&["Device", "RAM MiB", "Limit", "of", "DRAM GB/s", "Storage"], &[1, 2, 4], rows.collect())
 }
 
 /// One device with the source of every field.

@@ -1,8 +1,8 @@
 //! The answer of `analyze-ple`.
 
 use crate::output::{count, mib, signed_mib, table, wrapped};
-use dhurandhar_core::feasibility::{Assessment, Change, Mode};
-use dhurandhar_core::memory::{Component, Total};
+use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode};
+use dhurandhar_core::placement::{Component, Part, Pool};
 use dhurandhar_core::report::Report;
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
@@ -67,74 +67,116 @@ fn millions(number: u64) -> String {
 }
 
 fn memory(report: &Report) -> String {
-    let footprint = &report.footprint;
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for term in &footprint.terms {
-        let range = if term.low == term.high {
-            String::new()
-        } else {
-            format!(" {}-{}", mib(term.low), mib(term.high))
-        };
-        rows.push(vec![
-            term.component.title().to_owned(),
-            mib(term.bytes),
-            format!("{}{range}", term.provenance.label()),
-            term.note.clone(),
-        ]);
-    }
-    let total = |name: &str, total: &Total, note: &str| {
-        let range = format!("{}-{}", mib(total.low), mib(total.high));
-        vec![name.to_owned(), mib(total.bytes), range, note.to_owned()]
+    let placement = &report.placement;
+    let range = |low: u64, high: u64| {
+        if low == high { String::new() } else { format!(" {}-{}", mib(low), mib(high)) }
     };
-    rows.push(vec![String::new(); 4]);
-    let private = |total: &Total| format!("{} MiB of it private", mib(total.private));
-    if footprint.term(Component::PleTable).is_some() {
-        rows.push(total("Total, PLE resident", &footprint.resident, &private(&footprint.resident)));
-        rows.push(total("Total, PLE mapped", &footprint.mmap, &private(&footprint.mmap)));
-        let ratio = format!("{:.2}x", footprint.ple_to_decoder_ratio);
-        rows.push(vec!["PLE/decoder ratio".into(), ratio, String::new(), String::new()]);
-    } else {
-        rows.push(total("Total", &footprint.resident, &private(&footprint.resident)));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut notes: Vec<&str> = Vec::new();
+    for part in &placement.parts {
+        rows.push(vec![
+            part.component.title().to_owned(),
+            mib(part.size.bytes),
+            memory_name(part),
+            part.touch.describe(),
+            format!("{}{}", part.provenance.label(), range(part.size.low, part.size.high)),
+        ]);
+        notes.push(&part.note);
     }
-    table(&["Component", "MiB", "Known", "Notes"], &[1], rows)
+    rows.push(vec![String::new(); 5]);
+    for (name, total) in placement.needs.totals() {
+        let ends = range(total.low, total.high).trim_start().to_owned();
+        rows.push(vec![name.to_owned(), mib(total.bytes), String::new(), String::new(), ends]);
+    }
+    if placement.of_component(Component::PleTable).next().is_some() {
+        let ratio = format!("{:.2}x", placement.ple_to_decoder_ratio());
+        rows.push(vec!["PLE/decoder ratio".into(), ratio, String::new(), String::new(), String::new()]);
+    }
+    let text = table(&["Component", "MiB", "Memory", "Touched", "Known"], &[1], rows);
+    // The rule behind each part stands below it, over the whole width.
+    let mut lines = text.lines();
+    let mut out = lines.next().map_or_else(String::new, |head| format!("{head}\n"));
+    for (index, line) in lines.enumerate() {
+        out += &format!("{line}\n");
+        if let Some(note) = notes.get(index) {
+            out += &wrapped(note, "    ");
+        }
+    }
+    out
+}
+
+/// Kind of memory, and whose where it is not the host's.
+fn memory_name(part: &Part) -> String {
+    match part.pool {
+        Pool::Host => part.kind.name().to_owned(),
+        Pool::Gpu => format!("GPU, {}", part.kind.name()),
+        Pool::Storage => "storage".to_owned(),
+    }
 }
 
 fn what_decides(report: &Report) -> String {
-    let footprint = &report.footprint;
+    let needs = &report.placement.needs;
     let mut text = format!(
-        "What decides: {} MiB are touched for every token (weights, cache, buffers). Once they do not fit, each \
-         token re-reads the missing part from storage.",
-        mib(footprint.hot)
+        "What decides: {} MiB are needed for full speed, {} of them anonymous memory, which cannot be dropped.",
+        mib(needs.hot().bytes),
+        mib(needs.anonymous.bytes)
     );
-    if let Some(row) = report.devices.first().map(|device| device.reads.ple_row_bytes).filter(|row| *row > 0)
-    {
-        text += &format!(" A PLE row of {} B per token is small beside that.", count(row));
+    if needs.load_file_bytes > 0 {
+        text += &format!(
+            " {} MiB of file pages are read at load only: they count while they are cached, and leave first.",
+            mib(needs.load_file_bytes)
+        );
+    }
+    if needs.expert_file_bytes > 0 {
+        text += &format!(
+            " A token reads {} of {} MiB of experts: with less memory, those that miss are read from storage.",
+            mib(needs.active_expert_bytes),
+            mib(needs.expert_file_bytes)
+        );
+    } else if needs.hot_file_bytes > 0 {
+        text += &format!(
+            " With a little less, each token reads nearly all {} MiB of hot weights from storage again.",
+            mib(needs.hot_file_bytes)
+        );
     }
     wrapped(&text, "")
 }
 
 fn overview(report: &Report) -> String {
+    let several = report.devices.iter().any(|device| device.context_tokens != report.scenario.context_tokens);
     let rows = report.devices.iter().map(|device| {
-        let speed = match (device.cliff, device.ceilings.expected_tokens_per_s) {
-            (Some(cliff), _) => format!("<{}", speed(cliff.tokens_per_s)),
+        let speed = match (device.ceilings.reread_tokens_per_s, device.ceilings.expected_tokens_per_s) {
+            (Some(reread), _) => format!("<{}", speed(reread)),
             (None, Some((low, high))) if device.mode != Mode::Infeasible => {
                 format!("{}-{}", speed(low), speed(high))
             }
             _ => "-".to_owned(),
         };
         let longest = device.inverse.longest_context_tokens.map_or("-".to_owned(), count);
-        vec![device.device.clone(), verdict(device), signed_mib(device.headroom_bytes), speed, longest]
+        let spare = signed_mib(device.decisive().headroom_bytes);
+        let limit = device.decisive().limit.id.to_owned();
+        let mut cells = vec![device.device.clone(), verdict(device), limit, spare, speed, longest];
+        if several {
+            cells.insert(1, count(device.context_tokens));
+        }
+        cells
     });
-    let header = ["Device", "Verdict", "Spare MiB", "tok/s", "Fits up to"];
-    let text = table(&header, &[2, 3, 4], rows.collect());
-    text + "\n(?): the budget lies within the prediction's interval; (slow): below the target.\n\
+    let (mut header, mut right) =
+        (vec!["Device", "Verdict", "Limit", "Spare", "tok/s", "Fits up to"], vec![1, 2, 3, 4, 5]);
+    if several {
+        header.insert(1, "Context");
+        right = vec![1, 2, 3, 4, 5, 6];
+    }
+    let text = table(&header, &right, rows.collect());
+    text + "\nSpare: MiB under the limit that decides. ?: it lies within the prediction's interval.\n\
+            slow: below the target.\n\
             Reasons and remedies: --device NAME.\n"
 }
 
 fn verdict(device: &Assessment) -> String {
-    let doubt = if device.certainty.name() == "borderline" { " (?)" } else { "" };
+    let doubt = if device.certainty == Certainty::Borderline { "?" } else { "" };
     let slow =
-        if device.mode != Mode::Infeasible && device.meets_target == Some(false) { " (slow)" } else { "" };
+        if device.mode != Mode::Infeasible && device.meets_target == Some(false) { ", slow" } else { "" };
     format!("{}{doubt}{slow}", device.mode.name())
 }
 
@@ -155,11 +197,19 @@ fn assessment(report: &Report, device: &Assessment) -> String {
         let body = body.trim_start();
         text += &format!("  {name:<15} {body}");
     };
-    line("Verdict:", format!("{}. {}", verdict(device).to_uppercase(), device.reason));
-    line("Budget:", format!("{} MiB of {}", mib(device.budget_bytes), device.metric.title()));
-    line("What binds:", device.bound.title().to_owned());
+    let sure = if device.certainty == Certainty::Borderline {
+        String::new()
+    } else {
+        format!(", {}", device.certainty.name())
+    };
+    line("Verdict:", format!("{}{sure}. {}", verdict(device).to_uppercase(), device.reason));
+    for (index, check) in device.checks.iter().enumerate() {
+        let name = if index == 0 { "Limits:" } else { "" };
+        line(name, format!("{}: {}. Source: {}", check.limit.title, check.text, check.limit.source.text));
+    }
+    line("Bottleneck:", device.bound.title().to_owned());
     if let (None, Some((low, high)), Some(ceiling)) =
-        (device.cliff, ceilings.expected_tokens_per_s, ceilings.dram_tokens_per_s)
+        (device.reread, ceilings.expected_tokens_per_s, ceilings.dram_tokens_per_s)
     {
         line(
             "Decode:",
@@ -175,7 +225,7 @@ fn assessment(report: &Report, device: &Assessment) -> String {
     }
     if let Some(bound) = ceilings.flash_tokens_per_s {
         line(
-            "PLE on flash:",
+            "Rows on storage:",
             format!(
                 "{:.2} pages a row, {:.2}-{:.2} ms per uncached token: at most {} tok/s; {:.1} s added to a prefill \
                  of distinct tokens",
@@ -189,7 +239,7 @@ fn assessment(report: &Report, device: &Assessment) -> String {
     }
     if let Some(bound) = ceilings.sequential_bound_tokens_per_s {
         line(
-            "Seed's bound:",
+            "0.1.2's bound:",
             format!("{bound:.0} tok/s (sequential bandwidth over row bytes; ignores latency)"),
         );
     }
@@ -200,6 +250,9 @@ fn assessment(report: &Report, device: &Assessment) -> String {
     );
     let largest = &device.inverse.largest_weight_format;
     line("Largest format:", largest.clone().unwrap_or_else(|| "none of the stock formats fits".into()));
+    for (name, text) in flips(device) {
+        line(name, text);
+    }
     for (index, fix) in device.inverse.fixes.iter().enumerate() {
         let name = if index == 0 { "Would fit if:" } else { "or:" };
         let spare = mib(fix.headroom_bytes);
@@ -217,4 +270,21 @@ fn assessment(report: &Report, device: &Assessment) -> String {
         );
     }
     text + "\n"
+}
+
+/// Where the answer would be another one.
+fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
+    let check = device.decisive();
+    let mut text = format!("runs from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    if check.resident_from_bytes > check.runs_from_bytes {
+        text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
+    }
+    let thresholds = &device.thresholds;
+    if let Some(bandwidth) = thresholds.dram_gb_per_s_for_target {
+        text += &format!("; the target needs at least {bandwidth:.1} GB/s of memory bandwidth");
+    }
+    if let Some(storage) = thresholds.storage_mb_per_s_for_target {
+        text += &format!("; as it is, {storage:.0} MB/s of storage");
+    }
+    vec![("Flips:", text)]
 }

@@ -1,0 +1,66 @@
+//! A placement as stacked bars: what full speed needs, and the same with tables in memory.
+
+use super::{Component, Interval, Kind, Part, Placement, Pool, Touch};
+
+/// A bar of components.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// What it shows.
+    pub label: &'static str,
+    /// Components with their bytes, in the order they are shown; the flag says that they are file pages.
+    pub segments: Vec<(Component, u64, bool)>,
+    /// Their sum with its interval.
+    pub total: Interval,
+}
+
+impl Placement {
+    /// One bar, or two where tables may be left on storage. What is read at load only is in neither.
+    pub fn stacks(&self) -> Vec<Stack> {
+        let is_table = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Rows { .. });
+        let mut stacks = vec![Stack {
+            label: "Needed",
+            segments: self.segments(|part| !is_table(part)),
+            total: self.needs.hot(),
+        }];
+        if self.needs.table_file_bytes > 0 {
+            let segments = self.segments(|_| true);
+            stacks.push(Stack { label: "With tables", segments, total: self.needs.resident() });
+        }
+        stacks
+    }
+
+    fn segments(&self, counts: impl Fn(&Part) -> bool) -> Vec<(Component, u64, bool)> {
+        let mut segments: Vec<(Component, u64, bool)> = Vec::new();
+        let left = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Load | Touch::Never);
+        for part in self.parts.iter().filter(|part| part.pool != Pool::Storage && !left(part) && counts(part))
+        {
+            let (component, file) = (part.component, part.kind != Kind::Anonymous);
+            match segments.iter_mut().find(|(known, _, is_file)| *known == component && *is_file == file) {
+                Some((_, bytes, _)) => *bytes += part.size.bytes,
+                None => segments.push((component, part.size.bytes, file)),
+            }
+        }
+        segments.retain(|(_, bytes, _)| *bytes > 0);
+        segments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::memory::Scenario;
+    use crate::model::registry;
+    use crate::placement::{Machine, Placement};
+    use crate::weights::WeightPlan;
+
+    #[test]
+    fn the_parts_of_a_bar_add_up_to_its_total() {
+        for model in registry::models() {
+            let scenario = Scenario::for_model(&model);
+            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+            for stack in Placement::of(&model, &plan, &scenario, Machine::X86).stacks() {
+                let sum: u64 = stack.segments.iter().map(|(_, bytes, _)| bytes).sum();
+                assert_eq!(sum, stack.total.bytes, "{} {}", model.architecture.name, stack.label);
+            }
+        }
+    }
+}
