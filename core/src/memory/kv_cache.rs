@@ -40,6 +40,11 @@ pub fn total(model: &Architecture, scenario: &Scenario) -> u64 {
     layers(model, scenario).iter().map(|layer| layer.bytes).sum()
 }
 
+/// Recurrent state in bytes: each sequence of the scenario has its own.
+pub fn state_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
+    model.state_bytes().saturating_mul(scenario.slots.max(1))
+}
+
 /// Bytes read from the cache for one token decoded at the end of the context.
 pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
     let attending = model.attention_layers();
@@ -58,7 +63,9 @@ fn cells(attention: &Attention, scenario: &Scenario) -> u64 {
         (Runtime::LlamaCpp | Runtime::LlamaServer, Some(window)) => {
             context.min(window.saturating_add(scenario.ubatch)).next_multiple_of(LLAMA_CELLS)
         }
-        (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => context.next_multiple_of(LLAMA_CELLS),
+        (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => {
+            context.next_multiple_of(LLAMA_CELLS)
+        }
         (Runtime::Vllm, _) => context.next_multiple_of(VLLM_PAGE),
         (_, Some(window)) => context.min(window),
         (_, None) => context,

@@ -6,8 +6,11 @@
 
 use super::footprint::{Component, Place, Term};
 use super::{LayerCache, Provenance, Runtime, Scenario};
-use crate::model::architecture::{Architecture, Encoder, Ffn, Layer, Mixer};
+use crate::device::Processor;
+use crate::model::architecture::{Encoder, Ffn};
 use crate::model::{Model, Role, Tensor};
+use crate::placement::compute::compute_buffer;
+use crate::placement::packed::is_packed;
 use crate::weights::{BlockType, WeightPlan};
 
 const MIB: u64 = 1 << 20;
@@ -18,9 +21,10 @@ pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
 pub(super) fn all(model: &Model, plan: &WeightPlan, scenario: &Scenario, kv: &[LayerCache]) -> Vec<Term> {
     let mut terms = weights(model, plan, scenario);
     terms.push(kv_term(model, scenario, kv));
-    let state = model.architecture.state_bytes();
+    let state = super::kv_cache::state_bytes(&model.architecture, scenario);
     if state > 0 {
-        terms.push(exact(Component::RecurrentState, state, Place::Private, "f32 state, one sequence".into()));
+        let note = format!("f32 state, {} sequence(s)", scenario.slots.max(1));
+        terms.push(exact(Component::RecurrentState, state, Place::Private, note));
     }
     terms.extend(towers(model, plan, scenario));
     terms.extend(packed(model, plan, scenario));
@@ -182,14 +186,12 @@ fn towers(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Vec<Term> {
 fn packed(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Option<Term> {
     match scenario.runtime {
         runtime if runtime.is_llama_cpp() && scenario.repack => {
-            // Lookup tables are never multiplied, so they are not repacked.
             let copied = |t: &Tensor, block: Option<BlockType>| {
-                !matches!(t.role, Role::TokenEmbedding | Role::PleTable)
-                    && matches!(block, Some(BlockType::Q4K | BlockType::Q4_0 | BlockType::Iq4Nl))
+                block.is_some_and(|block| is_packed(t, block, Processor::Avx2))
             };
             let pairs = model.tensors.iter().zip(&plan.tensors);
             let bytes = pairs.filter(|(t, p)| copied(t, p.block)).map(|(_, p)| p.bytes).sum();
-            let note = "q4_k, q4_0 and iq4_nl matrices, copied at load".to_owned();
+            let note = "4-bit matrices, copied at load as on x86-64 with AVX2".to_owned();
             (bytes > 0).then(|| exact(Component::PackedWeights, bytes, Place::Private, note))
         }
         Runtime::LitertLm => {
@@ -215,17 +217,12 @@ fn packed(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Option<Term>
 }
 
 /// Activation buffers: what is reserved, and how much of it is touched.
-///
-/// Both rules follow llama.cpp's graph and allocator (`llama-graph.cpp`, `ggml-alloc.c`). Reserved: the logits of a whole
-/// micro-batch stand beside the last norm and the unused input embeddings. Touched: the gated unit is not computed in
-/// place, so gate, up and product stand beside three tensors of the stream; the matrix product then packs its input
-/// in 8 bits. Logits are touched for one token only, and of the mask what the prompt needs.
 fn compute(model: &Model, scenario: &Scenario) -> Term {
     let architecture = &model.architecture;
-    let hidden = architecture.hidden_size;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
-    let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
     if !scenario.runtime.is_llama_cpp() {
+        let hidden = architecture.hidden_size;
+        let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
         let touched = ubatch * (2 * widest + 6 * hidden) * 4;
         let note = format!("{ubatch} tokens x (2 x FFN + 6 x hidden) x 4 B");
         return uncertain(
@@ -237,52 +234,12 @@ fn compute(model: &Model, scenario: &Scenario) -> Term {
             note,
         );
     }
-    let one_layer = ubatch * working_channels(architecture) * 4;
-    let mut touched = one_layer + ubatch * widest * 9 / 8;
-    // The mask's place falls free after the last layer that attends to everything; what comes later is laid into it
-    // rather than over pages that are touched already.
-    let ends =
-        architecture.layers.iter().rposition(|layer| layer.attention().is_some_and(|a| a.window.is_none()));
-    if scenario.flash_attention && ends.is_some_and(|last| last + 1 < architecture.layers.len()) {
-        let mask = scenario.context_tokens.next_multiple_of(256) * ubatch * 2;
-        touched += mask.min(one_layer);
-    }
-    let vocab = architecture.embeddings.vocab_size;
-    let mut reserved = (vocab + 2 * hidden + architecture.ple_row_elements()) * ubatch * 4;
-    let mut bytes = touched;
-    if !scenario.flash_attention {
-        let heads = architecture.attention_layers().map(|(_, a)| a.query_heads).max().unwrap_or(0);
-        let cells = scenario.context_tokens.next_multiple_of(256);
-        let scores = (heads + 1) * cells * ubatch * 4;
-        reserved = reserved.max(scores + 25 * hidden * ubatch);
-        bytes = bytes.max(scores);
-    }
-    let note = format!("touched; {} MiB reserved at ubatch {ubatch}", reserved.div_ceil(MIB));
-    let mut term = uncertain(Component::Compute, bytes, (80, 130), Provenance::Fitted, Place::Private, note);
-    term.reserved = reserved.max(bytes);
+    let buffer = compute_buffer(architecture, scenario);
+    let note = format!("touched; {} MiB reserved at ubatch {ubatch}", buffer.reserved.div_ceil(MIB));
+    let mut term =
+        uncertain(Component::Compute, buffer.touched, (80, 130), Provenance::Fitted, Place::Private, note);
+    term.reserved = buffer.reserved.max(buffer.touched);
     term
-}
-
-/// Channels of a token that stand in memory at once in the widest layer: its feed-forward block, or the projections of its
-/// recurrence with the convolution's input, joined to its state, and output.
-fn working_channels(model: &Architecture) -> u64 {
-    let channels = |layer: &Layer| {
-        let recurrent = match &layer.mixer {
-            Mixer::Attention(_) => 0,
-            Mixer::Recurrent(recurrent) => recurrent
-                .tensors
-                .iter()
-                .map(|tensor| match tensor.name {
-                    "ssm_conv1d" | "shortconv.conv" => 2 * tensor.rows,
-                    "ssm_out" | "shortconv.out_proj" => 0,
-                    _ if tensor.row_length == model.hidden_size => tensor.rows,
-                    _ => 0,
-                })
-                .sum(),
-        };
-        recurrent.max(3 * ffn_width(&layer.ffn)) + 3 * model.hidden_size
-    };
-    model.layers.iter().map(channels).max().unwrap_or(0)
 }
 
 fn ffn_width(ffn: &Ffn) -> u64 {

@@ -1,0 +1,4 @@
+//! What llama.cpp adds to a file's weights in memory: packed copies and compute buffers.
+
+pub mod compute;
+pub mod packed;
