@@ -1,26 +1,33 @@
-//! Compute buffers of llama.cpp.
+//! llama.cpp's compute buffer on the CPU: what it reserves for a micro-batch, and how much of it a prompt touches.
 
 use crate::memory::{Provenance, Scenario};
 use crate::model::architecture::{Architecture, Ffn, Layer, Mixer};
 
-/// A compute buffer, bytes.
+/// A compute buffer, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ComputeBuffer {
-    /// Reserved.
+    /// Address space that is allocated.
     pub reserved: u64,
-    /// Touched by a prompt of a whole micro-batch.
+    /// Bytes touched by a prompt of a whole micro-batch.
     pub touched: u64,
-    /// How it is known.
+    /// How the two are known.
     pub provenance: Provenance,
 }
 
-/// The buffer that llama.cpp reserves on the CPU.
+/// The buffer of `architecture` on llama.cpp's CPU back end.
+///
+/// Both rules follow llama.cpp's graph and allocator (`llama-graph.cpp`, `ggml-alloc.c`). Reserved: the logits of a whole
+/// micro-batch stand beside the last norm and the unused input embeddings. Touched: the gated unit is not computed in
+/// place, so gate, up and product stand beside three tensors of the stream; the matrix product then packs its input
+/// in 8 bits. Logits are touched for one token only, and of the mask what the prompt needs.
 pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> ComputeBuffer {
     let hidden = architecture.hidden_size;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
     let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
     let one_layer = ubatch * working_channels(architecture) * 4;
     let mut touched = one_layer + ubatch * widest * 9 / 8;
+    // The mask's place falls free after the last layer that attends to everything; what comes later is laid into it
+    // rather than over pages that are touched already.
     let ends =
         architecture.layers.iter().rposition(|layer| layer.attention().is_some_and(|a| a.window.is_none()));
     if scenario.flash_attention && ends.is_some_and(|last| last + 1 < architecture.layers.len()) {
