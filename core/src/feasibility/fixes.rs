@@ -3,7 +3,7 @@
 use super::prospects::Prospects;
 use super::verdict::{Fit, Mode};
 use crate::device::{Device, Limit};
-use crate::memory::{KvFormat, LoadMode, Runtime, Scenario};
+use crate::memory::{KvFormat, LoadMode, Runtime, Scenario, refused};
 use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat};
 use serde::Serialize;
@@ -155,6 +155,10 @@ struct Seeker<'a> {
 
 impl Seeker<'_> {
     fn fit(&self, scenario: &Scenario) -> Result<Option<Fit>, PlanError> {
+        // What the runtime refuses is no remedy.
+        if refused(&self.prospects.model.architecture, scenario).is_some() {
+            return Ok(None);
+        }
         let needs = self.prospects.needs(scenario, self.machine)?;
         let fit = Fit::of(&needs, &self.limits, scenario, self.device);
         Ok((fit.mode != Mode::Infeasible).then_some(fit))

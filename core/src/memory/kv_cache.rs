@@ -40,15 +40,9 @@ pub fn total(model: &Architecture, scenario: &Scenario) -> u64 {
     layers(model, scenario).iter().map(|layer| layer.bytes).sum()
 }
 
-<<<<<<< HEAD
-/// Recurrent state of all slots, bytes.
-pub fn state_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
-    model.state_bytes() * scenario.slots
-=======
 /// Recurrent state in bytes: each sequence of the scenario has its own.
 pub fn state_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
     model.state_bytes().saturating_mul(scenario.slots.max(1))
->>>>>>> sizes
 }
 
 /// Bytes read from the cache for one token decoded at the end of the context.

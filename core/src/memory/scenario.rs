@@ -1,6 +1,6 @@
 //! The choices a prediction is made for.
 
-use super::{KvFormat, Runtime};
+use super::{KvFormat, Refusal, Runtime, refused};
 use crate::model::Model;
 use crate::weights::{WeightFormat, WeightPlan};
 use serde::Serialize;
@@ -180,7 +180,10 @@ pub enum ScenarioError {
         /// Who has it.
         expected: &'static str,
     },
-    /// Locking needs a mapping, and a mapping needs something to map.
+    /// llama.cpp makes no context with it.
+    #[error("llama.cpp makes no context: {0}")]
+    Refused(#[from] Refusal),
+    /// Choices that exclude each other.
     #[error("{0}")]
     Contradiction(&'static str),
     /// Target speed is not a positive number.
@@ -220,6 +223,9 @@ impl Scenario {
         if self.context_tokens == 0 || self.context_tokens > max {
             let model = model.architecture.name.clone();
             return Err(ScenarioError::Context { tokens: self.context_tokens, max, model });
+        }
+        if let Some(refusal) = refused(&model.architecture, self) {
+            return Err(refusal.into());
         }
         self.check_slots()?;
         self.check_choices()?;
