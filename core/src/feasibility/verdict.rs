@@ -200,13 +200,18 @@ impl Fit {
 /// Checks with the decisive one first: the worst outcome, then the least room for its size.
 fn in_order(needs: &Needs, limits: Vec<Limit>) -> Vec<Check> {
     let counts = |limit: &Limit| limit.counts != Counts::Gpu || needs.gpu.high > 0;
-    let mut checks: Vec<Check> =
-        limits.into_iter().filter(counts).map(|limit| Check::of(limit, needs)).collect();
-    let room =
-        |check: &Check| u128::from(check.needed.bytes) * 1_000_000 / u128::from(check.limit.bytes.max(1));
-    checks.sort_by_key(|check| {
-        (check.limit.on_request, std::cmp::Reverse((check.outcome.rank(), room(check))))
-    });
+    let share = |check: &Check| check.needed.bytes as f64 / check.limit.bytes.max(1) as f64;
+    let is_worse = |one: &Check, other: &Check| match one.outcome.rank().cmp(&other.outcome.rank()) {
+        std::cmp::Ordering::Equal => share(one) > share(other),
+        order => order.is_gt(),
+    };
+    let mut checks: Vec<Check> = Vec::new();
+    for check in limits.into_iter().filter(counts).map(|limit| Check::of(limit, needs)) {
+        let stays =
+            |known: &&Check| check.limit.on_request || (!known.limit.on_request && !is_worse(&check, known));
+        let index = checks.iter().take_while(stays).count();
+        checks.insert(index, check);
+    }
     checks
 }
 

@@ -193,8 +193,8 @@ pub enum ScenarioError {
 
 impl Scenario {
     /// What people run who say nothing: 4,096 tokens (or the model's maximum; a computer's usual 8,192 are asked for by
-    /// [`crate::device::Form`]), `q4_k_m` or the file's own types, f16 cache, llama.cpp's command line, vision loaded,
-    /// audio stripped, 15 tok/s.
+    /// [`crate::device::Form`]), `q4_k_m` or the file's own types, f16 cache, llama.cpp's command line, text only,
+    /// 15 tok/s.
     pub fn for_model(model: &Model) -> Self {
         Self {
             context_tokens: model.architecture.max_context_tokens.min(USUAL_CONTEXT),
@@ -204,7 +204,7 @@ impl Scenario {
             k: KvFormat::F16,
             v: KvFormat::F16,
             runtime: Runtime::LlamaCpp,
-            vision: true,
+            vision: false,
             audio: false,
             ubatch: 512,
             flash_attention: true,

@@ -61,8 +61,10 @@ impl Placement {
         let kv_layers = kv_cache::layers(&model.architecture, scenario);
         let case = Case { model, plan, scenario, machine };
         let mut parts = case.weights();
-        parts.extend(case.rest(&kv_layers));
-        parts.sort_by_key(|part| part.component);
+        for part in case.rest(&kv_layers) {
+            let index = parts.partition_point(|known| known.component <= part.component);
+            parts.insert(index, part);
+        }
         let needs = Needs::of(&parts);
         let reserved_bytes = parts.iter().map(|part| part.reserved).sum();
         Self { machine, parts, needs, reserved_bytes, kv_layers }

@@ -61,9 +61,8 @@ pub(super) fn parts<I: IntoIterator<Item = (Component, Place, u64)>>(
             add(&mut groups, component, place, bytes);
         }
     }
-    groups.retain(|(.., bytes)| *bytes > 0);
-    groups.sort_by_key(|(component, place, _)| (*component, order(place)));
-    groups.into_iter().map(|(component, place, bytes)| part(case, component, place, bytes)).collect()
+    let used = groups.into_iter().filter(|(.., bytes)| *bytes > 0);
+    used.map(|(component, place, bytes)| part(case, component, place, bytes)).collect()
 }
 
 fn add(groups: &mut Vec<(Component, Place, u64)>, component: Component, place: Place, bytes: u64) {
@@ -77,7 +76,13 @@ fn add(groups: &mut Vec<(Component, Place, u64)>, component: Component, place: P
                 *matrix_bytes = (*matrix_bytes).max(other);
             }
         }
-        None => groups.push((component, place, bytes)),
+        None => {
+            // In the order that they are shown; a sort would cost the page several kilobytes.
+            let key = |component: Component, place: &Place| (component, order(place));
+            let before = |(known, at, _): &(Component, Place, u64)| key(*known, at) <= key(component, &place);
+            let index = groups.partition_point(before);
+            groups.insert(index, (component, place, bytes));
+        }
     }
 }
 

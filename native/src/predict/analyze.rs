@@ -69,9 +69,12 @@ pub(crate) struct AnalyzeArgs {
     /// Load the audio tower
     #[arg(long)]
     keep_audio: bool,
-    /// Leave the vision tower out
-    #[arg(long)]
+    /// Leave the vision tower out (the default)
+    #[arg(long, overrides_with = "keep_vision")]
     strip_vision: bool,
+    /// Load the vision tower
+    #[arg(long)]
+    keep_vision: bool,
     /// The program that runs the model
     #[arg(long, default_value = "llama-cpp", value_parser = Runtime::parse)]
     runtime: Runtime,
@@ -202,7 +205,7 @@ impl AnalyzeArgs {
             k: side(&self.k_bits)?,
             v: side(&self.v_bits)?,
             runtime: self.runtime,
-            vision: !self.strip_vision,
+            vision: self.keep_vision && !self.strip_vision,
             audio: self.keep_audio && !self.strip_audio,
             ubatch: self.ubatch,
             flash_attention: !self.no_flash_attention,

@@ -1,7 +1,7 @@
 //! Predictions as drawings, with the code that draws them in the calculator.
 
 use dhurandhar_chart::{Bar, Budget, Drawing, MemoryBars, Segment, svg};
-use dhurandhar_core::device::Device;
+use dhurandhar_core::device::{Counts, Device};
 use dhurandhar_core::feasibility::Assessment;
 use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
@@ -50,9 +50,10 @@ const AROUND_BUDGET: usize = 6;
 pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
     let mut pairs: Vec<(&str, &Assessment)> =
         catalogue.on(device).map(|(analysed, verdict)| (analysed.title(), verdict)).collect();
-    // The first limit is the platform's own.
     let limits = device.limits();
-    let limit = &limits[0];
+    // What every kind of memory has to fit into; the first limit where a device states no other.
+    let memory = limits.iter().filter(|limit| limit.counts == Counts::Memory);
+    let limit = memory.min_by_key(|limit| limit.bytes).unwrap_or(&limits[0]);
     let need = |verdict: &Assessment| {
         let check = verdict.checks.iter().find(|check| check.limit.id == limit.id);
         check.map_or(0, |check| check.runs_from_bytes)

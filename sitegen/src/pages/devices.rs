@@ -94,7 +94,7 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
         @if !device.notes.is_empty() { p { (device.notes) } }
         (reports::on_device(&path, &device.name, measured))
         h2 #models { "Models on it" }
-        p { "The case: " (count(device.form.usual_context_tokens())) " tokens of context (or the model's longest), q4_k_m weights, f16 keys and values, llama.cpp's command line, one conversation, vision loaded where there is a tower." }
+        p { "The case: " (count(device.form.usual_context_tokens())) " tokens of context (or the model's longest), q4_k_m weights, f16 keys and values, llama.cpp's command line, one conversation, text only." }
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
         (parts::legend())
         (verdicts::table("Model", &[Group { name: "", rows }]))

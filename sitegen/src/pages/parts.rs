@@ -101,8 +101,8 @@ pub(super) fn scenario(report: &Report) -> String {
 
 /// The case that tables over many devices show, in words.
 pub(super) const USUAL_CASE: &str = "4,096 tokens of context on phones and boards, 8,192 on computers; q4_k_m weights, f16 \
-    keys and values, llama.cpp's command line, on the GPU where that is its default, one conversation, vision loaded where \
-    there is a tower";
+    keys and values, llama.cpp's command line, on the GPU where that is its default, one conversation, \
+    text only";
 
 /// Memory by component with totals.
 pub(super) fn memory_table(report: &Report) -> Markup {
