@@ -19,6 +19,7 @@ mod policy;
 mod predict;
 mod read;
 mod report;
+pub mod size_validation;
 mod statistics;
 mod training;
 
@@ -45,6 +46,7 @@ pub use read::{
     read_training, schema_of,
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
+pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel};
 pub use statistics::{median, median_interval, ratio_interval};
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,

@@ -22,15 +22,20 @@ pub struct LayerCache {
     pub bytes: u64,
 }
 
-/// Cache of every layer that keeps one.
+/// Cache of every layer that keeps one, for all slots together.
 ///
 /// Layers that share another's cache do not appear: they cost nothing.
 pub fn layers(model: &Architecture, scenario: &Scenario) -> Vec<LayerCache> {
     let owners = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
+    let widest = widest_value(model, scenario);
+    let slots = scenario.slots.max(1);
+    let copies = if scenario.unified_kv { 1 } else { slots };
     owners
         .map(|(layer, attention)| {
-            let cells = cells(attention, scenario);
-            LayerCache { layer, cells, bytes: bytes(attention, scenario, cells) }
+            let cells = cells(window(model, attention, scenario.runtime), scenario);
+            let v = widest.unwrap_or((attention.kv_heads, attention.v_head_dim));
+            let bytes = bytes(attention, v, scenario, cells).saturating_mul(copies);
+            LayerCache { layer, cells, bytes }
         })
         .collect()
 }
@@ -50,18 +55,54 @@ pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
     let attending = model.attention_layers();
     attending
         .map(|(_, attention)| {
-            let seen = attention.window.map_or(scenario.context_tokens, |w| w.min(scenario.context_tokens));
-            bytes(attention, scenario, seen)
+            let window = window(model, attention, scenario.runtime);
+            let seen = window.map_or(scenario.context_tokens, |w| w.min(scenario.context_tokens));
+            bytes(attention, (attention.kv_heads, attention.v_head_dim), scenario, seen)
         })
         .sum()
 }
 
-/// Tokens a layer has room for (llama.cpp: `llama-kv-cache.cpp`; the others as documented by their projects).
-fn cells(attention: &Attention, scenario: &Scenario) -> u64 {
+/// Families whose windows llama.cpp does not know of: it keeps the whole context and attends to it (`load_arch_hparams` of
+/// its models; Phi's windows are read and switched off there).
+const LLAMA_CPP_WITHOUT_WINDOWS: [&str; 21] = [
+    "granite",
+    "llama",
+    "ministral",
+    "ministral3",
+    "mistral",
+    "mistral3",
+    "mixtral",
+    "phi3",
+    "phimoe",
+    "qwen2",
+    "qwen2_moe",
+    "qwen2moe",
+    "qwen3",
+    "qwen3_moe",
+    "qwen3moe",
+    "qwen3_next",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "seed_oss",
+    "smollm3",
+    "starcoder2",
+];
+
+/// The window that a runtime applies to a layer, in tokens.
+pub fn window(model: &Architecture, attention: &Attention, runtime: Runtime) -> Option<u64> {
+    let unknown = runtime.is_llama_cpp() && LLAMA_CPP_WITHOUT_WINDOWS.contains(&model.family.as_str());
+    attention.window.filter(|_| !unknown)
+}
+
+/// Tokens a layer has room for in one cache (llama.cpp: `llama-kv-cache-iswa.cpp`; the others as documented by their
+/// projects). Slots that share a cache need a window each.
+fn cells(window: Option<u64>, scenario: &Scenario) -> u64 {
     let context = scenario.context_tokens;
-    match (scenario.runtime, attention.window) {
+    let slots = if scenario.unified_kv { scenario.slots.max(1) } else { 1 };
+    match (scenario.runtime, window) {
         (Runtime::LlamaCpp | Runtime::LlamaServer, Some(window)) => {
-            context.min(window.saturating_add(scenario.ubatch)).next_multiple_of(LLAMA_CELLS)
+            let needed = window.saturating_mul(slots).saturating_add(scenario.ubatch);
+            context.min(needed).next_multiple_of(LLAMA_CELLS)
         }
         (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => {
             context.next_multiple_of(LLAMA_CELLS)
@@ -72,10 +113,19 @@ fn cells(attention: &Attention, scenario: &Scenario) -> u64 {
     }
 }
 
+/// Heads and width that every layer's values are padded to: without flash attention llama.cpp stores them transposed, and
+/// where layers differ it makes all as wide as the widest (`llama-kv-cache.cpp`, `TAG_V_CACHE_VARIABLE`).
+fn widest_value(model: &Architecture, scenario: &Scenario) -> Option<(u64, u64)> {
+    if !scenario.runtime.is_llama_cpp() || scenario.flash_attention {
+        return None;
+    }
+    let widths = model.attention_layers().map(|(_, attention)| (attention.kv_heads, attention.v_head_dim));
+    widths.max_by_key(|(heads, width)| heads * width)
+}
+
 /// Bytes of `cells` tokens in one layer; a layer that reads another's cache is counted as if it held it.
-fn bytes(attention: &Attention, scenario: &Scenario, cells: u64) -> u64 {
-    let bits = scenario.k.bits(attention.kv_heads, attention.k_head_dim)
-        + scenario.v.bits(attention.kv_heads, attention.v_head_dim);
+fn bytes(attention: &Attention, v: (u64, u64), scenario: &Scenario, cells: u64) -> u64 {
+    let bits = scenario.k.bits(attention.kv_heads, attention.k_head_dim) + scenario.v.bits(v.0, v.1);
     let bits = u128::from(cells) * u128::from(bits);
     u64::try_from(bits / 8).unwrap_or(u64::MAX)
 }

@@ -3,6 +3,7 @@
 use super::stock::{self, StockType};
 use super::{BlockType, UniformFormat, WeightFormat};
 use crate::memory::Provenance;
+use crate::model::architecture::{Architecture, Attention, Mixer, RecurrentKind};
 use crate::model::{Model, Origin, Role, Tensor};
 
 /// Alignment of tensors in a GGUF file, in bytes.
@@ -125,7 +126,10 @@ impl WeightPlan {
     /// Bytes of one row of the per-layer embedding table; 0 without one.
     pub fn ple_row_bytes(&self, model: &Model) -> u64 {
         let mut tables = model.tensors.iter().zip(&self.tensors).filter(|(t, _)| t.role == Role::PleTable);
-        tables.next().map_or(0, |(tensor, planned)| planned.bytes.checked_div(tensor.rows).unwrap_or(0))
+        tables.next().map_or(0, |(tensor, planned)| match planned.block {
+            Some(block) => block.size(1, tensor.row_length),
+            None => planned.bytes.checked_div(tensor.rows).unwrap_or(0),
+        })
     }
 }
 
@@ -137,14 +141,42 @@ fn as_stored(tensor: &Tensor) -> PlannedTensor {
 }
 
 fn stock_plan(model: &Model, stock: StockType) -> Vec<PlannedTensor> {
-    let ratio = model.architecture.attention_layers().find(|(_, a)| a.kv_heads > 0);
-    let ratio = ratio.map_or(1, |(_, a)| a.query_heads / a.kv_heads);
-    let types = stock::assign(stock, &model.tensors, ratio);
+    let types = stock::assign(stock, &model.tensors, rules(&model.architecture));
     let size = |(tensor, block): (&Tensor, BlockType)| PlannedTensor {
         block: Some(block),
-        bytes: block.size(tensor.rows, tensor.row_length),
+        bytes: block.size(file_rows(model, tensor), tensor.row_length),
     };
     model.tensors.iter().zip(types).map(size).collect()
+}
+
+/// Rows in a GGUF file: Gemma 3n's converter pads the per-layer table to the token table (`conversion/gemma.py`).
+fn file_rows(model: &Model, tensor: &Tensor) -> u64 {
+    match tensor.role {
+        Role::PleTable if model.architecture.family.starts_with("gemma3n") => {
+            tensor.rows.max(model.architecture.embeddings.vocab_size)
+        }
+        _ => tensor.rows,
+    }
+}
+
+/// What llama.cpp reads of the model before it picks types.
+fn rules(shape: &Architecture) -> stock::Rules {
+    let ratio = |attention: &Attention| attention.query_heads.checked_div(attention.kv_heads).unwrap_or(0);
+    let first = shape.layers.first().map_or(0, |layer| match &layer.mixer {
+        Mixer::Attention(attention) => ratio(attention),
+        // Qwen's hybrids state one number of KV heads for all layers, the others none for a layer that recurs.
+        Mixer::Recurrent(recurrent) if recurrent.kind == RecurrentKind::GatedDeltaNet => {
+            shape.attention_layers().next().map_or(0, |(_, attention)| ratio(attention))
+        }
+        Mixer::Recurrent(_) => 0,
+    });
+    const SEVENTY: [&str; 7] =
+        ["llama", "mistral", "mixtral", "qwen2", "qwen2_vl", "qwen2_5_vl", "ministral"];
+    stock::Rules {
+        query_heads_per_kv_head: first,
+        seventy: shape.layers.len() == 80 && first > 1 && SEVENTY.contains(&shape.family.as_str()),
+        falcon: shape.family == "falcon",
+    }
 }
 
 fn uniform_size(format: UniformFormat, tensor: &Tensor) -> PlannedTensor {

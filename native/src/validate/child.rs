@@ -130,7 +130,7 @@ fn prompt(count: u32, vocabulary: i32) -> Vec<i32> {
 }
 
 /// The code of a cache type in llama.cpp's enumeration, which is that of GGUF files.
-fn kv_code(name: &str) -> Result<i32, String> {
+pub(super) fn kv_code(name: &str) -> Result<i32, String> {
     use dhurandhar_core::memory::KvFormat;
     match KvFormat::parse(name) {
         Ok(KvFormat::Block(block)) => i32::try_from(block.gguf_code()).map_err(|error| error.to_string()),

@@ -11,9 +11,11 @@ mod parameters;
 mod render;
 #[cfg(all(unix, not(target_env = "musl")))]
 mod runtime;
+mod sizes;
 mod sparse;
 
 pub(crate) use args::ValidateMemoryArgs;
+pub(crate) use sizes::ValidateSizesArgs;
 
 use crate::bad_input;
 use anyhow::Context;

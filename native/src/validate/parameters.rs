@@ -23,7 +23,7 @@ pub(super) struct ModelParameters {
     check_tensors: bool,
     use_extra_buffers: bool,
     no_host: bool,
-    no_alloc: bool,
+    pub(super) no_alloc: bool,
     load_mtp: bool,
 }
 
@@ -34,9 +34,9 @@ pub(super) struct ContextParameters {
     pub(super) context: u32,
     pub(super) batch: u32,
     pub(super) ubatch: u32,
-    sequences: u32,
+    pub(super) sequences: u32,
     snapshots: u32,
-    outputs: u32,
+    pub(super) outputs: u32,
     outputs_per_sequence: u32,
     pub(super) threads: i32,
     pub(super) threads_batch: i32,
@@ -44,7 +44,7 @@ pub(super) struct ContextParameters {
     rope_scaling: i32,
     pooling: i32,
     attention: i32,
-    flash_attention: i32,
+    pub(super) flash_attention: i32,
     rope: [f32; 6],
     yarn_context: u32,
     defrag: f32,
@@ -59,7 +59,7 @@ pub(super) struct ContextParameters {
     no_perf: bool,
     op_offload: bool,
     pub(super) full_windows: bool,
-    unified: bool,
+    pub(super) unified: bool,
     samplers: *const c_void,
     sampler_count: usize,
     other: *const c_void,
@@ -128,6 +128,63 @@ impl Batch {
     }
 }
 
+/// `struct llama_model_quantize_params`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct QuantiseParameters {
+    threads: i32,
+    pub(super) mix: i32,
+    output_type: i32,
+    table_type: i32,
+    again: bool,
+    quantise_output: bool,
+    only_copy: bool,
+    pure: bool,
+    keep_split: bool,
+    pub(super) dry_run: bool,
+    importance: *const c_void,
+    overrides: *const c_void,
+    types: *const c_void,
+    pruned: *const c_void,
+}
+
+impl QuantiseParameters {
+    /// Whether these look like the defaults of the layout that is assumed.
+    pub(super) fn are_defaults(&self) -> bool {
+        let unset = [self.importance, self.overrides, self.types, self.pruned];
+        unset.iter().all(|pointer| pointer.is_null())
+            && (self.threads, self.mix) == (0, 7)
+            && self.output_type == self.table_type
+            && self.quantise_output
+            && ![self.again, self.only_copy, self.pure, self.keep_split, self.dry_run].contains(&true)
+    }
+}
+
+/// `llama_memory_breakdown`: a `std::map` of the C++ library that the package is built with (a red-black tree).
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Breakdown {
+    compare: usize,
+    colour: usize,
+    pub(super) root: *const Entry,
+    ends: [*const Entry; 2],
+    pub(super) count: usize,
+}
+
+/// A node of that tree.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Entry {
+    colour: usize,
+    parent: *const Entry,
+    pub(super) left: *const Entry,
+    pub(super) right: *const Entry,
+    pub(super) buffer_type: *const c_void,
+    pub(super) model: usize,
+    pub(super) context: usize,
+    pub(super) compute: usize,
+}
+
 /// `ggml_log_callback`.
 pub(super) type LogCallback = extern "C" fn(i32, *const c_char, *mut c_void);
 
@@ -141,5 +198,7 @@ mod tests {
         assert_eq!(size_of::<ModelParameters>(), 80);
         assert_eq!(size_of::<ContextParameters>(), 160);
         assert_eq!(size_of::<Batch>(), 56);
+        assert_eq!(size_of::<QuantiseParameters>(), 56);
+        assert_eq!((size_of::<Breakdown>(), size_of::<Entry>()), (48, 64));
     }
 }

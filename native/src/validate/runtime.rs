@@ -6,7 +6,10 @@
 #![expect(unsafe_code, reason = "everything here calls a C library with the signatures of its header")]
 
 use super::log;
-use super::parameters::{Batch, ContextParameters, LAZY_OFF, LAZY_ON, LogCallback, ModelParameters};
+use super::parameters::{
+    Batch, Breakdown, ContextParameters, Entry, LAZY_OFF, LAZY_ON, LogCallback, ModelParameters,
+    QuantiseParameters,
+};
 use dhurandhar_core::measurement::LoggedMemory;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -22,6 +25,8 @@ const COMPLAINTS: [&str; 3] = ["error", "failed", "GGML_ASSERT"];
 pub(super) struct Said {
     pub(super) sizes: LoggedMemory,
     pub(super) complaint: Option<String>,
+    /// Every word, where somebody wants to read it.
+    text: Option<String>,
 }
 
 static SAID: Mutex<Said> = Mutex::new(Said {
@@ -34,6 +39,7 @@ static SAID: Mutex<Said> = Mutex::new(Said {
         output_mib: 0.0,
     },
     complaint: None,
+    text: None,
 });
 
 /// The functions that a run needs.
@@ -45,6 +51,9 @@ pub(super) struct Runtime {
     vocabulary: Symbol<unsafe extern "C" fn(*const c_void) -> *const c_void>,
     vocabulary_size: Symbol<unsafe extern "C" fn(*const c_void) -> i32>,
     decode: Symbol<unsafe extern "C" fn(*mut c_void, Batch) -> i32>,
+    free_context: Symbol<unsafe extern "C" fn(*mut c_void)>,
+    default_quantise: Symbol<unsafe extern "C" fn() -> QuantiseParameters>,
+    quantise: Symbol<unsafe extern "C" fn(*const c_char, *const c_char, *const QuantiseParameters) -> u32>,
     version: Symbol<unsafe extern "C" fn() -> *const c_char>,
     /// Never unloaded: the process ends with them.
     libraries: [Library; 3],
@@ -67,9 +76,37 @@ pub(super) struct ContextChoices {
     pub(super) full_windows: bool,
 }
 
+/// The choices of a context whose sizes are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) tokens: u32,
+    pub(super) ubatch: u32,
+    pub(super) kv: i32,
+    pub(super) flash_attention: bool,
+    pub(super) full_windows: bool,
+    pub(super) sequences: u32,
+    pub(super) unified: bool,
+    /// Rows of logits; the library's default when not said.
+    pub(super) outputs: Option<u32>,
+}
+
+/// Bytes in one kind of buffer.
+#[derive(Debug, Clone)]
+pub(super) struct BufferSizes {
+    pub(super) kind: String,
+    pub(super) model: u64,
+    pub(super) context: u64,
+    pub(super) compute: u64,
+}
+
 impl Runtime {
     /// Load the libraries of a folder and every back end in it.
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
+        Self::with_back_end(folder, None)
+    }
+
+    /// The same with one back end only, by its file's name.
+    pub(super) fn with_back_end(folder: &Path, back_end: Option<&str>) -> Result<Self, String> {
         // Each finds those before it already loaded, whatever its own search path says.
         let base = open(&find(folder, "libggml-base.")?)?;
         let ggml = open(&find(folder, "libggml.")?)?;
@@ -82,11 +119,14 @@ impl Runtime {
             vocabulary: symbol(&llama, "llama_model_get_vocab")?,
             vocabulary_size: symbol(&llama, "llama_vocab_n_tokens")?,
             decode: symbol(&llama, "llama_decode")?,
+            free_context: symbol(&llama, "llama_free")?,
+            default_quantise: symbol(&llama, "llama_model_quantize_default_params")?,
+            quantise: symbol(&llama, "llama_model_quantize")?,
             version: symbol(&llama, "llama_version")?,
             libraries: [base, ggml, llama],
         };
         runtime.check_layout()?;
-        runtime.start(folder)?;
+        runtime.start(folder, back_end)?;
         Ok(runtime)
     }
 
@@ -103,18 +143,24 @@ impl Runtime {
         ))
     }
 
-    fn start(&self, folder: &Path) -> Result<(), String> {
+    fn start(&self, folder: &Path, back_end: Option<&str>) -> Result<(), String> {
         let [_, ggml, llama] = &self.libraries;
         let set_log: Symbol<unsafe extern "C" fn(LogCallback, *mut c_void)> = symbol(llama, "llama_log_set")?;
-        let back_ends: Symbol<unsafe extern "C" fn(*const c_char)> =
+        let all: Symbol<unsafe extern "C" fn(*const c_char)> =
             symbol(ggml, "ggml_backend_load_all_from_path")?;
+        let one: Symbol<unsafe extern "C" fn(*const c_char) -> *mut c_void> =
+            symbol(ggml, "ggml_backend_load")?;
         let initialise: Symbol<unsafe extern "C" fn()> = symbol(llama, "llama_backend_init")?;
-        let folder = text(folder)?;
+        let path = text(&back_end.map_or_else(|| folder.to_owned(), |name| folder.join(name)))?;
         // SAFETY: the callback lives as long as the process and uses no data; the path is a C string that outlives the
-        // call.
+        // calls.
         unsafe {
             set_log(hear, std::ptr::null_mut());
-            back_ends(folder.as_ptr());
+            match back_end {
+                None => all(path.as_ptr()),
+                Some(name) if one(path.as_ptr()).is_null() => return Err(format!("{name} was not loaded")),
+                Some(_) => {}
+            }
             initialise();
         }
         Ok(())
@@ -137,6 +183,85 @@ impl Runtime {
             (self.load_model)(path.as_ptr(), parameters)
         };
         if model.is_null() { Err(complaint("the model was not loaded")) } else { Ok(LoadedModel(model)) }
+    }
+
+    /// Read a file's header and place its tensors, without allocating anything.
+    pub(super) fn place(&self, file: &Path) -> Result<LoadedModel, String> {
+        let path = text(file)?;
+        // SAFETY: as in `load`.
+        let model = unsafe {
+            let mut parameters = (self.default_model)();
+            parameters.lazy_mode = LAZY_OFF;
+            parameters.no_alloc = true;
+            (self.load_model)(path.as_ptr(), parameters)
+        };
+        if model.is_null() { Err(complaint("the model was not loaded")) } else { Ok(LoadedModel(model)) }
+    }
+
+    /// Bytes by kind of buffer for a context of a placed model.
+    pub(super) fn sizes(&self, model: LoadedModel, choices: &Wanted) -> Result<Vec<BufferSizes>, String> {
+        // Words of an earlier context are no reason for this one's failure.
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).complaint = None;
+        // SAFETY: as in `check_layout`; the model was placed by this library and is never freed.
+        let context = unsafe {
+            let mut parameters = (self.default_context)();
+            parameters.context = choices.tokens;
+            parameters.ubatch = choices.ubatch;
+            parameters.batch = parameters.batch.max(choices.ubatch);
+            parameters.sequences = choices.sequences;
+            if let Some(outputs) = choices.outputs {
+                parameters.outputs = outputs;
+            }
+            parameters.unified = choices.unified;
+            parameters.flash_attention = i32::from(choices.flash_attention);
+            (parameters.keys, parameters.values) = (choices.kv, choices.kv);
+            parameters.full_windows = choices.full_windows;
+            (self.new_context)(model.0, parameters)
+        };
+        if context.is_null() {
+            return Err(complaint("the context was not made"));
+        }
+        let [base, _, llama] = &self.libraries;
+        let breakdown: Symbol<unsafe extern "C" fn(*const c_void) -> Breakdown> =
+            symbol(llama, "_Z26llama_get_memory_breakdownPK13llama_context")?;
+        let name: Symbol<unsafe extern "C" fn(*const c_void) -> *const c_char> =
+            symbol(base, "ggml_backend_buft_name")?;
+        let mut found = Vec::new();
+        // SAFETY: the function returns a `std::map` in memory that the caller provides, as both 64-bit conventions do for
+        // a structure of this size. Its nodes are read from the root downwards and never freed; leaves are null. The
+        // keys are buffer types, which live as long as their library.
+        unsafe {
+            let map = breakdown(context);
+            let mut open: Vec<*const Entry> = vec![map.root];
+            while let Some(at) = open.pop().filter(|_| found.len() <= map.count) {
+                let Some(entry) = at.as_ref() else { continue };
+                open.extend([entry.left, entry.right]);
+                found.push(BufferSizes {
+                    kind: CStr::from_ptr(name(entry.buffer_type)).to_string_lossy().into_owned(),
+                    model: entry.model as u64,
+                    context: entry.context as u64,
+                    compute: entry.compute as u64,
+                });
+            }
+            (self.free_context)(context);
+        }
+        Ok(found)
+    }
+
+    /// What the quantiser would make of a file: its log, line by line.
+    pub(super) fn quantise_dry(&self, file: &Path, mix: i32) -> Result<String, String> {
+        let path = text(file)?;
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).text = Some(String::new());
+        // SAFETY: takes nothing and returns a structure by value.
+        let mut parameters = unsafe { (self.default_quantise)() };
+        if !parameters.are_defaults() {
+            return Err(format!("{}: the quantiser's parameters are laid out otherwise", self.version()));
+        }
+        (parameters.mix, parameters.dry_run) = (mix, true);
+        // SAFETY: paths and parameters outlive the call; a dry run writes nothing.
+        let code = unsafe { (self.quantise)(path.as_ptr(), path.as_ptr(), &raw const parameters) };
+        let text = SAID.lock().unwrap_or_else(PoisonError::into_inner).text.take().unwrap_or_default();
+        if code == 0 { Ok(text) } else { Err(complaint(&format!("quantising ended with code {code}"))) }
     }
 
     /// Allocate caches and buffers.
@@ -189,6 +314,9 @@ extern "C" fn hear(_level: i32, line: *const c_char, _data: *mut c_void) {
     let line = unsafe { CStr::from_ptr(line) }.to_string_lossy();
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     log::read(&line, &mut said.sizes);
+    if let Some(text) = &mut said.text {
+        text.push_str(&line);
+    }
     if said.complaint.is_none() && COMPLAINTS.iter().any(|word| line.contains(word)) {
         said.complaint = Some(line.trim().to_owned());
     }

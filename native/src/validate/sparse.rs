@@ -2,7 +2,7 @@
 
 use crate::bad_input;
 use dhurandhar_core::model::Model;
-use dhurandhar_core::model::export::gguf_header;
+use dhurandhar_core::model::export::{GgufHeader, gguf_header};
 use dhurandhar_core::weights::WeightPlan;
 use std::fs::{self, File};
 use std::io::Write;
@@ -23,7 +23,11 @@ impl Drop for Sparse {
 
 /// Write `path`, which must not be there yet.
 pub(super) fn write(model: &Model, plan: &WeightPlan, path: PathBuf) -> anyhow::Result<Sparse> {
-    let header = gguf_header(model, plan).map_err(bad_input)?;
+    put(&gguf_header(model, plan).map_err(bad_input)?, path)
+}
+
+/// The same with a header that is there.
+pub(super) fn put(header: &GgufHeader, path: PathBuf) -> anyhow::Result<Sparse> {
     let mut file = File::create_new(&path)?;
     let sparse = Sparse { path };
     file.write_all(&header.bytes)?;

@@ -85,7 +85,9 @@ impl Latent {
             }
             push("attn_kv_a_mqa", Role::AttentionK, self.kv_rank + self.rope, hidden);
             push("attn_kv_a_norm", Role::Vector, 1, self.kv_rank);
-            push("attn_kv_b", Role::AttentionV, heads * (self.nope + self.value), self.kv_rank);
+            // As converters split `kv_b`: keys transposed, a matrix for each head.
+            push("attn_k_b", Role::AttentionK, heads * self.kv_rank, self.nope);
+            push("attn_v_b", Role::AttentionV, heads * self.value, self.kv_rank);
             push("attn_output", Role::AttentionOutput, hidden, heads * self.value);
         }
     }

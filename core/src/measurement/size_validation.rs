@@ -1,0 +1,155 @@
+//! Sizes that llama.cpp itself states for a model, beside what the rules here say.
+//!
+//! Two of its own answers are taken, neither of which needs weights. Its quantiser, in a dry run over a file in f16, names the
+//! type of every tensor in a mix. And a context made without allocating (`no_alloc`) states the bytes of weights, caches and
+//! compute buffers, by kind of buffer. The files hold a header and a hole; their shapes are the model's, their types those
+//! that the quantiser chose.
+
+mod compare;
+
+pub use compare::{CacheSetting, MeasuredModel, MeasuredSizes, Setting, compare, grid};
+
+use super::Tool;
+use crate::device::Processor;
+use serde::{Deserialize, Serialize};
+
+/// Family and version of the schema written by this build.
+pub const SIZE_VALIDATION_SCHEMA: &str = "dhurandhar/size-validation/1.0";
+
+/// Everything compared in one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SizeValidation {
+    /// [`SIZE_VALIDATION_SCHEMA`].
+    pub schema: String,
+    /// Program.
+    pub tool: Tool,
+    /// The runtime and its version, as it states it.
+    pub runtime: String,
+    /// One entry a model.
+    pub models: Vec<SizedModel>,
+}
+
+/// One model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SizedModel {
+    /// Slug, or the name of the config.
+    pub model: String,
+    /// A profile of this project; otherwise read from a published `config.json` that no rule was made for.
+    pub built_in: bool,
+    /// Why nothing could be compared; empty where something was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub left_out: String,
+    /// Weights, mix by mix.
+    #[serde(default)]
+    pub weights: Vec<MixSizes>,
+    /// Keys, values and recurrent state together, byte for byte.
+    #[serde(default)]
+    pub caches: Tally,
+    /// The compute buffer as reserved.
+    #[serde(default)]
+    pub compute: Tally,
+    /// Copies in a processor's layout.
+    #[serde(default)]
+    pub packed: Vec<PackedSizes>,
+}
+
+/// A mix: tensor data of the file, without padding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MixSizes {
+    /// The mix.
+    pub mix: String,
+    /// As predicted, bytes.
+    pub predicted_bytes: u64,
+    /// With the quantiser's types, bytes.
+    pub measured_bytes: u64,
+    /// Tensors whose type is another.
+    pub other_types: usize,
+}
+
+/// Packed copies of one mix on one kind of processor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PackedSizes {
+    /// Instruction set, by its name in device files.
+    pub processor: String,
+    /// The mix.
+    pub mix: String,
+    /// As predicted, bytes.
+    pub predicted_bytes: u64,
+    /// As llama.cpp states it, bytes.
+    pub measured_bytes: u64,
+}
+
+/// How many settings agree.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Tally {
+    /// Settings compared.
+    pub settings: usize,
+    /// Equal to the byte.
+    pub exact: usize,
+    /// Within 5 %, the exact ones included.
+    pub within_5_percent: usize,
+    /// Lowest error: predicted over measured, less one.
+    pub lowest: f64,
+    /// Highest error.
+    pub highest: f64,
+    /// Settings that disagree: caches by a byte, compute buffers by more than 5 %.
+    #[serde(default)]
+    pub disagreeing: Vec<Disagreement>,
+}
+
+/// A setting in which a prediction is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Disagreement {
+    /// Context, micro-batch, storage, attention and slots, in words.
+    pub setting: String,
+    /// As predicted, bytes.
+    pub predicted_bytes: u64,
+    /// As llama.cpp states it, bytes.
+    pub measured_bytes: u64,
+}
+
+impl SizedModel {
+    /// Every mix has the quantiser's size and types.
+    pub fn weights_are_exact(&self) -> bool {
+        !self.weights.is_empty()
+            && self
+                .weights
+                .iter()
+                .all(|mix| mix.other_types == 0 && mix.predicted_bytes == mix.measured_bytes)
+    }
+
+    /// Every packed copy has the size that llama.cpp states.
+    pub fn packed_is_exact(&self) -> bool {
+        self.packed.iter().all(|packed| packed.predicted_bytes == packed.measured_bytes)
+    }
+}
+
+impl Tally {
+    /// Count a setting; errors above `tolerance` are kept.
+    pub fn add(&mut self, setting: impl FnOnce() -> String, predicted: u64, measured: u64, tolerance: f64) {
+        let error = match (predicted, measured) {
+            (0, 0) => 0.0,
+            _ => predicted as f64 / measured.max(1) as f64 - 1.0,
+        };
+        self.settings += 1;
+        self.exact += usize::from(predicted == measured);
+        self.within_5_percent += usize::from(error.abs() <= 0.05);
+        self.lowest = self.lowest.min(error);
+        self.highest = self.highest.max(error);
+        if predicted != measured && error.abs() > tolerance {
+            let (predicted_bytes, measured_bytes) = (predicted, measured);
+            self.disagreeing.push(Disagreement { setting: setting(), predicted_bytes, measured_bytes });
+        }
+    }
+}
+
+/// A processor by its name in a [`PackedSizes`].
+pub fn processor(name: &str) -> Option<Processor> {
+    Processor::NAMES.iter().find(|(known, _)| *known == name).map(|(_, processor)| *processor)
+}
