@@ -45,12 +45,10 @@ async fn rows(driver: &WebDriver) -> Result<Value> {
 }
 
 fn expected_rows(report: &Report) -> Value {
-    let terms = report.footprint.terms.iter().map(|term| json!([term.component.title(), mib(term.bytes)]));
-    let totals = [
-        json!(["Total, PLE resident", mib(report.footprint.resident.bytes)]),
-        json!(["Total, PLE on storage", mib(report.footprint.mmap.bytes)]),
-    ];
-    terms.chain(totals).collect()
+    let placement = &report.placement;
+    let parts = placement.parts.iter().map(|part| json!([part.component.title(), mib(part.size.bytes)]));
+    let totals = placement.needs.totals().into_iter().map(|(name, total)| json!([name, mib(total.bytes)]));
+    parts.chain(totals).collect()
 }
 
 async fn query(driver: &WebDriver) -> Result<String> {
@@ -119,15 +117,15 @@ async fn a_link_survives_reload_and_the_history_goes_back_and_forward() -> Resul
     let play = |driver: WebDriver| {
         let stage = stage.clone();
         async move {
-            stage.open(&driver, "?v=1&ctx=4096&k=q8_0&vbits=turbo3&unheard=of").await?;
+            stage.open(&driver, "?v=1&ctx=6144&k=q8_0&vbits=turbo3&unheard=of").await?;
             let change = |scenario: &mut Scenario| {
-                scenario.context_tokens = 4096;
+                scenario.context_tokens = 6144;
                 scenario.k = dhurandhar_core::memory::KvFormat::Q8_0;
                 scenario.v = dhurandhar_core::memory::KvFormat::TurboQuant(3);
             };
             assert_eq!(rows(&driver).await?, expected_rows(&report(change)?));
             driver.find(By::Id("tab-devices")).await?.click().await?;
-            until(&driver, "return location.search.startsWith('?v=1&tab=devices&ctx=4096')").await?;
+            until(&driver, "return location.search.startsWith('?v=1&tab=devices&ctx=6144')").await?;
             driver.refresh().await?;
             until(&driver, "return document.querySelectorAll('.calc-card').length > 40").await?;
             driver.back().await?;
@@ -162,7 +160,7 @@ async fn unreadable_links_and_values_are_said_and_change_nothing() -> Result<()>
             field.send_keys("999999999" + Key::Tab).await?;
             until(&driver, "return document.querySelector('.calc-notice').innerText.includes('999999999')")
                 .await?;
-            until(&driver, "return document.querySelector('#context').value === '32768'").await?;
+            until(&driver, "return document.querySelector('#context').value === '4096'").await?;
             until(&driver, "return location.search === ''").await?;
             no_problems(&driver).await
         }
@@ -180,12 +178,13 @@ async fn a_dropped_config_becomes_the_model_and_a_bad_file_does_not() -> Result<
             let path = workspace::fixture("configs/qwen3-0.6b.json");
             let bytes = std::fs::read(&path)?;
             let model: Model = dhurandhar_core::model::import::import("qwen3-0.6b.json", &bytes, None)?;
-            let report = Report::new(&model, &Scenario::for_model(&model), &[], 0.0)?;
+            let devices = [device::registry::device("pixel-9a")?];
+            let report = Report::new(&model, &Scenario::for_model(&model), &devices, 0.0)?;
             let file = driver.find(By::Id("model-file")).await?;
             file.send_keys(path.to_str().context("path")?).await?;
             let title = serde_json::to_string(&model.architecture.title)?;
             until(&driver, &format!("return document.querySelector('#model').value === {title}")).await?;
-            let total = mib(report.footprint.resident.bytes);
+            let total = mib(report.placement.needs.hot().bytes);
             until(
                 &driver,
                 &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'"),
@@ -240,8 +239,9 @@ async fn an_index_and_its_config_come_one_after_the_other() -> Result<()> {
             )?;
             let name = serde_json::to_string(&model.architecture.title)?;
             until(&driver, &format!("return document.querySelector('#model').value === {name}")).await?;
-            let report = Report::new(&model, &Scenario::for_model(&model), &[], 0.0)?;
-            let total = mib(report.footprint.resident.bytes);
+            let devices = [device::registry::device("pixel-9a")?];
+            let report = Report::new(&model, &Scenario::for_model(&model), &devices, 0.0)?;
+            let total = mib(report.placement.needs.hot().bytes);
             until(
                 &driver,
                 &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'"),

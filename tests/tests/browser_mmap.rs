@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use dhurandhar_core::device::registry::device;
 use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
-use dhurandhar_core::memory::{Footprint, Scenario};
+use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::model::registry::model;
+use dhurandhar_core::placement::{Machine, Placement};
 use dhurandhar_core::storage::Layout;
 use dhurandhar_core::throughput::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
@@ -37,7 +38,7 @@ async fn the_tab_shows_what_the_core_answers_and_its_link_restores_it() -> Resul
             let (model, device) = (model("gemma4-e2b")?, device("pixel-9a")?);
             let scenario = Scenario::for_model(&model);
             let plan = WeightPlan::new(&model, scenario.weights)?;
-            let taken = Footprint::of(&model, &plan, &scenario).mmap.bytes;
+            let taken = Placement::of(&model, &plan, &scenario, Machine::of(&device)).needs.hot().bytes;
             let case = LookupCase::of(&model, &plan, &device, taken, scenario.target_tokens_per_s)?;
             let lookup = case.answer()?;
             ensure!(figure(&driver, "Pages per token").await? == format!("{:.3}", lookup.pages_per_token));

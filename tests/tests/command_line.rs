@@ -34,7 +34,7 @@ fn every_built_in_model_answers_within_80_columns() {
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{slug}: {line}");
         }
-        assert!(text.contains("Total"), "{slug}");
+        assert!(text.contains("Needed for full speed"), "{slug}");
     }
 }
 
@@ -47,8 +47,82 @@ fn json_is_the_report_of_the_core() {
     let report = Report::new(&model, &Scenario::for_model(&model), &[device], 0.0).unwrap();
     assert_eq!(json, report.to_json());
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(value["schema"], "dhurandhar.analysis/1");
+    assert_eq!(value["schema"], "dhurandhar.analysis/2");
     assert_eq!(value["model"]["parameters"]["text"], 1_235_814_400_u64);
+}
+
+#[test]
+fn the_first_version_of_the_json_is_still_written_on_request() {
+    let asked = ["analyze-ple", "--model", "gemma4-e2b", "--device", "pixel-9a", "--json"];
+    let parse = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let old = parse(answer(&[&asked[..], &["--json-version", "1"]].concat()));
+    assert_eq!(old["schema"], "dhurandhar.analysis/1");
+    let new = parse(answer(&asked));
+    let (device, check) = (&old["devices"][0], &new["devices"][0]["checks"][0]);
+    assert_eq!(device["needed_bytes"], check["needed"]["bytes"]);
+    assert_eq!(device["budget_bytes"], check["limit"]["bytes"]);
+    assert_eq!(old["footprint"]["hot"].as_u64(), device["needed_bytes"].as_u64());
+    for field in ["terms", "resident", "mmap", "reserved", "hot_mapped", "ple_to_decoder_ratio", "kv_layers"]
+    {
+        assert!(!old["footprint"][field].is_null(), "{field}");
+    }
+}
+
+/// What a runtime refuses, and choices that exclude each other, are refused with the reason and what was expected.
+#[test]
+fn choices_that_cannot_be_are_refused_in_words() {
+    let base = ["analyze-ple", "--model", "llama-3.2-1b", "--device", "pixel-9a"];
+    let refused = |more: &[&str]| refusal(&[&base[..], more].concat());
+    for (more, expected) in [
+        (&["--v-bits", "q4_0", "--no-flash-attention"][..], "need flash attention"),
+        (&["--slots", "0"], "0 slots; expected 1 to 256"),
+        (
+            &["--slots", "256", "--context-tokens", "131072", "--unified-kv", "false", "--ubatch", "0"],
+            "ubatch of 0",
+        ),
+        (&["--context-tokens", "131073"], "expected 1 to 131072"),
+        (&["--runtime", "vllm", "--load", "copy"], "a load mode with vllm"),
+        (&["--prompt-cache-mib", "100"], "a prompt cache with llama-cpp"),
+        (&["--load", "copy", "--lazy", "on"], "needs the file mapped"),
+        (&["--memory-limit-mib", "0"], "invalid value '0'"),
+        (&["--load", "mlock", "--no-mmap"], "cannot be used with"),
+    ] {
+        let message = refused(more);
+        assert!(message.contains(expected), "{more:?}: {message}");
+    }
+    let config = fixture("configs/s-granite-4.1-3b-headdim80.json");
+    let message = refusal(&[
+        "analyze-ple",
+        "--model",
+        config.to_str().unwrap(),
+        "--k-bits",
+        "q8_0",
+        "--v-bits",
+        "q8_0",
+        "--device",
+        "pixel-9a",
+    ]);
+    assert!(message.contains("multiple of 32 channels") && message.contains("80"), "{message}");
+}
+
+/// A server's slots take memory that a command line does not, and a container's limit is one limit more.
+#[test]
+fn slots_and_a_containers_limit_count() {
+    let parse = |more: &[&str]| {
+        let asked = ["analyze-ple", "--model", "gemma3-4b", "--context-tokens", "32768", "--json"];
+        let device = ["--device", "raspberry-pi-5-16gb"];
+        serde_json::from_str::<serde_json::Value>(&answer(&[&asked[..], &device, more].concat())).unwrap()
+    };
+    let cache = |report: &serde_json::Value| -> u64 {
+        let parts = report["placement"]["parts"].as_array().unwrap();
+        let found = parts.iter().find(|part| part["component"] == "kv_cache").unwrap();
+        found["bytes"].as_u64().unwrap() >> 20
+    };
+    // llama-server without options: 4 slots, window cells for each (measured: 1,162 MiB).
+    assert_eq!(cache(&parse(&["--runtime", "llama-server"])), 1162);
+    let limited = parse(&["--memory-limit-mib", "600"]);
+    let first = &limited["devices"][0]["checks"][0];
+    assert_eq!((first["limit"]["id"].as_str(), first["outcome"].as_str()), (Some("cgroup"), Some("fails")));
 }
 
 #[test]

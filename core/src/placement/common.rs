@@ -2,10 +2,21 @@
 
 use super::part::{Component, Interval, Kind, Part, Touch};
 use super::placed::Case;
-use crate::memory::{LayerCache, Provenance};
+use super::weights;
+use crate::memory::{LayerCache, Provenance, kv_cache};
 use crate::model::architecture::Ffn;
 
 pub(super) const MIB: u64 = 1 << 20;
+
+/// Everything beside the weights, for runtimes whose graphs are not followed here.
+pub(super) fn rest(case: &Case<'_>, cache: Part, process: Part) -> Vec<Part> {
+    let mut parts = vec![cache];
+    parts.extend(state(case, kv_cache::state_bytes(&case.model.architecture, case.scenario)));
+    parts.extend(weights::towers(case));
+    parts.push(activations(case));
+    parts.push(process);
+    parts
+}
 
 /// Keys and values of all slots.
 pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
@@ -38,7 +49,7 @@ pub(super) fn state(case: &Case<'_>, bytes: u64) -> Option<Part> {
 }
 
 /// Activations of runtimes whose graphs are not followed here: a wide estimate.
-pub(super) fn activations(case: &Case<'_>) -> Part {
+fn activations(case: &Case<'_>) -> Part {
     let architecture = &case.model.architecture;
     let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
     let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);

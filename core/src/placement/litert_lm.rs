@@ -3,15 +3,13 @@
 use super::common;
 use super::part::{Component, Interval, Kind, Part};
 use super::placed::Case;
-use super::weights::{self, Place};
+use super::weights;
 use crate::memory::{LayerCache, Provenance, Runtime, Scenario, kv_cache};
 use crate::model::tensor::{Role, Tensor};
 
 /// Sections of the file, mapped, and the packed copy, which is fitted to the published memory of three CPU runs.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
-    let mut parts = weights::parts(case, |component, tensor, planned| {
-        [(component, Place::host(Kind::File, weights::touch(case, tensor, planned.bytes)), planned.bytes)]
-    });
+    let mut parts = weights::all_of(case, Kind::File);
     let is_matrix = |tensor: &Tensor| {
         !matches!(
             tensor.role,
@@ -31,10 +29,5 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     let padded = Scenario { runtime: Runtime::LlamaCppApi, ..case.scenario.clone() };
     cache.size.high = kv_cache::total(&case.model.architecture, &padded).max(cache.size.bytes);
     cache.provenance = Provenance::Estimated;
-    let mut parts = vec![cache];
-    parts.extend(common::state(case, case.model.architecture.state_bytes() * case.scenario.slots));
-    parts.extend(weights::towers(case));
-    parts.push(common::activations(case));
-    parts.push(common::process(96, (50, 200), "process, graph and tokenizer"));
-    parts
+    common::rest(case, cache, common::process(96, (50, 200), "process, graph and tokenizer"))
 }

@@ -7,7 +7,7 @@ use super::compute::compute_buffer;
 use super::packed::is_packed;
 use super::part::{Component, Interval, Kind, Part, Pool, Touch};
 use super::placed::Case;
-use super::weights::{self, Place};
+use super::weights::{self, Groups, Place};
 use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
 use crate::model::tensor::{Role, Tensor};
 use crate::weights::PlannedTensor;
@@ -21,13 +21,12 @@ const LAZY_FROM: u64 = 4 << 30;
 /// Weights: mapped, copied or locked, with packed copies on a processor and none on a GPU.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
     let gpu = case.machine.offloads(case.scenario);
-    let twice = loads_tied_table_twice(case);
-    let mut parts = weights::parts(case, |component, tensor, planned| {
+    let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
         if gpu {
-            vec![on_gpu(case, component, tensor, planned, touch)]
+            groups.add(component, on_gpu(case, tensor, planned, touch), planned.bytes);
         } else {
-            on_host(case, component, tensor, planned, touch, twice)
+            on_host(case, component, tensor, planned, touch, groups);
         }
     });
     for part in &mut parts {
@@ -68,50 +67,42 @@ fn on_host(
     tensor: &Tensor,
     planned: &PlannedTensor,
     touch: Touch,
-    twice: bool,
-) -> Vec<(Component, Place, u64)> {
+    groups: &mut Groups,
+) {
     let bytes = planned.bytes;
     if tensor.role == Role::PleTable && is_lazy(case, bytes) {
-        return vec![(component, Place { pool: Pool::Storage, kind: Kind::File, touch }, bytes)];
+        return groups.add(component, Place { pool: Pool::Storage, kind: Kind::File, touch }, bytes);
     }
     let packed = case.scenario.repack
         && planned.block.is_some_and(|block| is_packed(tensor, block, case.machine.processor));
     let kind = file_kind(case);
+    let is_table = tensor.role == Role::TokenEmbedding;
     if !packed {
-        let copies = if twice && tensor.role == Role::TokenEmbedding { 2 } else { 1 };
-        return vec![(component, Place::host(kind, touch), bytes * copies)];
+        let copies = if is_table && loads_tied_table_twice(case) { 2 } else { 1 };
+        return groups.add(component, Place::host(kind, touch), bytes * copies);
     }
+    groups.add(Component::PackedWeights, Place::host(Kind::Anonymous, touch), bytes);
     // A table that is also the head is still looked up in its original.
-    let tied = tensor.role == Role::TokenEmbedding;
-    let original = if tied {
+    let original = if is_table {
         Touch::Rows { row_bytes: bytes.checked_div(tensor.rows).unwrap_or(0) }
     } else {
         Touch::Load
     };
-    let copy = (Component::PackedWeights, Place::host(Kind::Anonymous, touch), bytes);
-    if kind == Kind::Anonymous && !tied {
-        // Read straight into the packed layout: no original is kept.
-        return vec![copy];
+    // Read straight into the packed layout, a matrix leaves no original behind.
+    if is_table || kind != Kind::Anonymous {
+        groups.add(component, Place::host(kind, original), bytes);
     }
-    vec![(component, Place::host(kind, original), bytes), copy]
 }
 
 /// Metal maps the file's range of its tensors without copying it, and wires all of it; tables stay with the host.
-fn on_gpu(
-    case: &Case<'_>,
-    component: Component,
-    tensor: &Tensor,
-    planned: &PlannedTensor,
-    touch: Touch,
-) -> (Component, Place, u64) {
-    let bytes = planned.bytes;
+fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touch) -> Place {
     if matches!(tensor.role, Role::TokenEmbedding | Role::PleTable) && matches!(touch, Touch::Rows { .. }) {
-        let lazy = tensor.role == Role::PleTable && is_lazy(case, bytes);
+        let lazy = tensor.role == Role::PleTable && is_lazy(case, planned.bytes);
         let pool = if lazy { Pool::Storage } else { Pool::Host };
-        return (component, Place { pool, kind: file_kind(case), touch }, bytes);
+        return Place { pool, kind: file_kind(case), touch };
     }
     let kind = if case.scenario.load == LoadMode::Copy { Kind::Anonymous } else { Kind::Wired };
-    (component, Place { pool: Pool::Gpu, kind, touch }, bytes)
+    Place { pool: Pool::Gpu, kind, touch }
 }
 
 /// Cache, state, towers, buffers, tokenizer, process and a server's prompt cache.

@@ -32,7 +32,7 @@ pub struct Needs {
 impl Needs {
     /// Of these parts.
     pub fn of(parts: &[Part]) -> Self {
-        parts.iter().fold(Self::default(), |needs, part| needs.with(part))
+        parts.iter().fold(Self::default(), Self::with)
     }
 
     fn with(mut self, part: &Part) -> Self {

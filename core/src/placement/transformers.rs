@@ -3,26 +3,19 @@
 use super::common;
 use super::part::{Kind, Part};
 use super::placed::Case;
-use super::weights::{self, Place};
+use super::weights;
 use crate::memory::LayerCache;
 
 /// Every tensor is a parameter in anonymous memory.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
-    weights::parts(case, |component, tensor, planned| {
-        [(
-            component,
-            Place::host(Kind::Anonymous, weights::touch(case, tensor, planned.bytes)),
-            planned.bytes,
-        )]
-    })
+    weights::all_of(case, Kind::Anonymous)
 }
 
 /// Everything else.
 pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
-    let mut parts = vec![common::kv(case, kv)];
-    parts.extend(common::state(case, case.model.architecture.state_bytes() * case.scenario.slots));
-    parts.extend(weights::towers(case));
-    parts.push(common::activations(case));
-    parts.push(common::process(545, (90, 140), "Python and PyTorch, as measured"));
-    parts
+    common::rest(
+        case,
+        common::kv(case, kv),
+        common::process(545, (90, 140), "Python and PyTorch, as measured"),
+    )
 }

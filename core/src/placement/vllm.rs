@@ -3,18 +3,12 @@
 use super::common;
 use super::part::{Kind, Part};
 use super::placed::Case;
-use super::weights::{self, Place};
+use super::weights;
 use crate::memory::{LayerCache, Provenance, Runtime, Scenario, kv_cache};
 
 /// Every tensor is copied out of the checkpoint.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
-    weights::parts(case, |component, tensor, planned| {
-        [(
-            component,
-            Place::host(Kind::Anonymous, weights::touch(case, tensor, planned.bytes)),
-            planned.bytes,
-        )]
-    })
+    weights::all_of(case, Kind::Anonymous)
 }
 
 /// Everything else.
@@ -23,10 +17,5 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     let logical = Scenario { runtime: Runtime::Ideal, ..case.scenario.clone() };
     cache.size.low = kv_cache::total(&case.model.architecture, &logical).min(cache.size.bytes);
     cache.provenance = Provenance::Estimated;
-    let mut parts = vec![cache];
-    parts.extend(common::state(case, case.model.architecture.state_bytes() * case.scenario.slots));
-    parts.extend(weights::towers(case));
-    parts.push(common::activations(case));
-    parts.push(common::process(1536, (50, 200), "Python, PyTorch and captured graphs"));
-    parts
+    common::rest(case, cache, common::process(1536, (50, 200), "Python, PyTorch and captured graphs"))
 }

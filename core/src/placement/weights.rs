@@ -49,40 +49,52 @@ fn component(role: Role) -> Option<Component> {
     })
 }
 
-/// Parts of all text weights; `put` lists the places of a tensor's bytes, the file's own first, copies after it.
-pub(super) fn parts<I: IntoIterator<Item = (Component, Place, u64)>>(
+/// Bytes by what they are and where they lie, in the order that they are shown.
+#[derive(Debug, Default)]
+pub(super) struct Groups(Vec<(Component, Place, u64)>);
+
+/// Parts of all text weights; `put` adds every place of a tensor's bytes to the groups.
+///
+/// Not generic over `put`: a copy of this for each runtime would be felt in the page's size.
+pub(super) fn parts(
     case: &Case<'_>,
-    put: impl Fn(Component, &Tensor, &PlannedTensor) -> I,
+    put: &dyn Fn(Component, &Tensor, &PlannedTensor, &mut Groups),
 ) -> Vec<Part> {
-    let mut groups: Vec<(Component, Place, u64)> = Vec::new();
+    let mut groups = Groups::default();
     for (tensor, planned) in case.model.tensors.iter().zip(&case.plan.tensors) {
-        let Some(component) = component(tensor.role) else { continue };
-        for (component, place, bytes) in put(component, tensor, planned) {
-            add(&mut groups, component, place, bytes);
+        if let Some(component) = component(tensor.role) {
+            put(component, tensor, planned, &mut groups);
         }
     }
-    let used = groups.into_iter().filter(|(.., bytes)| *bytes > 0);
+    let used = groups.0.into_iter().filter(|(.., bytes)| *bytes > 0);
     used.map(|(component, place, bytes)| part(case, component, place, bytes)).collect()
 }
 
-fn add(groups: &mut Vec<(Component, Place, u64)>, component: Component, place: Place, bytes: u64) {
-    let found = groups.iter_mut().find(|(known, at, _)| *known == component && is_alike(at, &place));
-    match found {
-        Some((_, at, sum)) => {
+/// Parts of weights that lie in host memory once, all of this kind.
+pub(super) fn all_of(case: &Case<'_>, kind: Kind) -> Vec<Part> {
+    parts(case, &|component, tensor, planned, groups| {
+        groups.add(component, Place::host(kind, touch(case, tensor, planned.bytes)), planned.bytes);
+    })
+}
+
+impl Groups {
+    pub(super) fn add(&mut self, component: Component, place: Place, bytes: u64) {
+        let groups = &mut self.0;
+        let found = groups.iter_mut().find(|(known, at, _)| *known == component && is_alike(at, &place));
+        if let Some((_, at, sum)) = found {
             *sum += bytes;
             if let (Touch::Experts { matrix_bytes, .. }, Touch::Experts { matrix_bytes: other, .. }) =
                 (&mut at.touch, place.touch)
             {
                 *matrix_bytes = (*matrix_bytes).max(other);
             }
+            return;
         }
-        None => {
-            // In the order that they are shown; a sort would cost the page several kilobytes.
-            let key = |component: Component, place: &Place| (component, order(place));
-            let before = |(known, at, _): &(Component, Place, u64)| key(*known, at) <= key(component, &place);
-            let index = groups.partition_point(before);
-            groups.insert(index, (component, place, bytes));
-        }
+        // In the order that they are shown; a sort would cost the page several kilobytes.
+        let key = |component: Component, place: &Place| (component, order(place));
+        let before = |(known, at, _): &(Component, Place, u64)| key(*known, at) <= key(component, &place);
+        let index = groups.partition_point(before);
+        groups.insert(index, (component, place, bytes));
     }
 }
 
