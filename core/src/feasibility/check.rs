@@ -1,7 +1,7 @@
 //! One limit against one run: does it pass, what happens otherwise, and from how many bytes on it would.
 
 use crate::device::{Beyond, Counts, Limit};
-use crate::placement::{Held, Interval, Needs, ReRead, held};
+use crate::placement::{Held, Interval, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;
 
 /// How a run fares under one limit, best first.
@@ -84,7 +84,7 @@ pub struct Check {
 /// What happens to a run that needs `needs`, anonymous memory being at this end of its interval.
 pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -> Outcome {
     match limit.counts {
-        Counts::Memory => match held(needs, end(&needs.anonymous), limit.bytes) {
+        Counts::Memory => match held(needs, end(&needs.anonymous), limit.bytes, READ_AHEAD_BYTES) {
             Held::Everything if needs.storage_bytes > 0 => Outcome::PassesWithTablesOnStorage,
             Held::Everything => Outcome::Passes,
             Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,

@@ -1,6 +1,7 @@
 //! Sums over parts that limits are compared with.
 
 use super::part::{Interval, Kind, Part, Pool, Touch};
+use super::weights::mean_matrix;
 use serde::Serialize;
 
 /// What a run needs, by what may be dropped and what may not.
@@ -17,7 +18,7 @@ pub struct Needs {
     pub expert_file_bytes: u64,
     /// The part of those that one token reads.
     pub active_expert_bytes: u64,
-    /// One expert's matrix, bytes; the widest where they differ.
+    /// One expert's matrix, bytes; the mean where they differ.
     pub expert_matrix_bytes: u64,
     /// File pages of tables that are read by rows.
     pub table_file_bytes: u64,
@@ -45,9 +46,11 @@ impl Needs {
             (Kind::Wired, _) => self.wired += part.size,
             (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,
             (Kind::File, Touch::Experts { active, of, matrix_bytes }) => {
+                let other = (part.size.bytes, matrix_bytes);
+                self.expert_matrix_bytes =
+                    mean_matrix((self.expert_file_bytes, self.expert_matrix_bytes), other);
                 self.expert_file_bytes += part.size.bytes;
                 self.active_expert_bytes += part.size.bytes.saturating_mul(active) / of.max(1);
-                self.expert_matrix_bytes = self.expert_matrix_bytes.max(matrix_bytes);
             }
             (Kind::File, Touch::Rows { .. }) => self.table_file_bytes += part.size.bytes,
             (Kind::File, Touch::Load | Touch::Never) => self.load_file_bytes += part.size.bytes,
@@ -101,7 +104,10 @@ impl std::ops::Add for Needs {
             hot_file_bytes: self.hot_file_bytes + other.hot_file_bytes,
             expert_file_bytes: self.expert_file_bytes + other.expert_file_bytes,
             active_expert_bytes: self.active_expert_bytes + other.active_expert_bytes,
-            expert_matrix_bytes: self.expert_matrix_bytes.max(other.expert_matrix_bytes),
+            expert_matrix_bytes: mean_matrix(
+                (self.expert_file_bytes, self.expert_matrix_bytes),
+                (other.expert_file_bytes, other.expert_matrix_bytes),
+            ),
             table_file_bytes: self.table_file_bytes + other.table_file_bytes,
             load_file_bytes: self.load_file_bytes + other.load_file_bytes,
             storage_bytes: self.storage_bytes + other.storage_bytes,

@@ -44,8 +44,9 @@ pub enum Held {
 
 /// How a run of `needs` with `anonymous` bytes of anonymous memory fares within `limit` bytes of memory of all kinds.
 ///
-/// `anonymous` is stated apart since it alone is uncertain.
-pub fn held(needs: &Needs, anonymous: u64, limit: u64) -> Held {
+/// `anonymous` is stated separately since it alone is uncertain; `read_ahead` is in bytes, [`READ_AHEAD_BYTES`] unless the
+/// storage is known.
+pub fn held(needs: &Needs, anonymous: u64, limit: u64, read_ahead: u64) -> Held {
     let fixed = anonymous.saturating_add(needs.wired.bytes);
     let Some(pages) = limit.checked_sub(fixed) else { return Held::Ended };
     let (dense, experts) = (needs.hot_file_bytes, needs.expert_file_bytes);
@@ -58,28 +59,28 @@ pub fn held(needs: &Needs, anonymous: u64, limit: u64) -> Held {
     if experts == 0 {
         return Held::Rereads(ReRead { low: dense - pages, expected: dense, high: dense });
     }
-    Held::Rereads(of_experts(needs, pages))
+    Held::Rereads(of_experts(needs, pages, read_ahead))
 }
 
 /// Reads of a token of a mixture whose file pages have `pages` bytes to stay in.
-fn of_experts(needs: &Needs, pages: u64) -> ReRead {
+fn of_experts(needs: &Needs, pages: u64, read_ahead: u64) -> ReRead {
     let (dense, active) = (needs.hot_file_bytes, needs.active_expert_bytes);
-    let all = dense + active;
-    let ahead = 1.0 + 2.0 * READ_AHEAD_BYTES as f64 / needs.expert_matrix_bytes.max(1) as f64;
+    let ahead = 1.0 + 2.0 * read_ahead as f64 / needs.expert_matrix_bytes.max(1) as f64;
+    let all = dense + bytes(ahead * active as f64);
     let missing = |pages: u64, exponent: i32| {
         let cached = pages.saturating_sub(dense) as f64 / needs.expert_file_bytes as f64;
         let read = ahead * active as f64 * (1.0 - cached).clamp(0.0, 1.0).powi(exponent);
-        bytes(read).min(all)
+        bytes(read)
     };
     let settled = dense + EXPERTS_OF_TOKENS * active;
     if pages >= settled {
         return ReRead { low: missing(pages, SKEWED), expected: missing(pages, 1), high: missing(pages, 1) };
     }
-    if pages <= all {
+    if pages <= dense + active {
         return ReRead { low: missing(pages, 1).min(all), expected: all, high: all };
     }
     // Between the two the dense part begins to lose its place.
-    let share = (pages - all) as f64 / (settled - all).max(1) as f64;
+    let share = (pages - dense - active) as f64 / (settled - dense - active).max(1) as f64;
     let kept = missing(settled, 1);
     let expected = bytes(all as f64 - share * all.saturating_sub(kept) as f64);
     ReRead { low: missing(pages, SKEWED), expected, high: all }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     fn outcome(needs: &Needs, limit: u64) -> Held {
-        held(needs, needs.anonymous.bytes, limit * MIB)
+        held(needs, needs.anonymous.bytes, limit * MIB, READ_AHEAD_BYTES)
     }
 
     /// Llama 3.2 1B q4_0 without a packed copy: measured 728 MiB a token at limits of 850 and 780.

@@ -82,12 +82,12 @@ impl Groups {
         let groups = &mut self.0;
         let found = groups.iter_mut().find(|(known, at, _)| *known == component && is_alike(at, &place));
         if let Some((_, at, sum)) = found {
-            *sum += bytes;
             if let (Touch::Experts { matrix_bytes, .. }, Touch::Experts { matrix_bytes: other, .. }) =
                 (&mut at.touch, place.touch)
             {
-                *matrix_bytes = (*matrix_bytes).max(other);
+                *matrix_bytes = mean_matrix((*sum, *matrix_bytes), (bytes, other));
             }
+            *sum += bytes;
             return;
         }
         // In the order that they are shown; a sort would cost the page several kilobytes.
@@ -96,6 +96,12 @@ impl Groups {
         let index = groups.partition_point(before);
         groups.insert(index, (component, place, bytes));
     }
+}
+
+/// Mean bytes of a matrix over two sets of them, each given by all its bytes and those of one matrix.
+pub(super) fn mean_matrix(one: (u64, u64), other: (u64, u64)) -> u64 {
+    let count = |(bytes, matrix): (u64, u64)| bytes.checked_div(matrix).unwrap_or(0);
+    (one.0 + other.0).checked_div(count(one) + count(other)).unwrap_or(0)
 }
 
 /// Whether two places are shown as one: experts' matrices of different widths are.
