@@ -43,10 +43,10 @@ pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Ve
 pub use predict::Calibration;
 pub use read::{
     MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
-    read_training, schema_of,
+    read_size_validation, read_training, schema_of,
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
-pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel};
+pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
 pub use statistics::{median, median_interval, ratio_interval};
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,

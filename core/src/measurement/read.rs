@@ -2,7 +2,7 @@
 
 use super::{
     KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MemoryValidation, MmapProfile,
-    TRAINING_SCHEMA, TrainingRun,
+    SIZE_VALIDATION_SCHEMA, SizeValidation, TRAINING_SCHEMA, TrainingRun,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -75,6 +75,11 @@ pub fn read_mmap_profile(text: &str) -> Result<MmapProfile, MeasurementError> {
 /// Parses a result of `validate-memory`, under the same rules.
 pub fn read_memory_validation(text: &str) -> Result<MemoryValidation, MeasurementError> {
     read(text, MEMORY_VALIDATION_SCHEMA)
+}
+
+/// Parses a result of `validate-sizes`, under the same rules.
+pub fn read_size_validation(text: &str) -> Result<SizeValidation, MeasurementError> {
+    read(text, SIZE_VALIDATION_SCHEMA)
 }
 
 /// Parses a result of `benchmark-kv --checkpoint`, under the same rules.

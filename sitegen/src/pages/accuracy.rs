@@ -12,6 +12,7 @@ use maud::{Markup, html};
 
 use super::Context;
 use super::figures::{count, plain};
+use super::sizes;
 use super::table::{Column, table};
 use crate::disk;
 use crate::markdown::Heading;
@@ -37,8 +38,13 @@ pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
         tables += &validation(&report, name).into_string();
         page.files.push((SitePath::new(format!("{PLACE}{name}")), text.into_bytes()));
     }
+    tables += &sizes::part(context.content, &mut page)?;
     tables += &cards().into_string();
-    for (id, text) in [("runs", "Measured against llama.cpp"), ("cards", "Published figures for LiteRT-LM")] {
+    for (id, text) in [
+        (sizes::ID, sizes::TITLE),
+        ("runs", "Measured against llama.cpp"),
+        ("cards", "Published figures for LiteRT-LM"),
+    ] {
         if tables.contains(&format!("id=\"{id}\"")) {
             page.headings.push(Heading { level: 2, id: id.to_owned(), text: text.to_owned() });
         }

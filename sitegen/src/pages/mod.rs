@@ -15,6 +15,7 @@ mod kv_quality;
 mod models;
 mod parts;
 mod reports;
+mod sizes;
 mod table;
 mod training;
 mod verdicts;
