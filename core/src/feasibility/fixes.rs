@@ -65,7 +65,7 @@ impl Change {
             Self::DropAudio => after.audio = false,
             Self::DropVision => after.vision = false,
             Self::MapWeights => after.load = LoadMode::Mmap,
-            Self::NoPromptCache => after.prompt_cache_mib = 0,
+            Self::NoPromptCache => (after.prompt_cache_mib, after.checkpoints) = (0, 0),
             Self::NoRepack => after.repack = false,
             Self::SharedCache => after.unified_kv = true,
             Self::OneSlot => after.slots = 1,
@@ -85,7 +85,7 @@ impl Change {
             Self::DropAudio => "leave out the audio tower".into(),
             Self::DropVision => "leave out the vision tower".into(),
             Self::MapWeights => "map the file instead of copying it".into(),
-            Self::NoPromptCache => "keep no states of earlier prompts".into(),
+            Self::NoPromptCache => "keep no states of earlier prompts and no checkpoints".into(),
             Self::NoRepack => "turn weight repacking off (slower prefill, same output)".into(),
             Self::SharedCache => "let all slots share one cache".into(),
             Self::OneSlot => "serve one conversation at a time".into(),
@@ -228,7 +228,7 @@ impl Seeker<'_> {
         offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
         offer(now.vision && architecture.vision.is_some(), Change::DropVision);
         offer(llama && now.load == LoadMode::Copy, Change::MapWeights);
-        offer(llama && now.prompt_cache_mib > 0, Change::NoPromptCache);
+        offer(llama && now.prompt_cache_mib + now.checkpoints > 0, Change::NoPromptCache);
         offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
         offer(llama && now.slots > 1 && !now.unified_kv, Change::SharedCache);
         let packs = now.repack && !self.machine.offloads(now);

@@ -20,7 +20,7 @@ pub(super) struct StockPlan {
 /// The choices that the weights' part of a need depends on.
 type WeightKey = (WeightFormat, Runtime, Machine, bool, LoadMode, LazyMode, Offload);
 /// The choices that the rest depends on; the last says whether a GPU holds it.
-type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], u64, bool);
+type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], [u64; 2], bool);
 
 /// A model and a scenario, ready to be assessed on any number of devices.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl<'a> Prospects<'a> {
                 scenario.unified_kv,
                 scenario.load == LoadMode::Copy,
             ],
-            scenario.prompt_cache_mib,
+            [scenario.prompt_cache_mib, scenario.checkpoints],
             on_gpu,
         );
         if let Some(needs) = find(&self.rest, &key) {

@@ -123,6 +123,17 @@ fn widest_value(model: &Architecture, scenario: &Scenario) -> Option<(u64, u64)>
     widths.max_by_key(|(heads, width)| heads * width)
 }
 
+/// Bytes of the windows of one sequence: what a snapshot of sliding layers holds.
+pub fn window_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
+    let owners = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
+    owners
+        .filter_map(|(_, attention)| {
+            let cells = attention.window?.min(scenario.context_tokens);
+            Some(bytes(attention, (attention.kv_heads, attention.v_head_dim), scenario, cells))
+        })
+        .sum()
+}
+
 /// Bytes of `cells` tokens in one layer; a layer that reads another's cache is counted as if it held it.
 fn bytes(attention: &Attention, v: (u64, u64), scenario: &Scenario, cells: u64) -> u64 {
     let bits = scenario.k.bits(attention.kv_heads, attention.k_head_dim) + scenario.v.bits(v.0, v.1);

@@ -11,6 +11,8 @@ const USUAL_CONTEXT: u64 = 4096;
 const SERVER_SLOTS: u64 = 4;
 /// MiB that it may fill with states of earlier prompts (`--cache-ram`, common/common.h).
 const SERVER_PROMPT_CACHE_MIB: u64 = 8192;
+/// Checkpoints that it keeps for each slot (`--ctx-checkpoints`).
+const SERVER_CHECKPOINTS: u64 = 32;
 /// Most sequences that llama.cpp decodes side by side (`LLAMA_MAX_SEQ`).
 const MOST_SLOTS: u64 = 256;
 /// Cells that its caches can count.
@@ -134,6 +136,8 @@ pub struct Scenario {
     pub offload: Offload,
     /// Memory that a server may fill with the states of earlier prompts, in MiB (llama.cpp's `--cache-ram`).
     pub prompt_cache_mib: u64,
+    /// Snapshots of windows and recurrent states that a server keeps for each slot (llama.cpp's `--ctx-checkpoints`).
+    pub checkpoints: u64,
     /// Tokens per second below which decoding does not count as running.
     pub target_tokens_per_s: f64,
 }
@@ -213,6 +217,7 @@ impl Scenario {
             lazy: LazyMode::Auto,
             offload: Offload::Auto,
             prompt_cache_mib: 0,
+            checkpoints: 0,
             target_tokens_per_s: 15.0,
         }
     }
@@ -246,6 +251,7 @@ impl Scenario {
         self.slots = if server { SERVER_SLOTS } else { 1 };
         self.unified_kv = server;
         self.prompt_cache_mib = if server { SERVER_PROMPT_CACHE_MIB } else { 0 };
+        self.checkpoints = if server { SERVER_CHECKPOINTS } else { 0 };
         if !runtime.is_llama_cpp() {
             (self.load, self.lazy, self.offload) = (LoadMode::Mmap, LazyMode::Auto, Offload::Auto);
         }
@@ -283,9 +289,11 @@ impl Scenario {
             let text = "a table read row by row (lazy mode on) needs the file mapped; expected load mode mmap or mlock";
             return Err(ScenarioError::Contradiction(text));
         }
-        if self.prompt_cache_mib > 0 && runtime != Runtime::LlamaServer {
-            let expected = "llama-server";
-            return Err(ScenarioError::NotOffered { option: "a prompt cache", runtime, expected });
+        let kept = [(self.prompt_cache_mib, "a prompt cache"), (self.checkpoints, "context checkpoints")];
+        for (amount, option) in kept {
+            if amount > 0 && runtime != Runtime::LlamaServer {
+                return Err(ScenarioError::NotOffered { option, runtime, expected: "llama-server" });
+            }
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
         "host program, libraries and compiled kernels".clone_into(&mut base.note);
     }
     parts.push(base);
+    parts.extend(checkpoints(case));
     parts.extend(prompt_cache(case));
     if case.machine.offloads(case.scenario) {
         for part in &mut parts {
@@ -170,6 +171,27 @@ fn tokenizer(case: &Case<'_>) -> Part {
     let size = Interval::percent(architecture.embeddings.vocab_size * per_token, 85, 115);
     let note = format!("{kind}: {per_token} B a token, fitted on eight vocabularies");
     Part::uncertain(Component::Tokenizer, size, Provenance::Fitted, note)
+}
+
+/// Least tokens between two checkpoints (`--checkpoint-min-step`).
+const CHECKPOINT_STEP: u64 = 256;
+
+/// What cannot be rolled back, a server saves now and then: windows and recurrent states, one at least for each slot, up to
+/// its limit with long conversations.
+fn checkpoints(case: &Case<'_>) -> Option<Part> {
+    let (architecture, scenario) = (&case.model.architecture, case.scenario);
+    let windows = kv_cache::window_bytes(architecture, scenario);
+    let one = windows + architecture.state_bytes();
+    let most = scenario.checkpoints.min(scenario.context_tokens / CHECKPOINT_STEP);
+    if one == 0 || most == 0 {
+        return None;
+    }
+    let each = one.saturating_mul(scenario.slots);
+    let size = Interval { low: 0, bytes: each, high: each.saturating_mul(most) };
+    let note = format!("{} MiB for a slot's windows and state, 1 to {most} of them", one.div_ceil(MIB));
+    let mut part = Part::uncertain(Component::Checkpoints, size, Provenance::Estimated, note);
+    part.touch = Touch::Prompt;
+    Some(part)
 }
 
 /// A server keeps the states of earlier prompts up to its limit: nothing at first, all of it with time.

@@ -36,6 +36,8 @@ pub enum Component {
     Tokenizer,
     /// The process itself.
     Runtime,
+    /// Snapshots of windows and recurrent states that a server keeps.
+    Checkpoints,
     /// States of earlier prompts that a server keeps.
     PromptCache,
 }
@@ -58,6 +60,7 @@ impl Component {
             Self::Compute => "Compute buffers",
             Self::Tokenizer => "Tokenizer",
             Self::Runtime => "Runtime overhead",
+            Self::Checkpoints => "Context checkpoints",
             Self::PromptCache => "Prompt cache",
         }
     }

@@ -62,6 +62,7 @@ impl Query {
         let default = default.run_by(scenario.runtime);
         put(scenario.slots != default.slots, "slots", &scenario.slots);
         put(scenario.unified_kv != default.unified_kv, "ukv", &u8::from(scenario.unified_kv));
+        put(scenario.checkpoints != default.checkpoints, "cp", &scenario.checkpoints);
         put(scenario.prompt_cache_mib != default.prompt_cache_mib, "pc", &scenario.prompt_cache_mib);
         put(scenario.vision != default.vision, "vision", &u8::from(scenario.vision));
         put(scenario.audio != default.audio, "audio", &u8::from(scenario.audio));
@@ -107,6 +108,7 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         "slots" => scenario.slots = whole(1, 256)?,
         "ukv" => scenario.unified_kv = flag()?,
         "pc" => scenario.prompt_cache_mib = whole(0, 1 << 20)?,
+        "cp" => scenario.checkpoints = whole(0, 1024)?,
         "load" => scenario.load = named(value, &LoadMode::NAMES)?,
         "lazy" => scenario.lazy = named(value, &LazyMode::NAMES)?,
         "gpu" => scenario.offload = named(value, &Offload::NAMES)?,

@@ -180,7 +180,7 @@ const fn name(component: Component) -> &'static str {
         Component::Audio => "audio",
         Component::Compute => "compute",
         Component::Tokenizer => "tokenizer",
-        Component::Runtime | Component::PromptCache => "runtime",
+        Component::Runtime | Component::Checkpoints | Component::PromptCache => "runtime",
     }
 }
 

@@ -175,6 +175,7 @@ wire_struct!(Scenario {
     lazy,
     offload,
     prompt_cache_mib,
+    checkpoints,
     target_tokens_per_s,
 });
 wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });

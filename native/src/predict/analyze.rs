@@ -45,6 +45,9 @@ pub(crate) struct AnalyzeArgs {
     /// Memory for states of earlier prompts, MiB [default: 8192 for llama-server, which fills it with time]
     #[arg(long, value_name = "MIB")]
     prompt_cache_mib: Option<u64>,
+    /// Snapshots of windows and recurrent states kept for each slot [default: 32 for llama-server]
+    #[arg(long, value_name = "N")]
+    context_checkpoints: Option<u64>,
     /// Memory limit of the cgroup (or container) that the program runs in, MiB
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     memory_limit_mib: Option<u64>,
@@ -224,6 +227,7 @@ impl AnalyzeArgs {
                 Lazy::Off => LazyMode::Off,
             },
             offload: if self.cpu_only { Offload::Off } else { Offload::Auto },
+            checkpoints: self.context_checkpoints.unwrap_or(default.checkpoints),
             prompt_cache_mib: self.prompt_cache_mib.unwrap_or(default.prompt_cache_mib),
             target_tokens_per_s: self.target_decode_tps,
         })
