@@ -21,6 +21,8 @@ mod read;
 mod report;
 mod statistics;
 mod training;
+mod verdict_prediction;
+mod verdict_validation;
 
 pub use alternatives::Alternative;
 pub use configuration::{
@@ -42,7 +44,7 @@ pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Ve
 pub use predict::Calibration;
 pub use read::{
     MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
-    read_training, schema_of,
+    read_training, read_verdict_validation, schema_of,
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use statistics::{median, median_interval, ratio_interval};
@@ -50,3 +52,8 @@ pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
     TrainingRun, TrainingSample, TrainingSettings, TrainingStep,
 };
+pub use verdict_validation::{
+    DecodedToken, RunOutcome, STEADY_BYTES, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictEnding, VerdictRun,
+    VerdictStep, VerdictValidation,
+};
+pub use verdict_prediction::{CaseNeeds, PredictedRun, predicted};

@@ -3,7 +3,7 @@
 use schemars::{Schema, schema_for};
 
 use crate::codec::report::{CodecComparison, KvBenchmark};
-use crate::measurement::{KvQuality, MemoryValidation, MmapProfile, TrainingRun};
+use crate::measurement::{KvQuality, MemoryValidation, MmapProfile, TrainingRun, VerdictValidation};
 use crate::report::Report;
 
 /// Every kind of report: its name, and its schema as indented JSON.
@@ -14,6 +14,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("codec-comparison", schema_for!(CodecComparison)),
         ("kv-benchmark", schema_for!(KvBenchmark)),
         ("memory-validation", schema_for!(MemoryValidation)),
+        ("verdict-validation", schema_for!(VerdictValidation)),
         ("kv-quality", schema_for!(KvQuality)),
         ("train-lora", schema_for!(TrainingRun)),
     ];

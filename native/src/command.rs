@@ -26,6 +26,8 @@ enum Command {
     ProfileMmap(Box<profile::ProfileMmapArgs>),
     /// Run llama.cpp on a model and set the memory it takes beside the prediction
     ValidateMemory(Box<validate::ValidateMemoryArgs>),
+    /// Run llama.cpp under limits of memory and set what each token reads beside the prediction
+    ValidateVerdict(Box<validate::ValidateVerdictArgs>),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model
     Generate(crate::real::GenerateArgs),
@@ -63,6 +65,7 @@ impl Cli {
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
             Command::ValidateMemory(args) => args.run(),
+            Command::ValidateVerdict(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]

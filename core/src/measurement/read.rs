@@ -2,7 +2,7 @@
 
 use super::{
     KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MemoryValidation, MmapProfile,
-    TRAINING_SCHEMA, TrainingRun,
+    TRAINING_SCHEMA, TrainingRun, VERDICT_VALIDATION_SCHEMA, VerdictValidation,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -75,6 +75,11 @@ pub fn read_mmap_profile(text: &str) -> Result<MmapProfile, MeasurementError> {
 /// Parses a result of `validate-memory`, under the same rules.
 pub fn read_memory_validation(text: &str) -> Result<MemoryValidation, MeasurementError> {
     read(text, MEMORY_VALIDATION_SCHEMA)
+}
+
+/// Parses a result of `validate-verdict`, under the same rules.
+pub fn read_verdict_validation(text: &str) -> Result<VerdictValidation, MeasurementError> {
+    read(text, VERDICT_VALIDATION_SCHEMA)
 }
 
 /// Parses a result of `benchmark-kv --checkpoint`, under the same rules.

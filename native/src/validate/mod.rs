@@ -6,14 +6,17 @@
 mod args;
 mod case;
 mod child;
+mod full;
 mod log;
 mod parameters;
 mod render;
 #[cfg(all(unix, not(target_env = "musl")))]
 mod runtime;
 mod sparse;
+mod verdict;
 
 pub(crate) use args::ValidateMemoryArgs;
+pub(crate) use verdict::ValidateVerdictArgs;
 
 use crate::bad_input;
 use anyhow::Context;

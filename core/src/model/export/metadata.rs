@@ -19,6 +19,7 @@ pub(super) fn write(header: &mut Header, model: &Model, architecture: &str, voca
     per_layer(header, &key("feed_forward_length"), &widths);
     header.number(&key("attention.layer_norm_rms_epsilon"), 1e-6);
     attention(header, shape, architecture);
+    experts(header, shape, &key);
     if let Some(profile) = &model.profile {
         if profile.shared_kv_last_n_layers > 0 {
             header.count(&key("attention.shared_kv_layers"), profile.shared_kv_last_n_layers);
@@ -44,8 +45,22 @@ pub(super) fn write(header: &mut Header, model: &Model, architecture: &str, voca
 fn width(ffn: &Ffn) -> u64 {
     match *ffn {
         Ffn::Dense { width, .. } => width,
-        Ffn::Experts { .. } | Ffn::None => 0,
+        // Readers take it for an expert's width where they ask for no other.
+        Ffn::Experts { width, .. } => width,
+        Ffn::None => 0,
     }
+}
+
+/// How many experts there are, how many are asked, and how wide each is.
+fn experts(header: &mut Header, shape: &Architecture, key: &impl Fn(&str) -> String) {
+    let first = shape.layers.iter().find_map(|layer| match layer.ffn {
+        Ffn::Experts { experts, active, width, .. } => Some((experts, active, width)),
+        _ => None,
+    });
+    let Some((experts, active, width)) = first else { return };
+    header.count(&key("expert_count"), experts);
+    header.count(&key("expert_used_count"), active);
+    header.count(&key("expert_feed_forward_length"), width);
 }
 
 /// One number where all layers agree, a list otherwise.

@@ -2,11 +2,15 @@
 //! types, a made-up vocabulary of the true size.
 //!
 //! With zeros for weights behind it (a hole costs no disk) a runtime loads it and takes the memory the real file would
-//! take, since no size depends on a weight's value.
+//! take, since no size depends on a weight's value. Where weights must be read from storage, [`Placed::fill`] makes blocks
+//! of small finite values instead.
 
+mod blocks;
 mod header;
 mod metadata;
 mod vocabulary;
+
+pub use blocks::Placed;
 
 use super::architecture::Architecture;
 use super::tensor::{Active, Role};
@@ -15,12 +19,14 @@ use crate::weights::{BlockType, WeightPlan};
 use header::Header;
 
 /// Families with their name in GGUF files and the kind of their tokenizer.
-const FAMILIES: [(&str, &str, Tokenizer); 12] = [
+const FAMILIES: [(&str, &str, Tokenizer); 14] = [
     ("llama", "llama", Tokenizer::Bpe),
     ("qwen2", "qwen2", Tokenizer::Bpe),
     ("qwen3", "qwen3", Tokenizer::Bpe),
+    ("qwen3_moe", "qwen3moe", Tokenizer::Bpe),
     ("qwen3_5", "qwen35", Tokenizer::Bpe),
     ("granite", "granite", Tokenizer::Bpe),
+    ("granitemoe", "granitemoe", Tokenizer::Bpe),
     ("granitemoehybrid", "granitehybrid", Tokenizer::Bpe),
     ("smollm3", "smollm3", Tokenizer::Bpe),
     ("lfm2", "lfm2", Tokenizer::Bpe),
@@ -51,6 +57,8 @@ pub struct GgufHeader {
     pub bytes: Vec<u8>,
     /// Length of the whole file, in bytes.
     pub file_bytes: u64,
+    /// The tensors behind it, in the order of the file.
+    pub tensors: Vec<Placed>,
 }
 
 /// Why there is no header.
@@ -64,8 +72,8 @@ pub enum ExportError {
         /// Those that have.
         expected: String,
     },
-    /// Mixture models are not written.
-    #[error("`{0}` is a mixture of experts; expected a dense model")]
+    /// Mixtures are written for the families whose layers have nothing beside the experts.
+    #[error("`{0}` is a mixture of experts; expected a dense model, or a mixture of family qwen3_moe or granitemoe")]
     Experts(String),
     /// The format has no block types.
     #[error(
@@ -97,7 +105,8 @@ pub fn gguf_header(model: &Model, plan: &WeightPlan) -> Result<GgufHeader, Expor
         tokenizer
     };
     let vocab = vocabulary_size(shape);
-    if model.tensors.iter().any(|tensor| matches!(tensor.active, Active::Experts { .. })) {
+    let mixture = model.tensors.iter().any(|tensor| matches!(tensor.active, Active::Experts { .. }));
+    if mixture && !architecture.ends_with("moe") {
         return Err(ExportError::Experts(shape.name.clone()));
     }
     let mut header = Header::default();
@@ -156,7 +165,10 @@ fn dimensions(tensor: &Tensor, shape: &Architecture, vocab: u64) -> Vec<u64> {
             vec![tensor.row_length, tensor.row_length, rows / tensor.row_length.max(1)]
         }
         _ if tensor.role == Role::TokenEmbedding => vec![tensor.row_length, vocab],
-        rows => vec![tensor.row_length, rows],
+        rows => match tensor.active {
+            Active::Experts { experts, .. } => vec![tensor.row_length, rows / experts.max(1), experts],
+            _ => vec![tensor.row_length, rows],
+        },
     }
 }
 
