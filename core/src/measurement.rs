@@ -17,11 +17,13 @@ mod memory_validation;
 mod overlay;
 mod policy;
 mod predict;
+mod published_verdicts;
 mod read;
 mod report;
 mod statistics;
 mod training;
 mod verdict_prediction;
+mod verdict_summary;
 mod verdict_validation;
 
 pub use alternatives::Alternative;
@@ -42,6 +44,7 @@ pub use memory_validation::{
 pub use overlay::{MeasuredPoint, Overlay};
 pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
+pub use published_verdicts::{PUBLISHED_VERDICTS, PublishedVerdict};
 pub use read::{
     MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
     read_training, read_verdict_validation, schema_of,
@@ -52,8 +55,9 @@ pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
     TrainingRun, TrainingSample, TrainingSettings, TrainingStep,
 };
-pub use verdict_validation::{
-    DecodedToken, RunOutcome, STEADY_BYTES, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictEnding, VerdictRun,
-    VerdictStep, VerdictValidation,
-};
 pub use verdict_prediction::{CaseNeeds, PredictedRun, predicted};
+pub use verdict_summary::{Cliffs, Rereads, VerdictSummary};
+pub use verdict_validation::{
+    DecodedToken, RunOutcome, STEADY_BYTES, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictEnding,
+    VerdictRun, VerdictStep, VerdictValidation,
+};

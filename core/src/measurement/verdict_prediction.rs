@@ -1,7 +1,7 @@
 //! What is predicted for a run under a limit: one function, so that the rules stand in one place.
 
 use super::{RunOutcome, VerdictCase, VerdictRun};
-use crate::memory::{Component, Footprint, KvFormat, LazyMode, LoadMode, Place, Runtime, Scenario};
+use crate::memory::{Component, Footprint, KvFormat, LazyMode, LoadMode, Place, Runtime, Scenario, Term};
 use crate::model::{Model, Role, registry, tensor::Active};
 use crate::weights::{BlockType, WeightFormat, WeightPlan};
 
@@ -9,6 +9,15 @@ use crate::weights::{BlockType, WeightFormat, WeightPlan};
 const EXPERTS_OF_TOKENS: u64 = 3;
 /// Exponent of the missing share under the skewed routing of real text, for the lower end.
 const SKEWED: i32 = 4;
+
+/// Private pages of the process and its graph beside everything that has a term of its own: 3.8 to 6.5 MiB in runs of
+/// 135 M to 5 B parameters.
+const PROCESS_BYTES: u64 = 5632 << 10;
+/// Pages of the libraries' code and tables that every token touches: they leave and come back like the file's. Measured
+/// as what is read beyond the weights when both thrash: 3 to 7 MiB.
+const LIBRARY_BYTES: u64 = 5 << 20;
+/// The kernel keeps 8 bytes for every page of 4 KiB that a process has touched, and keeps them when the page has left.
+const PAGES_PER_TABLE: u64 = 512;
 
 /// Bytes of a case by what the system may do with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,12 +87,13 @@ impl VerdictCase {
 
     /// The bytes with which nothing is read again.
     pub fn need_bytes(&self) -> Option<u64> {
-        self.needs().map(|needs| needs.all())
+        self.needs().map(|needs| needs.all_bytes())
     }
 }
 
 impl CaseNeeds {
-    fn all(&self) -> u64 {
+    /// With as much nothing is read again.
+    pub fn all_bytes(&self) -> u64 {
         self.private_bytes + self.hot_bytes + self.expert_bytes
     }
 }
@@ -100,7 +110,7 @@ pub fn predicted(case: &VerdictCase, limit: Option<u64>, read_ahead: u64) -> Opt
     let needs = case.needs()?;
     let run = |outcome, reread_bytes| PredictedRun {
         outcome,
-        need_bytes: needs.all(),
+        need_bytes: needs.all_bytes(),
         private_bytes: needs.private_bytes,
         reread_bytes,
     };
@@ -113,7 +123,10 @@ pub fn predicted(case: &VerdictCase, limit: Option<u64>, read_ahead: u64) -> Opt
         return Some(run(RunOutcome::FullSpeed, (0, 0, 0)));
     }
     if needs.expert_bytes == 0 {
-        return Some(run(RunOutcome::Slowed, (missing.min(needs.hot_bytes), needs.hot_bytes, needs.hot_bytes)));
+        return Some(run(
+            RunOutcome::Slowed,
+            (missing.min(needs.hot_bytes), needs.hot_bytes, needs.hot_bytes),
+        ));
     }
     let reread = experts(&needs, pages, read_ahead);
     Some(run(RunOutcome::by_reads(reread.1), reread))
@@ -152,11 +165,23 @@ fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
+/// A token's rows of the per-layer tables and their projection from the stream: both stand in memory, for every token of
+/// a micro-batch, until the last layer has used them.
+fn table_inputs(model: &Model, scenario: &Scenario) -> u64 {
+    2 * model.architecture.ple_row_elements() * scenario.ubatch * 4
+}
+
 /// By tensor: what is copied at load is never read from the file again; of the rest every token reads what is no table.
 fn needs(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> CaseNeeds {
     let footprint = Footprint::of(model, plan, scenario);
-    let private = footprint.terms.iter().filter(|term| term.place == Place::Private);
-    let mut needs = CaseNeeds { private_bytes: private.map(|term| term.bytes).sum(), ..CaseNeeds::default() };
+    // The process's own term counts its libraries, which are no private pages.
+    let own = |term: &&Term| term.place == Place::Private && term.component != Component::Runtime;
+    let private = footprint.terms.iter().filter(own).map(|term| term.bytes).sum::<u64>();
+    let mut needs = CaseNeeds {
+        private_bytes: private + PROCESS_BYTES + table_inputs(model, scenario),
+        hot_bytes: LIBRARY_BYTES,
+        ..CaseNeeds::default()
+    };
     let packs = footprint.term(Component::PackedWeights).is_some();
     let mut matrices = (0, 0);
     for (tensor, planned) in model.tensors.iter().zip(&plan.tensors) {
@@ -181,6 +206,8 @@ fn needs(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> CaseNeeds {
             (LoadMode::Mmap, Active::Row | Active::Nothing) => {}
         }
     }
+    let mapped = if scenario.load == LoadMode::Copy { 0 } else { plan.gguf_data_bytes(model) };
+    needs.private_bytes += (needs.private_bytes + mapped) / PAGES_PER_TABLE;
     needs.matrix_bytes = matrices.0.checked_div(matrices.1).unwrap_or(0);
     needs
 }

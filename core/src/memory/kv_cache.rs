@@ -58,7 +58,9 @@ fn cells(attention: &Attention, scenario: &Scenario) -> u64 {
         (Runtime::LlamaCpp | Runtime::LlamaServer, Some(window)) => {
             context.min(window.saturating_add(scenario.ubatch)).next_multiple_of(LLAMA_CELLS)
         }
-        (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => context.next_multiple_of(LLAMA_CELLS),
+        (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => {
+            context.next_multiple_of(LLAMA_CELLS)
+        }
         (Runtime::Vllm, _) => context.next_multiple_of(VLLM_PAGE),
         (_, Some(window)) => context.min(window),
         (_, None) => context,

@@ -69,7 +69,8 @@ fn run(task: &Task) -> Result<Reply, String> {
     let mut seen = |after: &str| stages.push(stage(after));
     let runtime = Runtime::open(&task.libraries)?;
     seen("libraries");
-    let model = runtime.load(&task.file, LoadChoices { lazy_table: case.lazy_table, mode: None, repack: true })?;
+    let model =
+        runtime.load(&task.file, LoadChoices { lazy_table: case.lazy_table, mode: None, repack: true })?;
     seen("model");
     let narrow = |number: u64| u32::try_from(number).map_err(|_| format!("{number} tokens are too many"));
     let context = runtime.context(

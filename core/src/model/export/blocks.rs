@@ -15,34 +15,45 @@ pub struct Placed {
     pub block: BlockType,
     /// A norm's weights or a bias: ones.
     pub vector: bool,
+    /// The token table: larger, so that a token's own row decides what the layers see of it and which experts they ask.
+    pub tokens: bool,
 }
 
-/// Where a block type keeps its half-precision scales, and what is written there.
-struct Scales {
-    places: &'static [usize],
-    value: u16,
-}
-
-/// 0.0039: with codes of 4 to 8 bits a weight is below 0.5 and mostly below 0.1.
-const SMALL: u16 = 0x1C00;
-/// 0.00003, for blocks whose scales are themselves scaled by up to 6 bits.
-const SMALLER: u16 = 0x0200;
-/// 0.000007, for those scaled by up to 7 bits.
-const SMALLEST: u16 = 0x0078;
+/// Half-precision numbers of a block: where they stand, and what they are.
+type Halves = &'static [(usize, u16)];
 
 /// The scales of a type; `None` where any bits would be a finite number or the type is not made.
-const fn scales(block: BlockType) -> Option<Scales> {
-    let (places, value): (&'static [usize], u16) = match block {
-        BlockType::Q4_0 | BlockType::Q5_0 | BlockType::Q8_0 | BlockType::Iq4Nl => (&[0], SMALL),
-        BlockType::Q4_1 | BlockType::Q5_1 => (&[0, 2], SMALL),
-        BlockType::Q2K => (&[80, 82], SMALLER),
-        BlockType::Q3K => (&[108], SMALLER),
-        BlockType::Q4K | BlockType::Q5K => (&[0, 2], SMALLER),
-        BlockType::Q6K => (&[208], SMALLEST),
-        BlockType::Iq4Xs => (&[0], SMALLER),
+///
+/// A block's offset cancels the mean of its codes: matrices whose entries have a mean send every token the same way, and
+/// a router then asks the same experts for all.
+const fn halves(block: BlockType) -> Option<Halves> {
+    // 0.0039 under codes of 4 to 8 bits; 0.00003 where scales are themselves scaled by up to 6 bits, 0.000007 by 7.
+    Some(match block {
+        BlockType::Q4_0 | BlockType::Q5_0 | BlockType::Q8_0 | BlockType::Iq4Nl => &[(0, 0x1C00)],
+        // 7.5 and 15.5 times the scale, taken away.
+        BlockType::Q4_1 => &[(0, 0x1C00), (2, 0xA780)],
+        BlockType::Q5_1 => &[(0, 0x1C00), (2, 0xABC0)],
+        // 1.5, 7.5 and 15.5 times the scale.
+        BlockType::Q2K => &[(80, 0x0200), (82, 0x0300)],
+        BlockType::Q4K => &[(0, 0x0200), (2, 0x0B80)],
+        BlockType::Q5K => &[(0, 0x0200), (2, 0x0FC0)],
+        BlockType::Q3K => &[(108, 0x0200)],
+        BlockType::Q6K => &[(208, 0x0078)],
+        BlockType::Iq4Xs => &[(0, 0x0200)],
         _ => return None,
-    };
-    Some(Scales { places, value })
+    })
+}
+
+/// Give every part of a block the same scale for its codes as for their offset.
+fn pair_scales(block: BlockType, bytes: &mut [u8]) {
+    match block {
+        BlockType::Q2K => bytes[..16].iter_mut().for_each(|pair| *pair = (*pair & 15) * 17),
+        BlockType::Q4K | BlockType::Q5K => {
+            bytes.copy_within(4..8, 8);
+            bytes[12..16].iter_mut().for_each(|pair| *pair = (*pair & 15) * 17);
+        }
+        _ => {}
+    }
 }
 
 impl Placed {
@@ -64,16 +75,33 @@ impl Placed {
             BlockType::F16 => out.chunks_exact_mut(2).for_each(|n| n[1] = (n[1] & 0x83) | 0x24),
             BlockType::Bf16 => out.chunks_exact_mut(2).for_each(|n| n[1] = (n[1] & 0x80) | 0x3C),
             block => {
-                let Some(scales) = scales(block) else { return false };
+                let Some(halves) = halves(block) else { return false };
                 for chunk in out.chunks_exact_mut(width) {
-                    for place in scales.places {
-                        chunk[*place..place + 2].copy_from_slice(&scales.value.to_le_bytes());
+                    for (place, value) in halves {
+                        let value = if self.tokens { louder(*value) } else { *value };
+                        chunk[*place..place + 2].copy_from_slice(&value.to_le_bytes());
                     }
+                    pair_scales(block, chunk);
                 }
             }
         }
         true
     }
+}
+
+/// A half-precision number times 32.
+const fn louder(half: u16) -> u16 {
+    let (sign, mut bits, mut exponent) = (half & 0x8000, half & 0x7FFF, 5);
+    if bits < 0x400 {
+        // A subnormal: its leading one moves to the hidden place.
+        exponent += 1;
+        while bits != 0 && bits < 0x400 {
+            bits <<= 1;
+            exponent -= 1;
+        }
+        bits = bits.saturating_sub(0x400);
+    }
+    sign | (bits + exponent * 0x400)
 }
 
 /// Between -0.05 and 0.05, by the first two of four bytes.
@@ -108,7 +136,7 @@ mod tests {
         ] {
             let count = 64 * usize::try_from(block.elements()).unwrap();
             let bytes = 64 * block.bytes();
-            let placed = Placed { offset: 4096, bytes, block, vector: false };
+            let placed = Placed { offset: 4096, bytes, block, vector: false, tokens: false };
             let mut out = vec![0; usize::try_from(bytes).unwrap()];
             assert!(placed.fill(0, &mut out), "{}", block.name());
             let mut again = vec![0; out.len() / 2];
@@ -117,13 +145,21 @@ mod tests {
             let mut weights = vec![f32::NAN; count];
             if dequantise(block, &out, &mut weights).is_ok() {
                 assert!(weights.iter().all(|weight| weight.abs() < 0.6), "{}", block.name());
-                assert!(weights.iter().any(|weight| *weight != weights[0]), "{}", block.name());
+                let sum: f32 = weights.iter().sum();
+                let square: f32 = weights.iter().map(|weight| weight * weight).sum();
+                let (mean, spread) = (sum / count as f32, (square / count as f32).sqrt());
+                assert!(spread > 0.001 && mean.abs() < spread / 5.0, "{}: {mean} {spread}", block.name());
             }
         }
+        // 2^-15, 2^-8 and -0.0293.
+        assert_eq!([louder(0x0200), louder(0x1C00), louder(0xA780)], [0x1400, 0x3000, 0xBB80]);
         let mut ones = [0; 8];
-        assert!(Placed { offset: 0, bytes: 8, block: BlockType::F32, vector: true }.fill(0, &mut ones));
+        assert!(
+            Placed { offset: 0, bytes: 8, block: BlockType::F32, vector: true, tokens: false }
+                .fill(0, &mut ones)
+        );
         assert_eq!(ones, [0, 0, 128, 63, 0, 0, 128, 63]);
-        let unknown = Placed { offset: 0, bytes: 66, block: BlockType::Iq2Xxs, vector: false };
+        let unknown = Placed { offset: 0, bytes: 66, block: BlockType::Iq2Xxs, vector: false, tokens: false };
         assert!(!unknown.fill(0, &mut [0; 66]));
     }
 }

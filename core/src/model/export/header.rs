@@ -94,7 +94,13 @@ impl Header {
         self.tensor_count += 1;
         let rows = dimensions.iter().skip(1).product();
         let bytes = block.size(rows, dimensions.first().copied().unwrap_or(0));
-        self.placed.push(Placed { offset: self.data_bytes, bytes, block, vector: rows == 1 });
+        self.placed.push(Placed {
+            offset: self.data_bytes,
+            bytes,
+            block,
+            vector: rows == 1,
+            tokens: name == "token_embd.weight",
+        });
         self.data_bytes += bytes.next_multiple_of(ALIGNMENT);
     }
 

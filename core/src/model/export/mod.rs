@@ -73,7 +73,9 @@ pub enum ExportError {
         expected: String,
     },
     /// Mixtures are written for the families whose layers have nothing beside the experts.
-    #[error("`{0}` is a mixture of experts; expected a dense model, or a mixture of family qwen3_moe or granitemoe")]
+    #[error(
+        "`{0}` is a mixture of experts; expected a dense model, or a mixture of family qwen3_moe or granitemoe"
+    )]
     Experts(String),
     /// The format has no block types.
     #[error(

@@ -94,9 +94,8 @@ fn run(task: &Task) -> Result<(), String> {
         let (before, start) = (counters::read(), Instant::now());
         runtime.decode(context, std::slice::from_mut(token))?;
         let (seconds, after) = (start.elapsed().as_secs_f64(), counters::read());
-        let between = |after: Option<u64>, before: Option<u64>| {
-            after.unwrap_or(0).saturating_sub(before.unwrap_or(0))
-        };
+        let between =
+            |after: Option<u64>, before: Option<u64>| after.unwrap_or(0).saturating_sub(before.unwrap_or(0));
         tell(Event::Token(DecodedToken {
             seconds: (seconds * 1e4).round() / 1e4,
             read_bytes: between(after.device_read_bytes, before.device_read_bytes),

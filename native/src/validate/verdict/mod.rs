@@ -49,7 +49,12 @@ impl ValidateVerdictArgs {
         let mut report = self.earlier(&scratch, &groups)?;
         for model in &self.models {
             for weights in &self.weights {
-                self.model(&mut report, &Place { libraries, scratch: &scratch, groups: &groups }, model, weights)?;
+                self.model(
+                    &mut report,
+                    &Place { libraries, scratch: &scratch, groups: &groups },
+                    model,
+                    weights,
+                )?;
             }
         }
         if self.output.is_none() {
@@ -69,7 +74,10 @@ impl ValidateVerdictArgs {
         let mut runs = Vec::new();
         for case in self.cases(model, weights) {
             let need = case.need_bytes().ok_or_else(|| {
-                bad_input(format!("{model} {weights}, kv {}: expected a built-in model and known formats", case.kv))
+                bad_input(format!(
+                    "{model} {weights}, kv {}: expected a built-in model and known formats",
+                    case.kv
+                ))
             })?;
             let limits = self.limits.iter().map(|limit| match *limit {
                 Limit::None => None,
@@ -106,6 +114,7 @@ impl ValidateVerdictArgs {
         let file = File::open(path)?;
         let file_bytes = file.metadata()?.len();
         evict::evict(&file, 0, file_bytes).context("cannot drop the file from the cache")?;
+        forget_libraries(place.libraries)?;
         let group = Group::new(place.groups, limit.unwrap_or(UNLIMITED)).context("cannot make a group")?;
         let task = child::Task {
             libraries: place.libraries.to_owned(),
@@ -174,6 +183,18 @@ struct Place<'a> {
     libraries: &'a Path,
     scratch: &'a Path,
     groups: &'a Parent,
+}
+
+/// Drop the libraries' pages, so that each run is charged for those that it touches, as the first program in a container is.
+fn forget_libraries(folder: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().contains(".so") {
+            let file = File::open(&path)?;
+            evict::evict(&file, 0, file.metadata()?.len()).context("cannot drop a library from the cache")?;
+        }
+    }
+    Ok(())
 }
 
 /// A limit as the kernel keeps it: whole pages.

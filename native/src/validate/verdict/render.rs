@@ -26,7 +26,8 @@ fn cells(row: &VerdictRun) -> Vec<String> {
         choices(&row.case),
         limit(row.limit_bytes),
         predicted.map_or("?", |run| run.outcome.title()).to_owned(),
-        row.outcome().title().to_owned() + &row.died_in().map_or_else(String::new, |step| format!(" in {step}")),
+        row.outcome().title().to_owned()
+            + &row.died_in().map_or_else(String::new, |step| format!(" in {step}")),
         predicted.map_or_else(String::new, |run| mib(run.reread_bytes.1)),
         row.steady_bytes().map_or_else(String::new, mib),
     ]
@@ -44,8 +45,7 @@ pub(super) fn line(row: &VerdictRun) -> String {
 
 /// Every run.
 pub(super) fn table(report: &VerdictValidation) -> String {
-    let header =
-        ["case", "limit MiB", "predicted", "measured", "MiB a token, predicted", "measured"];
+    let header = ["case", "limit MiB", "predicted", "measured", "MiB a token, predicted", "measured"];
     let rows = report.rows.iter().map(cells).collect();
     let mut text = format!("{}\n\n", report.runtime);
     text += &output::table(&header, &[1, 4, 5], rows);
