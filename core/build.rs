@@ -1,4 +1,4 @@
-//! Embeds `profiles/models/*.yaml` and `profiles/devices/*.yaml` as (slug, text) tables.
+//! Embeds `profiles/{models,devices,validation}/*.yaml` as (slug, text) tables.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../profiles");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     embed(&root.join("models"), "MODELS", &out.join("models.rs"))?;
+    embed(&root.join("validation"), "VALIDATION", &out.join("validation.rs"))?;
     embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))
 }
 

@@ -17,11 +17,15 @@ mod memory_validation;
 mod overlay;
 mod policy;
 mod predict;
+mod published_verdicts;
 mod read;
 mod report;
 pub mod size_validation;
 mod statistics;
 mod training;
+mod verdict_prediction;
+mod verdict_summary;
+mod verdict_validation;
 
 pub use alternatives::Alternative;
 pub use configuration::{
@@ -41,9 +45,10 @@ pub use memory_validation::{
 pub use overlay::{MeasuredPoint, Overlay};
 pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
+pub use published_verdicts::{PUBLISHED_VERDICTS, PublishedVerdict};
 pub use read::{
     MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
-    read_size_validation, read_training, schema_of,
+    read_size_validation, read_training, read_verdict_validation, schema_of,
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
@@ -51,4 +56,10 @@ pub use statistics::{median, median_interval, ratio_interval};
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
     TrainingRun, TrainingSample, TrainingSettings, TrainingStep,
+};
+pub use verdict_prediction::{PredictedRun, predicted};
+pub use verdict_summary::{Cliffs, Rereads, VerdictSummary};
+pub use verdict_validation::{
+    DecodedToken, RunOutcome, STEADY_BYTES, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictEnding,
+    VerdictRun, VerdictStep, VerdictValidation,
 };

@@ -3,7 +3,9 @@
 use schemars::{Schema, schema_for};
 
 use crate::codec::report::{CodecComparison, KvBenchmark};
-use crate::measurement::{KvQuality, MemoryValidation, MmapProfile, SizeValidation, TrainingRun};
+use crate::measurement::{
+    KvQuality, MemoryValidation, MmapProfile, SizeValidation, TrainingRun, VerdictValidation,
+};
 use crate::report::Report;
 
 /// Every kind of report: its name, and its schema as indented JSON.
@@ -15,6 +17,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("kv-benchmark", schema_for!(KvBenchmark)),
         ("memory-validation", schema_for!(MemoryValidation)),
         ("size-validation", schema_for!(SizeValidation)),
+        ("verdict-validation", schema_for!(VerdictValidation)),
         ("kv-quality", schema_for!(KvQuality)),
         ("train-lora", schema_for!(TrainingRun)),
     ];

@@ -28,6 +28,8 @@ enum Command {
     ValidateMemory(Box<validate::ValidateMemoryArgs>),
     /// Hold the rules for sizes to llama.cpp's quantiser and allocator, without weights
     ValidateSizes(Box<validate::ValidateSizesArgs>),
+    /// Run llama.cpp under limits of memory and set what each token reads beside the prediction
+    ValidateVerdict(Box<validate::ValidateVerdictArgs>),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model
     Generate(crate::real::GenerateArgs),
@@ -66,6 +68,7 @@ impl Cli {
             Command::ProfileMmap(args) => profile::run(*args),
             Command::ValidateMemory(args) => args.run(),
             Command::ValidateSizes(args) => args.run(),
+            Command::ValidateVerdict(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]

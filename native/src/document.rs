@@ -25,6 +25,8 @@ enum Schema {
     KvBenchmark,
     /// `validate-memory --output`
     MemoryValidation,
+    /// `validate-verdict --output`
+    VerdictValidation,
     /// `benchmark-kv --checkpoint`
     KvQuality,
 }

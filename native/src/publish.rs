@@ -3,8 +3,9 @@
 use crate::BadInput;
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::measurement::{
-    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, TRAINING_SCHEMA, read_kv_quality,
-    read_memory_validation, read_mmap_profile, read_training, schema_of,
+    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, TRAINING_SCHEMA,
+    VERDICT_VALIDATION_SCHEMA, read_kv_quality, read_memory_validation, read_mmap_profile, read_training,
+    read_verdict_validation, schema_of,
 };
 use dhurandhar_core::storage::mix64;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// File measured results for the report site: those of profile-mmap, validate-memory, benchmark-kv and train-lora.
+/// File measured results for the report site: those of profile-mmap, validate-memory, validate-verdict, benchmark-kv and train-lora.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PublishArgs {
     /// Results to publish.
@@ -134,6 +135,10 @@ fn filed(text: &str) -> Result<Filed, MeasurementError> {
     if is(MEMORY_VALIDATION_SCHEMA) {
         let report = read_memory_validation(text)?;
         return Ok(Filed { folder: "memory/", about: report.device.name, started: report.started });
+    }
+    if is(VERDICT_VALIDATION_SCHEMA) {
+        let report = read_verdict_validation(text)?;
+        return Ok(Filed { folder: "verdicts/", about: report.device.name, started: report.started });
     }
     if is(KV_QUALITY_SCHEMA) {
         let report = read_kv_quality(text)?;

@@ -2,7 +2,8 @@
 
 use super::{
     KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MemoryValidation, MmapProfile,
-    SIZE_VALIDATION_SCHEMA, SizeValidation, TRAINING_SCHEMA, TrainingRun,
+    SIZE_VALIDATION_SCHEMA, SizeValidation, TRAINING_SCHEMA, TrainingRun, VERDICT_VALIDATION_SCHEMA,
+    VerdictValidation,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -80,6 +81,11 @@ pub fn read_memory_validation(text: &str) -> Result<MemoryValidation, Measuremen
 /// Parses a result of `validate-sizes`, under the same rules.
 pub fn read_size_validation(text: &str) -> Result<SizeValidation, MeasurementError> {
     read(text, SIZE_VALIDATION_SCHEMA)
+}
+
+/// Parses a result of `validate-verdict`, under the same rules.
+pub fn read_verdict_validation(text: &str) -> Result<VerdictValidation, MeasurementError> {
+    read(text, VERDICT_VALIDATION_SCHEMA)
 }
 
 /// Parses a result of `benchmark-kv --checkpoint`, under the same rules.

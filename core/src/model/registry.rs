@@ -1,9 +1,10 @@
-//! Built-in models, embedded from `profiles/models`.
+//! Built-in models, embedded from `profiles/models`, and shapes for validation, from `profiles/validation`.
 
 use super::{Model, Origin, Profile};
 use crate::document::{DocumentError, nearest_names};
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
+include!(concat!(env!("OUT_DIR"), "/validation.rs"));
 
 /// A slug that names no built-in model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,12 @@ pub fn yaml(slug: &str) -> Option<&'static str> {
 pub fn model(slug: &str) -> Result<Model, UnknownModel> {
     let found = yaml(slug).and_then(|text| load(slug, text).ok());
     found.ok_or_else(|| UnknownModel { slug: slug.to_owned(), nearest: nearest_names(slug, slugs()) })
+}
+
+/// A built-in model, or a shape that exists to be run under limits and is in no list.
+pub fn model_for_validation(slug: &str) -> Result<Model, UnknownModel> {
+    let text = VALIDATION.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text);
+    text.and_then(|text| load(slug, text).ok()).map_or_else(|| model(slug), Ok)
 }
 
 /// All built-in models.

@@ -15,6 +15,12 @@ use crate::weights::PlannedTensor;
 const MIB: u64 = 1 << 20;
 /// What a small program takes before it loads llama.cpp's libraries (a C program on Linux, measured 4.7 MiB).
 pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
+/// Anonymous pages of the process and its graph beside everything that has a part of its own.
+const PROCESS: Interval = Interval { low: 3891 << 10, bytes: 5632 << 10, high: 6656 << 10 };
+/// Pages of the libraries that every token touches: what is read beyond the weights when both are dropped.
+const LIBRARIES: Interval = Interval { low: 3 * MIB, bytes: 5 * MIB, high: 7 * MIB };
+/// The kernel keeps 8 bytes for every page of 4 KiB that a process has touched, and keeps them when the page has left.
+const PAGES_PER_TABLE: u64 = 512;
 /// Tables above this are read row by row unless told otherwise (`--lazy-mode auto`).
 const LAZY_FROM: u64 = 4 << 30;
 
@@ -34,6 +40,7 @@ pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
             part.note = format!("matrices copied at load for {}", case.machine.processor.title());
         }
     }
+    parts.push(page_tables(&parts));
     parts
 }
 
@@ -112,20 +119,10 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     parts.extend(weights::towers(case));
     parts.push(compute(case));
     parts.push(tokenizer(case));
-    let mut base = Part::uncertain(
-        Component::Runtime,
-        Interval::percent(14 * MIB, 80, 130),
-        Provenance::Fitted,
-        "host program, libraries and graph, as measured on the CPU".to_owned(),
-    );
-    if case.machine.offloads(case.scenario) {
-        base.size = Interval { low: 14 * MIB, bytes: 48 * MIB, high: 160 * MIB };
-        base.provenance = Provenance::Estimated;
-        "host program, libraries and compiled kernels".clone_into(&mut base.note);
-    }
-    parts.push(base);
+    parts.extend(process(case));
     parts.extend(checkpoints(case));
     parts.extend(prompt_cache(case));
+    parts.push(page_tables(&parts));
     if case.machine.offloads(case.scenario) {
         for part in &mut parts {
             if matches!(
@@ -143,13 +140,54 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     parts
 }
 
+/// The process and its libraries, as measured on the CPU in runs of models from 135 M to 5 B parameters.
+fn process(case: &Case<'_>) -> [Part; 2] {
+    let mut own = Part::uncertain(
+        Component::Runtime,
+        PROCESS,
+        Provenance::Fitted,
+        "process and graph: 3.8 to 6.5 MiB in runs on the CPU".to_owned(),
+    );
+    if case.machine.offloads(case.scenario) {
+        own.size = Interval { low: PROCESS.low, bytes: 36 * MIB, high: 150 * MIB };
+        own.provenance = Provenance::Estimated;
+        "process, graph and compiled kernels".clone_into(&mut own.note);
+    }
+    let note = "code and tables of the libraries that every token touches: 3 to 7 MiB".to_owned();
+    let mut libraries = Part::exact(Component::Libraries, LIBRARIES.bytes, Kind::File, Touch::Token, note);
+    libraries.size = LIBRARIES;
+    libraries.provenance = Provenance::Fitted;
+    [own, libraries]
+}
+
+/// The kernel's tables of all pages that these parts ever touch.
+fn page_tables(parts: &[Part]) -> Part {
+    let touched = parts.iter().filter(|part| part.pool != Pool::Storage).map(|part| part.size);
+    let all: Interval = touched.sum();
+    let size = Interval {
+        low: all.low / PAGES_PER_TABLE,
+        bytes: all.bytes / PAGES_PER_TABLE,
+        high: all.high / PAGES_PER_TABLE,
+    };
+    let note = "8 B for every page of 4 KiB that was ever touched".to_owned();
+    Part::uncertain(Component::PageTables, size, Provenance::Fitted, note)
+}
+
+/// A token's rows of the per-layer tables and their projection from the stream: both stand in memory, for every token of
+/// a micro-batch, until the last layer has used them.
+fn table_inputs(case: &Case<'_>) -> u64 {
+    let scenario = case.scenario;
+    2 * case.model.architecture.ple_row_elements() * scenario.ubatch.min(scenario.context_tokens) * 4
+}
+
 fn compute(case: &Case<'_>) -> Part {
     let buffer = compute_buffer(&case.model.architecture, case.scenario);
     let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
     let note = format!("touched; {} MiB reserved at ubatch {ubatch}", buffer.reserved.div_ceil(MIB));
-    let size = Interval::percent(buffer.touched, 80, 130);
+    let touched = buffer.touched + table_inputs(case);
+    let size = Interval::percent(touched, 80, 130);
     let mut part = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
-    part.reserved = buffer.reserved.max(buffer.touched);
+    part.reserved = buffer.reserved.max(touched);
     if case.machine.offloads(case.scenario) {
         // A GPU's buffer is held whole, whatever a prompt touches of it.
         part.size = Interval::percent(part.reserved, 80, 130);

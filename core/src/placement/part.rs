@@ -36,6 +36,10 @@ pub enum Component {
     Tokenizer,
     /// The process itself.
     Runtime,
+    /// Code of the runtime's libraries.
+    Libraries,
+    /// The kernel's tables of the process's pages.
+    PageTables,
     /// Snapshots of windows and recurrent states that a server keeps.
     Checkpoints,
     /// States of earlier prompts that a server keeps.
@@ -60,6 +64,8 @@ impl Component {
             Self::Compute => "Compute buffers",
             Self::Tokenizer => "Tokenizer",
             Self::Runtime => "Runtime overhead",
+            Self::Libraries => "Libraries",
+            Self::PageTables => "Page tables",
             Self::Checkpoints => "Context checkpoints",
             Self::PromptCache => "Prompt cache",
         }

@@ -62,6 +62,13 @@ impl Placement {
         let case = Case { model, plan, scenario, machine };
         let mut parts = case.weights();
         for part in case.rest(&kv_layers) {
+            // Weights and the rest each know of their own.
+            let tables = parts.iter_mut().find(|known| known.component == Component::PageTables);
+            if let Some(known) = tables.filter(|_| part.component == Component::PageTables) {
+                known.size += part.size;
+                known.reserved += part.reserved;
+                continue;
+            }
             let index = parts.partition_point(|known| known.component <= part.component);
             parts.insert(index, part);
         }

@@ -180,7 +180,11 @@ const fn name(component: Component) -> &'static str {
         Component::Audio => "audio",
         Component::Compute => "compute",
         Component::Tokenizer => "tokenizer",
-        Component::Runtime | Component::Checkpoints | Component::PromptCache => "runtime",
+        Component::Runtime
+        | Component::Libraries
+        | Component::PageTables
+        | Component::Checkpoints
+        | Component::PromptCache => "runtime",
     }
 }
 

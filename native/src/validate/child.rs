@@ -61,7 +61,7 @@ pub(super) fn serve() -> anyhow::Result<()> {
 
 #[cfg(all(unix, not(target_env = "musl")))]
 fn run(task: &Task) -> Result<Reply, String> {
-    use super::runtime::{ContextChoices, Runtime, sizes};
+    use super::runtime::{ContextChoices, LoadChoices, Runtime, sizes};
     let case = &task.case;
     let before = own_pages();
     let others = proc::kilobytes("/proc/self/status", "VmRSS:").unwrap_or(0).saturating_sub(before);
@@ -69,7 +69,8 @@ fn run(task: &Task) -> Result<Reply, String> {
     let mut seen = |after: &str| stages.push(stage(after));
     let runtime = Runtime::open(&task.libraries)?;
     seen("libraries");
-    let model = runtime.load(&task.file, case.lazy_table)?;
+    let model =
+        runtime.load(&task.file, LoadChoices { lazy_table: case.lazy_table, mode: None, repack: true })?;
     seen("model");
     let narrow = |number: u64| u32::try_from(number).map_err(|_| format!("{number} tokens are too many"));
     let context = runtime.context(
@@ -79,6 +80,8 @@ fn run(task: &Task) -> Result<Reply, String> {
             ubatch: narrow(case.ubatch)?,
             kv: kv_code(&case.kv)?,
             full_windows: case.policy == "llama-cpp-api",
+            threads: None,
+            slots: 1,
         },
     )?;
     seen("context");
@@ -123,7 +126,7 @@ fn pages_of(file: &str, smaps: &str) -> u64 {
 }
 
 /// Distinct ordinary tokens, spread over the vocabulary.
-fn prompt(count: u32, vocabulary: i32) -> Vec<i32> {
+pub(super) fn prompt(count: u32, vocabulary: i32) -> Vec<i32> {
     const FIRST: i64 = 300;
     let span = (i64::from(vocabulary) - FIRST).max(1);
     (0..i64::from(count)).map(|at| i32::try_from(FIRST + at * 7919 % span).unwrap_or(0)).collect()

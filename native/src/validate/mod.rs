@@ -6,6 +6,7 @@
 mod args;
 mod case;
 mod child;
+mod full;
 mod log;
 mod parameters;
 mod render;
@@ -13,9 +14,11 @@ mod render;
 mod runtime;
 mod sizes;
 mod sparse;
+mod verdict;
 
 pub(crate) use args::ValidateMemoryArgs;
 pub(crate) use sizes::ValidateSizesArgs;
+pub(crate) use verdict::ValidateVerdictArgs;
 
 use crate::bad_input;
 use anyhow::Context;

@@ -12,7 +12,7 @@ pub(super) struct ModelParameters {
     buffer_overrides: *const c_void,
     gpu_layers: i32,
     split_mode: i32,
-    load_mode: i32,
+    pub(super) load_mode: i32,
     pub(super) lazy_mode: i32,
     main_gpu: i32,
     tensor_split: *const f32,
@@ -21,7 +21,7 @@ pub(super) struct ModelParameters {
     overrides: *const c_void,
     vocabulary_only: bool,
     check_tensors: bool,
-    use_extra_buffers: bool,
+    pub(super) use_extra_buffers: bool,
     no_host: bool,
     pub(super) no_alloc: bool,
     load_mtp: bool,
@@ -77,6 +77,11 @@ pub(super) struct Batch {
     sequences: *mut *mut i32,
     logits: *mut i8,
 }
+
+/// Codes of `enum llama_load_mode`: read into memory, mapped, mapped and locked.
+pub(super) const LOAD_COPY: i32 = 0;
+pub(super) const LOAD_MAPPED: i32 = 1;
+pub(super) const LOAD_LOCKED: i32 = 3;
 
 /// Codes of `enum llama_lazy_mode`.
 pub(super) const LAZY_OFF: i32 = 0;

@@ -74,6 +74,18 @@ pub(super) struct ContextChoices {
     pub(super) ubatch: u32,
     pub(super) kv: i32,
     pub(super) full_windows: bool,
+    /// As many as there are cores when not given.
+    pub(super) threads: Option<i32>,
+    pub(super) slots: u32,
+}
+
+/// The choices of loading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LoadChoices {
+    pub(super) lazy_table: bool,
+    /// A code of `enum llama_load_mode`; the library's default when not given.
+    pub(super) mode: Option<i32>,
+    pub(super) repack: bool,
 }
 
 /// The choices of a context whose sizes are wanted.
@@ -173,13 +185,15 @@ impl Runtime {
         format!("llama.cpp {}", version.to_string_lossy())
     }
 
-    /// Map a file.
-    pub(super) fn load(&self, file: &Path, lazy_table: bool) -> Result<LoadedModel, String> {
+    /// Bring a file into memory.
+    pub(super) fn load(&self, file: &Path, choices: LoadChoices) -> Result<LoadedModel, String> {
         let path = text(file)?;
         // SAFETY: as in `check_layout`; the layout has been checked, and the path outlives the call.
         let model = unsafe {
             let mut parameters = (self.default_model)();
-            parameters.lazy_mode = if lazy_table { LAZY_ON } else { LAZY_OFF };
+            parameters.lazy_mode = if choices.lazy_table { LAZY_ON } else { LAZY_OFF };
+            parameters.load_mode = choices.mode.unwrap_or(parameters.load_mode);
+            parameters.use_extra_buffers = choices.repack;
             (self.load_model)(path.as_ptr(), parameters)
         };
         if model.is_null() { Err(complaint("the model was not loaded")) } else { Ok(LoadedModel(model)) }
@@ -272,8 +286,9 @@ impl Runtime {
             parameters.context = choices.tokens;
             parameters.ubatch = choices.ubatch;
             parameters.batch = parameters.batch.max(choices.ubatch);
-            let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            parameters.threads = i32::try_from(threads).unwrap_or(1);
+            let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            parameters.threads = choices.threads.unwrap_or_else(|| i32::try_from(cores()).unwrap_or(1));
+            parameters.sequences = choices.slots;
             parameters.threads_batch = parameters.threads;
             (parameters.keys, parameters.values) = (choices.kv, choices.kv);
             parameters.full_windows = choices.full_windows;

@@ -12,6 +12,7 @@ mod figures;
 mod filed;
 mod home;
 mod kv_quality;
+mod limits;
 mod models;
 mod parts;
 mod reports;
@@ -121,6 +122,7 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(runs);
     pages.extend(calculator::page(context, catalogue));
     pages.extend(accuracy::page(context)?);
+    pages.extend(limits::page(context)?);
     pages.extend(home::page(context, catalogue));
     Ok(pages)
 }

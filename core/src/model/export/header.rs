@@ -1,6 +1,6 @@
 //! Bytes of a GGUF header, version 3, little endian (the format's specification in the ggml repository).
 
-use super::GgufHeader;
+use super::{GgufHeader, Placed};
 use crate::weights::BlockType;
 
 /// Alignment of tensor data, in bytes.
@@ -24,6 +24,7 @@ pub(super) struct Header {
     tensors: Vec<u8>,
     tensor_count: u64,
     data_bytes: u64,
+    placed: Vec<Placed>,
 }
 
 impl Header {
@@ -93,6 +94,13 @@ impl Header {
         self.tensor_count += 1;
         let rows = dimensions.iter().skip(1).product();
         let bytes = block.size(rows, dimensions.first().copied().unwrap_or(0));
+        self.placed.push(Placed {
+            offset: self.data_bytes,
+            bytes,
+            block,
+            vector: rows == 1,
+            tokens: name == "token_embd.weight",
+        });
         self.data_bytes += bytes.next_multiple_of(ALIGNMENT);
     }
 
@@ -106,8 +114,10 @@ impl Header {
         while !(bytes.len() as u64).is_multiple_of(ALIGNMENT) {
             bytes.push(0);
         }
-        let file_bytes = bytes.len() as u64 + self.data_bytes;
-        GgufHeader { bytes, file_bytes }
+        let start = bytes.len() as u64;
+        let at = |placed: Placed| Placed { offset: start + placed.offset, ..placed };
+        let tensors = self.placed.into_iter().map(at).collect();
+        GgufHeader { bytes, file_bytes: start + self.data_bytes, tensors }
     }
 }
 

@@ -2,12 +2,16 @@
 //! types, a made-up vocabulary of the true size.
 //!
 //! With zeros for weights behind it (a hole costs no disk) a runtime loads it and takes the memory the real file would
-//! take, since no size depends on a weight's value.
+//! take, since no size depends on a weight's value. Where weights must be read from storage, [`Placed::fill`] makes blocks
+//! of small finite values instead.
 
+mod blocks;
 mod header;
 mod metadata;
 mod names;
 mod vocabulary;
+
+pub use blocks::Placed;
 
 use super::architecture::Architecture;
 use super::tensor::{Active, Role};
@@ -59,6 +63,8 @@ pub struct GgufHeader {
     pub bytes: Vec<u8>,
     /// Length of the whole file, in bytes.
     pub file_bytes: u64,
+    /// The tensors behind it, in the order of the file.
+    pub tensors: Vec<Placed>,
 }
 
 /// Why there is no header.

@@ -170,10 +170,16 @@ pub fn charge_bytes(directory: &Path) -> Option<u64> {
         .or_else(|| proc::number(directory.join("memory.current")))
 }
 
+/// The kernel's own memory that is charged to a group, bytes.
+pub fn kernel_bytes(directory: &Path) -> Option<u64> {
+    proc::number(directory.join("memory.kmem.usage_in_bytes"))
+        .or_else(|| proc::field(directory.join("memory.stat"), "kernel "))
+}
+
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use super::{Group, Parent, Version, charge_bytes, find, join, page_cache_bytes};
+    use super::{Group, Parent, Version, charge_bytes, find, join, kernel_bytes, page_cache_bytes};
 
     /// The second version's files, played by plain ones: names, values and the order of writing are what counts.
     #[test]
@@ -190,6 +196,7 @@ mod tests {
         join(&group.directory).unwrap();
         assert_eq!(read("cgroup.procs"), std::process::id().to_string());
         write(&group.directory.join("memory.stat"), "anon 4096\nfile 8192\nkernel 77\n");
+        assert_eq!(kernel_bytes(&group.directory), Some(77));
         write(&group.directory.join("memory.current"), "12288\n");
         write(&group.directory.join("memory.peak"), "16384\n");
         assert_eq!(page_cache_bytes(&group.directory), Some(8192));
