@@ -172,6 +172,8 @@ impl PredictedMemory {
         let table = placement.bytes(Component::PleTable);
         let apart = if lazy_table { table } else { 0 };
         let rows = model.architecture.ple.as_ref().map_or(0, |ple| ple.rows);
+        // A process's figures leave out what the kernel keeps for it.
+        let kernel = placement.bytes(Component::PageTables);
         let mut peak = placement.needs.peak();
         if lazy_table {
             peak += cached_rows(rows, plan.ple_row_bytes(model), table);
@@ -183,10 +185,10 @@ impl PredictedMemory {
             kv_bytes: placement.bytes(Component::KvCache),
             state_bytes: placement.bytes(Component::RecurrentState),
             compute_bytes: compute.map(|part| part.reserved).sum(),
-            private_bytes: without_host(placement.needs.anonymous.bytes),
-            peak_bytes: without_host(peak.bytes),
-            low_bytes: without_host(peak.low),
-            high_bytes: without_host(peak.high),
+            private_bytes: without_host(placement.needs.anonymous.bytes - kernel),
+            peak_bytes: without_host(peak.bytes - kernel),
+            low_bytes: without_host(peak.low.saturating_sub(kernel)),
+            high_bytes: without_host(peak.high - kernel),
         }
     }
 }
