@@ -12,7 +12,7 @@ pub(super) struct ModelParameters {
     buffer_overrides: *const c_void,
     gpu_layers: i32,
     split_mode: i32,
-    load_mode: i32,
+    pub(super) load_mode: i32,
     pub(super) lazy_mode: i32,
     main_gpu: i32,
     tensor_split: *const f32,
@@ -82,6 +82,9 @@ pub(super) struct Batch {
 pub(super) const LAZY_OFF: i32 = 0;
 pub(super) const LAZY_ON: i32 = 2;
 
+/// Without a mapping (`LLAMA_LOAD_MODE_NONE`), the only mode in which nothing need be allocated.
+pub(super) const LOAD_NONE: i32 = 0;
+
 /// `GGML_TYPE_F16`.
 const F16: i32 = 1;
 
@@ -146,6 +149,8 @@ pub(super) struct QuantiseParameters {
     overrides: *const c_void,
     types: *const c_void,
     pruned: *const c_void,
+    /// Fields that newer versions add; what the library puts there goes back to it.
+    newer: [u64; 8],
 }
 
 impl QuantiseParameters {
@@ -198,7 +203,7 @@ mod tests {
         assert_eq!(size_of::<ModelParameters>(), 80);
         assert_eq!(size_of::<ContextParameters>(), 160);
         assert_eq!(size_of::<Batch>(), 56);
-        assert_eq!(size_of::<QuantiseParameters>(), 56);
+        assert_eq!(size_of::<QuantiseParameters>(), 120);
         assert_eq!((size_of::<Breakdown>(), size_of::<Entry>()), (48, 64));
     }
 }
