@@ -153,3 +153,38 @@ impl Tally {
 pub fn processor(name: &str) -> Option<Processor> {
     Processor::NAMES.iter().find(|(known, _)| *known == name).map(|(_, processor)| *processor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::registry;
+    use crate::weights::{WeightFormat, WeightPlan};
+
+    const SUMMARY: &str = include_str!("../../../content/measurements/sizes/llama-cpp-0.5.0.json");
+
+    /// What was reached when the summary was written; the models in it say what was left out.
+    #[test]
+    fn the_committed_summary_holds_its_bars() {
+        let summary: SizeValidation = serde_json::from_str(SUMMARY).unwrap();
+        assert_eq!(summary.schema, SIZE_VALIDATION_SCHEMA);
+        let asked: Vec<&SizedModel> =
+            summary.models.iter().filter(|model| model.caches.settings > 0).collect();
+        assert!(asked.iter().all(|model| model.caches.exact == model.caches.settings));
+        let weighed = summary.models.iter().filter(|model| !model.weights.is_empty());
+        assert!(weighed.clone().all(SizedModel::weights_are_exact));
+        assert!(asked.iter().all(|model| model.packed_is_exact()));
+    }
+
+    /// A built-in model's prediction is still the one in the summary.
+    #[test]
+    fn the_summary_speaks_of_todays_rules() {
+        let summary: SizeValidation = serde_json::from_str(SUMMARY).unwrap();
+        for sized in summary.models.iter().filter(|model| model.built_in) {
+            let model = registry::model(&sized.model).unwrap();
+            for mix in &sized.weights {
+                let plan = WeightPlan::new(&model, WeightFormat::parse(&mix.mix).unwrap()).unwrap();
+                assert_eq!(plan.text_bytes(&model), mix.predicted_bytes, "{} {}", sized.model, mix.mix);
+            }
+        }
+    }
+}

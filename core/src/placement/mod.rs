@@ -6,6 +6,7 @@
 
 mod common;
 pub mod compute;
+mod constants;
 mod ideal;
 mod litert_lm;
 mod llama_cpp;

@@ -87,6 +87,9 @@ pub(super) const LOAD_LOCKED: i32 = 3;
 pub(super) const LAZY_OFF: i32 = 0;
 pub(super) const LAZY_ON: i32 = 2;
 
+/// Without a mapping (`LLAMA_LOAD_MODE_NONE`), the only mode in which nothing need be allocated.
+pub(super) const LOAD_NONE: i32 = 0;
+
 /// `GGML_TYPE_F16`.
 const F16: i32 = 1;
 
@@ -151,6 +154,8 @@ pub(super) struct QuantiseParameters {
     overrides: *const c_void,
     types: *const c_void,
     pruned: *const c_void,
+    /// Fields that newer versions add; what the library puts there goes back to it.
+    newer: [u64; 8],
 }
 
 impl QuantiseParameters {
@@ -203,7 +208,7 @@ mod tests {
         assert_eq!(size_of::<ModelParameters>(), 80);
         assert_eq!(size_of::<ContextParameters>(), 160);
         assert_eq!(size_of::<Batch>(), 56);
-        assert_eq!(size_of::<QuantiseParameters>(), 56);
+        assert_eq!(size_of::<QuantiseParameters>(), 120);
         assert_eq!((size_of::<Breakdown>(), size_of::<Entry>()), (48, 64));
     }
 }

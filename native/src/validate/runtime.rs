@@ -7,7 +7,7 @@
 
 use super::log;
 use super::parameters::{
-    Batch, Breakdown, ContextParameters, Entry, LAZY_OFF, LAZY_ON, LogCallback, ModelParameters,
+    Batch, Breakdown, ContextParameters, Entry, LAZY_OFF, LAZY_ON, LOAD_NONE, LogCallback, ModelParameters,
     QuantiseParameters,
 };
 use dhurandhar_core::measurement::LoggedMemory;
@@ -206,6 +206,7 @@ impl Runtime {
         let model = unsafe {
             let mut parameters = (self.default_model)();
             parameters.lazy_mode = LAZY_OFF;
+            parameters.load_mode = LOAD_NONE;
             parameters.no_alloc = true;
             (self.load_model)(path.as_ptr(), parameters)
         };
@@ -271,7 +272,8 @@ impl Runtime {
         if !parameters.are_defaults() {
             return Err(format!("{}: the quantiser's parameters are laid out otherwise", self.version()));
         }
-        (parameters.mix, parameters.dry_run) = (mix, true);
+        parameters.mix = mix;
+        parameters.dry_run = true;
         // SAFETY: paths and parameters outlive the call; a dry run writes nothing.
         let code = unsafe { (self.quantise)(path.as_ptr(), path.as_ptr(), &raw const parameters) };
         let text = SAID.lock().unwrap_or_else(PoisonError::into_inner).text.take().unwrap_or_default();

@@ -52,6 +52,7 @@ pub(super) fn file_name(name: &str, architecture: &str) -> String {
         ("gemma4", "norm_5.weight") => "post_ffw_norm_1.weight",
         ("gemma4", "norm_6.weight") => "post_ffw_norm_2.weight",
         ("gemma4", "ffn_gate_exps.weight" | "ffn_up_exps.weight") => "ffn_gate_up_exps.weight",
+        ("glm4", "ffn_gate.weight") => "ffn_up.weight",
         ("qwen3next", "ssm_beta.weight" | "ssm_alpha.weight") => "ssm_ba.weight",
         ("gpt-oss", "ffn_gate_inp.scale") => "ffn_gate_inp.bias",
         ("qwen2moe" | "qwen3next", "ffn_gate_inp.scale") => "ffn_gate_inp_shexp.weight",
@@ -64,6 +65,7 @@ pub(super) fn file_name(name: &str, architecture: &str) -> String {
 pub(super) fn merges(name: &str, architecture: &str) -> bool {
     match architecture {
         "gemma4" => name.ends_with("ffn_gate_exps.weight"),
+        "glm4" => name.ends_with(".ffn_gate.weight"),
         "qwen3next" => name.ends_with("ssm_beta.weight"),
         _ => false,
     }
@@ -73,6 +75,7 @@ pub(super) fn merges(name: &str, architecture: &str) -> bool {
 pub(super) fn is_merged(name: &str, architecture: &str) -> bool {
     match architecture {
         "gemma4" => name.ends_with("ffn_up_exps.weight"),
+        "glm4" => name.ends_with(".ffn_up.weight"),
         "qwen3next" => name.ends_with("ssm_alpha.weight"),
         _ => false,
     }

@@ -57,7 +57,10 @@ pub(super) fn all(
     }
     drop(file);
     contexts(&mut measured, libraries, model, &path("q4_k_m"))?;
-    for mix in &mixes {
+    // Among them every type that has a layout somewhere.
+    const PACKED: [StockType; 5] =
+        [StockType::Q4KM, StockType::Q4_0, StockType::Q8_0, StockType::Q2K, StockType::Mxfp4Moe];
+    for mix in mixes.iter().filter(|mix| PACKED.contains(mix)) {
         let file = path(mix.name());
         for (processor, back_end) in HERE {
             packed(&mut measured, None, libraries, (processor, back_end), model, mix.name(), &file)?;
