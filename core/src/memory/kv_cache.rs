@@ -174,4 +174,27 @@ mod tests {
         assert_eq!(wide.iter().map(|l| l.bytes).sum::<u64>(), 12 * MIB);
         assert_eq!(window[0].cells, 512);
     }
+
+    /// llama.cpp 0.5.0, `no_alloc` contexts: window cells for four slots that share a cache, values padded without flash
+    /// attention, and no windows for Mistral.
+    #[test]
+    fn slots_padding_and_ignored_windows_follow_llama_cpp() {
+        let (model, one) = scenario("gemma4-e2b", 512, Runtime::LlamaCpp);
+        let plain = Scenario { flash_attention: false, ..one };
+        assert_eq!(total(&model, &plain), 12 * MIB);
+        let (model, one) = scenario("gemma3-1b", 32_768, Runtime::LlamaServer);
+        let shared = Scenario { slots: 4, unified_kv: true, ..one.clone() };
+        assert!(layers(&model, &shared).iter().any(|layer| layer.cells == 4 * 512 + 512));
+        let apart = Scenario { slots: 4, ..one.clone() };
+        assert_eq!(total(&model, &apart), 4 * total(&model, &one));
+        let (mut model, one) = scenario("llama-3.2-1b", 32_768, Runtime::LlamaCpp);
+        let whole = total(&model, &one);
+        for layer in &mut model.layers {
+            if let crate::model::architecture::Mixer::Attention(attention) = &mut layer.mixer {
+                attention.window = Some(4_096);
+            }
+        }
+        assert_eq!(total(&model, &one), whole);
+        assert!(total(&model, &Scenario { runtime: Runtime::Transformers, ..one }) < whole);
+    }
 }

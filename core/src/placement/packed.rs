@@ -8,8 +8,8 @@ use crate::weights::BlockType;
 ///
 /// The rule is that of `ggml-cpu/repack.cpp` (version 0.5): the type has a layout, the rows of one matrix (of one expert)
 /// divide into its groups, and the tensor is multiplied as a matrix or picked from by experts. Tables that are only looked
-/// up stay where they are; a tied embedding counts, since the output head multiplies it. On x86 a row of a tied table is a
-/// copy beside the table.
+/// up stay where they are; a tied embedding counts, since the output head multiplies it. Keys and values that a file carries
+/// for layers that share a cache are copied like the others.
 pub fn is_packed(tensor: &Tensor, block: BlockType, processor: Processor) -> bool {
     group(block, processor)
         .is_some_and(|rows| is_multiplied(tensor) && rows_of_one(tensor).is_multiple_of(rows))
@@ -39,7 +39,7 @@ fn is_multiplied(tensor: &Tensor) -> bool {
     let stem = tensor.name.strip_suffix(".weight").unwrap_or(&tensor.name);
     match tensor.role {
         Role::TokenEmbedding => tensor.active == Active::All,
-        Role::PleTable | Role::Vector | Role::Buffer | Role::Unused | Role::Vision | Role::Audio => false,
+        Role::PleTable | Role::Vector | Role::Buffer | Role::Vision | Role::Audio => false,
         _ => !stem.ends_with("attn_k_b") && !stem.ends_with("attn_v_b"),
     }
 }
@@ -49,5 +49,36 @@ fn rows_of_one(tensor: &Tensor) -> u64 {
     match tensor.active {
         Active::Experts { experts, .. } => tensor.rows / experts.max(1),
         _ => tensor.rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::registry;
+    use crate::weights::{WeightFormat, WeightPlan};
+
+    /// Bytes that llama.cpp 0.5.0 states for CPU_REPACK (`no_alloc`; Arm under emulation), MiB for Arm.
+    #[test]
+    fn copies_of_gemma4_e2b_are_those_llama_cpp_states() {
+        let model = registry::model("gemma4-e2b").unwrap();
+        let copied = |mix: &str, processor| -> u64 {
+            let plan = WeightPlan::new(&model, WeightFormat::parse(mix).unwrap()).unwrap();
+            let pairs = model.tensors.iter().zip(&plan.tensors);
+            pairs
+                .filter(|(t, p)| p.block.is_some_and(|b| is_packed(t, b, processor)))
+                .map(|(_, p)| p.bytes)
+                .sum()
+        };
+        assert_eq!(copied("q4_k_m", Processor::Avx2), 910_835_712);
+        assert_eq!(copied("q4_0", Processor::Avx512), 1_058_586_624);
+        assert_eq!(copied("q2_k", Processor::Avx2), 9_289_728);
+        assert_eq!(copied("q2_k", Processor::Avx512), 407_715_840);
+        assert_eq!(copied("q6_k", Processor::Avx2), 0);
+        for (mix, mib) in [("q4_0", 1324.5), ("q4_k_m", 1389.1), ("q6_k", 1787.3), ("q8_0", 2314.9)] {
+            let found = copied(mix, Processor::ArmDotprod) as f64 / 1_048_576.0;
+            assert!((found - mib).abs() < 0.06, "{mix}: {found}");
+        }
+        assert_eq!(copied("q4_0", Processor::Arm), 0);
     }
 }

@@ -350,7 +350,7 @@ fn latent_attention_caches_one_vector() {
         .tensors
         .iter()
         .filter(|t| t.layer == Some(3))
-        .filter(|t| t.name.contains("attn_kv"))
+        .filter(|t| ["attn_kv", "attn_k_b", "attn_v_b"].iter().any(|part| t.name.contains(part)))
         .map(crate::model::Tensor::elements)
         .sum();
     assert_eq!(sum, 576 * 2_048 + 512 + 16 * 256 * 512);
