@@ -385,7 +385,8 @@ mod tests {
         assert_eq!(verdict("qwen3-0.6b", "iphone-16-pro", |_| ()).mode, Mode::Resident);
         let mac = verdict("llama-3.1-8b", "macbook-air-m4", |s| s.context_tokens = 8192);
         assert_eq!((mac.mode, mac.checks[0].limit.id), (Mode::Resident, "metal"), "{}", mac.reason);
-        assert_eq!(mac.needs.load_file_bytes, 0);
+        // Nothing was packed: only the libraries have pages that loading alone touches.
+        assert!(mac.needs.load_file_bytes < 10 << 20);
         let phone = verdict("llama-3.2-1b", "iphone-16-pro", |_| ());
         let asked = phone.checks.iter().find(|check| check.limit.on_request).unwrap();
         let jetsam = phone.checks.iter().find(|check| check.limit.id == "jetsam").unwrap();

@@ -34,7 +34,7 @@ const fn halves(block: BlockType) -> Option<Halves> {
         BlockType::Q4_1 => &[(0, 0x1C00), (2, 0xA780)],
         BlockType::Q5_1 => &[(0, 0x1C00), (2, 0xABC0)],
         // 1.5, 7.5 and 15.5 times the scale.
-        BlockType::Q2K => &[(80, 0x0200), (82, 0x0300)],
+        BlockType::Q2K => &[(80, 0x1000), (82, 0x1200)],
         BlockType::Q4K => &[(0, 0x0200), (2, 0x0B80)],
         BlockType::Q5K => &[(0, 0x0200), (2, 0x0FC0)],
         BlockType::Q3K => &[(108, 0x0200)],

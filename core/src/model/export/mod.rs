@@ -267,7 +267,8 @@ mod tests {
             gguf_header(&model, &plan).unwrap_err().to_string()
         };
         assert!(
-            refuse("lfm3-1.7b", "q4_k_m").contains("`lfm3` has no GGUF writer; expected one of llama, mistral")
+            refuse("lfm3-1.7b", "q4_k_m")
+                .contains("`lfm3` has no GGUF writer; expected one of llama, mistral")
         );
         assert!(refuse("llama-3.2-1b", "4").contains("token_embd.weight"));
     }
