@@ -312,8 +312,17 @@ fn mixed(stock: StockType, part: Part, index: usize, shape: &Shape) -> Option<Bl
         Part::Down => down(stock, index, shape),
         Part::Output if shape.rules.falcon => (stock == S::Q3KL).then_some(Q4K),
         Part::Output if eight_experts => match stock {
-            S::Q2K | S::Q3KS | S::Q3KM | S::Iq4Nl | S::Iq4Xs | S::Q4KS | S::Q4KM => Some(Q5K),
-            S::Iq3Xs | S::Iq3Xxs | S::Iq3S | S::Iq3M => Some(Q5K),
+            S::Q2K
+            | S::Q3KS
+            | S::Q3KM
+            | S::Iq4Nl
+            | S::Iq4Xs
+            | S::Q4KS
+            | S::Q4KM
+            | S::Iq3Xs
+            | S::Iq3Xxs
+            | S::Iq3S
+            | S::Iq3M => Some(Q5K),
             _ => None,
         },
         Part::Output => match stock {
