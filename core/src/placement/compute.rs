@@ -45,8 +45,10 @@ fn reserved(architecture: &Architecture, scenario: &Scenario) -> u64 {
     let cells: u64 = caches.iter().map(|cache| cache.cells).sum();
     // Latent attention caches no values.
     let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && a.v_head_dim == 0);
+    // With one cache, queries are gone by then unless flash attention reads an unquantised cache.
+    let lean = count == 1 && (!scenario.flash_attention || is_quantised(scenario.k));
     let widest =
-        constants::channels(architecture, scenario, ubatch).unwrap_or_else(|| channels(architecture));
+        constants::channels(architecture, scenario, ubatch).unwrap_or_else(|| channels(architecture, lean));
     // Masks are f16 for flash attention. Indices of rows are 8 bytes: one for keys and one for values, or one for each
     // channel of values where these are stored transposed.
     let base = if scenario.flash_attention {
@@ -103,7 +105,7 @@ fn rotated(head: u64) -> u64 {
 /// Channels of a token at the widest moment of a layer: its feed-forward block beside what mixes tokens and the stream.
 ///
 /// Exact for dense models with attention; fitted to five mixtures and three hybrids.
-fn channels(architecture: &Architecture) -> u64 {
+fn channels(architecture: &Architecture, lean: bool) -> u64 {
     let hidden = architecture.hidden_size;
     let feed_forward = |layer: &Layer| match layer.ffn {
         Ffn::Dense { width, gated: true } => 3 * width,
@@ -123,7 +125,13 @@ fn channels(architecture: &Architecture) -> u64 {
         }
     };
     let latent = |layer: &Layer| layer.attention().is_some_and(|a| a.kv_heads > 0 && a.v_head_dim == 0);
-    let each = |layer: &Layer| feed_forward(layer) + if latent(layer) { 0 } else { mixed(layer) };
+    let dense = |layer: &Layer| matches!(layer.ffn, Ffn::Dense { gated: true, .. });
+    let plain = |layer: &Layer| {
+        let as_wide = |a: &Attention| !a.qk_norm && a.query_heads * a.k_head_dim == hidden;
+        dense(layer) && layer.attention().is_some_and(as_wide)
+    };
+    let gone = |layer: &Layer| latent(layer) || (lean && plain(layer));
+    let each = |layer: &Layer| feed_forward(layer) + if gone(layer) { 0 } else { mixed(layer) };
     let widest = architecture.layers.iter().map(each).max().unwrap_or(0) + 3 * hidden + 2;
     widest.max(working_channels(architecture)) + architecture.ple_row_elements()
 }

@@ -74,6 +74,11 @@ impl StockType {
         Self::ALL.iter().copied().find(|stock| stock.name() == name)
     }
 
+    /// Whether it can be offered for a model that was not trained for it: ternary types and gpt-oss' own cannot.
+    pub const fn suits_any_model(self) -> bool {
+        !matches!(self, Self::Tq1_0 | Self::Tq2_0 | Self::Mxfp4Moe)
+    }
+
     const fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }

@@ -266,7 +266,8 @@ fn assessment(report: &Report, device: &Assessment) -> String {
 /// Where the answer would be another one.
 fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
     let check = device.decisive();
-    let mut text = format!("runs from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    let mut text =
+        format!("full speed from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }
