@@ -1,7 +1,8 @@
 //! Runs of llama.cpp under limits that others measured: nothing is fitted to them.
 //!
 //! llama.cpp 0.5.0 on x86-64 with AVX2, Linux 6.18, a memory control group without swap, files with real blocks on ext4;
-//! prompts of about 128 tokens but for Gemma's, which had 512.
+//! prompts of about 128 tokens but for Gemma's, which had 512. Where a row's source states no context or prompt, 2,048 and
+//! 128 tokens are assumed.
 
 use super::{PredictedRun, RunOutcome, VerdictCase, predicted};
 
