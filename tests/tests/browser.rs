@@ -92,8 +92,8 @@ async fn the_slider_moves_by_keyboard_and_the_link_follows() -> Result<()> {
             stage.open(&driver, "").await?;
             let slider = driver.find(By::Id("context-slider")).await?;
             slider.send_keys(Key::Left).await?;
-            until(&driver, "return location.search === '?v=1&ctx=28672'").await?;
-            let expected = expected_rows(&report(|scenario| scenario.context_tokens = 28_672)?);
+            until(&driver, "return location.search === '?v=1&ctx=3584'").await?;
+            let expected = expected_rows(&report(|scenario| scenario.context_tokens = 3584)?);
             assert_eq!(rows(&driver).await?, expected);
             slider.send_keys(Key::End).await?;
             until(&driver, "return location.search === '?v=1&ctx=131072'").await?;

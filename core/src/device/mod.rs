@@ -159,17 +159,18 @@ impl Os {
     /// What a device of this system usually is.
     pub const fn form(self) -> Form {
         match self {
-            Self::Android | Self::Ios => Form::Phone,
+            Self::Android | Self::Ios | Self::Other => Form::Phone,
             Self::Linux => Form::Board,
-            Self::Macos | Self::Windows | Self::Other => Form::Computer,
+            Self::Macos | Self::Windows => Form::Computer,
         }
     }
 
     /// The processor that is usual with it.
     pub const fn processor(self) -> Processor {
         match self {
-            Self::Android | Self::Ios | Self::Macos => Processor::ArmDotprod,
-            Self::Linux | Self::Windows | Self::Other => Processor::Avx2,
+            // What packs most is assumed where nothing is known.
+            Self::Android | Self::Ios | Self::Macos | Self::Other => Processor::ArmDotprod,
+            Self::Linux | Self::Windows => Processor::Avx2,
         }
     }
 

@@ -161,8 +161,9 @@ impl Check {
     }
 }
 
+/// To the nearest, as tables of the same numbers are written.
 fn mib(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
+    (bytes + (1 << 19)) >> 20
 }
 
 pub(super) fn difference(limit: u64, needed: u64) -> i64 {

@@ -17,7 +17,7 @@ pub enum Change {
     DropAudio,
     /// Do not load the vision tower.
     DropVision,
-    /// Map the file instead of reading it into anonymous memory.
+    /// Map the file instead of reading it into anonymous memory or locking it.
     MapWeights,
     /// Keep no states of earlier prompts.
     NoPromptCache,
@@ -84,7 +84,7 @@ impl Change {
         match self {
             Self::DropAudio => "leave out the audio tower".into(),
             Self::DropVision => "leave out the vision tower".into(),
-            Self::MapWeights => "map the file instead of copying it".into(),
+            Self::MapWeights => "map the file, without copying or locking it".into(),
             Self::NoPromptCache => "keep no states of earlier prompts and no checkpoints".into(),
             Self::NoRepack => "turn weight repacking off (slower prefill, same output)".into(),
             Self::SharedCache => "let all slots share one cache".into(),
@@ -227,7 +227,7 @@ impl Seeker<'_> {
         };
         offer(now.audio && architecture.audio.is_some(), Change::DropAudio);
         offer(now.vision && architecture.vision.is_some(), Change::DropVision);
-        offer(llama && now.load == LoadMode::Copy, Change::MapWeights);
+        offer(llama && now.load != LoadMode::Mmap, Change::MapWeights);
         offer(llama && now.prompt_cache_mib + now.checkpoints > 0, Change::NoPromptCache);
         offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
         offer(llama && now.slots > 1 && !now.unified_kv, Change::SharedCache);

@@ -43,13 +43,14 @@ impl<'a> Prospects<'a> {
         Self { model, plan, scenario, stock, reads, weights, rest }
     }
 
-    /// Every stock format, largest first.
+    /// Every stock format that suits any model, largest first.
     pub(super) fn stock(&self) -> Result<&[StockPlan], PlanError> {
         let plan = |format: &StockType| {
             let plan = WeightPlan::new(self.model, WeightFormat::Stock(*format))?;
             Ok(StockPlan { format: *format, text_bytes: plan.text_bytes(self.model), plan })
         };
-        let stock = self.stock.get_or_init(|| StockType::ALL.iter().map(plan).collect());
+        let offered = || StockType::ALL.iter().filter(|format| format.suits_any_model());
+        let stock = self.stock.get_or_init(|| offered().map(plan).collect());
         stock.as_deref().map_err(Clone::clone)
     }
 

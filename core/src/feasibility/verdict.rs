@@ -19,7 +19,8 @@ use serde::Serialize;
 pub enum Mode {
     /// Everything that is touched again stays in memory.
     Resident,
-    /// Tables, or experts that a token does not use, stay on storage.
+    /// Part of the weights stays on storage (tables, experts that a token does not use, or weights that are read again), and
+    /// the target speed is still possible.
     Mmap,
     /// Not at all, or at a speed that does not count.
     Infeasible,
@@ -112,7 +113,7 @@ impl Prospects<'_> {
         let checks = in_order(&needs, limits);
         let reads = self.reads();
         let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
-        let ceilings = throughput::ceilings(
+        let mut ceilings = throughput::ceilings(
             &reads,
             device,
             scenario.context_tokens,
@@ -120,6 +121,10 @@ impl Prospects<'_> {
             cache_hit_share,
             fit.reread,
         );
+        if fit.outcome == Outcome::Fails {
+            // What is ended has no speed.
+            (ceilings.expected_tokens_per_s, ceilings.combined_tokens_per_s) = (None, None);
+        }
         let target = scenario.target_tokens_per_s;
         let rows_too_slow =
             fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < target);

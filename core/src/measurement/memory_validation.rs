@@ -179,12 +179,16 @@ impl PredictedMemory {
             peak += cached_rows(rows, plan.ple_row_bytes(model), table);
         }
         let compute = placement.of_component(Component::Compute);
+        // These runs are made through the C interface, which reserves logits for every token of a micro-batch.
+        let shape = &model.architecture;
+        let channels = shape.embeddings.vocab_size + 2 * shape.hidden_size + shape.ple_row_elements();
+        let logits = channels * scenario.ubatch.min(scenario.context_tokens) * 4;
         Self {
             mapped_bytes: plan.gguf_data_bytes(model) + apart,
             repack_bytes: placement.bytes(Component::PackedWeights),
             kv_bytes: placement.bytes(Component::KvCache),
             state_bytes: placement.bytes(Component::RecurrentState),
-            compute_bytes: compute.map(|part| part.reserved).sum(),
+            compute_bytes: compute.map(|part| part.reserved).sum::<u64>().max(logits),
             private_bytes: without_host(placement.needs.anonymous.bytes - kernel),
             peak_bytes: without_host(peak.bytes - kernel),
             low_bytes: without_host(peak.low.saturating_sub(kernel)),

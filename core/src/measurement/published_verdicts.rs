@@ -101,7 +101,7 @@ impl PublishedVerdict {
     /// What it came to.
     pub fn outcome(&self) -> RunOutcome {
         self.reread_mib.map_or(RunOutcome::Killed, |(low, high)| {
-            if (low + high) / 2.0 > super::STEADY_BYTES as f64 / MIB as f64 {
+            if f64::midpoint(low, high) > super::STEADY_BYTES as f64 / MIB as f64 {
                 RunOutcome::Slowed
             } else {
                 RunOutcome::FullSpeed

@@ -136,8 +136,9 @@ fn walk(value: &Value, path: &mut Vec<String>) -> Result<(), MeasurementError> {
         }),
         Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
             // Temperatures may lie below zero.
-            // A cosine may, too, and a divergence that is nothing is rounded to either side of it.
-            if name.ends_with("_c") || matches!(name.as_str(), "output_cosine" | "kl") {
+            // A cosine may, too, errors do, and a divergence that is nothing is rounded to either side of it.
+            if name.ends_with("_c") || matches!(name.as_str(), "output_cosine" | "kl" | "lowest" | "highest")
+            {
                 return Ok(());
             }
             path.push(name.clone());

@@ -83,7 +83,7 @@ impl Needs {
             totals.push(("With tables in memory", self.resident()));
         }
         if self.load_file_bytes > 0 {
-            totals.push(("Resident set, memory not short", self.peak()));
+            totals.push(("Resident set at most", self.peak()));
         }
         totals
     }

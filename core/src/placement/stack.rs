@@ -34,7 +34,12 @@ impl Placement {
         let left = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Load | Touch::Never);
         for part in self.parts.iter().filter(|part| part.pool != Pool::Storage && !left(part) && counts(part))
         {
-            let (component, file) = (part.component, part.kind != Kind::Anonymous);
+            // Slivers of the process share a colour: there are eight.
+            let component = match part.component {
+                Component::Libraries | Component::PageTables => Component::Runtime,
+                component => component,
+            };
+            let file = part.kind != Kind::Anonymous;
             match segments.iter_mut().find(|(known, _, is_file)| *known == component && *is_file == file) {
                 Some((_, bytes, _)) => *bytes += part.size.bytes,
                 None => segments.push((component, part.size.bytes, file)),

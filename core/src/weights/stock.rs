@@ -74,6 +74,11 @@ impl StockType {
         Self::ALL.iter().copied().find(|stock| stock.name() == name)
     }
 
+    /// Whether it can be offered for a model that was not trained for it: ternary types and gpt-oss' own cannot.
+    pub const fn suits_any_model(self) -> bool {
+        !matches!(self, Self::Tq1_0 | Self::Tq2_0 | Self::Mxfp4Moe)
+    }
+
     const fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::Bf16)
     }
@@ -312,8 +317,17 @@ fn mixed(stock: StockType, part: Part, index: usize, shape: &Shape) -> Option<Bl
         Part::Down => down(stock, index, shape),
         Part::Output if shape.rules.falcon => (stock == S::Q3KL).then_some(Q4K),
         Part::Output if eight_experts => match stock {
-            S::Q2K | S::Q3KS | S::Q3KM | S::Iq4Nl | S::Iq4Xs | S::Q4KS | S::Q4KM => Some(Q5K),
-            S::Iq3Xs | S::Iq3Xxs | S::Iq3S | S::Iq3M => Some(Q5K),
+            S::Q2K
+            | S::Q3KS
+            | S::Q3KM
+            | S::Iq4Nl
+            | S::Iq4Xs
+            | S::Q4KS
+            | S::Q4KM
+            | S::Iq3Xs
+            | S::Iq3Xxs
+            | S::Iq3S
+            | S::Iq3M => Some(Q5K),
             _ => None,
         },
         Part::Output => match stock {

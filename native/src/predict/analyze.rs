@@ -4,7 +4,7 @@ use super::text;
 use crate::{bad_input, model_source, output};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, registry};
+use dhurandhar_core::device::{Device, Source, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
@@ -49,7 +49,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "N")]
     context_checkpoints: Option<u64>,
     /// Memory limit of the cgroup (or container) that the program runs in, MiB
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     memory_limit_mib: Option<u64>,
     /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, or q4_k_m]
     #[arg(long, conflicts_with = "quant_bits")]
@@ -242,6 +242,7 @@ impl AnalyzeArgs {
         if self.memory_limit_mib.is_some() {
             for device in &mut devices {
                 device.cgroup_mib = self.memory_limit_mib;
+                device.sources.add("cgroup_mib", Source::parse("as --memory-limit-mib states it"));
             }
         }
         Ok(devices)

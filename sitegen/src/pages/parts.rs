@@ -71,7 +71,7 @@ pub(super) fn legend() -> Markup {
     html! {
         ul.legend {
             li { "● resident: everything that is used again stays in memory" }
-            li { "◐ mmap: tables, or experts that a token does not use, stay on storage" }
+            li { "◐ mmap: part of the weights stays on storage, at a speed that still counts" }
             li { "✕ infeasible: not at all, or at a speed that does not count" }
             li { "slow: below the asked-for speed, even at best" }
             li { "? borderline: the limit lies within the prediction's interval, so measure" }

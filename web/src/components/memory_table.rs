@@ -45,7 +45,6 @@ pub(crate) fn MemoryTable(props: &MemoryTableProps) -> Html {
                         <th scope="col" class="num">{ "MiB" }</th>
                         <th scope="col" class="num wide">{ "Interval" }</th>
                         <th scope="col" class="wide">{ "Memory" }</th>
-                        <th scope="col" class="wide">{ "Touched" }</th>
                         <th scope="col">{ "Known" }</th>
                     </tr>
                 </thead>
@@ -77,12 +76,11 @@ fn part_rows(index: usize, part: &Part, is_open: bool, toggle: &Callback<yew::Mo
                 </th>
                 <td class="num">{ format::mib(part.size.bytes) }</td>
                 <td class="num wide muted">{ interval(part.size) }</td>
-                <td class="wide muted">{ held(part) }</td>
-                <td class="wide muted">{ part.touch.describe() }</td>
+                <td class="wide muted">{ held(part) }{ ", " }{ part.touch.describe() }</td>
                 <td><span class={classes!("calc-badge", provenance)}>{ provenance }</span></td>
             </tr>
             <tr id={id} class="calc-rule" hidden={!is_open}>
-                <td colspan="6">{ if is_open { rule(part) } else { Html::default() } }</td>
+                <td colspan="5">{ if is_open { rule(part) } else { Html::default() } }</td>
             </tr>
         </>
     }
@@ -118,7 +116,7 @@ fn total_row((name, total): (&'static str, Interval)) -> Html {
             <th scope="row">{ name }</th>
             <td class="num">{ format::mib(total.bytes) }</td>
             <td class="num wide">{ interval(total) }</td>
-            <td class="wide" colspan="2"></td>
+            <td class="wide"></td>
             <td></td>
         </tr>
     }

@@ -190,11 +190,11 @@ fn gemma4_scales(tensor: &Tensor, shape: &Architecture, architecture: &str) -> O
 /// Row length first; AltUp's projections, experts and latent attention's heads have a third dimension, Mamba's scalars and
 /// grouped norm a second.
 fn dimensions(tensor: &Tensor, shape: &Architecture, architecture: &str) -> Vec<u64> {
-    let part = tensor.name.rsplit_once('.').map_or("", |(front, _)| front);
+    let (part, last) = tensor.name.rsplit_once('.').unwrap_or(("", ""));
     let mamba = shape.family.starts_with("granite");
     let split = |count: u64, times: u64| vec![tensor.row_length, times * tensor.rows / count.max(1), count];
     match tensor.rows {
-        rows if tensor.name.ends_with(".bias") && rows > 1 => vec![tensor.row_length, rows],
+        rows if last == "bias" && rows > 1 => vec![tensor.row_length, rows],
         1 if mamba && (part.ends_with("ssm_a") || part.ends_with("ssm_d")) => vec![1, tensor.row_length],
         1 if mamba && part.ends_with("ssm_norm") => vec![tensor.row_length, 1],
         1 => vec![tensor.row_length],

@@ -45,8 +45,8 @@ pub(super) fn file_name(name: &str, architecture: &str) -> String {
         (_, "ssm_conv1d.bias.weight") => "ssm_conv1d.bias",
         (_, "norm_0.bias") => "attn_norm.bias",
         (_, "norm_1.bias") => "ffn_norm.bias",
-        ("qwen35" | "qwen3next" | "gpt-oss", "ffn_norm.weight") => "post_attention_norm.weight",
-        ("olmo2" | "exaone4", "attn_norm.weight") => "post_attention_norm.weight",
+        ("qwen35" | "qwen3next" | "gpt-oss", "ffn_norm.weight")
+        | ("olmo2" | "exaone4", "attn_norm.weight") => "post_attention_norm.weight",
         ("olmo2" | "exaone4", "ffn_norm.weight") => "post_ffw_norm.weight",
         ("gemma4", "norm_4.weight") => "pre_ffw_norm_2.weight",
         ("gemma4", "norm_5.weight") => "post_ffw_norm_1.weight",

@@ -1,8 +1,8 @@
 //! The answer of `analyze-ple`.
 
-use crate::output::{count, mib, signed_mib, table, wrapped};
+use crate::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode};
-use dhurandhar_core::placement::{Component, Part, Pool};
+use dhurandhar_core::placement::{Component, Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
@@ -71,8 +71,8 @@ fn memory(report: &Report) -> String {
     let range = |low: u64, high: u64| {
         if low == high { String::new() } else { format!(" {}-{}", mib(low), mib(high)) }
     };
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut notes: Vec<&str> = Vec::new();
+    let header = ["Component", "MiB", "Memory", "Touched", "Known"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
     for part in &placement.parts {
         rows.push(vec![
             part.component.title().to_owned(),
@@ -81,7 +81,6 @@ fn memory(report: &Report) -> String {
             part.touch.describe(),
             format!("{}{}", part.provenance.label(), range(part.size.low, part.size.high)),
         ]);
-        notes.push(&part.note);
     }
     rows.push(vec![String::new(); 5]);
     for (name, total) in placement.needs.totals() {
@@ -90,25 +89,23 @@ fn memory(report: &Report) -> String {
     }
     if placement.of_component(Component::PleTable).next().is_some() {
         let ratio = format!("{:.2}x", placement.ple_to_decoder_ratio());
-        rows.push(vec!["PLE/decoder ratio".into(), ratio, String::new(), String::new(), String::new()]);
+        rows.push(vec!["PLE/decoder ratio".into(), ratio]);
     }
-    let text = table(&["Component", "MiB", "Memory", "Touched", "Known"], &[1], rows);
     // The rule behind each part stands below it, over the whole width.
-    let mut lines = text.lines();
-    let mut out = lines.next().map_or_else(String::new, |head| format!("{head}\n"));
-    for (index, line) in lines.enumerate() {
-        out += &format!("{line}\n");
-        if let Some(note) = notes.get(index) {
-            out += &wrapped(note, "    ");
-        }
+    let mut notes = std::iter::once("").chain(placement.parts.iter().map(|part| part.note.as_str()));
+    let mut text = String::new();
+    for line in columns(&[1], &rows) {
+        text += &format!("{line}\n");
+        text += &wrapped(notes.next().unwrap_or_default(), "    ");
     }
-    out
+    text
 }
 
 /// Kind of memory, and whose where it is not the host's.
 fn memory_name(part: &Part) -> String {
     match part.pool {
         Pool::Host => part.kind.name().to_owned(),
+        Pool::Gpu if part.kind == Kind::Anonymous => "GPU, anon.".to_owned(),
         Pool::Gpu => format!("GPU, {}", part.kind.name()),
         Pool::Storage => "storage".to_owned(),
     }
@@ -133,7 +130,7 @@ fn what_decides(report: &Report) -> String {
             mib(needs.active_expert_bytes),
             mib(needs.expert_file_bytes)
         );
-    } else if needs.hot_file_bytes > 0 {
+    } else if needs.hot_file_bytes > needs.hot().bytes / 50 {
         text += &format!(
             " With a little less, each token reads nearly all {} MiB of hot weights from storage again.",
             mib(needs.hot_file_bytes)
@@ -144,7 +141,9 @@ fn what_decides(report: &Report) -> String {
 
 fn overview(report: &Report) -> String {
     let several = report.devices.iter().any(|device| device.context_tokens != report.scenario.context_tokens);
-    let rows = report.devices.iter().map(|device| {
+    let header = ["Device", "Verdict", "Spare", "tok/s", "Fits up to"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(report.devices.iter().map(|device| {
         let speed = match (device.ceilings.reread_tokens_per_s, device.ceilings.expected_tokens_per_s) {
             (Some(reread), _) => format!("<{}", speed(reread)),
             (None, Some((low, high))) if device.mode != Mode::Infeasible => {
@@ -154,23 +153,15 @@ fn overview(report: &Report) -> String {
         };
         let longest = device.inverse.longest_context_tokens.map_or("-".to_owned(), count);
         let spare = signed_mib(device.decisive().headroom_bytes);
-        let limit = device.decisive().limit.id.to_owned();
-        let mut cells = vec![device.device.clone(), verdict(device), limit, spare, speed, longest];
-        if several {
-            cells.insert(1, count(device.context_tokens));
-        }
-        cells
-    });
-    let (mut header, mut right) =
-        (vec!["Device", "Verdict", "Limit", "Spare", "tok/s", "Fits up to"], vec![1, 2, 3, 4, 5]);
+        vec![device.device.clone(), verdict(device), spare, speed, longest]
+    }));
+    let mut text = columns(&[2, 3, 4], &rows).join("\n");
+    text += "\n\n";
     if several {
-        header.insert(1, "Context");
-        right = vec![1, 2, 3, 4, 5, 6];
+        text += "Context: what is usual, 4,096 tokens on phones and boards, 8,192 on computers.\n";
     }
-    let text = table(&header, &right, rows.collect());
-    text + "\nSpare: MiB under the limit that decides. ?: it lies within the prediction's interval.\n\
-            slow: below the target.\n\
-            Reasons and remedies: --device NAME.\n"
+    text + "Spare: MiB under the limit that decides. ?: within the prediction's interval.\n\
+            slow: below the target. Reasons and remedies: --device NAME.\n"
 }
 
 fn verdict(device: &Assessment) -> String {
@@ -275,7 +266,8 @@ fn assessment(report: &Report, device: &Assessment) -> String {
 /// Where the answer would be another one.
 fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
     let check = device.decisive();
-    let mut text = format!("runs from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    let mut text =
+        format!("full speed from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }

@@ -104,11 +104,7 @@ impl ValidateSizesArgs {
     fn subjects(&self) -> anyhow::Result<Vec<(String, String, bool)>> {
         if self.models.is_empty() {
             let name = |model: dhurandhar_core::Model| model.architecture.name;
-            return Ok(registry::models()
-                .into_iter()
-                .map(name)
-                .map(|name| (name.clone(), name, true))
-                .collect());
+            return Ok(registry::models().map(name).map(|name| (name.clone(), name, true)).collect());
         }
         let mut found = Vec::new();
         for name in &self.models {

@@ -36,7 +36,7 @@ const DEVICES: &str = "devices/";
 const MEASUREMENTS: &str = "measurements";
 
 /// Folders of it whose measurements have pages of their own kind.
-const OTHERS: [&str; 4] = ["memory/", "kv-quality/", "sizes/", "training/"];
+const OTHERS: [&str; 5] = ["memory/", "kv-quality/", "sizes/", "training/", "verdicts/"];
 
 /// A measurement and where its page is.
 #[derive(Debug)]
