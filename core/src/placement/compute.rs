@@ -23,7 +23,7 @@ pub struct ComputeBuffer {
 pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> ComputeBuffer {
     let touched = touched(architecture, scenario);
     let reserved = reserved(architecture, scenario);
-    ComputeBuffer { reserved: reserved.max(touched), touched, provenance: Provenance::Fitted }
+    ComputeBuffer { reserved, touched: touched.min(reserved), provenance: Provenance::Fitted }
 }
 
 /// One cache: its cells, and what decides the inputs that go with it.
@@ -39,37 +39,89 @@ struct Cache {
 
 /// Bytes reserved: channels of f32 for each token of the micro-batch.
 fn reserved(architecture: &Architecture, scenario: &Scenario) -> u64 {
-    let ubatch = scenario.ubatch.min(scenario.context_tokens).max(1);
-    let caches = caches(architecture, scenario);
-    let count = caches.len() as u64;
-    let cells: u64 = caches.iter().map(|cache| cache.cells).sum();
-    // Latent attention caches no values.
-    let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && a.v_head_dim == 0);
-    // With one cache, queries are gone by then unless flash attention reads an unquantised cache.
-    let lean = count == 1 && (!scenario.flash_attention || is_quantised(scenario.k));
-    let widest =
-        constants::channels(architecture, scenario, ubatch).unwrap_or_else(|| channels(architecture, lean));
-    // Masks are f16 for flash attention. Indices of rows are 8 bytes: one for keys and one for values, or one for each
-    // channel of values where these are stored transposed.
-    let base = if scenario.flash_attention {
-        widest + cells / 2 + count * if latent { 2 } else { 4 }
-    } else {
-        let values =
-            architecture.attention_layers().map(|(_, a)| a.kv_heads * a.v_head_dim).max().unwrap_or(0);
-        let scores = caches.iter().map(|cache| cache.scores).max().unwrap_or(0);
-        widest.max(scores + attention_channels(architecture)) + cells + count * (2 + 2 * values)
+    let demand = Demand::new(architecture, scenario);
+    let measured = constants::find(architecture, demand.ubatch / scenario.slots.max(1));
+    let channels = |moment: Moment| {
+        let measured = measured.as_ref().map(|found| found.of(moment));
+        measured.unwrap_or_else(|| channels(architecture, moment, demand.caches))
     };
-    let mut bytes = base.saturating_mul(4 * ubatch).saturating_add(32);
-    if scenario.flash_attention && is_quantised(scenario.k) && !latent {
-        // Keys and values are rotated before they are rounded; the matrices are inputs (`llama-kv-cache.cpp`).
-        let rotation = |cache: &Cache| 4 * (rotated(cache.k_head_dim).pow(2) + 64 * 64);
-        bytes = bytes.saturating_add(caches.iter().map(rotation).sum());
-    }
+    let widest = match demand.moment {
+        Moment::Plain => channels(Moment::Plain).max(demand.scores + channels(Moment::Scores)),
+        moment => channels(moment),
+    };
+    let bytes = widest.saturating_mul(4 * demand.ubatch).saturating_add(demand.beside);
     if scenario.runtime == Runtime::LlamaCppApi {
-        let logits = architecture.embeddings.vocab_size + 2 * architecture.hidden_size + 1;
-        bytes = bytes.max(logits.saturating_mul(4 * ubatch));
+        return bytes.max(channels(Moment::Logits).saturating_mul(4 * demand.ubatch));
     }
     bytes
+}
+
+/// A moment of the graph that may be the widest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// A layer with flash attention over keys and values in f16.
+    Flash,
+    /// The same over quantised ones.
+    Quantised,
+    /// A layer without flash attention, its scores done with.
+    Plain,
+    /// What stands beside the scores while they are computed.
+    Scores,
+    /// Logits of every token of the micro-batch, which the C interface asks for unless told otherwise.
+    Logits,
+}
+
+impl Moment {
+    /// All, in the order of the table of measured channels.
+    pub const ALL: [Self; 5] = [Self::Flash, Self::Quantised, Self::Plain, Self::Scores, Self::Logits];
+}
+
+/// What a scenario asks of a compute buffer, apart from the model's own channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// Tokens of the micro-batch.
+    pub ubatch: u64,
+    /// The moment that decides before logits are computed; [`Moment::Plain`] together with [`Moment::Scores`].
+    pub moment: Moment,
+    /// Scores of a token in the widest layer; none with flash attention.
+    pub scores: u64,
+    /// Caches: one for windows, one for the rest.
+    pub caches: u64,
+    /// Bytes that stand all the time: masks, indices and rotations.
+    pub beside: u64,
+}
+
+impl Demand {
+    /// What `scenario` asks.
+    pub fn new(architecture: &Architecture, scenario: &Scenario) -> Self {
+        let ubatch = scenario.ubatch.min(scenario.context_tokens).max(1);
+        let caches = caches(architecture, scenario);
+        let count = caches.len() as u64;
+        let cells: u64 = caches.iter().map(|cache| cache.cells).sum();
+        // Latent attention caches no values.
+        let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && a.v_head_dim == 0);
+        let quantised = scenario.flash_attention && is_quantised(scenario.k);
+        // Masks are f16 for flash attention. Indices of rows are 8 bytes: one for keys and one for values, or one for
+        // each channel of values where these are stored transposed.
+        let inputs = if scenario.flash_attention {
+            cells / 2 + count * if latent { 2 } else { 4 }
+        } else {
+            let values = architecture.attention_layers().map(|(_, a)| a.kv_heads * a.v_head_dim);
+            cells + count * (2 + 2 * values.max().unwrap_or(0))
+        };
+        let mut beside = inputs.saturating_mul(4 * ubatch).saturating_add(32);
+        if quantised && !latent {
+            // Keys and values are rotated before they are rounded; the matrices are inputs (`llama-kv-cache.cpp`).
+            let rotation = |cache: &Cache| 4 * (rotated(cache.k_head_dim).pow(2) + 64 * 64);
+            beside = beside.saturating_add(caches.iter().map(rotation).sum());
+        }
+        let (moment, scores) = match (scenario.flash_attention, quantised) {
+            (true, true) => (Moment::Quantised, 0),
+            (true, false) => (Moment::Flash, 0),
+            (false, _) => (Moment::Plain, caches.iter().map(|cache| cache.scores).max().unwrap_or(0)),
+        };
+        Self { ubatch, moment, scores, caches: count, beside }
+    }
 }
 
 /// The caches that llama.cpp makes: one for windows, one for the rest.
@@ -102,43 +154,120 @@ fn rotated(head: u64) -> u64 {
     width
 }
 
-/// Channels of a token at the widest moment of a layer: its feed-forward block beside what mixes tokens and the stream.
-///
-/// Exact for dense models with attention; fitted to five mixtures and three hybrids.
-fn channels(architecture: &Architecture, lean: bool) -> u64 {
-    let hidden = architecture.hidden_size;
-    let feed_forward = |layer: &Layer| match layer.ffn {
-        Ffn::Dense { width, gated: true } => 3 * width,
-        Ffn::Dense { width, gated: false } => 2 * width,
-        // Outputs of many experts stand until they are added up, beside what goes into the last product.
-        Ffn::Experts { active, width, shared_width, dense_width, .. } => {
-            let outputs = if active > 4 { width + 2 * hidden } else { 0 };
-            (active * (3 * width).max(outputs)).max(3 * shared_width).max(3 * dense_width)
-        }
-        Ffn::None => 0,
-    };
-    let mixed = |layer: &Layer| match &layer.mixer {
-        Mixer::Attention(attention) => attention.query_heads * attention.k_head_dim,
-        Mixer::Recurrent(recurrent) => {
-            let out = recurrent.tensors.iter().find(|tensor| tensor.name == "ssm_out");
-            out.map_or(0, |tensor| tensor.row_length)
-        }
-    };
-    let latent = |layer: &Layer| layer.attention().is_some_and(|a| a.kv_heads > 0 && a.v_head_dim == 0);
-    let dense = |layer: &Layer| matches!(layer.ffn, Ffn::Dense { gated: true, .. });
-    let plain = |layer: &Layer| {
-        let as_wide = |a: &Attention| !a.qk_norm && a.query_heads * a.k_head_dim == hidden;
-        dense(layer) && layer.attention().is_some_and(as_wide)
-    };
-    let gone = |layer: &Layer| latent(layer) || (lean && plain(layer));
-    let each = |layer: &Layer| feed_forward(layer) + if gone(layer) { 0 } else { mixed(layer) };
-    let widest = architecture.layers.iter().map(each).max().unwrap_or(0) + 3 * hidden + 2;
-    widest.max(working_channels(architecture)) + architecture.ple_row_elements()
+/// Channels of a token at a moment, for models that were not measured.
+fn channels(architecture: &Architecture, moment: Moment, caches: u64) -> u64 {
+    match moment {
+        Moment::Flash | Moment::Quantised | Moment::Plain => layer_channels(architecture, moment, caches),
+        Moment::Scores => attention_channels(architecture),
+        Moment::Logits => architecture.embeddings.vocab_size + 2 * architecture.hidden_size + 1,
+    }
 }
 
-/// The same while scores are computed, the scores apart.
+/// How a family's graph puts attention and the feed-forward block together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Norm, attention, norm, feed-forward block.
+    Usual,
+    /// The norms come after, so that a block's input is the stream itself.
+    NormsAfter,
+    /// Both read the same norm's output.
+    Parallel,
+    /// Queries, keys and values are one product, and so are gate and up.
+    Fused,
+}
+
+fn order(architecture: &Architecture) -> Order {
+    match architecture.family.as_str() {
+        "olmo2" | "exaone4" => Order::NormsAfter,
+        "cohere" | "cohere2" => Order::Parallel,
+        "phi3" => Order::Fused,
+        _ => Order::Usual,
+    }
+}
+
+/// Channels of a token at the widest moment of a layer: its feed-forward block beside what mixes tokens and the stream.
+///
+/// Exact for most dense models with attention; fitted to seven mixtures and four hybrids.
+fn layer_channels(architecture: &Architecture, moment: Moment, caches: u64) -> u64 {
+    let hidden = architecture.hidden_size;
+    let recurrent = architecture.layers.iter().any(|layer| matches!(layer.mixer, Mixer::Recurrent(_)));
+    let each = |layer: &Layer| {
+        let (block, outputs) = block_channels(&layer.ffn, hidden);
+        let mixed = match &layer.mixer {
+            // Where outputs of experts are the widest, they are laid over what attention left.
+            _ if outputs => 0,
+            Mixer::Recurrent(recurrent) => {
+                let out = recurrent.tensors.iter().find(|tensor| tensor.name == "ssm_out");
+                out.map_or(0, |tensor| tensor.row_length)
+            }
+            Mixer::Attention(_) if recurrent => 0,
+            Mixer::Attention(attention) => left_by_attention(architecture, attention, moment, caches),
+        };
+        // Gate, or gate and product, fit in what attention left when they are narrow.
+        let narrow = match layer.ffn {
+            Ffn::Dense { width, gated: true } if caches == 1 && !recurrent => {
+                (width <= 2 * query_channels(architecture)).then_some(2 * width)
+            }
+            _ => None,
+        };
+        narrow.map_or(block + mixed + 3 * hidden + 2, |width| attention_channels(architecture) + width)
+    };
+    let widest = architecture.layers.iter().map(each).max().unwrap_or(0);
+    widest.max(recurrent_channels(architecture)) + architecture.ple_row_elements()
+}
+
+/// Channels of a feed-forward block, and whether they are its experts' outputs.
+fn block_channels(ffn: &Ffn, hidden: u64) -> (u64, bool) {
+    match *ffn {
+        Ffn::Dense { width, gated: true } => (3 * width, false),
+        // The activation is computed in place.
+        Ffn::Dense { width, gated: false } => (width, false),
+        // Outputs of many experts stand until they are added up, beside what goes into the last product.
+        // Those of fewer stand beside the shared expert.
+        Ffn::Experts { experts, active, width, shared_width, dense_width, .. } => {
+            let outputs = match (active, shared_width) {
+                (5.., _) => active * (width + 2 * hidden),
+                (_, 0) => 0,
+                _ => 2 * shared_width + (active + 1) * hidden + 2 * experts,
+            };
+            let gates = (3 * active * width).max(3 * dense_width);
+            (gates.max(outputs), outputs > gates)
+        }
+        Ffn::None => (0, false),
+    }
+}
+
+/// Channels that attention leaves in use, or as a hole that is too small, when the feed-forward block begins.
+fn left_by_attention(architecture: &Architecture, attention: &Attention, moment: Moment, caches: u64) -> u64 {
+    let hidden = architecture.hidden_size;
+    let queries = attention.query_heads * attention.k_head_dim;
+    if attention.kv_heads > 0 && attention.v_head_dim == 0 {
+        // Latent attention; one product less of the stream.
+        return queries.saturating_sub(hidden);
+    }
+    match (order(architecture), moment) {
+        (Order::Fused, _) => 0,
+        (Order::Parallel, Moment::Flash) if caches == 1 => queries,
+        (Order::Parallel, _) => 2 * queries,
+        (_, Moment::Flash) => queries,
+        (_, _) if queries < hidden => 2 * queries,
+        (Order::Usual, Moment::Quantised) if queries == hidden => 0,
+        (_, Moment::Quantised) => queries,
+        _ => 0,
+    }
+}
+
+/// Channels while scores are computed, the scores apart.
 fn attention_channels(architecture: &Architecture) -> u64 {
-    3 * architecture.hidden_size + 2 * query_channels(architecture) + 2 + architecture.ple_row_elements()
+    let hidden = architecture.hidden_size;
+    let gated = architecture.attention_layers().any(|(_, attention)| attention.output_gate);
+    let stream = match order(architecture) {
+        Order::Usual | Order::Parallel => 3 * hidden,
+        Order::NormsAfter => 2 * hidden,
+        Order::Fused => hidden,
+    };
+    let queries = if gated { 3 } else { 2 } * query_channels(architecture);
+    stream + queries + 2 + architecture.ple_row_elements()
 }
 
 fn query_channels(architecture: &Architecture) -> u64 {
@@ -175,26 +304,28 @@ fn touched(architecture: &Architecture, scenario: &Scenario) -> u64 {
     touched.max(beside * scenario.context_tokens.next_multiple_of(256) * ubatch * 4)
 }
 
-/// Channels of a token that stand in memory at once in the widest layer: its feed-forward block, or the projections of its
-/// recurrence with the convolution's input, joined to its state, and output.
+/// Channels of a token that stand in memory at once in the widest layer: its feed-forward block, or its recurrence.
 fn working_channels(model: &Architecture) -> u64 {
-    let channels = |layer: &Layer| {
-        let recurrent = match &layer.mixer {
-            Mixer::Attention(_) => 0,
-            Mixer::Recurrent(recurrent) => recurrent
-                .tensors
-                .iter()
-                .map(|tensor| match tensor.name {
-                    "ssm_conv1d" | "shortconv.conv" => 2 * tensor.rows,
-                    "ssm_out" | "shortconv.out_proj" => 0,
-                    _ if tensor.row_length == model.hidden_size => tensor.rows,
-                    _ => 0,
-                })
-                .sum(),
-        };
-        recurrent.max(3 * ffn_width(&layer.ffn)) + 3 * model.hidden_size
+    let block = model.layers.iter().map(|layer| 3 * ffn_width(&layer.ffn)).max().unwrap_or(0);
+    recurrent_channels(model).max(block + 3 * model.hidden_size)
+}
+
+/// The projections of a recurrence with the convolution's input, joined to its state, and output, beside the stream.
+fn recurrent_channels(model: &Architecture) -> u64 {
+    let channels = |layer: &Layer| match &layer.mixer {
+        Mixer::Attention(_) => 0,
+        Mixer::Recurrent(recurrent) => recurrent
+            .tensors
+            .iter()
+            .map(|tensor| match tensor.name {
+                "ssm_conv1d" | "shortconv.conv" => 2 * tensor.rows,
+                "ssm_out" | "shortconv.out_proj" => 0,
+                _ if tensor.row_length == model.hidden_size => tensor.rows,
+                _ => 0,
+            })
+            .sum(),
     };
-    model.layers.iter().map(channels).max().unwrap_or(0)
+    model.layers.iter().map(channels).max().unwrap_or(0) + 3 * model.hidden_size
 }
 
 fn ffn_width(ffn: &Ffn) -> u64 {

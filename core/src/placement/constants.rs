@@ -1,25 +1,50 @@
-//! Channels at the widest moment of the graph, for built-in models whose graphs the general rule does not follow.
+//! Channels at the widest moments of built-in models' graphs, measured rather than reckoned.
 //!
-//! Measured once with llama.cpp 0.5.0 (`no_alloc` contexts of `validate-sizes`): the compute buffer less masks and indices,
-//! over 4 bytes and the micro-batch. Where layers are scanned or read from a table it depends on the micro-batch.
+//! `profiles/compute/llama-cpp-0.5.0.txt` holds them and says how it was made.
 
-use crate::memory::Scenario;
+use super::compute::Moment;
 use crate::model::architecture::Architecture;
 
-/// Micro-batches that were measured, in tokens.
-const MEASURED: [u64; 3] = [128, 512, 2_048];
+const TABLE: &str = include_str!("../../../profiles/compute/llama-cpp-0.5.0.txt");
 
-/// A built-in model: channels with flash attention at each of [`MEASURED`].
-const TABLE: &[(&str, [u64; 3])] = &[("gemma4-26b-a4b", [49_154, 49_154, 49_154])];
+/// A model's channels, by moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Channels([u64; Moment::ALL.len()]);
 
-/// Channels for `ubatch` tokens, between those measured in proportion; nothing for other models.
-pub(super) fn channels(architecture: &Architecture, _scenario: &Scenario, ubatch: u64) -> Option<u64> {
-    let (_, found) = TABLE.iter().find(|(name, _)| *name == architecture.name)?;
-    let upper = MEASURED.iter().position(|measured| *measured >= ubatch).unwrap_or(MEASURED.len() - 1).max(1);
-    let (low, high) = (MEASURED[upper - 1], MEASURED[upper]);
-    let (from, to) = (found[upper - 1] as f64, found[upper] as f64);
-    let share = (ubatch.clamp(low, high) - low) as f64 / (high - low) as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two channel counts")]
-    let between = (from + share * (to - from)).round() as u64;
-    Some(between)
+impl Channels {
+    /// Those of one moment.
+    pub(super) const fn of(&self, moment: Moment) -> u64 {
+        self.0[moment as usize]
+    }
+}
+
+/// Channels for micro-batches with so many tokens of a sequence, between those measured in proportion; nothing for models that are not in the table.
+pub(super) fn find(architecture: &Architecture, tokens: u64) -> Option<Channels> {
+    let mut below: Option<(u64, Channels)> = None;
+    for line in TABLE.lines() {
+        let mut words = line.split_whitespace();
+        if words.next() != Some(architecture.name.as_str()) {
+            continue;
+        }
+        let numbers: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
+        let [hidden, layers, measured, channels @ ..] = numbers.as_slice() else { continue };
+        // A config of that name may be of another shape.
+        if (*hidden, *layers) != (architecture.hidden_size, architecture.layers.len() as u64) {
+            continue;
+        }
+        let channels = Channels(channels.try_into().ok()?);
+        if *measured >= tokens {
+            return Some(below.map_or(channels, |below| between(below, (*measured, channels), tokens)));
+        }
+        below = Some((*measured, channels));
+    }
+    below.map(|(_, channels)| channels)
+}
+
+fn between((low, from): (u64, Channels), (high, to): (u64, Channels), tokens: u64) -> Channels {
+    let mix = |index: usize| {
+        let sum = from.0[index] * (high - tokens) + to.0[index] * (tokens - low);
+        (sum + (high - low) / 2) / (high - low)
+    };
+    Channels(std::array::from_fn(mix))
 }

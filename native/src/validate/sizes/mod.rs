@@ -179,19 +179,24 @@ fn summary(report: &SizeValidation) -> String {
         format!("{exact} of {}", all.len())
     };
     let sum = |count: fn(&SizedModel) -> usize| models.iter().map(count).sum::<usize>();
+    let compute = |built_in: bool| {
+        let all = models.iter().filter(|model| model.built_in == built_in).map(|model| &model.compute);
+        let within: usize = all.clone().map(|tally| tally.within_5_percent).sum();
+        format!("{within} of {}", all.map(|tally| tally.settings).sum::<usize>())
+    };
     let packed = models.iter().flat_map(|model| &model.packed);
     let exact = packed.clone().filter(|packed| packed.predicted_bytes == packed.measured_bytes).count();
     format!(
         "\n{}\nweights exact in every mix: {} built-in models, {} configs\npacked copies exact: {exact} of {}\n\
-         caches exact: {} of {} settings\ncompute within 5 %: {} of {} settings\n",
+         caches exact: {} of {} settings\ncompute within 5 %: {} settings of built-in models, {} of configs\n",
         report.runtime,
         group(true),
         group(false),
         packed.count(),
         sum(|model| model.caches.exact),
         sum(|model| model.caches.settings),
-        sum(|model| model.compute.within_5_percent),
-        sum(|model| model.compute.settings),
+        compute(true),
+        compute(false),
     )
 }
 
