@@ -159,7 +159,7 @@ fn dashes(points: &[Point]) -> Vec<(Point, Point)> {
     for pair in points.windows(2) {
         let [mut from, to] = [pair[0], pair[1]];
         loop {
-            let rest = libm::hypot(to.0 - from.0, to.1 - from.1);
+            let rest = ((to.0 - from.0).powi(2) + (to.1 - from.1).powi(2)).sqrt();
             if !rest.is_finite() || pieces.len() > 4_000 {
                 return pieces;
             }

@@ -1,6 +1,6 @@
 //! Channels at the widest moments of built-in models' graphs, measured rather than reckoned.
 //!
-//! `profiles/compute/llama-cpp-0.5.0.txt` holds them and says how it was made.
+//! `profiles/compute/llama-cpp-0.5.0.txt` holds them; the README beside it says how they were measured.
 
 use super::compute::Moment;
 use crate::model::architecture::Architecture;

@@ -164,9 +164,11 @@ pub(super) fn assign(stock: StockType, tensors: &[Tensor], rules: Rules) -> Vec<
     let mut seen = [0; 3];
     let mut types = vec![BlockType::F32; tensors.len()];
     // Layer by layer, as the quantiser's map is sorted.
-    let mut order: Vec<usize> = (0..tensors.len()).collect();
-    order.sort_by_key(|index| tensors[*index].layer);
-    for at in order {
+    let mut order = vec![Vec::new(); shape.layers + 1];
+    for (at, tensor) in tensors.iter().enumerate() {
+        order[tensor.layer.map_or(0, |layer| layer + 1)].push(at);
+    }
+    for at in order.into_iter().flatten() {
         let tensor = &tensors[at];
         let part = part(tensor);
         let mut next = |kind: usize| {

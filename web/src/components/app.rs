@@ -102,7 +102,12 @@ pub(crate) fn App(props: &AppProps) -> Html {
     };
     let on_drag = use_coalesced(&state.dispatcher());
     let canvas = use_node_ref();
-    let late = use_late(state.tab != Tab::Memory || !state.custom.is_empty(), state.tab, &on);
+    let advanced = use_state(|| false);
+    let late = use_late(state.tab != Tab::Memory || !state.custom.is_empty() || *advanced, state.tab, &on);
+    let on_advanced = {
+        let setter = advanced.setter();
+        Callback::from(move |()| setter.set(true))
+    };
     let custom = late.and_then(|late| (late.device)(&state.custom));
     let stage = use_stages(&props.on_whole);
     let inputs = (stage > Stage::Frame).then(|| Inputs::of(&state, custom.as_ref()));
@@ -141,7 +146,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
                 if with_controls && stage > Stage::Figures {
-                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone() }.view() }
+                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone(), advanced: late.map(|late| late.advanced), on_advanced }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { panel }

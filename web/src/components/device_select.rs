@@ -20,11 +20,8 @@ impl DeviceSelect {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let built_in = {
-            let catalogue = catalogue();
-            let mut devices: Vec<_> = catalogue.devices().iter().collect();
-            devices.sort_unstable_by_key(|device| &device.title);
             let option = |device: &Device| (device.name.clone().into(), device.title.clone().into());
-            devices.into_iter().map(option).collect()
+            catalogue().devices().iter().map(option).collect()
         };
         let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
         own.extend(

@@ -1,5 +1,6 @@
 //! The parts of the page.
 
+mod advanced;
 mod app;
 mod choice;
 mod codec_panel;
@@ -32,7 +33,9 @@ mod switch;
 mod tab_bar;
 mod verdict;
 
+pub(crate) use advanced::advanced;
 pub(crate) use app::{App, AppProps};
 pub(crate) use codec_panel::{CodecPanelProps, codec_panel};
+pub(crate) use controls::Controls;
 pub(crate) use devices_panel::DevicesPanel;
 pub(crate) use mmap_panel::{MmapPanelProps, mmap_panel};
