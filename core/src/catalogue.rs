@@ -1,6 +1,7 @@
 //! The built-in models and devices as one file, so that the page has neither profiles nor a reader of YAML.
 //!
-//! The site's builder writes it from the registries; the page opens single models when they are chosen.
+//! The site's builder writes it from the registries; the page opens single models when they are chosen. A first visit
+//! reads a short form: every name, and the details of the model and the device that are shown first.
 
 use crate::Model;
 use crate::device::{self, Device};
@@ -8,36 +9,65 @@ use crate::document::nearest_names;
 use crate::model::registry::{self, UnknownModel};
 use crate::wire::{self, wire_struct};
 
-/// Every built-in model and device.
+/// The model that the page shows first.
+pub const FIRST_MODEL: &str = "gemma4-e2b";
+/// The device that it is shown on.
+pub const FIRST_DEVICE: &str = "pixel-9a";
+
+/// Every built-in model and device, or the names of all and the details of one of each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     models: Vec<Entry>,
-    devices: Vec<Device>,
+    devices: Vec<Entry>,
+    whole: bool,
 }
 
-/// A model that has not been opened yet.
+/// A model or device that has not been opened yet.
 #[derive(Debug, Clone, PartialEq)]
 struct Entry {
     slug: String,
     title: String,
+    /// Nothing where only the name is held.
     packed: Vec<u8>,
 }
 
-wire_struct!(Catalogue { models, devices });
+wire_struct!(Catalogue { models, devices, whole });
 wire_struct!(Entry { slug, title, packed });
 
 impl Catalogue {
     /// The registries' contents.
     pub fn built_in() -> Self {
-        let entry = |model: Model| Entry {
+        let model = |model: Model| Entry {
             slug: model.architecture.name.clone(),
             title: model.architecture.title.clone(),
             packed: wire::encode(&model),
         };
+        let device = |device: Device| Entry {
+            slug: device.name.clone(),
+            title: device.title.clone(),
+            packed: wire::encode(&device),
+        };
         // Sorted here, since a sort costs the page more than two kilobytes.
-        let mut devices: Vec<Device> = device::registry::devices().collect();
+        let mut devices: Vec<Entry> = device::registry::devices().map(device).collect();
         devices.sort_by(|a, b| a.title.cmp(&b.title));
-        Self { models: registry::models().map(entry).collect(), devices }
+        Self { models: registry::models().map(model).collect(), devices, whole: true }
+    }
+
+    /// The names of all, and the details of the first model and device: a quarter of the bytes.
+    #[must_use]
+    pub fn first(mut self) -> Self {
+        let others = |entries: &mut Vec<Entry>, kept: &str| {
+            entries.iter_mut().filter(|entry| entry.slug != kept).for_each(|entry| entry.packed.clear());
+        };
+        others(&mut self.models, FIRST_MODEL);
+        others(&mut self.devices, FIRST_DEVICE);
+        self.whole = false;
+        self
+    }
+
+    /// Does it hold the details of all?
+    pub const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The file.
@@ -52,7 +82,7 @@ impl Catalogue {
 
     /// Slugs and names for people, in alphabetical order of the slugs.
     pub fn titles(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.models.iter().map(|entry| (entry.slug.as_str(), entry.title.as_str()))
+        self.models.iter().map(Entry::names)
     }
 
     /// A model by slug.
@@ -64,14 +94,26 @@ impl Catalogue {
         })
     }
 
-    /// Every device, in alphabetical order of the names for people.
-    pub fn devices(&self) -> &[Device] {
-        &self.devices
+    /// Slugs and names for people, in alphabetical order of the names.
+    pub fn device_titles(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.devices.iter().map(Entry::names)
+    }
+
+    /// Every device whose details are held, in that order.
+    pub fn devices(&self) -> impl Iterator<Item = Device> {
+        self.devices.iter().filter_map(|entry| wire::decode(&entry.packed))
     }
 
     /// A device by slug.
-    pub fn device(&self, slug: &str) -> Option<&Device> {
-        self.devices.iter().find(|device| device.name == slug)
+    pub fn device(&self, slug: &str) -> Option<Device> {
+        let entry = self.devices.iter().find(|entry| entry.slug == slug)?;
+        wire::decode(&entry.packed)
+    }
+}
+
+impl Entry {
+    fn names(&self) -> (&str, &str) {
+        (&self.slug, &self.title)
     }
 }
 
@@ -88,12 +130,24 @@ mod tests {
             let model = registry::model(slug).unwrap();
             assert_eq!(catalogue.model(slug).unwrap(), Model { profile: None, ..model });
         }
-        assert_eq!(catalogue.devices().len(), device::registry::devices().count());
+        assert_eq!(catalogue.devices().count(), device::registry::devices().count());
         for device in device::registry::devices() {
-            assert_eq!(catalogue.device(&device.name), Some(&device));
+            assert_eq!(catalogue.device(&device.name), Some(device));
         }
-        assert!(catalogue.devices().is_sorted_by(|a, b| a.title <= b.title));
+        let devices: Vec<_> = catalogue.device_titles().map(|(_, title)| title).collect();
+        assert!(devices.is_sorted());
         assert_eq!(catalogue.model("gemma9").unwrap_err(), registry::model("gemma9").unwrap_err());
+    }
+
+    #[test]
+    fn the_short_form_has_every_name_and_the_first_of_each() {
+        let whole = Catalogue::built_in();
+        let first = Catalogue::from_bytes(&whole.clone().first().to_bytes()).unwrap();
+        assert!(whole.is_whole() && !first.is_whole());
+        assert!(first.titles().eq(whole.titles()) && first.device_titles().eq(whole.device_titles()));
+        assert_eq!(first.model(FIRST_MODEL).unwrap(), whole.model(FIRST_MODEL).unwrap());
+        assert_eq!(first.device(FIRST_DEVICE), whole.device(FIRST_DEVICE));
+        assert!(first.model("gemma3-1b").is_err() && first.devices().count() == 1);
     }
 
     #[test]

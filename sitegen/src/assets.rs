@@ -40,8 +40,8 @@ pub struct Calculator {
     pub glue: SitePath,
     /// Its module, for preloading.
     pub module: SitePath,
-    /// The built-in models and devices, for preloading.
-    pub catalogue: SitePath,
+    /// The names of built-in models and devices and the first of each, for preloading.
+    pub names: SitePath,
 }
 
 impl Assets {
@@ -64,10 +64,16 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     let catalogue = hashed(site, "catalogue.bin", bundle.catalogue.clone());
     let application = [("./app.js", &glue), (PARTS, &parts), ("./app.wasm", &module)];
     let worker = hashed(site, "worker.js", renamed(&bundle.worker_js, &application)?.into_bytes());
-    let names = [("./catalogue.bin", &catalogue), ("./reader.js", &reader), ("./worker.js", &worker)];
-    let names = [&application[..], &names].concat();
-    let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &names)?.into_bytes());
-    Ok(Calculator { boot, glue, module, catalogue })
+    let names = hashed(site, "names.bin", bundle.names.clone());
+    let own = [
+        ("./catalogue.bin", &catalogue),
+        ("./names.bin", &names),
+        ("./reader.js", &reader),
+        ("./worker.js", &worker),
+    ];
+    let neighbours = [&application[..], &own].concat();
+    let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &neighbours)?.into_bytes());
+    Ok(Calculator { boot, glue, module, names })
 }
 
 /// The application's parts and the script that loads them, and its glue, which imports that script.
@@ -117,7 +123,7 @@ fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
 
 /// Is it a part of the calculator that most visits never ask for?
 pub fn is_on_demand(place: &str) -> bool {
-    let on_demand = |name: &str| ["reader", "part-"].iter().any(|start| name.starts_with(start));
+    let on_demand = |name: &str| ["reader", "part-", "catalogue"].iter().any(|start| name.starts_with(start));
     is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(on_demand)
 }
 
@@ -155,7 +161,8 @@ mod tests {
             app: glued("app"),
             reader: glued("reader"),
             catalogue: b"catalogue".to_vec(),
-            boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./worker.js'); \
+            names: b"names".to_vec(),
+            boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./names.bin'); new URL('./worker.js'); \
                       import('./reader.js');"
                 .into(),
             worker_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm');".into(),
@@ -169,7 +176,7 @@ mod tests {
         let calculator = calculator(&mut site, &bundle()).unwrap();
         let boot = String::from_utf8(site.files[calculator.boot.as_str()].clone()).unwrap();
         let neighbours: Vec<&str> = boot.split('\'').filter(|part| part.starts_with("./")).collect();
-        assert_eq!(neighbours.len(), 6);
+        assert_eq!(neighbours.len(), 7);
         for name in neighbours {
             assert!(site.files.contains_key(&name.replace("./", FOLDER)), "{name}");
         }

@@ -1,12 +1,16 @@
-//! What the page offers: built-in models and devices, from the file that is loaded beside the application.
+//! What the page offers: built-in models and devices, from files that are loaded with the application (the names, and
+//! what is shown first) and when another model, device or tab is first wanted (the rest).
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
 use dhurandhar_core::Model;
 use dhurandhar_core::catalogue::Catalogue;
 use dhurandhar_core::model::registry::UnknownModel;
+use js_sys::{Function, Promise, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// A model in use; equal only to itself, so that comparing states is cheap.
 #[derive(Debug, Clone)]
@@ -49,20 +53,37 @@ impl Deref for Loaded {
 }
 
 thread_local! {
-    static CATALOGUE: OnceCell<Rc<Catalogue>> = const { OnceCell::new() };
+    static CATALOGUE: RefCell<Rc<Catalogue>> = RefCell::new(Rc::new(without_file()));
+    static LOAD: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
-/// Takes the file's contents; false if the bytes are of another build.
+fn without_file() -> Catalogue {
+    if cfg!(test) { Catalogue::built_in() } else { Catalogue::default() }
+}
+
+/// Takes a file's contents; false if the bytes are of another build.
 pub(crate) fn install(bytes: &[u8]) -> bool {
     let catalogue = Catalogue::from_bytes(bytes);
-    catalogue.is_some_and(|catalogue| CATALOGUE.with(|cell| cell.set(Rc::new(catalogue)).is_ok()))
+    catalogue.is_some_and(|catalogue| {
+        CATALOGUE.set(Rc::new(catalogue));
+        true
+    })
 }
 
-/// Every built-in model and device.
+/// Takes the function that loads the whole file; it returns a promise of its bytes.
+pub(crate) fn install_loader(load: Function) {
+    LOAD.set(Some(load));
+}
+
+/// Every built-in model and device, or their names and the first of each.
 pub(crate) fn catalogue() -> Rc<Catalogue> {
-    #[cfg(test)]
-    let without_file = Catalogue::built_in;
-    #[cfg(not(test))]
-    let without_file = Catalogue::default;
-    CATALOGUE.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(without_file()))))
+    CATALOGUE.with_borrow(Rc::clone)
+}
+
+/// Loads the whole file; false when it cannot be had.
+pub(crate) async fn complete() -> bool {
+    let promise = LOAD.with_borrow(|load| load.as_ref().and_then(|load| load.call0(&JsValue::NULL).ok()));
+    let Some(promise) = promise.and_then(|value| value.dyn_into::<Promise>().ok()) else { return false };
+    let bytes = JsFuture::from(promise).await.ok().and_then(|bytes| bytes.dyn_into::<Uint8Array>().ok());
+    bytes.is_some_and(|bytes| install(&bytes.to_vec()))
 }

@@ -50,13 +50,15 @@ pub fn install(built_in: &[u8]) -> Result<(), JsValue> {
 
 /// Mounts the application in `#app`. The static tables in there stay until it has drawn everything once.
 ///
-/// `worker_url` is the address of the compute worker's script, and `load_reader` loads the reader of files.
+/// `worker_url` is the address of the compute worker's script, `load_reader` loads the reader of files and
+/// `load_catalogue` the bytes of every built-in model and device.
 ///
 /// # Errors
 /// The document has no element with the id `app`, or the built-in default model is missing.
 #[wasm_bindgen]
-pub fn start_app(worker_url: String, load_reader: Function) -> Result<(), JsValue> {
+pub fn start_app(worker_url: String, load_reader: Function, load_catalogue: Function) -> Result<(), JsValue> {
     reader::install(load_reader);
+    catalogue::install_loader(load_catalogue);
     let window = web_sys::window().ok_or("there is no window")?;
     let document = window.document().ok_or("there is no document")?;
     let place = document.get_element_by_id("app").ok_or("the page has no element with the id `app`")?;

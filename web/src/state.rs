@@ -17,10 +17,7 @@ use crate::link;
 use crate::mmap_choice::MmapChoice;
 use crate::tabs::Tab;
 
-/// The model shown first.
-pub(crate) const DEFAULT_MODEL: &str = "gemma4-e2b";
-/// The device whose budget is drawn first.
-pub(crate) const DEFAULT_DEVICE: &str = "pixel-9a";
+pub(crate) use dhurandhar_core::catalogue::{FIRST_DEVICE as DEFAULT_DEVICE, FIRST_MODEL as DEFAULT_MODEL};
 
 /// The state; all of it but messages and dropped files is in the link.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +111,20 @@ pub(crate) enum Action {
     Fail(String),
     Tell(String),
     Dismiss(u32),
+}
+
+impl Action {
+    /// Does it take more than the first model and device?
+    pub(crate) const fn needs_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Choose(_)
+                | Self::Device(_)
+                | Self::DrawDevice(_)
+                | Self::Open(Tab::Devices | Tab::Mmap)
+                | Self::Restore(_)
+        )
+    }
 }
 
 impl State {

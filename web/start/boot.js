@@ -5,21 +5,26 @@ import { share } from './app-parts.js';
 const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
 
 // Packed by the site's build, since few hosts compress a file of its kind.
-const unpacked = ({ body }) => new Response(body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+const unpacked = ({ body }) =>
+  new Response(body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer().then(buffer => new Uint8Array(buffer));
+const loadCatalogue = () => fetch(new URL('./catalogue.bin', import.meta.url)).then(unpacked);
+// What is shown first is one model on one device; a link may be about any of them.
+const loadFirst = () =>
+  location.search ? loadCatalogue() : fetch(new URL('./names.bin', import.meta.url)).then(unpacked);
 
 try {
   const [builtIn, application] = await Promise.all([
-    fetch(new URL('./catalogue.bin', import.meta.url)).then(unpacked),
+    loadFirst(),
     init({ module_or_path: new URL('./app.wasm', import.meta.url) }),
   ]);
   share(application);
   // The browser may paint and answer in between.
   const pause = () => new Promise(resolve => setTimeout(resolve));
   await pause();
-  install(new Uint8Array(builtIn));
+  install(builtIn);
   await pause();
   const loadReader = () => import('./reader.js');
-  start_app(new URL('./worker.js', import.meta.url).href, loadReader);
+  start_app(new URL('./worker.js', import.meta.url).href, loadReader, loadCatalogue);
 } catch (error) {
   failed();
   throw error;

@@ -1,5 +1,6 @@
 //! The calculator's page: what is there before the application starts, and stays when it cannot.
 
+use dhurandhar_core::catalogue::FIRST_MODEL;
 use maud::{Markup, PreEscaped, html};
 
 use super::Context;
@@ -9,9 +10,6 @@ use super::parts::{self, device_path};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
-
-/// The model that the application starts with, shown until it does.
-const FIRST_MODEL: &str = "gemma4-e2b";
 
 /// The page at `calculator/`, around the application's place `#app`.
 pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page> {

@@ -22,7 +22,7 @@ use super::mmap_panel::MmapPanelProps;
 use super::notices::Notices;
 use super::spoken::use_spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
-use crate::catalogue::{Loaded, catalogue};
+use crate::catalogue::{self, Loaded, catalogue};
 use crate::custom_device;
 use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
 use crate::late::{self, Late};
@@ -65,11 +65,11 @@ impl Inputs {
 
     fn devices(&self) -> Vec<Device> {
         if self.every_device {
-            self.custom.iter().chain(catalogue().devices()).cloned().collect()
+            self.custom.iter().cloned().chain(catalogue().devices()).collect()
         } else if self.device == custom_device::SLUG {
             self.custom.iter().cloned().collect()
         } else {
-            catalogue().device(&self.device).cloned().into_iter().collect()
+            catalogue().device(&self.device).into_iter().collect()
         }
     }
 
@@ -95,11 +95,20 @@ pub(crate) fn App(props: &AppProps) -> Html {
         let start = props.start.clone();
         use_reducer_eq(move || start)
     };
-    use_link(&state);
     let on = {
         let dispatcher = state.dispatcher();
-        Callback::from(move |action| dispatcher.dispatch(action))
+        Callback::from(move |action: Action| {
+            if !action.needs_all() || catalogue().is_whole() {
+                return dispatcher.dispatch(action);
+            }
+            let dispatcher = dispatcher.clone();
+            spawn_local(async move {
+                let there = catalogue::complete().await;
+                dispatcher.dispatch(if there { action } else { Action::Fail(late::ABSENT.to_owned()) });
+            });
+        })
     };
+    use_link(&state, &on);
     let on_drag = use_coalesced(&state.dispatcher());
     let canvas = use_node_ref();
     let advanced = use_state(|| false);

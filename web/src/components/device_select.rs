@@ -1,6 +1,5 @@
 //! The device whose budget is drawn.
 
-use dhurandhar_core::device::Device;
 use yew::{AttrValue, Callback, Html};
 
 use super::choice::{Choice, Group};
@@ -20,8 +19,8 @@ impl DeviceSelect {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let built_in = {
-            let option = |device: &Device| (device.name.clone().into(), device.title.clone().into());
-            catalogue().devices().iter().map(option).collect()
+            let option = |(slug, title): (&str, &str)| (slug.to_owned().into(), title.to_owned().into());
+            catalogue().device_titles().map(option).collect()
         };
         let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
         own.extend(

@@ -47,7 +47,7 @@ impl MmapPanelProps {
     fn device(&self) -> Option<Device> {
         let own = self.custom.clone().filter(|_| self.device == custom_device::SLUG);
         let catalogue = catalogue();
-        own.or_else(|| catalogue.device(&self.device).or_else(|| catalogue.device(DEFAULT_DEVICE)).cloned())
+        own.or_else(|| catalogue.device(&self.device).or_else(|| catalogue.device(DEFAULT_DEVICE)))
     }
 
     /// What model and device say.

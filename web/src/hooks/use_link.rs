@@ -6,7 +6,7 @@
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsValue;
-use yew::{UseReducerHandle, hook, use_effect_with, use_mut_ref};
+use yew::{Callback, UseReducerHandle, hook, use_effect_with, use_mut_ref};
 
 use crate::link;
 use crate::state::{Action, State};
@@ -16,12 +16,12 @@ const PAUSE_MS: u32 = 300;
 
 /// Writes the state into the address bar, and restores it on back and forward.
 #[hook]
-pub(crate) fn use_link(state: &UseReducerHandle<State>) {
-    let dispatcher = state.dispatcher();
+pub(crate) fn use_link(state: &UseReducerHandle<State>, on: &Callback<Action>) {
+    let on = on.clone();
     use_effect_with((), move |()| {
         let listener = web_sys::window().map(|window| {
             EventListener::new(&window, "popstate", move |_| {
-                dispatcher.dispatch(Action::Restore(search()));
+                on.emit(Action::Restore(search()));
             })
         });
         move || drop(listener)

@@ -1,0 +1,73 @@
+//! Choices that most people never change, behind a fold: in the part of the application that comes when it is opened.
+
+use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime};
+use yew::{AttrValue, Html, html};
+
+use super::choice::{Choice, Group};
+use super::controls::{Controls, chosen, set};
+use super::number_field::NumberField;
+use super::switch::Switch;
+use crate::format;
+use crate::state::Setting;
+
+/// Its part of the page.
+pub(crate) fn advanced(props: &Controls<'_>) -> Html {
+    let scenario = &props.state.scenario;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and within the field's range"
+    )]
+    let [ubatch, slots, prompt_cache] = [
+        set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64)),
+        set(&props.on_drag, |slots: f64| Setting::Slots(slots as u64)),
+        set(&props.on_drag, |mib: f64| Setting::PromptCache(mib as u64)),
+    ];
+    let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
+    let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
+    let on = || props.on.clone();
+    html! {
+        <>
+            { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
+            if props.state.model.architecture.ple.is_some() {
+                { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
+            }
+            { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
+            if scenario.runtime.is_llama_cpp() {
+                { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
+                { Switch { id: "repack", label: "Repack weights for the processor", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
+                { Switch { id: "gpu", label: "Use the GPU where the runtime does", on: scenario.offload == Offload::Auto, on_value: set(&props.on, Setting::Gpu) }.view() }
+                { NumberField { id: "slots", label: "Slots (conversations side by side)", unit: "", value: scenario.slots as f64, min: 1.0, max: 256.0, step: "1", on_value: slots, on: on(), hidden_label: false }.view() }
+                { Switch { id: "shared-cache", label: "All slots share one cache", on: scenario.unified_kv, on_value: set(&props.on, Setting::SharedCache) }.view() }
+                { Choice { id: "load", label: "Weights come into memory by", value: scenario.load.name().to_owned(), groups: load_groups(), on_value: chosen(&props.on, |name| by_name(name, &LoadMode::NAMES).map(Setting::Load)), hint: String::new() }.view() }
+                if props.state.model.architecture.ple.is_some() {
+                    { Choice { id: "lazy", label: "PLE table read row by row", value: scenario.lazy.name().to_owned(), groups: lazy_groups(), on_value: chosen(&props.on, |name| by_name(name, &LazyMode::NAMES).map(Setting::Lazy)), hint: String::new() }.view() }
+                }
+                if scenario.runtime == Runtime::LlamaServer {
+                    { NumberField { id: "prompt-cache", label: "States of earlier prompts, at most", unit: "MiB", value: scenario.prompt_cache_mib as f64, min: 0.0, max: 1_048_576.0, step: "1", on_value: prompt_cache, on: on(), hidden_label: false }.view() }
+                }
+            }
+            <p class="calc-hint">
+                { format!("Micro-batch: tokens computed at once in prefill, {} in llama.cpp unless told otherwise.", format::whole(512)) }
+            </p>
+        </>
+    }
+}
+
+fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+fn load_groups() -> Vec<Group> {
+    let titles = ["mapping the file", "copying it (--no-mmap)", "mapping and locking it"];
+    let options = LoadMode::NAMES.iter().zip(titles);
+    let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
+    vec![Group { title: "", options: options.collect() }]
+}
+
+fn lazy_groups() -> Vec<Group> {
+    let titles = ["above 4 GiB", "never", "always"];
+    let options = LazyMode::NAMES.iter().zip(titles);
+    let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
+    vec![Group { title: "", options: options.collect() }]
+}
