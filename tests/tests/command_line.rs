@@ -201,6 +201,20 @@ fn the_seeds_table_comes_out_of_the_seeds_constants() {
 }
 
 #[test]
+fn choices_that_would_have_no_effect_are_refused() {
+    for (arguments, named) in [
+        (&["--method", "seed", "--slots", "2"][..], "--slots"),
+        (&["--method", "seed", "--load", "copy"], "--load"),
+        (&["--runtime", "vllm", "--no-repack"], "packed copies"),
+        (&["--json-version", "1"], "--json-out"),
+        (&["--context-tokens", "-1"], "'-1'"),
+    ] {
+        let error = refusal(&[&["analyze-ple"], arguments].concat());
+        assert!(error.contains(named), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
 fn the_seeds_own_example_profile_loads_unchanged() {
     let profile = fixture("seed/my_model.yaml");
     let text = answer(&["analyze-ple", "--model", profile.to_str().unwrap(), "--context-tokens", "4096"]);

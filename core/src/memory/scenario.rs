@@ -254,6 +254,7 @@ impl Scenario {
         self.checkpoints = if server { SERVER_CHECKPOINTS } else { 0 };
         if !runtime.is_llama_cpp() {
             (self.load, self.lazy, self.offload) = (LoadMode::Mmap, LazyMode::Auto, Offload::Auto);
+            self.repack = true;
         }
         self
     }
@@ -279,6 +280,7 @@ impl Scenario {
                 (self.offload != Offload::Auto, "a choice of processor or GPU"),
                 (self.prompt_cache_mib > 0, "a prompt cache"),
                 (self.unified_kv, "one cache for all slots"),
+                (!self.repack, "a choice of packed copies"),
             ] {
                 if asked {
                     return Err(ScenarioError::NotOffered { option, runtime, expected: "llama.cpp" });

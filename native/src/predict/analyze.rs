@@ -22,7 +22,7 @@ pub(crate) struct AnalyzeArgs {
     model: String,
     /// Tokens of context that one conversation can hold [default: what is usual on the device, 4096 on phones and
     /// boards, 8192 on computers; or the model's maximum]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     context_tokens: Option<u64>,
     /// Conversations decoded side by side (llama.cpp's --parallel) [default: 1; 4 for llama-server]
     #[arg(long, alias = "parallel", value_name = "N")]
@@ -158,6 +158,9 @@ impl AnalyzeArgs {
         if self.method == Method::Seed {
             return self.run_seed(&model);
         }
+        if self.json_version == 1 && !self.json && self.json_out.is_none() {
+            return Err(bad_input("`--json-version 1` without JSON; expected --json or --json-out, too"));
+        }
         let scenario = self.scenario(&model)?;
         let devices = self.devices()?;
         let report = self.report(&model, scenario, &devices)?;
@@ -248,7 +251,38 @@ impl AnalyzeArgs {
         Ok(devices)
     }
 
+    /// Options that the first release's formulas know nothing of.
+    fn beyond_seed(&self) -> Option<&'static str> {
+        let given = [
+            (self.slots.is_some(), "--slots"),
+            (self.unified_kv.is_some(), "--unified-kv"),
+            (self.load != Load::Mmap, "--load"),
+            (self.no_mmap, "--no-mmap"),
+            (self.lazy != Lazy::Auto, "--lazy"),
+            (self.cpu_only, "--cpu-only"),
+            (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
+            (self.context_checkpoints.is_some(), "--context-checkpoints"),
+            (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
+            (self.weights.is_some(), "--weights"),
+            (self.k_bits.is_some(), "--k-bits"),
+            (self.v_bits.is_some(), "--v-bits"),
+            (self.runtime != Runtime::LlamaCpp, "--runtime"),
+            (self.no_flash_attention, "--no-flash-attention"),
+            (self.no_repack, "--no-repack"),
+            (self.json_version == 1, "--json-version"),
+            (self.json_out.is_some(), "--json-out"),
+            (self.markdown, "--markdown"),
+            (self.csv, "--csv"),
+            (self.fail_if_infeasible, "--fail-if-infeasible"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
     fn run_seed(&self, model: &Model) -> anyhow::Result<ExitCode> {
+        if let Some(option) = self.beyond_seed() {
+            let known = "--context-tokens, --quant-bits, --kv-bits, --keep-audio, --device, --target-decode-tps, --json";
+            return Err(bad_input(format!("`{option}` with `--method seed`, which knows only {known}")));
+        }
         let profile = model.profile.as_ref();
         let profile = profile.context("the seed's arithmetic needs a YAML profile or a built-in model")?;
         let options = SeedOptions {

@@ -156,12 +156,13 @@ pub(crate) fn devices(devices: impl Iterator<Item = Device>) -> String {
             device.name.clone(),
             device.ram_mib.map_or("-".into(), count),
             mib(limit.bytes),
-            limit.counts.title().to_owned(),
+            limit.counts.title().trim_end_matches(" memory").to_owned(),
             device.dram_bandwidth_gb_per_s.map_or("-".into(), |speed| format!("{speed:.0}")),
             device.storage.class.clone().unwrap_or_default(),
         ]
     });
-    table(&["Device", "RAM MiB", "Limit", "of", "DRAM GB/s", "Storage"], &[1, 2, 4], rows.collect())
+    table(&["Device", "RAM MiB", "Limit", "of", "GB/s", "Storage"], &[1, 2, 4], rows.collect())
+        + "\nLimit: the platform's own, MiB, of the memory named next to it. GB/s: memory bandwidth.\n"
 }
 
 /// One device with the source of every field.
