@@ -189,8 +189,10 @@ fn table_inputs(case: &Case<'_>) -> u64 {
 fn compute(case: &Case<'_>) -> Part {
     let buffer = compute_buffer(&case.model.architecture, case.scenario);
     let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
-    let note = format!("touched; {} MiB reserved at ubatch {ubatch}", buffer.reserved.div_ceil(MIB));
-    let touched = buffer.touched + table_inputs(case);
+    let rows = table_inputs(case);
+    let beside = if rows > 0 { ", rows of per-layer tables not counted" } else { "" };
+    let note = format!("touched; {} MiB reserved at ubatch {ubatch}{beside}", buffer.reserved.div_ceil(MIB));
+    let touched = buffer.touched + rows;
     let size = Interval::percent(touched, 80, 130);
     let mut part = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
     part.reserved = buffer.reserved.max(touched);
