@@ -44,7 +44,9 @@ fn caches_tables_and_states_are_the_published_ones() {
         seen.push(cells[0]);
     }
     seen.sort_unstable();
-    assert_eq!(seen, registry::slugs().collect::<Vec<_>>(), "every built-in model has its line");
+    // Models of the catalogue that are given as a config are held to transformers (`public_configs.rs`).
+    let compact = |slug: &&str| registry::model(slug).is_ok_and(|model| model.profile.is_some());
+    assert_eq!(seen, registry::slugs().filter(compact).collect::<Vec<_>>(), "every such model has its line");
 }
 
 #[test]

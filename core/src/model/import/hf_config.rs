@@ -21,7 +21,7 @@ use super::super::architecture::{Architecture, Ffn};
 use super::super::profile::{LayerKind, Profile};
 use super::super::{Model, Origin};
 use super::draft::{self, MAX_CONTEXT, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
-use crate::document::{DocumentError, Fields, parse_json};
+use crate::document::{DocumentError, Fields, Node, parse_json};
 use reader::Reader;
 
 /// Why a config gives no model.
@@ -62,9 +62,13 @@ pub enum ConfigError {
 
 /// Import a `config.json`; `source` names the file in messages.
 pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
-    let node = parse_json(source, bytes)?;
-    let outer = Fields::of(source, &node)?;
-    let mut reader = Reader::new(outer, || Fields::of(source, &node))?;
+    of(source, &parse_json(source, bytes)?)
+}
+
+/// The same from its fields, wherever they stand.
+pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
+    let outer = Fields::of(source, node)?;
+    let mut reader = Reader::new(outer, || Fields::of(source, node))?;
     let shown = reader.outer.text("model_type")?.unwrap_or(&reader.model_type).to_owned();
     refuse::check(source, &shown, &reader.outer)?;
     if reader.nested {

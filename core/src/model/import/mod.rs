@@ -4,6 +4,7 @@
 //! more; nothing here reads files.
 
 mod draft;
+pub(crate) mod entry;
 pub mod gguf;
 pub mod hf_config;
 mod kind;
@@ -139,6 +140,9 @@ fn gguf(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, Import
 }
 
 fn profile(name: &str, text: &str) -> Result<Model, ImportError> {
+    if let Some(node) = entry::find(name, text) {
+        return entry::model(name, &node, super::Origin::Profile);
+    }
     let profile = Profile::parse(name, text).map_err(ImportError::Profile)?;
     let model = Model::new(profile.expand(), super::Origin::Profile, Some(profile));
     draft::believable(&model.architecture, &model.tensors)
