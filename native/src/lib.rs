@@ -11,6 +11,7 @@ pub mod decoder;
 mod document;
 #[cfg(feature = "burn")]
 pub mod generate;
+mod hints;
 #[cfg(feature = "burn")]
 pub mod kv_quality;
 mod model_source;

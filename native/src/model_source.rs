@@ -1,7 +1,7 @@
 //! From what the user names to a model: a built-in slug, a file or a checkpoint folder, of which only headers are
 //! read.
 
-use crate::bad_input;
+use crate::{bad_input, hints};
 use anyhow::Context;
 use dhurandhar_core::model::import::{self, FIRST_READ, ImportError, Kind};
 use dhurandhar_core::model::{Model, registry};
@@ -20,7 +20,7 @@ pub(crate) fn load(name: &str) -> anyhow::Result<Model> {
     if path.is_dir() {
         let files = IN_FOLDER.map(|file| path.join(file));
         let found = files.iter().find(|file| file.is_file());
-        let expected = || bad_input(format!("{name} is a folder without {}", IN_FOLDER.join(", ")));
+        let expected = || bad_input(format!("{name}: {}", hints::folder(path, &IN_FOLDER.join(", "))));
         return read(found.ok_or_else(expected)?);
     }
     if path.is_file() {
@@ -46,6 +46,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Model> {
     loop {
         let missing = wanted.saturating_sub(bytes.len() as u64);
         file.by_ref().take(missing).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
+        if let Some(problem) = hints::pointer(&bytes) {
+            return Err(bad_input(format!("{name}: {problem}")));
+        }
         let result = match config_beside(path, &name, &bytes)? {
             Some(config) => import::import_with_config(&name, &bytes, Some(length), &config),
             None => import::import(&name, &bytes, Some(length)),

@@ -4,13 +4,15 @@
 //! `_back` takes the gradient of what the function gives and overwrites its output with that of what it was given;
 //! derivatives are those of the formulas as written, not of their rounding.
 
+mod activation;
 mod gate;
 mod loss;
 mod norm;
 mod rope;
 mod softmax;
 
-pub use gate::{Activation, gate, gate_back};
+pub use activation::Activation;
+pub use gate::{gate, gate_back};
 pub use loss::cross_entropy;
 pub use norm::{rms_norm, rms_norm_back};
 pub use rope::rotate;

@@ -12,9 +12,19 @@ pub struct GgufValues {
 }
 
 impl GgufValues {
+    /// The architecture's name, which its keys begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A value; `key` goes without the architecture's prefix.
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.metadata.get(&format!("{}.{key}", self.prefix))
+    }
+
     /// A number; `key` goes without the architecture's prefix.
     pub fn number(&self, key: &str) -> Option<f64> {
-        match self.metadata.get(&format!("{}.{key}", self.prefix))? {
+        match self.get(key)? {
             Value::Number(number) => Some(*number).filter(|number| number.is_finite()),
             Value::Integer(_) => self.count(key).map(|count| count as f64),
             _ => None,

@@ -22,7 +22,10 @@ impl Mapping {
             reason = "checkpoints are not written while they are read; the map is read-only"
         )]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-        Ok(Self { map })
+        match crate::hints::pointer(&map) {
+            Some(problem) => Err(CheckpointError::Header { path: path.to_owned(), problem }),
+            None => Ok(Self { map }),
+        }
     }
 
     /// Let the system have the pages of a range back; reading them again fetches them again.

@@ -3,8 +3,10 @@
 //! Nothing is copied on opening. A matrix is decoded when the decoder asks for it, and rows of the embedding tables
 //! are decoded one by one, so a table of gigabytes stays on disk.
 
+pub(crate) mod class;
 mod dequantise;
 mod error;
+mod fingerprint;
 mod gguf;
 mod mapping;
 mod names;
@@ -81,13 +83,22 @@ impl Checkpoint {
         } else if is("safetensors") {
             safetensors::open_file(path)
         } else {
-            Err(unknown("a file of another kind"))
+            Err(unknown(&crate::hints::file(path)))
         }
     }
 
     /// File or folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file that hyperparameters stand in.
+    pub fn settings_path(&self) -> PathBuf {
+        match self.facts {
+            Facts::Gguf(_) => self.path.clone(),
+            Facts::Config(_) if self.path.is_dir() => self.path.join("config.json"),
+            Facts::Config(_) => self.path.with_file_name("config.json"),
+        }
     }
 
     /// What stands before `.layers.` in the paths of the layers' modules: `model`, or more in a larger model.
@@ -115,6 +126,17 @@ impl Checkpoint {
         self.entries.contains_key(name)
     }
 
+    /// A tensor's name as the checkpoint's own files have it.
+    pub(crate) fn shown(&self, name: &str) -> String {
+        match self.facts {
+            Facts::Gguf(_) => name.to_owned(),
+            Facts::Config(_) => {
+                let norms = self.architecture.layers.first().map_or(2, |layer| layer.norms);
+                names::original(name, &self.root, norms)
+            }
+        }
+    }
+
     /// Bytes of all mapped files.
     pub fn file_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes().len() as u64).sum()
@@ -135,7 +157,7 @@ impl Checkpoint {
         let entry = self.shaped(name, shape)?;
         let mut values = vec![0.0; shape.iter().product()];
         self.decode(name, entry, entry.range.clone(), &mut values)?;
-        finite(name, 0, &values)?;
+        self.finite(name, 0, &values)?;
         Ok(values)
     }
 
@@ -146,7 +168,7 @@ impl Checkpoint {
         let plain = |shape: &[usize]| shape.iter().copied().filter(|&length| length != 1).collect::<Vec<_>>();
         if plain(&entry.shape) != plain(shape) {
             return Err(CheckpointError::Shape {
-                tensor: name.to_owned(),
+                tensor: self.shown(name),
                 found: entry.shape.clone(),
                 expected: shape.to_vec(),
             });
@@ -165,10 +187,10 @@ impl Checkpoint {
             let end = (first + step).min(rows);
             let part = &mut values[..(end - first) * columns];
             self.decode(name, entry, entry.rows(name, first..end)?, part)?;
-            finite(name, first * columns, part)?;
+            self.finite(name, first * columns, part)?;
         }
         let decoder = RowDecoder::new(entry.block)
-            .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })?;
+            .map_err(|problem| CheckpointError::Blocks { tensor: self.shown(name), problem })?;
         Ok(StoredRows { file: entry.file, range: entry.range.clone(), rows: shape[0], decoder })
     }
 
@@ -188,7 +210,8 @@ impl Checkpoint {
     pub fn read_row(&self, name: &str, row: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
         let entry = self.entry(name)?;
         let range = entry.rows(name, row..row + 1)?;
-        self.decode(name, entry, range, out)
+        self.decode(name, entry, range, out)?;
+        self.finite(name, row * out.len(), out)
     }
 
     /// Let the system have the pages of a tensor back that will not be read soon.
@@ -204,7 +227,7 @@ impl Checkpoint {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, CheckpointError> {
-        self.entries.get(name).ok_or_else(|| CheckpointError::Missing(vec![name.to_owned()]))
+        self.entries.get(name).ok_or_else(|| CheckpointError::Missing(vec![self.shown(name)]))
     }
 
     fn decode(
@@ -216,17 +239,17 @@ impl Checkpoint {
     ) -> Result<(), CheckpointError> {
         let bytes = &self.files[entry.file].bytes()[range];
         dequantise::parallel(entry.block, bytes, out)
-            .map_err(|problem| CheckpointError::Blocks { tensor: name.to_owned(), problem })
+            .map_err(|problem| CheckpointError::Blocks { tensor: self.shown(name), problem })
     }
-}
 
-/// Refuse values that are no numbers; `first` is the index of the first one in its tensor.
-fn finite(name: &str, first: usize, values: &[f32]) -> Result<(), CheckpointError> {
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(at) => {
-            let (tensor, index, value) = (name.to_owned(), first + at, values[at]);
-            Err(CheckpointError::NotFinite { tensor, index, value })
+    /// Refuse values that are no numbers; `first` is the index of the first one in its tensor.
+    fn finite(&self, name: &str, first: usize, values: &[f32]) -> Result<(), CheckpointError> {
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(at) => {
+                let (tensor, index, value) = (self.shown(name), first + at, values[at]);
+                Err(CheckpointError::NotFinite { tensor, index, value })
+            }
         }
     }
 }

@@ -88,8 +88,25 @@ pub(super) fn canonical(name: &str, norms: u64) -> Option<String> {
     Some(format!("blk.{layer}.{part}"))
 }
 
+/// The Hugging Face name of a canonical tensor, below `root`; what has none comes back as it is.
+pub(super) fn original(name: &str, root: &str, norms: u64) -> String {
+    if let Some((outer, _)) = OUTER.iter().find(|(_, canonical)| *canonical == name) {
+        return if *outer == "lm_head.weight" { (*outer).to_owned() } else { format!("{root}.{outer}") };
+    }
+    let in_layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
+    let Some((layer, part)) = in_layer else { return name.to_owned() };
+    let own = match part {
+        "ffn_norm.weight" if norms == 2 => "post_attention_layernorm.weight",
+        "post_attention_norm.weight" => "post_attention_layernorm.weight",
+        _ => INNER.iter().find(|(_, canonical)| *canonical == part).map_or(part, |(own, _)| own),
+    };
+    format!("{root}.layers.{layer}.{own}")
+}
+
 #[cfg(test)]
 mod tests {
+    use super::original;
+
     use super::canonical;
 
     #[test]
@@ -97,6 +114,22 @@ mod tests {
         let name = "model.layers.3.post_attention_layernorm.weight";
         assert_eq!(canonical(name, 2).as_deref(), Some("blk.3.ffn_norm.weight"));
         assert_eq!(canonical(name, 4).as_deref(), Some("blk.3.post_attention_norm.weight"));
+    }
+
+    #[test]
+    fn names_go_back_to_the_files() {
+        for name in [
+            "model.embed_tokens.weight",
+            "lm_head.weight",
+            "model.layers.7.self_attn.q_proj.weight",
+            "model.layers.7.post_attention_layernorm.weight",
+            "model.layers.7.mlp.down_proj.weight",
+        ] {
+            for norms in [2, 4] {
+                let there = canonical(name, norms).unwrap();
+                assert_eq!(original(&there, "model", norms), name);
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! safetensors checkpoints, single or in shards, with the `config.json` that describes them.
 
-use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, names};
+use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
+use crate::hints;
 use dhurandhar_core::model::import::hf_config;
 use dhurandhar_core::weights::BlockType;
 use serde_json::Value;
@@ -14,7 +15,7 @@ const MAX_HEADER: u64 = 100_000_000;
 pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> {
     let unknown = |found: &str| CheckpointError::Unknown { path: folder.to_owned(), found: found.to_owned() };
     if !folder.join("config.json").exists() {
-        return Err(unknown("a folder without config.json"));
+        return Err(unknown(&hints::folder(folder, "config.json")));
     }
     let index = folder.join("model.safetensors.index.json");
     let files = if index.exists() {
@@ -22,7 +23,7 @@ pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> 
     } else {
         let single = folder.join("model.safetensors");
         if !single.exists() {
-            return Err(unknown("a folder without model.safetensors or its index"));
+            return Err(unknown(&hints::folder(folder, "model.safetensors or its index")));
         }
         vec![single]
     };
@@ -41,7 +42,11 @@ pub(super) fn open_file(path: &Path) -> Result<Checkpoint, CheckpointError> {
 
 fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, CheckpointError> {
     let config_path = folder.join("config.json");
-    let config = text_config(json(&config_path)?);
+    let mut config = json(&config_path)?;
+    let outer = config.get("model_type").and_then(Value::as_str).map(str::to_owned);
+    if let Some(text) = text_config(&mut config).as_object_mut() {
+        class::complete(text, outer.as_deref());
+    }
     let model = hf_config::parse("config.json", config.to_string().as_bytes())
         .map_err(|error| header(&config_path, error.to_string()))?;
     let norms = model.architecture.layers.first().map_or(2, |layer| layer.norms);
@@ -63,7 +68,7 @@ fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, Che
     Ok(Checkpoint {
         path: path.to_owned(),
         architecture: model.architecture,
-        facts: Facts::Config(config),
+        facts: Facts::Config(text_config(&mut config).take()),
         files: mappings,
         entries,
         root,
@@ -77,15 +82,16 @@ fn header(path: &Path, problem: String) -> CheckpointError {
 fn json(path: &Path) -> Result<Value, CheckpointError> {
     let bytes =
         std::fs::read(path).map_err(|problem| CheckpointError::Io { path: path.to_owned(), problem })?;
+    if let Some(problem) = hints::pointer(&bytes) {
+        return Err(header(path, problem));
+    }
     serde_json::from_slice(&bytes).map_err(|error| header(path, error.to_string()))
 }
 
 /// The language model's part of a config.
-fn text_config(mut config: Value) -> Value {
-    if let Some(text) = config.get_mut("text_config").map(Value::take) {
-        return text_config(text);
-    }
-    config
+fn text_config(config: &mut Value) -> &mut Value {
+    const NAME: &str = "text_config";
+    if config.get(NAME).is_some_and(Value::is_object) { text_config(&mut config[NAME]) } else { config }
 }
 
 /// Files named by an index, each once.

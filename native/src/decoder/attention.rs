@@ -20,6 +20,8 @@ pub(super) struct Attention {
     layer: usize,
     donor: Option<usize>,
     window: Option<usize>,
+    /// Turns at the base of sliding layers.
+    local: bool,
     query_heads: usize,
     kv_heads: usize,
     head_dim: usize,
@@ -68,6 +70,7 @@ impl Attention {
             layer,
             donor,
             window: shape.window.map(word),
+            local: recipe.local[layer],
             query_heads,
             kv_heads,
             head_dim,
@@ -120,8 +123,7 @@ impl Attention {
 
     /// `[tokens, hidden]` to the same; new keys and values go into the pass's cache.
     pub(super) fn apply(&self, x: Tensor<2>, pass: &mut Pass<'_, '_>) -> Result<Tensor<2>, DecoderError> {
-        let sliding = self.window.is_some();
-        let rotation = self.rotated.then(|| pass.rotation(self.head_dim, sliding)).transpose()?;
+        let rotation = self.rotated.then(|| pass.rotation(self.head_dim, self.local)).transpose()?;
         let query = pass.project(self.layer, Target::Query, &self.query, x.clone());
         let query = heads(query, self.query_heads, self.head_dim);
         let query = turned(normed(query, self.query_norm.as_ref()), rotation.as_ref());

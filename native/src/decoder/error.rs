@@ -1,6 +1,7 @@
 //! Why a decoder cannot be built or run.
 
 use crate::checkpoint::CheckpointError;
+use std::path::{Path, PathBuf};
 
 /// Anything wrong between a checkpoint and its logits.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,14 @@ pub enum DecoderError {
         found: String,
         /// What it should state.
         expected: String,
+    },
+    /// A hyperparameter that does not fit, and where it stands.
+    #[error("{}: {problem}", .path.display())]
+    Stated {
+        /// File.
+        path: PathBuf,
+        /// What is wrong.
+        problem: Box<DecoderError>,
     },
     /// A token id beyond the vocabulary.
     #[error("token {token} is not in the vocabulary of {vocab}")]
@@ -79,5 +88,15 @@ impl DecoderError {
     /// A hyperparameter that does not fit.
     pub(super) fn setting(field: &str, found: String, expected: String) -> Self {
         Self::Setting { field: field.to_owned(), found, expected }
+    }
+
+    /// With the file that a hyperparameter stands in.
+    pub(super) fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Setting { .. } | Self::Layer { .. } | Self::Family { .. } => {
+                Self::Stated { path: path.to_owned(), problem: Box::new(self) }
+            }
+            other => other,
+        }
     }
 }

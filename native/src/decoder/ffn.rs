@@ -6,7 +6,7 @@ use super::projection::Projection;
 use super::recipe::{Activation, Recipe};
 use super::{DecoderError, Pass};
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu_approximate, relu, silu};
+use burn::tensor::activation::{gelu, gelu_approximate, relu, sigmoid, silu};
 use dhurandhar_core::training::Target;
 
 /// `down(act(gate x) * up x)`.
@@ -76,6 +76,13 @@ pub(super) fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> T
     let gate = match activation {
         Activation::Silu => silu(gate),
         Activation::GeluTanh => gelu_approximate(gate),
+        Activation::Gelu => gelu(gate),
+        Activation::QuickGelu => gate.clone() * sigmoid(gate * 1.702),
+        Activation::Relu => relu(gate),
+        Activation::ReluSquared => {
+            let positive = relu(gate);
+            positive.clone() * positive
+        }
     };
     gate * up
 }

@@ -60,6 +60,7 @@ impl<'a> Loader<'a> {
             .filter(|name| !checkpoint.has(name) && !checkpoint.has(&name.replace(".weight", ".0.weight")))
             .collect();
         if !missing.is_empty() {
+            let missing = missing.iter().map(|name| checkpoint.shown(name)).collect();
             return Err(CheckpointError::Missing(missing).into());
         }
         let keep = match keep {
@@ -94,7 +95,7 @@ impl<'a> Loader<'a> {
             .checkpoint
             .unused(&used)
             .filter(|name| !carried.contains(*name) && !IGNORED.contains(name) && !shared(name))
-            .map(str::to_owned)
+            .map(|name| self.checkpoint.shown(name))
             .collect();
         if unexpected.is_empty() { Ok(()) } else { Err(CheckpointError::Unexpected(unexpected).into()) }
     }
@@ -224,7 +225,7 @@ impl<'a> Loader<'a> {
         let found = self.checkpoint.shape(name).unwrap_or_default();
         if found != [rows, columns] {
             return Err(CheckpointError::Shape {
-                tensor: name.to_owned(),
+                tensor: self.checkpoint.shown(name),
                 found: found.to_vec(),
                 expected: vec![rows, columns],
             }

@@ -13,6 +13,8 @@ mod error;
 mod ffn;
 mod hook;
 mod host;
+mod keys;
+mod kinds;
 mod load;
 mod loss;
 mod mask;
@@ -35,6 +37,7 @@ pub use cache::KvCache;
 pub use error::DecoderError;
 pub use hook::{KvHook, Part, Site};
 pub use load::Keep;
+pub(crate) use recipe::interleaves;
 pub use recipe::{Activation, FAMILIES, Recipe};
 pub(crate) use row::Row;
 
@@ -103,6 +106,11 @@ impl Decoder {
         backend: Backend,
         keep: Keep,
     ) -> Result<Self, DecoderError> {
+        let built = Self::build(checkpoint, backend, keep);
+        built.map_err(|problem| problem.of(&checkpoint.settings_path()))
+    }
+
+    fn build(checkpoint: &Arc<Checkpoint>, backend: Backend, keep: Keep) -> Result<Self, DecoderError> {
         let settings = Settings::of(checkpoint);
         let recipe = Recipe::new(checkpoint, settings)?;
         let architecture = checkpoint.architecture();
@@ -117,8 +125,8 @@ impl Decoder {
         let blocks = (0..layers).map(|index| Block::load(&loader, &recipe, architecture, index));
         let blocks = blocks.collect::<Result<_, _>>()?;
         let mut ropes: Vec<(usize, bool, Rope)> = Vec::new();
-        for (_, attention) in architecture.attention_layers() {
-            let (head_dim, sliding) = (word(attention.k_head_dim), attention.window.is_some());
+        for (layer, attention) in architecture.attention_layers() {
+            let (head_dim, sliding) = (word(attention.k_head_dim), recipe.local[layer]);
             if !ropes.iter().any(|(dim, kind, _)| (*dim, *kind) == (head_dim, sliding)) {
                 ropes.push((head_dim, sliding, Rope::new(checkpoint, settings, head_dim, sliding)?));
             }

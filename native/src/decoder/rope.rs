@@ -2,7 +2,7 @@
 
 use super::settings::{Settings, finite};
 use super::{DecoderError, host, single};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, GgufValues};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use std::f64::consts::TAU;
@@ -51,9 +51,9 @@ impl Rope {
         sliding: bool,
     ) -> Result<Self, DecoderError> {
         let family = checkpoint.architecture().family.as_str();
-        let (theta, scaling) = match settings.config() {
-            Some(config) => from_config(config, family, sliding)?,
-            None => from_gguf(settings, family, sliding)?,
+        let (theta, scaling) = match settings.gguf() {
+            None => from_config(settings, family, sliding)?,
+            Some(values) => from_gguf(values, family, sliding, head_dim)?,
         };
         let mut frequencies = frequencies(head_dim, theta, scaling);
         // llama.cpp's converters store Llama 3 scaling (and Gemma 4's still channels) as divisors.
@@ -94,73 +94,125 @@ impl Rotation {
     }
 }
 
-fn from_config(config: &Value, family: &str, sliding: bool) -> Result<(f64, Scaling), DecoderError> {
+/// Base and scaling of a config's sliding or full layers, as transformers' classes read them.
+fn from_config(settings: Settings<'_>, family: &str, sliding: bool) -> Result<(f64, Scaling), DecoderError> {
+    let Some(config) = settings.config() else { return Ok((10_000.0, Scaling::None)) };
+    let given = |key: &str| config.get(key).filter(|value| !value.is_null());
+    let set = |key: &str| match given(key) {
+        Some(value) if !value.is_object() => {
+            Err(DecoderError::setting(key, value.to_string(), "an object, or null".into()))
+        }
+        // An empty one says nothing.
+        given => Ok(given.filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty()))),
+    };
+    let newer = set("rope_parameters")?;
+    let older = set("rope_scaling")?;
+    let apart = has_local_base(family);
     let kind = if sliding { "sliding_attention" } else { "full_attention" };
-    // transformers 5 nests everything in `rope_parameters`, by layer type where there are two.
-    let newer = config.get("rope_parameters").filter(|value| value.is_object());
-    let parameters = newer.map(|parameters| parameters.get(kind).unwrap_or(parameters));
-    let own = |key: &str| finite(key, parameters.and_then(|parameters| parameters.get(key)));
-    let outer = |key: &str| finite(key, config.get(key));
-    let local = if sliding { outer("rope_local_base_freq")? } else { None };
-    let theta =
-        match own("rope_theta")?.or(local).or(if newer.is_none() { outer("rope_theta")? } else { None }) {
-            _ if sliding && newer.is_none() && local.is_none() && has_local_base(family) => 10_000.0,
-            Some(theta) => theta,
-            None => 10_000.0,
-        };
-    let older =
-        config.get("rope_scaling").filter(|value| value.is_object() && !(sliding && has_local_base(family)));
-    let scaling = match parameters.or(older) {
-        Some(fields) => scaling(fields)?,
-        None if family == "gemma4" && !sliding => Scaling::Proportional { share: 0.25, factor: 1.0 },
+    // Nested by layer type where there are two bases.
+    let own = match newer {
+        None => None,
+        Some(parameters) if apart => {
+            if let Some(flat) = parameters.get("rope_theta").or(parameters.get("rope_type")) {
+                let found = format!("one set ({flat})");
+                let expected = "a set for full_attention and one for sliding_attention".to_owned();
+                return Err(DecoderError::setting("rope_parameters", found, expected));
+            }
+            parameters.get(kind).filter(|value| !value.is_null())
+        }
+        Some(parameters) => Some(parameters),
+    };
+    let local = apart && sliding;
+    // Older files state the scaling beside the base; it never was about layers with a base of their own.
+    let older = older.filter(|_| !local && family != "gemma4");
+    let outer = if local { "rope_local_base_freq" } else { "rope_theta" };
+    // What `rope_scaling` replaces, the base of `rope_parameters` is part of.
+    let stated = if apart { own } else { older.or(own) };
+    let theta = match finite("rope_theta", stated.and_then(|fields| fields.get("rope_theta")))? {
+        Some(theta) => Some(theta),
+        None => finite(outer, config.get(outer))?.or(settings.class_number(outer)?),
+    };
+    let scaling = match older.or(own) {
+        Some(fields) => scaling(fields, given("max_position_embeddings"))?,
+        None if family == "gemma4" && !sliding && newer.is_none() => {
+            Scaling::Proportional { share: 0.25, factor: 1.0 }
+        }
         None => Scaling::None,
     };
-    Ok((theta, scaling))
+    Ok((theta.unwrap_or(10_000.0), scaling))
 }
 
 /// Families whose sliding layers turn at a base of their own.
-fn has_local_base(family: &str) -> bool {
+pub(super) fn has_local_base(family: &str) -> bool {
     matches!(family, "gemma3" | "gemma3n" | "gemma4")
 }
 
-fn scaling(fields: &Value) -> Result<Scaling, DecoderError> {
+fn scaling(fields: &Value, context: Option<&Value>) -> Result<Scaling, DecoderError> {
     let number = |key: &str| finite(key, fields.get(key));
     let need = |key: &str| {
         number(key)?
             .ok_or_else(|| DecoderError::setting(key, "missing".into(), "a number beside rope_type".into()))
     };
     let kind = fields.get("rope_type").or(fields.get("type")).and_then(Value::as_str).unwrap_or("default");
-    Ok(match kind {
-        "default" => Scaling::None,
-        "linear" => Scaling::Linear(need("factor")?),
-        "llama3" => Scaling::Llama3 {
-            factor: need("factor")?,
-            low: need("low_freq_factor")?,
-            high: need("high_freq_factor")?,
-            original: need("original_max_position_embeddings")?,
-        },
-        "proportional" => Scaling::Proportional {
-            share: number("partial_rotary_factor")?.unwrap_or(1.0),
-            factor: number("factor")?.unwrap_or(1.0),
-        },
+    let (scaling, read): (_, &[&str]) = match kind {
+        "default" => (Scaling::None, &[]),
+        "linear" => (Scaling::Linear(need("factor")?), &["factor"]),
+        "llama3" => {
+            let original = match number("original_max_position_embeddings")? {
+                Some(original) => original,
+                None => finite("max_position_embeddings", context)?.unwrap_or(f64::INFINITY),
+            };
+            let (low, high) = (need("low_freq_factor")?, need("high_freq_factor")?);
+            let read = &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"];
+            (Scaling::Llama3 { factor: need("factor")?, low, high, original }, read)
+        }
+        "proportional" => {
+            let share = number("partial_rotary_factor")?.unwrap_or(1.0);
+            let factor = number("factor")?.unwrap_or(1.0);
+            (Scaling::Proportional { share, factor }, &["factor", "partial_rotary_factor"])
+        }
         other => {
             let expected = "default, linear, llama3 or proportional".to_owned();
             return Err(DecoderError::setting("rope_type", other.to_owned(), expected));
         }
-    })
+    };
+    for (key, value) in fields.as_object().into_iter().flatten() {
+        let whole = key == "partial_rotary_factor" && value.as_f64() == Some(1.0);
+        // Left by trainers beside types that do not look at them.
+        let inert = key == "original_max_position_embeddings" || (kind == "default" && key == "factor");
+        let known =
+            ["rope_type", "type", "rope_theta"].contains(&key.as_str()) || read.contains(&key.as_str());
+        if !(known || whole || inert || value.is_null()) {
+            let expected = format!("no such key beside rope_type {kind}");
+            return Err(DecoderError::setting(key, value.to_string(), expected));
+        }
+    }
+    Ok(scaling)
 }
 
-fn from_gguf(settings: Settings<'_>, family: &str, sliding: bool) -> Result<(f64, Scaling), DecoderError> {
-    let Some(values) = settings.gguf() else { return Ok((10_000.0, Scaling::None)) };
+/// Base and scaling of a file's sliding or full layers, as llama.cpp reads them.
+fn from_gguf(
+    values: &GgufValues,
+    family: &str,
+    sliding: bool,
+    head_dim: usize,
+) -> Result<(f64, Scaling), DecoderError> {
+    let turned = values.count("rope.dimension_count_swa").filter(|_| sliding);
+    if let Some(turned) = turned.or(values.count("rope.dimension_count")).filter(|turned| *turned != head_dim)
+    {
+        let expected = format!("{head_dim}, the channels of a head");
+        return Err(DecoderError::setting("rope.dimension_count", turned.to_string(), expected));
+    }
     let theta = values.number("rope.freq_base");
     if sliding && has_local_base(family) {
         return Ok((values.number("rope.freq_base_swa").unwrap_or(10_000.0), Scaling::None));
     }
-    let factor = values.number("rope.scaling.factor").unwrap_or(1.0);
-    let scaling = match values.text("rope.scaling.type").unwrap_or("none") {
-        "linear" => Scaling::Linear(factor),
-        "none" => Scaling::None,
-        other => {
+    // Linear is what llama.cpp takes where no type is stated; older files name the factor otherwise.
+    let factor = values.number("rope.scaling.factor").or(values.number("rope.scale_linear"));
+    let scaling = match (values.text("rope.scaling.type").unwrap_or("linear"), factor.unwrap_or(0.0)) {
+        ("none", _) | ("linear", 0.0) => Scaling::None,
+        ("linear", factor) => Scaling::Linear(factor),
+        (other, _) => {
             let expected = "none or linear".to_owned();
             return Err(DecoderError::setting("rope.scaling.type", other.to_owned(), expected));
         }

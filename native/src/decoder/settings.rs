@@ -1,19 +1,20 @@
 //! Hyperparameters by their two names: in `config.json` and in GGUF metadata.
 
 use super::DecoderError;
-use crate::checkpoint::{Checkpoint, Facts, GgufValues};
+use crate::checkpoint::{Checkpoint, Facts, GgufValues, class};
 use serde_json::Value;
 
 /// Reads numbers from whichever form the checkpoint has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings<'a> {
     facts: &'a Facts,
+    family: &'a str,
 }
 
 impl<'a> Settings<'a> {
     /// The settings of a checkpoint.
     pub(super) fn of(checkpoint: &'a Checkpoint) -> Self {
-        Self { facts: checkpoint.facts() }
+        Self { facts: checkpoint.facts(), family: &checkpoint.architecture().family }
     }
 
     /// Whether the names are GGUF's.
@@ -37,11 +38,30 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A number; `gguf` goes without the architecture's prefix.
+    /// A number; `gguf` goes without the architecture's prefix. What a config leaves out is its class' value; null is none.
     pub(super) fn number(self, config: &str, gguf: &str) -> Result<Option<f64>, DecoderError> {
         match self.facts {
-            Facts::Config(fields) => finite(config, fields.get(config)),
+            Facts::Config(fields) => match fields.get(config) {
+                Some(stated) => finite(config, Some(stated)),
+                None => self.class_number(config),
+            },
             Facts::Gguf(values) => Ok(values.number(gguf)),
+        }
+    }
+
+    /// A number that a family's class states.
+    pub(super) fn class_number(self, key: &str) -> Result<Option<f64>, DecoderError> {
+        finite(key, class::default(self.family, key).as_ref())
+    }
+
+    /// A text that only `config.json` states, or else its class.
+    pub(super) fn text(self, config: &str) -> Result<Option<String>, DecoderError> {
+        let Some(fields) = self.config() else { return Ok(None) };
+        let default = class::default(self.family, config);
+        match fields.get(config).or(default.as_ref()) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(DecoderError::setting(config, other.to_string(), "a text".into())),
         }
     }
 
@@ -58,10 +78,22 @@ impl<'a> Settings<'a> {
             .ok_or_else(|| DecoderError::setting(config, value.to_string(), "a whole number".into()))
     }
 
-    /// A list of numbers (or flags as 0 and 1) that only `config.json` states.
-    pub(super) fn numbers(self, config: &str) -> Option<Vec<f64>> {
-        let list = self.config()?.get(config)?.as_array()?;
-        list.iter().map(|value| value.as_f64().or(value.as_bool().map(f64::from))).collect()
+    /// One number (or flag as 0 and 1) a layer, that only `config.json` states.
+    pub(super) fn per_layer(self, key: &str, layers: usize) -> Result<Option<Vec<f64>>, DecoderError> {
+        let stated = self.config().and_then(|fields| fields.get(key)).filter(|value| !value.is_null());
+        let Some(stated) = stated else { return Ok(None) };
+        let expected = || format!("a list of {layers} numbers");
+        let list = stated.as_array();
+        let list = list.ok_or_else(|| DecoderError::setting(key, stated.to_string(), expected()))?;
+        let numbers: Option<Vec<f64>> =
+            list.iter().map(|value| value.as_f64().or(value.as_bool().map(f64::from))).collect();
+        match numbers {
+            Some(numbers) if numbers.len() == layers => Ok(Some(numbers)),
+            Some(numbers) => {
+                Err(DecoderError::setting(key, format!("a list of {}", numbers.len()), expected()))
+            }
+            None => Err(DecoderError::setting(key, stated.to_string(), expected())),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Logits of tiny random models against those of `transformers`, with and without the cache.
 
+mod gguf_file;
+mod variants;
+
 use super::*;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};

@@ -101,7 +101,7 @@ fn rows_of_b(pair: &Pair, architecture: &Architecture) -> Vec<f32> {
 /// The row that llama.cpp's files have at `at`: `i + j d/2` of a head at `2i + j`, in families whose queries and keys
 /// are interleaved.
 pub(super) fn source_row(pair: &Pair, architecture: &Architecture, at: usize) -> usize {
-    let interleaved = matches!(architecture.family.as_str(), "llama" | "mistral" | "granite")
+    let interleaved = crate::decoder::interleaves(&architecture.family)
         && matches!(pair.target, Target::Query | Target::Key);
     let attention = architecture.layers.get(pair.layer).and_then(|layer| layer.attention());
     let Some(attention) = attention.filter(|_| interleaved) else { return at };
