@@ -69,6 +69,7 @@ impl Packed {
 
     fn products(&self, x: &[f32], tokens: usize) -> Vec<f32> {
         let mut by_row = vec![0.0; self.rows * tokens];
+        let vectors = self.stored.decoder.prepare(x, self.columns);
         by_row.par_chunks_mut(ROWS * tokens).enumerate().for_each(|(chunk, out)| {
             let (mut row, first) = (vec![0.0; self.columns], chunk * ROWS);
             // Rows in the order in which they are stored need not be looked up one by one.
@@ -76,7 +77,7 @@ impl Packed {
             for (index, out) in out.chunks_mut(together * tokens).enumerate() {
                 let first = self.source(first + index * together);
                 let bytes = self.checkpoint.rows_bytes(&self.stored, first..first + out.len() / tokens);
-                self.stored.decoder.products(bytes, &mut row, x, out);
+                self.stored.decoder.products(bytes, &mut row, &vectors, out);
             }
         });
         if tokens == 1 {

@@ -35,6 +35,7 @@ impl Simd for Avx2 {
     type F = __m256;
     type I = __m256i;
     type B = __m128i;
+    type W = __m256i;
     type Table = (__m256, __m256);
 
     #[inline(always)]
@@ -158,24 +159,6 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    fn floats(self, v: __m128i) -> (__m256, __m256) {
-        // SAFETY: `self` proves AVX2.
-        unsafe {
-            let low = _mm256_cvtepu8_epi32(v);
-            let high = _mm256_cvtepu8_epi32(_mm_srli_si128::<8>(v));
-            (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
-        }
-    }
-    #[inline(always)]
-    fn signed_floats(self, v: __m128i) -> (__m256, __m256) {
-        // SAFETY: `self` proves AVX2.
-        unsafe {
-            let low = _mm256_cvtepi8_epi32(v);
-            let high = _mm256_cvtepi8_epi32(_mm_srli_si128::<8>(v));
-            (_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
-        }
-    }
-    #[inline(always)]
     fn join_nibbles(self, low: __m128i, high: __m128i) -> __m128i {
         // Bytes below 16 do not cross into their neighbour.
         // SAFETY: `self` proves AVX2.
@@ -193,6 +176,80 @@ impl Simd for Avx2 {
             let low = _mm256_cvtepu8_epi32(index);
             let high = _mm256_cvtepu8_epi32(_mm_srli_si128::<8>(index));
             (select(table, low), select(table, high))
+        }
+    }
+    #[inline(always)]
+    fn load_words(self, x: &[i16; 16]) -> __m256i {
+        // SAFETY: `self` proves AVX2; the array holds the 32 bytes that are read.
+        unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn splat_words(self, x: i16) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_set1_epi16(x) }
+    }
+    #[inline(always)]
+    fn words(self, v: __m128i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_cvtepu8_epi16(v) }
+    }
+    #[inline(always)]
+    fn signed_words(self, v: __m128i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_cvtepi8_epi16(v) }
+    }
+    #[inline(always)]
+    fn sub_words(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_sub_epi16(a, b) }
+    }
+    #[inline(always)]
+    fn mul_words(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_mullo_epi16(a, b) }
+    }
+    #[inline(always)]
+    fn dot_words(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
+    }
+    #[inline(always)]
+    fn int_floats(self, v: __m256i) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_cvtepi32_ps(v) }
+    }
+    #[inline(always)]
+    fn or_bytes(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm_or_si128(a, b) }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u16) -> __m128i {
+        // Byte 0 of the bits to eight lanes, byte 1 to the others; each lane keeps its own bit.
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let order = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+            let own = _mm_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+            let spread = _mm_shuffle_epi8(_mm_cvtsi32_si128(i32::from(bits)), order);
+            let found = _mm_cmpeq_epi8(_mm_and_si128(spread, own), own);
+            _mm_and_si128(found, _mm_set1_epi8(16))
+        }
+    }
+    #[inline(always)]
+    fn fifth_bits(self, v: __m128i, mask: u8) -> __m128i {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let own = _mm_set1_epi8(mask.cast_signed());
+            _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(v, own), own), _mm_set1_epi8(16))
+        }
+    }
+    #[inline(always)]
+    fn top_bits<const SHIFT: i32>(self, v: __m128i) -> __m128i {
+        // Bits that a shift brings from a neighbour are masked away.
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let low = _mm_and_si128(_mm_srli_epi16::<SHIFT>(v), _mm_set1_epi8(3));
+            _mm_slli_epi16::<4>(low)
         }
     }
 }

@@ -25,6 +25,7 @@ impl Simd for Neon {
     type F = F;
     type I = I;
     type B = uint8x16_t;
+    type W = (int16x8_t, int16x8_t);
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [uint8x16_t; 4];
 
@@ -140,33 +141,6 @@ impl Simd for Neon {
         unsafe { (vandq_u8(v, vdupq_n_u8(15)), vshrq_n_u8::<4>(v)) }
     }
     #[inline(always)]
-    fn floats(self, v: uint8x16_t) -> (F, F) {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe {
-            let eight = |words: uint16x8_t| {
-                (
-                    vcvtq_f32_u32(vmovl_u16(vget_low_u16(words))),
-                    vcvtq_f32_u32(vmovl_u16(vget_high_u16(words))),
-                )
-            };
-            (eight(vmovl_u8(vget_low_u8(v))), eight(vmovl_u8(vget_high_u8(v))))
-        }
-    }
-    #[inline(always)]
-    fn signed_floats(self, v: uint8x16_t) -> (F, F) {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe {
-            let eight = |words: int16x8_t| {
-                (
-                    vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))),
-                    vcvtq_f32_s32(vmovl_s16(vget_high_s16(words))),
-                )
-            };
-            let v = vreinterpretq_s8_u8(v);
-            (eight(vmovl_s8(vget_low_s8(v))), eight(vmovl_s8(vget_high_s8(v))))
-        }
-    }
-    #[inline(always)]
     fn join_nibbles(self, low: uint8x16_t, high: uint8x16_t) -> uint8x16_t {
         // SAFETY: NEON is mandatory on aarch64.
         unsafe { vorrq_u8(low, vshlq_n_u8::<4>(high)) }
@@ -201,6 +175,87 @@ impl Simd for Neon {
                     vreinterpretq_f32_u16(vzip2q_u16(high.0, high.1)),
                 ),
             )
+        }
+    }
+    #[inline(always)]
+    fn load_words(self, x: &[i16; 16]) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 32 bytes that are read.
+        unsafe { (vld1q_s16(x.as_ptr()), vld1q_s16(x.as_ptr().add(8))) }
+    }
+    #[inline(always)]
+    fn splat_words(self, x: i16) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vdupq_n_s16(x), vdupq_n_s16(x)) }
+    }
+    #[inline(always)]
+    fn words(self, v: uint8x16_t) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(v))), vreinterpretq_s16_u16(vmovl_high_u8(v))) }
+    }
+    #[inline(always)]
+    fn signed_words(self, v: uint8x16_t) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let v = vreinterpretq_s8_u8(v);
+            (vmovl_s8(vget_low_s8(v)), vmovl_high_s8(v))
+        }
+    }
+    #[inline(always)]
+    fn sub_words(self, a: Self::W, b: Self::W) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vsubq_s16(a.0, b.0), vsubq_s16(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn mul_words(self, a: Self::W, b: Self::W) -> Self::W {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vmulq_s16(a.0, b.0), vmulq_s16(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn dot_words(self, sum: I, a: Self::W, b: Self::W) -> I {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let pairs = |a: int16x8_t, b: int16x8_t| {
+                vreinterpretq_u32_s32(vpaddq_s32(
+                    vmull_s16(vget_low_s16(a), vget_low_s16(b)),
+                    vmull_high_s16(a, b),
+                ))
+            };
+            (vaddq_u32(sum.0, pairs(a.0, b.0)), vaddq_u32(sum.1, pairs(a.1, b.1)))
+        }
+    }
+    #[inline(always)]
+    fn int_floats(self, v: I) -> F {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vcvtq_f32_s32(vreinterpretq_s32_u32(v.0)), vcvtq_f32_s32(vreinterpretq_s32_u32(v.1))) }
+    }
+    #[inline(always)]
+    fn or_bytes(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { vorrq_u8(a, b) }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u16) -> uint8x16_t {
+        const OWN: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+        let [low, high] = bits.to_le_bytes();
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 8 bytes that are read.
+        unsafe {
+            let own = vld1_u8(OWN.as_ptr());
+            let found = vcombine_u8(vtst_u8(vdup_n_u8(low), own), vtst_u8(vdup_n_u8(high), own));
+            vandq_u8(found, vdupq_n_u8(16))
+        }
+    }
+    #[inline(always)]
+    fn fifth_bits(self, v: uint8x16_t, mask: u8) -> uint8x16_t {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { vandq_u8(vtstq_u8(v, vdupq_n_u8(mask)), vdupq_n_u8(16)) }
+    }
+    #[inline(always)]
+    fn top_bits<const SHIFT: i32>(self, v: uint8x16_t) -> uint8x16_t {
+        // A shift by a negative number goes right.
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let low = vshlq_u8(v, vdupq_n_s8(-(SHIFT as i8)));
+            vshlq_n_u8::<4>(vandq_u8(low, vdupq_n_u8(3)))
         }
     }
 }

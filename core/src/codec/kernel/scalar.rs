@@ -17,6 +17,7 @@ impl Simd for Scalar {
     type F = [f32; 8];
     type I = [i32; 8];
     type B = [u8; 16];
+    type W = [i16; 16];
     type Table = [f32; 16];
 
     #[inline(always)]
@@ -95,15 +96,6 @@ impl Simd for Scalar {
         (v.map(|byte| byte & 15), v.map(|byte| byte >> 4))
     }
     #[inline(always)]
-    fn floats(self, v: [u8; 16]) -> ([f32; 8], [f32; 8]) {
-        (core::array::from_fn(|lane| f32::from(v[lane])), core::array::from_fn(|lane| f32::from(v[lane + 8])))
-    }
-    #[inline(always)]
-    fn signed_floats(self, v: [u8; 16]) -> ([f32; 8], [f32; 8]) {
-        let at = |lane: usize| f32::from(v[lane].cast_signed());
-        (core::array::from_fn(at), core::array::from_fn(|lane| at(lane + 8)))
-    }
-    #[inline(always)]
     fn join_nibbles(self, low: [u8; 16], high: [u8; 16]) -> [u8; 16] {
         core::array::from_fn(|lane| low[lane] | (high[lane] << 4))
     }
@@ -115,5 +107,56 @@ impl Simd for Scalar {
     fn lookup(self, table: [f32; 16], index: [u8; 16]) -> ([f32; 8], [f32; 8]) {
         let at = |lane: usize| table[usize::from(index[lane] & 15)];
         (core::array::from_fn(at), core::array::from_fn(|lane| at(lane + 8)))
+    }
+    #[inline(always)]
+    fn load_words(self, x: &[i16; 16]) -> [i16; 16] {
+        *x
+    }
+    #[inline(always)]
+    fn splat_words(self, x: i16) -> [i16; 16] {
+        [x; 16]
+    }
+    #[inline(always)]
+    fn words(self, v: [u8; 16]) -> [i16; 16] {
+        v.map(i16::from)
+    }
+    #[inline(always)]
+    fn signed_words(self, v: [u8; 16]) -> [i16; 16] {
+        v.map(|byte| i16::from(byte.cast_signed()))
+    }
+    #[inline(always)]
+    fn sub_words(self, a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        core::array::from_fn(|lane| a[lane].wrapping_sub(b[lane]))
+    }
+    #[inline(always)]
+    fn mul_words(self, a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        core::array::from_fn(|lane| a[lane].wrapping_mul(b[lane]))
+    }
+    #[inline(always)]
+    fn dot_words(self, sum: [i32; 8], a: [i16; 16], b: [i16; 16]) -> [i32; 8] {
+        let product = |at: usize| i32::from(a[at]) * i32::from(b[at]);
+        core::array::from_fn(|lane| {
+            sum[lane].wrapping_add(product(2 * lane).wrapping_add(product(2 * lane + 1)))
+        })
+    }
+    #[inline(always)]
+    fn int_floats(self, v: [i32; 8]) -> [f32; 8] {
+        v.map(|lane| lane as f32)
+    }
+    #[inline(always)]
+    fn or_bytes(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        core::array::from_fn(|lane| a[lane] | b[lane])
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u16) -> [u8; 16] {
+        core::array::from_fn(|lane| ((bits >> lane & 1) as u8) << 4)
+    }
+    #[inline(always)]
+    fn fifth_bits(self, v: [u8; 16], mask: u8) -> [u8; 16] {
+        v.map(|byte| if byte & mask == 0 { 0 } else { 16 })
+    }
+    #[inline(always)]
+    fn top_bits<const SHIFT: i32>(self, v: [u8; 16]) -> [u8; 16] {
+        v.map(|byte| (byte >> SHIFT & 3) << 4)
     }
 }

@@ -19,6 +19,8 @@ pub(crate) trait Simd: Copy {
     type I: Copy;
     /// Sixteen bytes.
     type B: Copy;
+    /// Sixteen i16.
+    type W: Copy;
     /// Sixteen f32 to look up by byte.
     type Table: Copy;
 
@@ -51,13 +53,30 @@ pub(crate) trait Simd: Copy {
     fn store_bytes(self, v: Self::B, out: &mut [u8; 16]);
     /// The low and the high nibble of every byte.
     fn nibbles(self, v: Self::B) -> (Self::B, Self::B);
-    /// Sixteen bytes of 0..=255 as floats, in order.
-    fn floats(self, v: Self::B) -> (Self::F, Self::F);
-    /// Sixteen bytes in two's complement as floats, in order.
-    fn signed_floats(self, v: Self::B) -> (Self::F, Self::F);
     /// `low | high << 4` for bytes below 16.
     fn join_nibbles(self, low: Self::B, high: Self::B) -> Self::B;
     fn table(self, values: &[f32; 16]) -> Self::Table;
     /// The table's values at sixteen indices below 16.
     fn lookup(self, table: Self::Table, index: Self::B) -> (Self::F, Self::F);
+
+    fn load_words(self, x: &[i16; 16]) -> Self::W;
+    fn splat_words(self, x: i16) -> Self::W;
+    /// Sixteen bytes of 0..=255 as words, in order.
+    fn words(self, v: Self::B) -> Self::W;
+    /// Sixteen bytes in two's complement as words, in order.
+    fn signed_words(self, v: Self::B) -> Self::W;
+    fn sub_words(self, a: Self::W, b: Self::W) -> Self::W;
+    /// The low halves of the products.
+    fn mul_words(self, a: Self::W, b: Self::W) -> Self::W;
+    /// `sum` plus, in lane k, the products of words 2k and 2k + 1; wraps.
+    fn dot_words(self, sum: Self::I, a: Self::W, b: Self::W) -> Self::I;
+    /// Eight integers as floats, rounded to the nearest.
+    fn int_floats(self, v: Self::I) -> Self::F;
+    fn or_bytes(self, a: Self::B, b: Self::B) -> Self::B;
+    /// 16 in every byte whose bit of `bits` is set.
+    fn spread_bits(self, bits: u16) -> Self::B;
+    /// 16 in every byte that has the bit of `mask` set.
+    fn fifth_bits(self, v: Self::B, mask: u8) -> Self::B;
+    /// `(v >> SHIFT & 3) << 4` of every byte.
+    fn top_bits<const SHIFT: i32>(self, v: Self::B) -> Self::B;
 }

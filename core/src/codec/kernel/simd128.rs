@@ -24,6 +24,7 @@ impl Simd for Simd128 {
     type F = Pair;
     type I = Pair;
     type B = v128;
+    type W = Pair;
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [v128; 4];
 
@@ -118,26 +119,6 @@ impl Simd for Simd128 {
         (v128_and(v, u8x16_splat(15)), u8x16_shr(v, 4))
     }
     #[inline(always)]
-    fn floats(self, v: v128) -> (Pair, Pair) {
-        let eight = |words: v128| {
-            (
-                f32x4_convert_i32x4(u32x4_extend_low_u16x8(words)),
-                f32x4_convert_i32x4(u32x4_extend_high_u16x8(words)),
-            )
-        };
-        (eight(u16x8_extend_low_u8x16(v)), eight(u16x8_extend_high_u8x16(v)))
-    }
-    #[inline(always)]
-    fn signed_floats(self, v: v128) -> (Pair, Pair) {
-        let eight = |words: v128| {
-            (
-                f32x4_convert_i32x4(i32x4_extend_low_i16x8(words)),
-                f32x4_convert_i32x4(i32x4_extend_high_i16x8(words)),
-            )
-        };
-        (eight(i16x8_extend_low_i8x16(v)), eight(i16x8_extend_high_i8x16(v)))
-    }
-    #[inline(always)]
     fn join_nibbles(self, low: v128, high: v128) -> v128 {
         v128_or(low, u8x16_shl(high, 4))
     }
@@ -161,6 +142,59 @@ impl Simd for Simd128 {
         let low = (low_words(ab, cd), high_words(ab, cd));
         let (ab, cd) = (high_bytes(a, b), high_bytes(c, d));
         (low, (low_words(ab, cd), high_words(ab, cd)))
+    }
+    #[inline(always)]
+    fn load_words(self, x: &[i16; 16]) -> Pair {
+        let x: *const v128 = x.as_ptr().cast();
+        // SAFETY: the array holds the 32 bytes that are read; loads need no alignment.
+        unsafe { (v128_load(x), v128_load(x.add(1))) }
+    }
+    #[inline(always)]
+    fn splat_words(self, x: i16) -> Pair {
+        (i16x8_splat(x), i16x8_splat(x))
+    }
+    #[inline(always)]
+    fn words(self, v: v128) -> Pair {
+        (u16x8_extend_low_u8x16(v), u16x8_extend_high_u8x16(v))
+    }
+    #[inline(always)]
+    fn signed_words(self, v: v128) -> Pair {
+        (i16x8_extend_low_i8x16(v), i16x8_extend_high_i8x16(v))
+    }
+    #[inline(always)]
+    fn sub_words(self, a: Pair, b: Pair) -> Pair {
+        (i16x8_sub(a.0, b.0), i16x8_sub(a.1, b.1))
+    }
+    #[inline(always)]
+    fn mul_words(self, a: Pair, b: Pair) -> Pair {
+        (i16x8_mul(a.0, b.0), i16x8_mul(a.1, b.1))
+    }
+    #[inline(always)]
+    fn dot_words(self, sum: Pair, a: Pair, b: Pair) -> Pair {
+        (i32x4_add(sum.0, i32x4_dot_i16x8(a.0, b.0)), i32x4_add(sum.1, i32x4_dot_i16x8(a.1, b.1)))
+    }
+    #[inline(always)]
+    fn int_floats(self, v: Pair) -> Pair {
+        (f32x4_convert_i32x4(v.0), f32x4_convert_i32x4(v.1))
+    }
+    #[inline(always)]
+    fn or_bytes(self, a: v128, b: v128) -> v128 {
+        v128_or(a, b)
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u16) -> v128 {
+        let own = u64x2_splat(0x8040_2010_0804_0201);
+        let [low, high] = bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
+        v128_and(u8x16_eq(v128_and(u64x2(low, high), own), own), u8x16_splat(16))
+    }
+    #[inline(always)]
+    fn fifth_bits(self, v: v128, mask: u8) -> v128 {
+        let own = u8x16_splat(mask);
+        v128_and(u8x16_eq(v128_and(v, own), own), u8x16_splat(16))
+    }
+    #[inline(always)]
+    fn top_bits<const SHIFT: i32>(self, v: v128) -> v128 {
+        u8x16_shl(v128_and(u8x16_shr(v, SHIFT as u32), u8x16_splat(3)), 4)
     }
 }
 

@@ -6,6 +6,7 @@ mod k_quants;
 mod legacy;
 mod lookup;
 mod products;
+mod vectors;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use super::BlockType;
 use crate::codec::{Isa, dot_product};
 use half::{bf16, f16};
 use products::Fused;
+use vectors::Coded;
 
 /// Why blocks give no numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,9 @@ pub enum DequantiseError {
         elements: usize,
     },
 }
+
+/// Vectors up to which rows are not decoded.
+const FEW: usize = 2;
 
 /// Types that [`dequantise`] decodes.
 pub const SUPPORTED: &[BlockType] = &[
@@ -123,25 +128,41 @@ impl RowDecoder {
         }
     }
 
-    /// The inner products of stored rows with each of `vectors`, row by row into `out`.
+    /// Vectors of `length` numbers, made ready for products with rows of this type.
+    pub fn prepare<'a>(&self, vectors: &'a [f32], length: usize) -> Vectors<'a> {
+        // Decoding a row pays when it serves several vectors.
+        let few = vectors.len() <= FEW * length;
+        let coded = self.fused.filter(|_| few).and_then(|fused| Coded::new(vectors, length, fused.group()));
+        Vectors { plain: vectors, length, coded }
+    }
+
+    /// The inner products of stored rows with each vector, row by row into `out`.
     ///
     /// `row` is room for one decoded row; `bytes` are whole rows, as many as `out` has products for each vector.
-    pub fn products(&self, bytes: &[u8], row: &mut [f32], vectors: &[f32], out: &mut [f32]) {
-        let count = vectors.len() / row.len().max(1);
-        let stride = bytes.len() / (out.len() / count.max(1)).max(1);
-        let isa = Isa::detect();
-        // Decoding a row pays when it serves several vectors.
-        if let (Some(fused), true) = (self.fused, count <= 2) {
-            fused.products(isa, bytes.chunks_exact(stride.max(1)), vectors, out);
+    pub fn products(&self, bytes: &[u8], row: &mut [f32], vectors: &Vectors<'_>, out: &mut [f32]) {
+        let count = (vectors.plain.len() / vectors.length.max(1)).max(1);
+        let stride = bytes.len() / (out.len() / count).max(1);
+        let (isa, rows) = (Isa::detect(), bytes.chunks_exact(stride.max(1)));
+        if let (Some(fused), Some(coded)) = (self.fused, &vectors.coded) {
+            fused.products(isa, rows, coded, out);
             return;
         }
-        for (bytes, out) in bytes.chunks_exact(stride.max(1)).zip(out.chunks_exact_mut(count.max(1))) {
+        for (bytes, out) in rows.zip(out.chunks_exact_mut(count)) {
             self.decode(bytes, row);
-            for (product, vector) in out.iter_mut().zip(vectors.chunks_exact(row.len().max(1))) {
+            for (product, vector) in out.iter_mut().zip(vectors.plain.chunks_exact(vectors.length.max(1))) {
                 *product = dot_product(isa, row, vector);
             }
         }
     }
+}
+
+/// Vectors that rows are multiplied with.
+#[derive(Debug, Clone)]
+pub struct Vectors<'a> {
+    plain: &'a [f32],
+    length: usize,
+    /// The same as integers, where products are found without decoding.
+    coded: Option<Coded>,
 }
 
 /// Decode `bytes` of `block` into `out`.

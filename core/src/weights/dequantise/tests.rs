@@ -77,7 +77,8 @@ fn products_are_those_of_the_decoded_row() {
     let row = decode(BlockType::Q8_0, &block.repeat(2));
     let vectors: Vec<f32> = (0u8..128).map(|index| f32::from(index % 7) - 3.0).collect();
     let (mut room, mut products) = (vec![0.0; 64], [0.0; 2]);
-    RowDecoder::new(BlockType::Q8_0).unwrap().products(&block.repeat(2), &mut room, &vectors, &mut products);
+    let decoder = RowDecoder::new(BlockType::Q8_0).unwrap();
+    decoder.products(&block.repeat(2), &mut room, &decoder.prepare(&vectors, 64), &mut products);
     for (product, vector) in products.iter().zip(vectors.chunks_exact(64)) {
         let direct: f32 = row.iter().zip(vector).map(|(a, b)| a * b).sum();
         assert!((product - direct).abs() < 1e-2, "{product} for {direct}");
@@ -97,6 +98,7 @@ fn products_of_several_rows_are_those_of_each() {
         let inputs: Vec<f32> = (0u8..vectors * 64).map(|index| f32::from(index % 11) - 5.0).collect();
         let (decoder, mut room) = (RowDecoder::new(block).unwrap(), vec![0.0; 64]);
         let mut together = vec![0.0; 3 * usize::from(vectors)];
+        let inputs = decoder.prepare(&inputs, 64);
         decoder.products(&bytes, &mut room, &inputs, &mut together);
         for (row, many) in bytes.chunks_exact(2 * size).zip(together.chunks_exact(usize::from(vectors))) {
             let mut alone = vec![0.0; many.len()];
