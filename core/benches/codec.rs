@@ -24,6 +24,7 @@ fn main() {
     if std::env::args().skip(1).all(|argument| argument.starts_with('-')) {
         ratios(SMALL);
         ratios(LARGE);
+        widths();
         scaling();
     }
     divan::main();
@@ -65,6 +66,35 @@ fn ratios(vectors: usize) {
             gigabytes / seconds,
             seconds * 1e9 / vectors as f64,
             copy / seconds
+        );
+    }
+}
+
+/// Widths that are no power of two beside 128 channels, in turns.
+fn widths() {
+    let usual = codec(128, 4);
+    let input = Random::new(1, 1).normals(128 * SMALL);
+    let (mut packed, mut decoded) = (Packed::zeroed(usual.layout(), SMALL), vec![0.0_f32; input.len()]);
+    let given = usual.encode(&input).expect("finite");
+    for dim in [80, 96, 112, 120, 160, 192] {
+        let codec = codec(dim, 4);
+        let x = Random::new(1, 1).normals(dim * SMALL);
+        let (mut own, mut back) = (Packed::zeroed(codec.layout(), SMALL), vec![0.0_f32; x.len()]);
+        let coded = codec.encode(&x).expect("finite");
+        let [encode, decode, own_encode, own_decode] = best(&mut [
+            &mut || usual.encode_into(black_box(&input), packed.planes_mut()).expect("finite"),
+            &mut || usual.decode_into(given.planes(), black_box(&mut decoded)).expect("own bytes"),
+            &mut || codec.encode_into(black_box(&x), own.planes_mut()).expect("finite"),
+            &mut || codec.decode_into(coded.planes(), black_box(&mut back)).expect("own bytes"),
+        ]);
+        let share = dim as f64 / 128.0;
+        let rate = |seconds: f64| (4 * x.len()) as f64 / 1e9 / seconds;
+        println!(
+            "d={dim} b=4, one thread: encode {:.2} GB/s ({:.2} of d=128), decode {:.2} GB/s ({:.2})",
+            rate(own_encode),
+            share * encode / own_encode,
+            rate(own_decode),
+            share * decode / own_decode
         );
     }
 }

@@ -161,10 +161,10 @@ impl TurboQuant {
         self
     }
 
-    /// Whether its codes fill whole registers of one nibble plane.
+    /// Whether its codes are one nibble plane of at least a register; the last register may overlap the one before.
     #[inline(always)]
     pub(crate) fn whole_nibbles(&self) -> bool {
-        self.config.bits == 4 && self.dim.is_multiple_of(32)
+        self.config.bits == 4 && self.dim >= 32 && self.dim.is_multiple_of(2)
     }
 
     /// The configuration it was made from.

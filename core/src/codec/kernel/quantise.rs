@@ -75,29 +75,54 @@ pub(crate) fn table<S: Simd>(simd: S, book: &Codebook) -> S::Table {
     simd.table(&values)
 }
 
-/// Values of a nibble plane of a whole number of sixteen bytes: low nibbles are the first half of the vector.
+/// Values of a nibble plane of at least sixteen bytes: low nibbles are the first half of the vector.
 #[inline(always)]
 pub(crate) fn nibble_values<S: Simd>(simd: S, table: S::Table, plane: &[u8], out: &mut [f32]) {
-    let (first, second) = out.split_at_mut(plane.len());
-    let first = first.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0;
-    let second = second.as_chunks_mut::<8>().0.as_chunks_mut::<2>().0;
-    for ((bytes, first), second) in plane.as_chunks::<16>().0.iter().zip(first).zip(second) {
-        let (low, high) = simd.nibbles(simd.load_bytes(bytes));
-        let (a, b) = simd.lookup(table, low);
-        simd.store(a, &mut first[0]);
-        simd.store(b, &mut first[1]);
-        let (a, b) = simd.lookup(table, high);
-        simd.store(a, &mut second[0]);
-        simd.store(b, &mut second[1]);
+    let bytes = plane.len();
+    let (first, second) = out.split_at_mut(bytes);
+    let (runs, rest) = plane.as_chunks::<16>();
+    let halves = first.as_chunks_mut::<16>().0.iter_mut().zip(second.as_chunks_mut::<16>().0);
+    for (packed, (first, second)) in runs.iter().zip(halves) {
+        sixteen_values(simd, table, packed, first, second);
+    }
+    // The last sixteen once more where they are no run of their own.
+    let last = bytes.saturating_sub(16);
+    let end =
+        (plane.last_chunk::<16>(), first.last_chunk_mut::<16>(), second[last..].first_chunk_mut::<16>());
+    if let ((Some(packed), Some(first), Some(second)), false) = (end, rest.is_empty()) {
+        sixteen_values(simd, table, packed, first, second);
     }
 }
 
-/// The nibble plane of codes below 16, for a whole number of thirty-two.
+#[inline(always)]
+fn sixteen_values<S: Simd>(
+    simd: S,
+    table: S::Table,
+    packed: &[u8; 16],
+    first: &mut [f32; 16],
+    second: &mut [f32; 16],
+) {
+    let (low, high) = simd.nibbles(simd.load_bytes(packed));
+    for (codes, out) in [(low, first), (high, second)] {
+        let (a, b) = simd.lookup(table, codes);
+        let (halves, _) = out.as_chunks_mut::<8>();
+        simd.store(a, &mut halves[0]);
+        simd.store(b, &mut halves[1]);
+    }
+}
+
+/// The nibble plane of codes below 16, for an even number of at least thirty-two.
 #[inline(always)]
 pub(crate) fn join_nibbles<S: Simd>(simd: S, codes: &[u8], plane: &mut [u8]) {
-    let (first, second) = codes.split_at(plane.len());
-    let (first, second) = (first.as_chunks::<16>().0, second.as_chunks::<16>().0);
-    for ((out, low), high) in plane.as_chunks_mut::<16>().0.iter_mut().zip(first).zip(second) {
+    let (low, high) = codes.split_at(plane.len());
+    let halves = low.as_chunks::<16>().0.iter().zip(high.as_chunks::<16>().0);
+    for (out, (low, high)) in plane.as_chunks_mut::<16>().0.iter_mut().zip(halves) {
+        simd.store_bytes(simd.join_nibbles(simd.load_bytes(low), simd.load_bytes(high)), out);
+    }
+    if !plane.len().is_multiple_of(16)
+        && let (Some(out), Some(low), Some(high)) =
+            (plane.last_chunk_mut::<16>(), low.last_chunk::<16>(), high.last_chunk::<16>())
+    {
         simd.store_bytes(simd.join_nibbles(simd.load_bytes(low), simd.load_bytes(high)), out);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn load_rotated<S: Simd>(
     spare: &mut [f32],
 ) -> f32 {
     match rotation {
-        Rotation::Hadamard(hadamard) => load_hadamard(simd, hadamard, x, z),
+        Rotation::Hadamard(hadamard) => load_hadamard(simd, hadamard, x, z, spare),
         Rotation::Dense(dense) => {
             let squares = dot(simd, x, x);
             simd.run(MatVec { matrix: dense.rows(), x, out: z });
@@ -29,7 +29,7 @@ pub(crate) fn load_rotated<S: Simd>(
             squares
         }
         Rotation::Hybrid(hadamard, blocks) => {
-            let squares = load_hadamard(simd, hadamard, x, spare);
+            let squares = load_hadamard(simd, hadamard, x, spare, z);
             let gain = simd.splat(1.0 / hadamard.gain());
             for (out, v) in z.as_chunks_mut::<8>().0.iter_mut().zip(spare.as_chunks::<8>().0) {
                 simd.store(simd.mul(simd.load(v), gain), out);
@@ -56,7 +56,7 @@ pub(crate) fn store_unrotated<S: Simd>(
     out: &mut [f32],
 ) {
     match rotation {
-        Rotation::Hadamard(hadamard) => store_hadamard(simd, hadamard, z, factor, out),
+        Rotation::Hadamard(hadamard) => store_hadamard(simd, hadamard, [z, spare], factor, out),
         Rotation::Dense(dense) => {
             simd.run(MatVec { matrix: dense.columns(), x: &z[..out.len()], out: spare });
             scale(simd, spare, factor, out);
@@ -67,7 +67,7 @@ pub(crate) fn store_unrotated<S: Simd>(
         }
         Rotation::Hybrid(hadamard, blocks) => {
             simd.run(Turn { blocks, inverse: true, x: z });
-            store_hadamard(simd, hadamard, z, factor * (1.0 / hadamard.gain()), out);
+            store_hadamard(simd, hadamard, [z, spare], factor * (1.0 / hadamard.gain()), out);
         }
         Rotation::Identity => scale(simd, z, factor, out),
     }
@@ -75,7 +75,7 @@ pub(crate) fn store_unrotated<S: Simd>(
 
 /// The sign flips of round 0 during the load, then the rounds of windows and flips.
 #[inline(always)]
-fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]) -> f32 {
+fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32], spare: &mut [f32]) -> f32 {
     let mut squares = [simd.splat(0.0); 4];
     let signs = hadamard.signs(0).as_chunks::<8>().0;
     let (blocks, tail) = x.as_chunks::<8>();
@@ -100,9 +100,7 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     }
     for round in 0..hadamard.rounds() {
         if round > 0 {
-            for (at, &other) in hadamard.swaps(round).iter().enumerate() {
-                z.swap(at, other);
-            }
+            reorder(&hadamard.orders(round)[0], z, spare);
             for (z, signs) in
                 z.as_chunks_mut::<8>().0.iter_mut().zip(hadamard.signs(round).as_chunks::<8>().0)
             {
@@ -133,7 +131,13 @@ fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, round: usize, z: &mut [f
 }
 
 #[inline(always)]
-fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: f32, out: &mut [f32]) {
+fn store_hadamard<S: Simd>(
+    simd: S,
+    hadamard: &Hadamard,
+    [z, spare]: [&mut [f32]; 2],
+    factor: f32,
+    out: &mut [f32],
+) {
     let (dim, window) = (hadamard.dim(), hadamard.window());
     for round in (0..hadamard.rounds()).rev() {
         if window < dim {
@@ -149,9 +153,7 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
             {
                 simd.store(simd.flip(simd.load(z), simd.load(signs)), z);
             }
-            for (at, &other) in hadamard.swaps(round).iter().enumerate().rev() {
-                z.swap(at, other);
-            }
+            reorder(&hadamard.orders(round)[1], z, spare);
         }
     }
     let multiplier = simd.splat(factor);
@@ -163,6 +165,16 @@ fn store_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, z: &mut [f32], factor: 
     }
     for ((out, z), sign) in tail.iter_mut().zip(&z[whole..]).zip(&signs[whole..]) {
         *out = f32::from_bits((z * factor).to_bits() ^ sign.to_bits());
+    }
+}
+
+/// Puts channel `order[i]` at i, for as many as the order has.
+#[inline(always)]
+fn reorder(order: &[u32], z: &mut [f32], spare: &mut [f32]) {
+    let spare = &mut spare[..order.len()];
+    spare.copy_from_slice(&z[..order.len()]);
+    for (z, &from) in z.iter_mut().zip(order) {
+        *z = spare[from as usize];
     }
 }
 

@@ -17,8 +17,8 @@ pub struct Hadamard {
     signs: Vec<Vec<f32>>,
     /// Signs between the two windows of a round; without them the second would undo part of the first.
     inner_signs: Vec<Vec<f32>>,
-    /// Before a later round of a width with two windows: channel i changes places with channel `swaps[i]`.
-    swaps: Vec<Vec<usize>>,
+    /// Before a later round of a width with two windows: channel i comes from, and goes to.
+    orders: Vec<[Vec<u32>; 2]>,
 }
 
 impl Hadamard {
@@ -37,8 +37,7 @@ impl Hadamard {
         let signs = (0..rounds).map(|_| masks(&mut random, dim)).collect();
         let inner_signs = (0..rounds).map(|_| masks(&mut random, window)).collect();
         let shuffled = if window == dim { 0 } else { dim };
-        let swaps =
-            (1..rounds).map(|_| (0..shuffled).map(|at| at + random.index(dim - at)).collect()).collect();
+        let orders = (1..rounds).map(|_| order(&mut random, shuffled)).collect();
         Ok(Self {
             dim,
             window,
@@ -46,7 +45,7 @@ impl Hadamard {
             gain: gain as f32,
             signs,
             inner_signs,
-            swaps,
+            orders,
         })
     }
 
@@ -73,9 +72,9 @@ impl Hadamard {
         self.gain
     }
 
-    /// The shuffle before a round after the first: swap channel i with entry i, in order. May be empty.
-    pub(crate) fn swaps(&self, round: usize) -> &[usize] {
-        &self.swaps[round - 1]
+    /// The shuffle before a round after the first: where channel i comes from, and where it went. May be empty.
+    pub(crate) fn orders(&self, round: usize) -> &[Vec<u32>; 2] {
+        &self.orders[round - 1]
     }
 
     /// The same for the second window of a round.
@@ -87,6 +86,19 @@ impl Hadamard {
     pub(crate) fn signs(&self, round: usize) -> &[f32] {
         &self.signs[round]
     }
+}
+
+/// Channel i changes places with a random later one, in turn; as lists to read from, there and back.
+fn order(random: &mut Random, dim: usize) -> [Vec<u32>; 2] {
+    let mut from: Vec<u32> = (0..dim as u32).collect();
+    for at in 0..dim {
+        from.swap(at, at + random.index(dim - at));
+    }
+    let mut back = vec![0; dim];
+    for (at, source) in from.iter().enumerate() {
+        back[*source as usize] = at as u32;
+    }
+    [from, back]
 }
 
 fn masks(random: &mut Random, dim: usize) -> Vec<f32> {
