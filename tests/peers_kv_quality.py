@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """KV-cache codecs on SmolLM2 135M by an evaluation that shares no code with this project: PyTorch, transformers, NumPy.
 
-Usage: peers_kv_quality.py MODEL_FOLDER TEXT REPORT.json [--window 1024] [--unscored 64] [--seeds 3]
+Usage: peers_kv_quality.py MODEL_FOLDER TEXT REPORT.json [--window 1024] [--unscored 64] [--seeds 4] [--halves] [SETTING...]
 
 MODEL_FOLDER holds the checkpoint in f32 (scripts/gguf_to_f32.py makes one), REPORT.json is what
 `dhurandhar benchmark-kv --checkpoint ... --text TEXT --output REPORT.json` wrote. Prints both sides and their ratios.
-Every key (after RoPE) and value is coded, the newest included.
+Every key (after RoPE) and value is coded, the newest included. Keys are in the order of llama.cpp's cache, which has the
+two halves of a head interleaved; with --halves as transformers has them.
 """
 
 import argparse
@@ -103,8 +104,18 @@ def coder(setting, part, centres, seed):
     return code
 
 
+def interleaved(x):
+    return x.reshape(*x.shape[:-1], 2, -1).swapaxes(-1, -2).reshape(x.shape)
+
+
+def halves(x):
+    return x.reshape(*x.shape[:-1], -1, 2).swapaxes(-1, -2).reshape(x.shape)
+
+
 class CodedCache(DynamicCache):
     """Puts every key and value through a codec on its way in; without one it keeps the keys."""
+
+    pairs = True
 
     def __init__(self, codes=None):
         super().__init__()
@@ -114,11 +125,14 @@ class CodedCache(DynamicCache):
         pair = []
         for part, x in enumerate((keys, values)):
             host = x[0].double().numpy()
+            turn = self.pairs and part == 0
+            host = interleaved(host) if turn else host
             if self.codes:
                 coded = self.codes[part](host, layer_idx)
                 rest = slice(self.codes[2], None)
                 error = ((coded - host) ** 2)[:, rest].sum(-1) / (host**2)[:, rest].sum(-1)
                 self.errors[part].append(error.mean())
+                coded = halves(coded) if turn else coded
                 x = torch.from_numpy(coded)[None].to(x.dtype)
             elif part == 0:
                 self.seen[layer_idx] = host
@@ -138,8 +152,11 @@ def main():
     options.add_argument("report")
     options.add_argument("--window", type=int, default=1024)
     options.add_argument("--unscored", type=int, default=64)
-    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--seeds", type=int, default=4)
+    options.add_argument("--halves", action="store_true")
+    options.add_argument("settings", nargs="*")
     options = options.parse_args()
+    CodedCache.pairs = not options.halves
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
     ids = AutoTokenizer.from_pretrained(options.model)(open(options.text).read(), add_special_tokens=False).input_ids
     window, rest = ids[: options.window], ids[options.window : 2 * options.window]
@@ -154,6 +171,8 @@ def main():
         setting = known["setting"]
         if any(word in setting for word in ("rotor", "prod", "seed-", "recent", "protect", "mixed")):
             continue
+        if options.settings and setting not in options.settings:
+            continue
         sinks = int(dict(field.split("=") for field in setting.split(",")).get("sinks", 0))
         centres = {layer: keys[:, sinks:].mean(1) for layer, keys in recorded.seen.items()}
         found = []
@@ -164,7 +183,8 @@ def main():
             divergence = (exact.exp() * (exact - coded)).sum(-1).mean().item()
             found.append([divergence, *(np.mean(errors) for errors in cache.errors)])
         here = np.mean(found, 0)
-        there = [known["divergence"]["mean"], known["key_nmse"], known["value_nmse"]]
+        seeds = [mean for _, mean in known.get("by_seed", [])] or [known["divergence"]["mean"]]
+        there = [np.mean(seeds), known["key_nmse"], known["value_nmse"]]
         ratios = [b / a if a > 1e-7 else float("nan") for a, b in zip(here, there)]
         print(
             f"{setting:44} {here[0]:9.5f} {there[0]:9.5f} {ratios[0]:6.3f}  {here[1]:9.6f} {ratios[1]:6.3f}  "

@@ -61,8 +61,11 @@ pub struct SettingQuality {
     pub key_nmse: f64,
     /// Mean over layers.
     pub value_nmse: f64,
-    /// Predictions.
+    /// Predictions, with the run's seed.
     pub divergence: Divergence,
+    /// Seed and mean divergence, where a setting turns at random and was run with several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_seed: Vec<(u64, f64)>,
     /// Layer by layer.
     pub layers: Vec<LayerQuality>,
 }
@@ -120,8 +123,16 @@ impl SettingQuality {
             key_nmse: mean(|layer| layer.key_nmse),
             value_nmse: mean(|layer| layer.value_nmse),
             divergence,
+            by_seed: Vec::new(),
             layers,
         }
+    }
+
+    /// Mean, least and most of the mean divergences of all seeds.
+    pub fn spread(&self) -> Option<[f64; 3]> {
+        let values = self.by_seed.iter().map(|(_, mean)| *mean);
+        let (least, most) = (values.clone().reduce(f64::min)?, values.clone().reduce(f64::max)?);
+        Some([values.sum::<f64>() / self.by_seed.len() as f64, least, most])
     }
 
     /// Perplexity with the coded cache over that with the exact one, less one.

@@ -1,7 +1,9 @@
 //! Real keys, values and queries as a safetensors file in f16: `layer.N.keys`, `layer.N.values` and `layer.N.queries`, each
-//! `[heads, tokens, channels]`, after norm and rotary embedding, the first window's oldest token first.
+//! `[heads, tokens, channels]`, after norm and rotary embedding, the first window's oldest token first, channels of keys and
+//! queries in the order of llama.cpp's cache.
 
 use super::hook::{Recorder, Rows};
+use super::order::KeyOrder;
 use half::f16;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -37,8 +39,13 @@ pub enum DumpError {
 }
 
 /// Write what was recorded, whole or not at all.
-pub(super) fn write(path: &Path, recorded: &Recorder, choice: &DumpChoice) -> Result<(), DumpError> {
-    let bytes = file(recorded, choice)?;
+pub(super) fn write(
+    path: &Path,
+    recorded: &Recorder,
+    choice: &DumpChoice,
+    order: KeyOrder,
+) -> Result<(), DumpError> {
+    let bytes = file(recorded, choice, order)?;
     let failed = |source| DumpError::Io { path: path.to_owned(), source };
     let partial = path.with_extension("safetensors.partial");
     std::fs::write(&partial, bytes).map_err(failed)?;
@@ -46,7 +53,7 @@ pub(super) fn write(path: &Path, recorded: &Recorder, choice: &DumpChoice) -> Re
 }
 
 /// The bytes of the file.
-fn file(recorded: &Recorder, choice: &DumpChoice) -> Result<Vec<u8>, DumpError> {
+fn file(recorded: &Recorder, choice: &DumpChoice, order: KeyOrder) -> Result<Vec<u8>, DumpError> {
     let owners: Vec<usize> = recorded.keys.keys().copied().collect();
     if let Some(&layer) = choice.layers.iter().find(|layer| !owners.contains(layer)) {
         let expected = owners.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
@@ -65,7 +72,8 @@ fn file(recorded: &Recorder, choice: &DumpChoice) -> Result<Vec<u8>, DumpError> 
             [("keys", Some(keys)), ("values", recorded.values.get(layer)), ("queries", queries.as_ref())];
         for (name, rows) in parts.into_iter().filter_map(|(name, rows)| Some((name, rows?))) {
             let start = data.len();
-            let shape = append(&mut data, rows, choice.tokens);
+            let order = if name == "values" { KeyOrder::Halves } else { order };
+            let shape = append(&mut data, rows, choice.tokens, order);
             let entry = json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, data.len()] });
             table.insert(format!("layer.{layer}.{name}"), entry);
         }
@@ -82,11 +90,12 @@ fn file(recorded: &Recorder, choice: &DumpChoice) -> Result<Vec<u8>, DumpError> 
 }
 
 /// Add the first tokens of every head; the shape.
-fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>) -> [usize; 3] {
+fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>, order: KeyOrder) -> [usize; 3] {
     let all = rows.elements.len() / (rows.heads * rows.dim).max(1);
     let kept = tokens.unwrap_or(all).min(all);
     for head in 0..rows.heads {
-        let values = &rows.head(head)[..kept * rows.dim];
+        let mut values = rows.head(head)[..kept * rows.dim].to_vec();
+        order.to_cache(&mut values, rows.dim);
         data.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
     }
     [rows.heads, kept, rows.dim]
@@ -113,7 +122,7 @@ mod tests {
     #[test]
     fn a_dump_reads_back_head_by_head() {
         let choice = DumpChoice { layers: vec![4], tokens: Some(2) };
-        let mut tensors = read_tensors(&file(&recorded(), &choice).unwrap()).unwrap();
+        let mut tensors = read_tensors(&file(&recorded(), &choice, KeyOrder::Halves).unwrap()).unwrap();
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<_> =
             tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
@@ -122,13 +131,18 @@ mod tests {
             [("layer.4.keys", shape(2)), ("layer.4.queries", shape(4)), ("layer.4.values", shape(2))];
         assert_eq!(names, expected);
         assert_eq!(tensors[0].values, [0.0, 1.0, 2.0, 3.0, 6.0, 7.0, 8.0, 9.0]);
-        assert_eq!(read_tensors(&file(&recorded(), &DumpChoice::default()).unwrap()).unwrap().len(), 6);
+        assert_eq!(
+            read_tensors(&file(&recorded(), &DumpChoice::default(), KeyOrder::Halves).unwrap())
+                .unwrap()
+                .len(),
+            6
+        );
     }
 
     #[test]
     fn a_layer_without_keys_is_named() {
         let choice = DumpChoice { layers: vec![1, 2], tokens: None };
-        let error = file(&recorded(), &choice).unwrap_err().to_string();
+        let error = file(&recorded(), &choice, KeyOrder::Halves).unwrap_err().to_string();
         assert_eq!(error, "layer 2 keeps no keys; expected one of 1, 4");
     }
 }

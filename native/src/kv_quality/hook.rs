@@ -1,5 +1,6 @@
 //! Codecs in the place of the cache, and a recorder of what passes.
 
+use super::order::KeyOrder;
 use super::setting::{Coding, Setting};
 use crate::decoder::{Decoder, KvHook, Part, Site};
 use dhurandhar_core::codec::{Codec, CodecError};
@@ -73,6 +74,7 @@ pub struct CodecHook<'a> {
     seed: u64,
     calibration: &'a Recorder,
     layers: usize,
+    order: KeyOrder,
     codecs: BTreeMap<(usize, Part), Vec<HeadCodec>>,
     failure: Option<CodecError>,
 }
@@ -80,8 +82,9 @@ pub struct CodecHook<'a> {
 impl<'a> CodecHook<'a> {
     /// With centres from a recorded pass.
     pub fn new(setting: Setting, seed: u64, calibration: &'a Recorder, decoder: &Decoder) -> Self {
-        let layers = decoder.checkpoint().architecture().layers.len();
-        Self { setting, seed, calibration, layers, codecs: BTreeMap::new(), failure: None }
+        let architecture = decoder.checkpoint().architecture();
+        let (layers, order) = (architecture.layers.len(), KeyOrder::of(&architecture.family));
+        Self { setting, seed, calibration, layers, order, codecs: BTreeMap::new(), failure: None }
     }
 
     /// The first thing that went wrong.
@@ -116,9 +119,16 @@ impl<'a> CodecHook<'a> {
                 let rows = sample.map_or(&[][..], |rows| rows.head(head));
                 // Sinks lie far from the centre of the rest.
                 let rows = rows.get(self.setting.sinks * site.head_dim..).unwrap_or_default();
-                codec.build(site.head_dim, bits, rows, self.seed).map(Some)
+                let mut rows = rows.to_vec();
+                self.order_of(site).to_cache(&mut rows, site.head_dim);
+                codec.build(site.head_dim, bits, &rows, self.seed).map(Some)
             })
             .collect()
+    }
+
+    /// Values are held as they are.
+    fn order_of(&self, site: Site) -> KeyOrder {
+        if site.part == Part::Keys { self.order } else { KeyOrder::Halves }
     }
 
     fn code(&mut self, site: Site, rows: &mut [f32]) -> Result<(), CodecError> {
@@ -126,6 +136,7 @@ impl<'a> CodecHook<'a> {
         let codecs = known.map_or_else(|| self.build(site), Ok)?;
         let tokens = rows.len() / (site.heads * site.head_dim).max(1);
         let plain = self.setting.sinks.saturating_sub(site.start).min(tokens) * site.head_dim;
+        let order = self.order_of(site);
         let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(&codecs);
         let done = heads.try_for_each(|(rows, codec)| {
             let (sinks, coded) = rows.split_at_mut(plain);
@@ -137,8 +148,11 @@ impl<'a> CodecHook<'a> {
             if coded.is_empty() {
                 return Ok(());
             }
+            order.to_cache(coded, site.head_dim);
             let packed = codec.encode(coded)?;
-            codec.decode_into(packed.planes(), coded)
+            codec.decode_into(packed.planes(), coded)?;
+            order.to_decoder(coded, site.head_dim);
+            Ok(())
         });
         self.codecs.insert((site.layer, site.part), codecs);
         done

@@ -3,6 +3,7 @@
 mod dump;
 mod hook;
 mod layers;
+mod order;
 mod setting;
 
 pub use dump::{DumpChoice, DumpError};
@@ -17,6 +18,7 @@ use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
 use dhurandhar_core::measurement::{KV_QUALITY_SCHEMA, KvQuality, SettingQuality, Tool};
 use dhurandhar_core::storage::mix64;
+use order::KeyOrder;
 use std::path::PathBuf;
 
 /// Fewest tokens that centres are taken from.
@@ -60,6 +62,8 @@ pub struct Request {
     pub unscored: usize,
     /// Seed of every rotation.
     pub seed: u64,
+    /// Seeds from that one on that settings are run with that turn at random.
+    pub seeds: u64,
     /// Name of the text's file.
     pub text: String,
     /// Keys, values and queries of the first window go here.
@@ -92,7 +96,7 @@ pub fn measure(
     let calibration = record(decoder, held_out.unwrap_or(windows[0]))?;
     let first = record(decoder, windows[0])?;
     if let Some((path, choice)) = &request.dump {
-        dump::write(path, &first, choice)?;
+        dump::write(path, &first, choice, KeyOrder::of(&decoder.checkpoint().architecture().family))?;
     }
     let mut report = empty(decoder, request, &ids, windows.len());
     report.calibrated_on_other_text = held_out.is_some();
@@ -112,7 +116,17 @@ pub fn measure(
         let mut hook = CodecHook::new(*setting, request.seed, &calibration, decoder);
         let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
         hook.finish().map_err(failed)?;
-        report.settings.push(SettingQuality::new(name, hook.bits(request.window), layers, divergence));
+        let mut found = SettingQuality::new(name, hook.bits(request.window), layers, divergence);
+        if setting.turns_at_random() && request.seeds > 1 {
+            found.by_seed.push((request.seed, found.divergence.mean));
+            for seed in (1..request.seeds).map(|more| request.seed.wrapping_add(more)) {
+                let mut hook = CodecHook::new(*setting, seed, &calibration, decoder);
+                let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
+                hook.finish().map_err(failed)?;
+                found.by_seed.push((seed, divergence.mean));
+            }
+        }
+        report.settings.push(found);
         done(&report);
     }
     Ok(report)

@@ -33,6 +33,16 @@ impl Coding {
         }
     }
 
+    /// Whether its result depends on the seed.
+    fn turns_at_random(self) -> bool {
+        match self {
+            Self::F16 => false,
+            Self::Code { codec, .. } => {
+                !matches!(codec, CodecKind::Q8_0 | CodecKind::Q4_0 | CodecKind::Q4_0Hadamard)
+            }
+        }
+    }
+
     /// The same codec with the width of protected layers.
     #[must_use]
     pub(super) fn protected(self) -> Self {
@@ -58,6 +68,13 @@ pub struct Setting {
     pub recent: usize,
     /// Layers at either end that get 8 bits.
     pub protected: usize,
+}
+
+impl Setting {
+    /// Whether its result depends on the seed.
+    pub(super) fn turns_at_random(&self) -> bool {
+        self.keys.turns_at_random() || self.values.turns_at_random()
+    }
 }
 
 /// A setting that cannot be read.

@@ -59,6 +59,9 @@ struct RunArgs {
     /// Seed of every rotation in a run with --checkpoint
     #[arg(long, default_value_t = 42)]
     rotation_seed: u64,
+    /// Seeds, from --rotation-seed on, with which settings are run that turn at random
+    #[arg(long, default_value_t = 1, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    rotation_seeds: u64,
     /// Write the run's JSON here after every setting rather than to standard output; settings in it are not run again
     #[arg(long, value_name = "FILE", requires = "checkpoint")]
     output: Option<PathBuf>,
@@ -99,6 +102,7 @@ impl RunArgs {
             windows: self.windows,
             unscored: self.unscored,
             seed: self.rotation_seed,
+            seeds: self.rotation_seeds,
             text: name,
             dump: self.dump_kv.map(|path| (path, choice)),
         };

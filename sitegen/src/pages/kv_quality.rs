@@ -68,7 +68,11 @@ fn divergence(report: &KvQuality) -> LineChart {
     let mut lines: Vec<Line> = Vec::new();
     for setting in &report.settings {
         let name = codec(setting);
-        let point = LinePoint { x: setting.true_bits, y: setting.divergence.mean, range: None };
+        let (y, range) = match setting.spread() {
+            Some([mean, least, most]) => (mean, Some((least, most))),
+            None => (setting.divergence.mean, None),
+        };
+        let point = LinePoint { x: setting.true_bits, y, range };
         if let Some(line) = lines.iter_mut().find(|line| line.name == name) {
             line.points.push(point);
         } else {
@@ -113,11 +117,22 @@ fn layers(report: &KvQuality) -> HeatMap {
     }
 }
 
+/// Mean over all seeds, from the least to the most; a dash where nothing is random, or one seed was run.
+fn seeds(setting: &SettingQuality) -> String {
+    match setting.spread() {
+        Some([mean, least, most]) => {
+            format!("{} ({} to {})", significant(mean), significant(least), significant(most))
+        }
+        None => "–".to_owned(),
+    }
+}
+
 fn settings(report: &KvQuality) -> Markup {
     let columns = [
         Column::code("Setting"),
         Column::number("True bits"),
         Column::number("KL mean"),
+        Column::number("over seeds"),
         Column::number("median"),
         Column::number("99th percentile"),
         Column::number("Same top"),
@@ -134,6 +149,7 @@ fn settings(report: &KvQuality) -> Markup {
             setting.setting.clone(),
             format!("{:.2}", setting.true_bits),
             significant(divergence.mean),
+            seeds(setting),
             significant(divergence.median),
             significant(divergence.p99),
             format!("{:.1} %", divergence.same_top * 100.0),
