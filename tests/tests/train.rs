@@ -99,7 +99,7 @@ fn bad_input_is_refused_before_anything_is_written() {
         assert!(!out.exists(), "{said}");
     };
     let good = "{\"prompt\": \"a\", \"completion\": \"b\"}\n";
-    refused(&format!("{good}{{\"prompt\": 1}}\n"), &[], "data.jsonl:2: none of the known forms");
+    refused(&format!("{good}{{\"prompt\": 1}}\n"), &[], "data.jsonl:2: an object with prompt; expected");
     refused(&format!("{good}\n{{\"prompt\": \n"), &[], "data.jsonl:3: not JSON");
     refused("", &[], "no example is left");
     refused("{\"messages\": [{\"role\": \"king\", \"content\": \"x\"}]}\n", &[], "role \"king\"");

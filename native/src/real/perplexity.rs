@@ -15,6 +15,9 @@ pub struct PerplexityArgs {
     /// UTF-8 text
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
+    /// Folder of a LoRA adapter in PEFT's layout
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
     /// Tokens of a window; the second half of each is scored, as llama.cpp does
     #[arg(long, default_value_t = 512, value_name = "TOKENS")]
     window: usize,
@@ -24,7 +27,10 @@ impl PerplexityArgs {
     /// Run the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let text = read_text(&self.text)?;
-        let (decoder, tokenizer) = self.model.open()?;
+        let (mut decoder, tokenizer) = self.model.open()?;
+        if let Some(folder) = &self.adapter {
+            decoder.attach(crate::train::adapters_for(folder, &decoder)?);
+        }
         let ids = tokenizer.encode(&text, false).map_err(from_checkpoint)?;
         let found = perplexity(&decoder, &ids, self.window, self.window / 2, None, |so_far| {
             note(&format!("window {}: {:.4}", so_far.windows, so_far.value));

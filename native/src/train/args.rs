@@ -59,7 +59,7 @@ pub struct TrainArgs {
     /// Write adapter.gguf too, for llama.cpp
     #[arg(long)]
     gguf_lora: bool,
-    /// Go on from the newest checkpoint in the output folder
+    /// Go on from the newest whole checkpoint in the output folder
     #[arg(long)]
     resume: bool,
     /// Print the first training example with what is learnt in [[brackets]], then stop
@@ -76,7 +76,7 @@ impl TrainArgs {
         let config = self.configuration()?;
         config.notes.iter().for_each(|line| note(line));
         let model = model_source::load(&config.base_model)?;
-        let selector = Selector::new(&config.lora.targets, "model").map_err(from_train)?;
+        let selector = Selector::of(&config.lora, "model").map_err(from_train)?;
         let picks = |layer, target| selector.picks(layer, target);
         let adapters = planned(&config, AdapterPlan::new(&model, config.lora.r, picks)).map_err(bad_input)?;
         if self.dry_run {
@@ -118,7 +118,7 @@ impl TrainArgs {
     fn train(&self, config: &Config, model: &Model) -> anyhow::Result<ExitCode> {
         let checkpoint = Checkpoint::open(Path::new(&config.base_model)).map_err(from_checkpoint)?;
         let checkpoint = Arc::new(checkpoint);
-        let selector = Selector::new(&config.lora.targets, checkpoint.module_root()).map_err(from_train)?;
+        let selector = Selector::of(&config.lora, checkpoint.module_root()).map_err(from_train)?;
         let own = Model::new(checkpoint.architecture().clone(), model.origin.clone(), None);
         let plan = AdapterPlan::new(&own, config.lora.r, |layer, target| selector.picks(layer, target));
         let plan = planned(config, plan).map_err(bad_input)?;
@@ -141,7 +141,10 @@ impl TrainArgs {
         let decoder = opened(&checkpoint, backend, config.base, config.training.mode)?;
         let mut trainer = Trainer::new(config, &decoder, &plan, &split).map_err(from_train)?;
         if self.resume {
-            let from = trainer.resume(&own).map_err(from_train)?;
+            let (from, damaged) = trainer.resume(&own).map_err(from_train)?;
+            for error in damaged {
+                note(&format!("left aside: {error}"));
+            }
             note(&format!("resuming after step {} from {}", trainer.progress.step, from.display()));
         }
         let stop = on_interrupt()?;

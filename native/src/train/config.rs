@@ -60,6 +60,8 @@ pub struct LoraConfig {
     pub use_dora: bool,
     /// Names, or one pattern.
     pub targets: Targets,
+    /// Layers that are adapted; all where none are named.
+    pub layers: Option<Vec<u64>>,
 }
 
 /// Which modules are adapted.
@@ -112,6 +114,10 @@ pub struct TrainingConfig {
     pub eval_steps: u64,
     /// Steps between checkpoints; 0 writes one at the end only.
     pub save_steps: u64,
+    /// Evaluate after every pass over the data.
+    pub eval_epochs: bool,
+    /// Write a checkpoint after every pass over the data.
+    pub save_epochs: bool,
     /// Checkpoints kept beside the best one.
     pub save_total_limit: usize,
     /// Evaluations without a better loss after which the run ends; 0 never ends it early.
@@ -208,6 +214,7 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
         targets: Targets::Names(
             dhurandhar_core::training::Target::ALL.iter().map(|target| target.module().to_owned()).collect(),
         ),
+        layers: None,
     };
     let Some(fields) = fields else { return Ok(config) };
     config.r = fields.integer("r", 1..=1 << 16)?.unwrap_or(config.r);
@@ -216,6 +223,16 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
     config.dropout = fields.number("dropout", 0.0..=0.99)?.unwrap_or(config.dropout);
     config.use_rslora = fields.flag("use_rslora")?.unwrap_or(false);
     config.targets = targets(fields)?.unwrap_or(config.targets);
+    config.layers = fields.integers("layers_to_transform", 0..=65_535)?.filter(|layers| !layers.is_empty());
+    // What PEFT writes into its files and nothing here depends on.
+    only(fields, "peft_type", "LORA")?;
+    fields.flag("inference_mode")?;
+    for (name, sole) in [("fan_in_fan_out", false), ("init_lora_weights", true)] {
+        if let Some(stated) = fields.flag(name)?.filter(|stated| *stated != sole) {
+            let expected = format!("{sole}, the only one offered");
+            return Err(fields.wrong_value(name, &stated.to_string(), &expected));
+        }
+    }
     only(fields, "bias", "none")?;
     only(fields, "task_type", "CAUSAL_LM")?;
     config.use_dora = fields.flag("use_dora")?.unwrap_or(false);
@@ -233,7 +250,9 @@ fn lora(fields: Option<&Fields<'_>>) -> Result<LoraConfig, DocumentError> {
 fn targets(fields: &Fields<'_>) -> Result<Option<Targets>, DocumentError> {
     let Some(node) = fields.node("target_modules") else { return Ok(None) };
     if let Value::Text(pattern) = &node.value {
-        return Ok(Some(Targets::Pattern(pattern.clone())));
+        // PEFT's word for every projection of the layers, which is what is adapted when nothing is named.
+        let all = pattern.eq_ignore_ascii_case("all-linear");
+        return Ok((!all).then(|| Targets::Pattern(pattern.clone())));
     }
     let names = fields.texts("target_modules")?;
     if names.is_empty() {
@@ -274,6 +293,8 @@ impl Default for TrainingConfig {
             logging_steps: 10,
             eval_steps: 100,
             save_steps: 500,
+            eval_epochs: false,
+            save_epochs: false,
             save_total_limit: 3,
             early_stopping_patience: 0,
             seed: 42,
@@ -318,8 +339,10 @@ fn training(
     config.eps = fields.number("adam_epsilon", 0.0..=1.0)?.unwrap_or(config.eps);
     config.max_grad_norm = fields.number("max_grad_norm", 0.0..=1e9)?.unwrap_or(config.max_grad_norm);
     config.logging_steps = fields.integer("logging_steps", 1..=1_000_000)?.unwrap_or(config.logging_steps);
-    config.eval_steps = every(fields, "eval_strategy", "eval_steps", config.eval_steps)?;
-    config.save_steps = every(fields, "save_strategy", "save_steps", config.save_steps)?;
+    (config.eval_steps, config.eval_epochs) =
+        every(fields, "eval_strategy", "eval_steps", config.eval_steps)?;
+    (config.save_steps, config.save_epochs) =
+        every(fields, "save_strategy", "save_steps", config.save_steps)?;
     config.save_total_limit = count("save_total_limit", 1..=1_000_000)?.unwrap_or(config.save_total_limit);
     config.early_stopping_patience = fields.integer("early_stopping_patience", 0..=1_000_000)?.unwrap_or(0);
     config.seed = fields.integer("seed", 0..=u64::MAX)?.unwrap_or(config.seed);
@@ -328,16 +351,17 @@ fn training(
     Ok(config)
 }
 
-/// Steps between two events of a kind; 0 where its strategy says `no`.
+/// Steps between two events of a kind, 0 where its strategy says `no` or `epoch`; and whether it says `epoch`.
 fn every(
     fields: &Fields<'_>,
     strategy: &'static str,
     steps: &'static str,
     unstated: u64,
-) -> Result<u64, DocumentError> {
-    let on = fields.choice(strategy, &[("steps", true), ("no", false)])?.unwrap_or(true);
+) -> Result<(u64, bool), DocumentError> {
+    let choices = [("steps", (true, false)), ("epoch", (false, true)), ("no", (false, false))];
+    let (by_steps, by_epochs) = fields.choice(strategy, &choices)?.unwrap_or((true, false));
     let steps = fields.integer(steps, 0..=1_000_000_000)?.unwrap_or(unstated);
-    Ok(if on { steps } else { 0 })
+    Ok((if by_steps { steps } else { 0 }, by_epochs))
 }
 
 /// Settings of other trainers that change nothing here.

@@ -58,6 +58,14 @@ pub enum TrainError {
         /// What is wrong, with what was expected.
         problem: String,
     },
+    /// A checkpoint of another run.
+    #[error("{}: {problem}", .path.display())]
+    OtherRun {
+        /// File.
+        path: PathBuf,
+        /// What differs.
+        problem: String,
+    },
     /// The loss or its gradient is no number.
     #[error("step {step}: the {what} is {value}; {last}")]
     NotFinite {

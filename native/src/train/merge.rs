@@ -1,6 +1,7 @@
 //! A checkpoint with the adapter added to its weights: same files, names and types, ready for any runtime.
 //!
-//! Works on safetensors checkpoints, a file at a time; tensors without an adapter are copied byte for byte.
+//! Works on safetensors checkpoints, a few rows at a time, so that merging takes no more memory than training did;
+//! tensors without an adapter are copied byte for byte.
 
 use super::TrainError;
 use super::params::{Pair, Parameters};
@@ -9,7 +10,14 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+
+/// Bytes of rows that are merged together, about.
+pub(super) const TOGETHER: usize = 4 << 20;
+/// Longest header that is believed, in bytes (the format's own limit).
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Files beside the weights that a merged checkpoint needs as they are.
 const BESIDE: [&str; 7] = [
@@ -33,10 +41,7 @@ pub(crate) fn save(base: &Path, out: &Path, parameters: &Parameters, root: &str)
     std::fs::create_dir_all(out).map_err(TrainError::io(out))?;
     let mut merged = 0;
     for file in files {
-        let mut bytes = std::fs::read(&file).map_err(TrainError::io(&file))?;
-        let wrong = |problem: String| TrainError::AdapterFile { path: file.clone(), problem };
-        merged += merge(&mut bytes, parameters, root).map_err(wrong)?;
-        write_whole(&out.join(file.file_name().unwrap_or_default()), &bytes)?;
+        merged += merge(&file, &out.join(file.file_name().unwrap_or_default()), parameters, root)?;
     }
     if merged != parameters.pairs.len() {
         let problem = format!("{merged} of {} adapted matrices found in the base", parameters.pairs.len());
@@ -65,56 +70,121 @@ fn weights(base: &Path, folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     Ok(files)
 }
 
-/// Add every pair whose matrix is in this file; gives how many were.
-fn merge(bytes: &mut [u8], parameters: &Parameters, root: &str) -> Result<usize, String> {
-    let length = bytes.first_chunk::<8>().map_or(0, |raw| u64::from_le_bytes(*raw));
-    let data = usize::try_from(length).ok().and_then(|length| length.checked_add(8));
-    let data = data.filter(|data| *data <= bytes.len()).ok_or("no safetensors header")?;
+/// A matrix within a file that a pair is added to.
+struct Place<'a> {
+    start: u64,
+    end: u64,
+    dtype: String,
+    pair: &'a Pair,
+}
+
+/// Copy a file with every pair added whose matrix is in it, whole or not at all; gives how many were.
+fn merge(from: &Path, to: &Path, parameters: &Parameters, root: &str) -> Result<usize, TrainError> {
+    let mut source = File::open(from).map_err(TrainError::io(from))?;
+    let places = places(&mut source, from, parameters, root)?;
+    let partial = to.with_extension("partial");
+    let mut write = || -> Result<(), TrainError> {
+        let reading = |problem| TrainError::io(from)(problem);
+        let writing = |problem| TrainError::io(&partial)(problem);
+        let mut target = File::create(&partial).map_err(writing)?;
+        source.rewind().map_err(reading)?;
+        let mut at = 0;
+        for place in &places {
+            std::io::copy(&mut (&source).take(place.start - at), &mut target).map_err(writing)?;
+            let row = (place.end - place.start) / (place.pair.outputs as u64).max(1);
+            let row = usize::try_from(row).unwrap_or(usize::MAX);
+            let mut rows = vec![0; (TOGETHER / row.max(1)).clamp(1, place.pair.outputs) * row];
+            let together = (rows.len() / row.max(1)).max(1);
+            for first in (0..place.pair.outputs).step_by(together) {
+                let count = together.min(place.pair.outputs - first);
+                let rows = &mut rows[..count * row];
+                source.read_exact(rows).map_err(reading)?;
+                add(rows, first, &place.dtype, place.pair);
+                target.write_all(rows).map_err(writing)?;
+            }
+            at = place.end;
+        }
+        std::io::copy(&mut source, &mut target).map_err(writing)?;
+        target.sync_all().map_err(writing)?;
+        std::fs::rename(&partial, to).map_err(TrainError::io(to))
+    };
+    write().inspect_err(|_| {
+        let _ = std::fs::remove_file(&partial);
+    })?;
+    Ok(places.len())
+}
+
+/// Where this file's adapted matrices lie, in its order.
+fn places<'a>(
+    source: &mut File,
+    path: &Path,
+    parameters: &'a Parameters,
+    root: &str,
+) -> Result<Vec<Place<'a>>, TrainError> {
+    let wrong = |problem: String| TrainError::AdapterFile { path: path.to_owned(), problem };
+    let size = source.metadata().map_err(TrainError::io(path))?.len();
+    let mut length = [0; 8];
+    source.read_exact(&mut length).map_err(TrainError::io(path))?;
+    let length = u64::from_le_bytes(length);
+    let data = length.checked_add(8).filter(|data| *data <= size && length <= LONGEST_HEADER);
+    let data = data.ok_or_else(|| wrong("no safetensors header".into()))?;
+    let mut header = vec![0; usize::try_from(length).unwrap_or(0)];
+    source.read_exact(&mut header).map_err(TrainError::io(path))?;
     let header: BTreeMap<String, Value> =
-        serde_json::from_slice(&bytes[8..data]).map_err(|error| error.to_string())?;
-    let mut merged = 0;
+        serde_json::from_slice(&header).map_err(|error| wrong(error.to_string()))?;
+    let mut places = Vec::new();
     for pair in &parameters.pairs {
         let name = format!("{}.weight", super::peft::module(root, pair.layer, pair.target));
         let Some(entry) = header.get(&name) else { continue };
         let wanted = [pair.outputs as u64, pair.inputs as u64];
         let shape: Vec<u64> = list(entry, "shape");
-        let offsets = list(entry, "data_offsets");
+        if shape != wanted {
+            return Err(wrong(format!("`{name}` has shape {shape:?}; expected {wanted:?}")));
+        }
         let dtype = entry.get("dtype").and_then(Value::as_str).unwrap_or("none");
-        let range = match offsets.as_slice() {
-            &[start, end] => usize::try_from(start).ok().zip(usize::try_from(end).ok()),
+        let Some(width) = width(dtype) else {
+            return Err(wrong(format!("`{name}` is stored as {dtype}; expected F32, F16 or BF16")));
+        };
+        let range = match list(entry, "data_offsets").as_slice() {
+            &[start, end] => data.checked_add(start).zip(data.checked_add(end)),
             _ => None,
         };
-        let part = range.and_then(|(start, end)| bytes.get_mut(data + start..data + end));
-        let part = part.ok_or_else(|| format!("`{name}` lies beyond the end of the file"))?;
-        if shape != wanted {
-            return Err(format!("`{name}` has shape {shape:?}; expected {wanted:?}"));
-        }
-        add(part, dtype, pair).map_err(|problem| format!("`{name}` {problem}"))?;
-        merged += 1;
+        let whole = |(start, end): &(u64, u64)| {
+            *end <= size && end.checked_sub(*start) == Some(wanted[0] * wanted[1] * width as u64)
+        };
+        let Some((start, end)) = range.filter(whole) else {
+            return Err(wrong(format!("`{name}` lies beyond the end of the file, or has another size")));
+        };
+        places.push(Place { start, end, dtype: dtype.to_owned(), pair });
     }
-    Ok(merged)
+    places.sort_by_key(|place| place.start);
+    match places.windows(2).find(|pair| pair[1].start < pair[0].end) {
+        Some(_) => Err(wrong("two adapted matrices lie on one another".into())),
+        None => Ok(places),
+    }
+}
+
+/// Bytes of a stored number.
+fn width(dtype: &str) -> Option<usize> {
+    match dtype {
+        "F32" => Some(4),
+        "F16" | "BF16" => Some(2),
+        _ => None,
+    }
 }
 
 fn list(entry: &Value, key: &str) -> Vec<u64> {
     entry.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
-/// Add `scale B A` to a stored matrix, and bring its rows to DoRA's lengths; rounds once.
-fn add(part: &mut [u8], dtype: &str, pair: &Pair) -> Result<(), String> {
-    let width = match dtype {
-        "F32" => 4,
-        "F16" | "BF16" => 2,
-        other => return Err(format!("is stored as {other}; expected F32, F16 or BF16")),
-    };
-    if part.len() != pair.outputs * pair.inputs * width {
-        return Err("has fewer bytes than its shape says".to_owned());
-    }
-    part.par_chunks_exact_mut(pair.inputs * width).enumerate().for_each(|(at, row)| {
+/// Add `scale B A` to stored rows from `first` on, and bring them to DoRA's lengths; rounds once.
+fn add(rows: &mut [u8], first: usize, dtype: &str, pair: &Pair) {
+    let width = width(dtype).unwrap_or(4);
+    rows.par_chunks_exact_mut(pair.inputs * width).enumerate().for_each(|(at, row)| {
         let mut values: Vec<f64> = row.chunks_exact(width).map(|value| stored(value, dtype)).collect();
-        join(pair, at, &mut values);
+        join(pair, first + at, &mut values);
         row.chunks_exact_mut(width).zip(values).for_each(|(value, sum)| store(value, dtype, sum));
     });
-    Ok(())
 }
 
 /// Row `at` of a matrix with `scale B A` added, and brought to DoRA's length.

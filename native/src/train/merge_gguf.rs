@@ -5,9 +5,9 @@
 
 use super::TrainError;
 use super::gguf_lora::source_row;
-use super::merge::join;
+use super::merge::{TOGETHER, join};
 use super::params::{Pair, Parameters};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::decoder::word;
 use dhurandhar_core::model::import::gguf::{Gguf, TensorInfo, parse_gguf};
 use half::f16;
@@ -42,11 +42,14 @@ pub(crate) fn save(checkpoint: &Checkpoint, path: &Path, parameters: &Parameters
         file.write_all(&header).map_err(TrainError::io(&partial))?;
         for (info, pair) in gguf.tensors.iter().zip(&pairs) {
             let start = word(gguf.data_offset + info.offset);
-            let merged = pair.map(|pair| merged(checkpoint, info, pair)).transpose()?;
-            let bytes = merged.as_deref().unwrap_or(&source[start..start + word(info.bytes)]);
-            file.write_all(bytes).map_err(TrainError::io(&partial))?;
-            let padding = bytes.len().next_multiple_of(word(alignment(&gguf))) - bytes.len();
-            file.write_all(&vec![0; padding]).map_err(TrainError::io(&partial))?;
+            let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(TrainError::io(&partial));
+            match pair {
+                Some(pair) => merged(checkpoint, info, pair, &mut put)?,
+                None => put(&source[start..start + word(info.bytes)])?,
+            }
+            let written = size(info, *pair);
+            put(&vec![0; word(written.next_multiple_of(alignment(&gguf)) - written)])?;
+            checkpoint.release(&info.name);
         }
         let file = file.into_inner().map_err(|error| TrainError::io(&partial)(error.into_error()))?;
         file.sync_all().map_err(TrainError::io(&partial))?;
@@ -66,6 +69,11 @@ fn alignment(gguf: &Gguf) -> u64 {
     gguf.metadata.count("general.alignment").filter(|bytes| *bytes > 0).unwrap_or(ALIGNMENT)
 }
 
+/// Bytes of a tensor in the copy.
+fn size(info: &TensorInfo, pair: Option<&Pair>) -> u64 {
+    pair.map_or(info.bytes, |pair| (pair.outputs * pair.inputs * 2) as u64)
+}
+
 /// The header with the types and offsets of the copy.
 fn header(source: &[u8], gguf: &Gguf, pairs: &[Option<&Pair>]) -> Option<Vec<u8>> {
     let mut header = source.get(..word(gguf.data_offset))?.to_vec();
@@ -78,8 +86,7 @@ fn header(source: &[u8], gguf: &Gguf, pairs: &[Option<&Pair>]) -> Option<Vec<u8>
         }
         header.get_mut(at + 4..at + 12)?.copy_from_slice(&offset.to_le_bytes());
         at += 12;
-        let bytes = pair.map_or(info.bytes, |pair| (pair.outputs * pair.inputs * 2) as u64);
-        offset += bytes.next_multiple_of(alignment(gguf));
+        offset += size(info, *pair).next_multiple_of(alignment(gguf));
     }
     Some(header)
 }
@@ -105,18 +112,36 @@ fn table(header: &[u8], gguf: &Gguf) -> Option<usize> {
     (0..=word(alignment(gguf))).filter_map(|padding| last.checked_sub(padding)).find(fits)
 }
 
-/// A matrix with its pair added, rows in the file's order.
-fn merged(checkpoint: &Checkpoint, info: &TensorInfo, pair: &Pair) -> Result<Vec<u8>, TrainError> {
-    let values = checkpoint.read(&info.name, &[pair.outputs, pair.inputs])?;
-    let mut bytes = vec![0; values.len() * 2];
-    let rows = bytes.par_chunks_exact_mut(pair.inputs * 2).zip(values.par_chunks_exact(pair.inputs));
-    rows.enumerate().for_each(|(at, (out, row))| {
-        let mut row: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
-        join(pair, source_row(pair, checkpoint.architecture(), at), &mut row);
-        let largest = f16::MAX.to_f64();
-        for (out, value) in out.chunks_exact_mut(2).zip(row) {
-            out.copy_from_slice(&f16::from_f64(value.clamp(-largest, largest)).to_le_bytes());
-        }
-    });
-    Ok(bytes)
+/// Give a matrix with its pair added, rows in the file's order, a few at a time.
+fn merged(
+    checkpoint: &Checkpoint,
+    info: &TensorInfo,
+    pair: &Pair,
+    put: &mut impl FnMut(&[u8]) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let (found, expected) = (checkpoint.shape(&info.name).unwrap_or_default(), [pair.outputs, pair.inputs]);
+    if found != expected {
+        let (tensor, found) = (info.name.clone(), found.to_vec());
+        return Err(CheckpointError::Shape { tensor, found, expected: expected.to_vec() }.into());
+    }
+    let together = (TOGETHER / (pair.inputs * 2).max(1)).clamp(1, pair.outputs.max(1));
+    let mut bytes = vec![0; together * pair.inputs * 2];
+    for first in (0..pair.outputs).step_by(together) {
+        let bytes = &mut bytes[..together.min(pair.outputs - first) * pair.inputs * 2];
+        let rows = bytes.par_chunks_exact_mut(pair.inputs * 2).enumerate();
+        rows.try_for_each(|(at, out)| -> Result<(), TrainError> {
+            let at = first + at;
+            let mut row = vec![0.0; pair.inputs];
+            checkpoint.read_row(&info.name, at, &mut row)?;
+            let mut row: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
+            join(pair, source_row(pair, checkpoint.architecture(), at), &mut row);
+            let largest = f16::MAX.to_f64();
+            for (out, value) in out.chunks_exact_mut(2).zip(row) {
+                out.copy_from_slice(&f16::from_f64(value.clamp(-largest, largest)).to_le_bytes());
+            }
+            Ok(())
+        })?;
+        put(bytes)?;
+    }
+    Ok(())
 }

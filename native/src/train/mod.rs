@@ -10,6 +10,7 @@ mod dry_run;
 mod error;
 mod gguf_lora;
 mod gradients;
+mod identity;
 mod merge;
 mod merge_gguf;
 mod optimiser;

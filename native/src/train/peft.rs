@@ -65,6 +65,7 @@ fn adapter_config(parameters: &Parameters, settings: &LoraConfig, base: &str) ->
         "fan_in_fan_out": false,
         "inference_mode": true,
         "init_lora_weights": true,
+        "layers_to_transform": settings.layers,
         "lora_alpha": settings.alpha,
         "lora_dropout": settings.dropout,
         "modules_to_save": null,
@@ -241,8 +242,15 @@ mod tests {
         let model = registry::model("smollm2-135m").unwrap();
         let plan = AdapterPlan::new(&model, 4, |layer, target| layer < 2 && target != Target::Down).unwrap();
         let targets = Targets::Names(vec!["q_proj".into()]);
-        let settings =
-            LoraConfig { r: 4, alpha: 8.0, dropout: 0.0, use_rslora: false, use_dora: false, targets };
+        let settings = LoraConfig {
+            r: 4,
+            alpha: 8.0,
+            dropout: 0.0,
+            use_rslora: false,
+            use_dora: false,
+            targets,
+            layers: None,
+        };
         let mut parameters = Parameters::initial(&plan, 2.0, 5);
         parameters.pairs[0].factors[1][1] = 0.25;
         (parameters, settings)

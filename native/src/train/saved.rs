@@ -5,6 +5,7 @@
 
 use super::TrainError;
 use super::config::LoraConfig;
+use super::identity::Identity;
 use super::optimiser::Optimiser;
 use super::params::{FACTORS, Pair, Parameters};
 use super::peft;
@@ -31,15 +32,6 @@ pub(crate) struct Progress {
     pub(crate) tokens: u64,
     /// Seconds of training so far.
     pub(crate) seconds: f64,
-}
-
-/// What must be the same when a run goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// Base, adapters and seed in words.
-    pub(crate) run: String,
-    /// Digest of the training examples.
-    pub(crate) data: u64,
 }
 
 /// What a checkpoint needs to know beside the numbers.
@@ -115,6 +107,8 @@ fn state(
     note("seconds", progress.seconds.to_string());
     note("run", identity.run.clone());
     note("data", identity.data.to_string());
+    note("base", identity.base.to_string());
+    note("settings", serde_json::json!(identity.settings).to_string());
     if let Some((step, loss)) = progress.best {
         note("best_step", step.to_string());
         // The bits, so that comparisons after resuming are the same.
@@ -169,11 +163,11 @@ pub(crate) fn load(
     let number = |key: &str| -> Result<u64, TrainError> {
         text(key)?.parse().map_err(|_| wrong(format!("`{key}` is no whole number")))
     };
-    if *text("run")? != identity.run {
-        return Err(wrong(format!("the checkpoint is of {}; this run is {}", text("run")?, identity.run)));
-    }
-    if number("data")? != identity.data {
-        return Err(wrong("the training data have changed since the checkpoint; start a new run".into()));
+    let settings =
+        serde_json::from_str(text("settings")?).map_err(|error| wrong(format!("`settings`: {error}")))?;
+    let own = Identity { run: text("run")?.clone(), data: number("data")?, base: number("base")?, settings };
+    if let Some(problem) = identity.difference(&own) {
+        return Err(TrainError::OtherRun { path: path.clone(), problem });
     }
     let stored = peft::load(folder, model)?;
     let shapes = |parameters: &Parameters| parameters.pairs.iter().map(Pair::shapes).collect::<Vec<_>>();

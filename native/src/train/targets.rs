@@ -1,7 +1,7 @@
 //! Which projections a configuration's `target_modules` means.
 
 use super::TrainError;
-use super::config::Targets;
+use super::config::{LoraConfig, Targets};
 use super::peft;
 use dhurandhar_core::document::nearest;
 use dhurandhar_core::training::Target;
@@ -12,6 +12,7 @@ use regex::Regex;
 pub(crate) struct Selector {
     targets: Targets,
     pattern: Option<Regex>,
+    layers: Option<Vec<u64>>,
     root: String,
 }
 
@@ -21,8 +22,12 @@ impl Selector {
         let pattern = match targets {
             Targets::Pattern(pattern) => {
                 let whole = Regex::new(&format!("^(?:{pattern})$"));
-                Some(whole.map_err(|error| {
-                    TrainError::Setting(format!("`lora.target_modules` is no regular expression: {error}"))
+                Some(whole.map_err(|_| {
+                    let own = Regex::new(pattern).err().map_or_else(String::new, |error| format!(": {error}"));
+                    TrainError::Setting(format!(
+                        "`lora.target_modules` is {pattern:?}; expected all-linear, a list of module names, or a regular \
+                         expression over whole paths{own}"
+                    ))
                 })?)
             }
             Targets::Names(names) => {
@@ -30,11 +35,19 @@ impl Selector {
                 None
             }
         };
-        Ok(Self { targets: targets.clone(), pattern, root: root.to_owned() })
+        Ok(Self { targets: targets.clone(), pattern, layers: None, root: root.to_owned() })
+    }
+
+    /// Those of a configuration, in the layers that it names.
+    pub(crate) fn of(config: &LoraConfig, root: &str) -> Result<Self, TrainError> {
+        Ok(Self { layers: config.layers.clone(), ..Self::new(&config.targets, root)? })
     }
 
     /// Whether a projection is adapted.
     pub(crate) fn picks(&self, layer: usize, target: Target) -> bool {
+        if self.layers.as_ref().is_some_and(|layers| !layers.contains(&(layer as u64))) {
+            return false;
+        }
         match (&self.targets, &self.pattern) {
             (_, Some(pattern)) => pattern.is_match(&peft::module(&self.root, layer, target)),
             (Targets::Names(names), None) => {

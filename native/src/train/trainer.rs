@@ -4,9 +4,10 @@ use super::TrainError;
 use super::config::Config;
 use super::data::{Example, Order, Split, batch};
 use super::gradients::{Batch, How, Sums, accumulate, evaluate};
+use super::identity::Identity;
 use super::optimiser::Optimiser;
 use super::params::Parameters;
-use super::saved::{self, About, Identity, Progress};
+use super::saved::{self, About, Progress};
 use crate::decoder::{Decoder, Dropout};
 use dhurandhar_core::Model;
 use dhurandhar_core::measurement::{Ending, Evaluation, TrainingStep};
@@ -103,7 +104,7 @@ impl<'a> Trainer<'a> {
             parameters,
             progress: Progress { step: 0, best: None, waited: 0, tokens: 0, seconds: 0.0 },
             schedule,
-            identity: Identity { run, data: digest(&split.train) },
+            identity: Identity::new(run, digest(&split.train), config, schedule, decoder),
             order,
             root: decoder.checkpoint().module_root().to_owned(),
             loss_scale: if decoder.backend().half.is_some() { LARGEST_LOSS_SCALE } else { 1.0 },
@@ -111,17 +112,25 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Go on from the newest checkpoint in the output folder.
-    pub(crate) fn resume(&mut self, model: &Model) -> Result<PathBuf, TrainError> {
+    /// Go on from the newest whole checkpoint in the output folder; gives it, and what is wrong with newer ones.
+    pub(crate) fn resume(&mut self, model: &Model) -> Result<(PathBuf, Vec<TrainError>), TrainError> {
         let out = &self.config.training.output_dir;
-        let Some(step) = saved::steps(out).last().copied() else {
-            let problem = "holds no checkpoint to resume from".to_owned();
-            return Err(TrainError::Data { path: out.clone(), problem });
-        };
-        let folder = saved::folder(out, step);
-        let (parameters, optimiser) = (&mut self.parameters, &mut self.optimiser);
-        self.progress = saved::load(&folder, model, parameters, optimiser, &self.identity)?;
-        Ok(folder)
+        let mut damaged = Vec::new();
+        for step in saved::steps(out).into_iter().rev() {
+            let folder = saved::folder(out, step);
+            let (parameters, optimiser) = (&mut self.parameters, &mut self.optimiser);
+            match saved::load(&folder, model, parameters, optimiser, &self.identity) {
+                Ok(progress) => {
+                    self.progress = progress;
+                    return Ok((folder, damaged));
+                }
+                // One of another run is no damage.
+                Err(error @ (TrainError::AdapterFile { .. } | TrainError::Io { .. })) => damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let problem = "holds no checkpoint to resume from".to_owned();
+        Err(damaged.into_iter().next().unwrap_or(TrainError::Data { path: out.clone(), problem }))
     }
 
     /// Train to the end. `stop` is looked at between steps.
@@ -145,13 +154,15 @@ impl<'a> Trainer<'a> {
             let last = step == self.schedule.steps;
             let due = |every: u64| every > 0 && step.is_multiple_of(every);
             let patience = training.early_stopping_patience;
-            let evaluated = last || due(training.eval_steps);
+            let epoch_ends = self.order.cursor(&self.split.train, step).step + 1 == self.epoch.1.len();
+            let evaluated = last || due(training.eval_steps) || (epoch_ends && training.eval_epochs);
             if evaluated {
                 self.eval(observe)?;
             }
             let early = patience > 0 && self.progress.waited >= patience && !last;
             let best = evaluated && self.progress.best.is_some_and(|(at, _)| at == step);
-            if last || early || due(training.save_steps) || (best && patience > 0) {
+            let due = due(training.save_steps) || (epoch_ends && training.save_epochs);
+            if last || early || due || (best && patience > 0) {
                 self.save(observe)?;
             }
             if early {

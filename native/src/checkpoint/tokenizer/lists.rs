@@ -16,8 +16,8 @@ pub(super) struct Lists {
     pub(super) merges: Vec<String>,
     /// Jinja source.
     pub(super) template: Option<String>,
-    texts: Vec<(String, String)>,
-    numbers: Vec<(String, u64)>,
+    pub(super) texts: Vec<(String, String)>,
+    pub(super) numbers: Vec<(String, u64)>,
 }
 
 enum Item {

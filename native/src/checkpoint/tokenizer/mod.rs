@@ -111,7 +111,7 @@ impl Tokenizer {
 
     fn from_gguf(checkpoint: &Checkpoint) -> Result<Self, CheckpointError> {
         let lists = Lists::read(checkpoint.files[0].bytes())?;
-        let bos = lists.id("bos_token_id").filter(|_| lists.flag("add_bos_token", lists.kind() == "llama"));
+        let bos = lists.id("bos_token_id").filter(|_| lists.flag("add_bos_token", lists.kind() != "gpt2"));
         let ends = ["eos_token_id", "eot_token_id", "eom_token_id"];
         let mut ends: Vec<u32> = ends.iter().filter_map(|key| lists.id(key)).collect();
         // Turn ends that older files do not name.
@@ -126,10 +126,11 @@ impl Tokenizer {
             template.map(|text| Template::new(text, special("bos_token_id"), special("eos_token_id")));
         let model = match lists.kind() {
             "gpt2" => Model::Fast(Box::new(bpe::build(&lists)?), false),
+            "gemma4" => Model::Fast(Box::new(bpe::build_pieces(&lists)?), false),
             "llama" => Model::Pieces(Pieces::new(&lists)?),
             other => {
                 let problem = format!(
-                    "GGUF tokenizer `{other}` is not read here; expected `gpt2` (BPE) or `llama` (SPM)"
+                    "GGUF tokenizer `{other}` is not read here; expected `gpt2` or `gemma4` (BPE), or `llama` (SPM)"
                 );
                 return Err(CheckpointError::Tokenizer(problem));
             }

@@ -6,7 +6,6 @@
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tokenizer::{Message, Tokenizer};
 use crate::train::config::TemplateChoice;
-use serde::Deserialize;
 
 /// ChatML, as the models that use it write it.
 const CHATML: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + \
@@ -36,9 +35,8 @@ impl Example {
     }
 }
 
-/// A line of a JSON-lines file.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+/// An example as it was written.
+#[derive(Debug)]
 pub(super) enum Line {
     /// A conversation.
     Messages {

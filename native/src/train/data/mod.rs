@@ -1,6 +1,7 @@
 //! Training data: files into examples, examples into rows, rows into the passes of every step.
 
 mod example;
+mod form;
 mod order;
 mod parquet;
 mod read;

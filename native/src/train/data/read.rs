@@ -1,6 +1,7 @@
-//! Data files: JSON lines, Parquet or plain text, split into training and evaluation.
+//! Data files: JSON lines, a JSON list, Parquet or plain text, split into training and evaluation.
 
 use super::example::{Encoder, Example, Line};
+use super::form;
 use super::order::shuffled;
 use super::parquet;
 use crate::train::config::{Config, Overlong};
@@ -81,22 +82,46 @@ fn examples(path: &Path, encoder: &Encoder<'_>, config: &Config) -> Result<Vec<E
         let rows = rows.iter().enumerate().map(|(index, row)| (index + 1, encoder.encode(row, index + 1)));
         return rows.map(|(row, example)| example.map_err(|problem| wrong(row, problem))).collect();
     }
-    let text = std::fs::read_to_string(path).map_err(TrainError::io(path))?;
+    let text = text(path)?;
     if is("txt") {
         return running(&text, encoder, config.training.max_seq_length).map_err(|problem| wrong(1, problem));
+    }
+    if text.trim_start().starts_with('[') {
+        let items: Vec<serde_json::Value> =
+            serde_json::from_str(&text).map_err(|error| wrong(error.line(), format!("not JSON: {error}")))?;
+        let item = |(index, value): (usize, &serde_json::Value)| {
+            let example = form::line(value).and_then(|line| encoder.encode(&line, index + 1));
+            let problem = |problem| format!("item {} of the list: {problem}", index + 1);
+            example.map_err(|found| TrainError::Data { path: path.to_owned(), problem: problem(found) })
+        };
+        return items.iter().enumerate().map(item).collect();
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| {
-            let expected = "expected an object with messages, with prompt and completion, or with text";
-            let value: serde_json::Value = serde_json::from_str(line)
-                .map_err(|error| wrong(index + 1, format!("not JSON: {error}; {expected}")))?;
-            let line: Line = serde_json::from_value(value).map_err(|_| {
-                wrong(index + 1, format!("none of the known forms; {expected}, all of them text"))
+            let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
+                wrong(index + 1, format!("not JSON: {error}; expected one object a line"))
             })?;
-            encoder.encode(&line, index + 1).map_err(|problem| wrong(index + 1, problem))
+            let example = form::line(&value).and_then(|line| encoder.encode(&line, index + 1));
+            example.map_err(|problem| wrong(index + 1, problem))
         })
         .collect()
+}
+
+/// A file's text, without the mark that some editors put before it.
+fn text(path: &Path) -> Result<String, TrainError> {
+    let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let problem = "is compressed by gzip; expected UTF-8 text: unpack it first".to_owned();
+        return Err(TrainError::Data { path: path.to_owned(), problem });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = before.split(|byte| *byte == b'\n').count();
+        let problem = "a byte that is no UTF-8; expected UTF-8 text".to_owned();
+        TrainError::Line { path: path.to_owned(), line, problem }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// A text in pieces of `length` tokens, all of which count.

@@ -25,6 +25,28 @@ fn the_first_versions_file_reads_with_notes() {
 }
 
 #[test]
+fn words_of_other_trainers_are_understood() {
+    let set = |list: &[&str]| {
+        let list: Vec<String> = list.iter().map(ToString::to_string).collect();
+        Config::parse("c.yaml", SEED, &list)
+    };
+    let config = set(&[
+        "lora.target_modules=all-linear",
+        "lora.layers_to_transform=[1, 3]",
+        "lora.inference_mode=false",
+        "training.eval_strategy=epoch",
+        "training.save_strategy=epoch",
+    ])
+    .unwrap();
+    assert_eq!(config.lora.targets, Config::parse("c.yaml", "base_model: m\n", &[]).unwrap().lora.targets);
+    assert_eq!(config.lora.layers, Some(vec![1, 3]));
+    assert_eq!((config.training.eval_steps, config.training.eval_epochs), (0, true));
+    assert_eq!((config.training.save_steps, config.training.save_epochs), (0, true));
+    let error = set(&["lora.fan_in_fan_out=true"]).unwrap_err().to_string();
+    assert!(error.contains("`lora.fan_in_fan_out` is true; expected false"), "{error}");
+}
+
+#[test]
 fn defaults_are_those_of_an_empty_file() {
     let config = Config::parse("c.yaml", "base_model: m\n", &[]).unwrap();
     assert_eq!(config.training, TrainingConfig::default());

@@ -155,6 +155,17 @@ fn dora_resumes_merges_and_generates_as_trained() {
     assert!(apart(&merged, &adapted) < 0.1 * apart(&plain, &adapted), "{}", apart(&merged, &adapted));
 }
 
+/// The llama fixture with its last weight changed.
+fn changed_base() -> tempfile::TempDir {
+    let (copy, base) = (tempfile::tempdir().unwrap(), fixtures().join("parity/llama"));
+    std::fs::copy(base.join("config.json"), copy.path().join("config.json")).unwrap();
+    let mut bytes = std::fs::read(base.join("model.safetensors")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(copy.path().join("model.safetensors"), bytes).unwrap();
+    copy
+}
+
 #[test]
 fn a_checkpoint_of_another_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -168,6 +179,20 @@ fn a_checkpoint_of_another_run_is_refused() {
     let qwen = decoder("qwen3", Backend::cpu(), Keep::Mapped);
     assert!(refused(&qwen, &run, &split).contains("this run is"));
     assert!(refused(&llama, &config(folder.path(), &["lora.r=3"]), &split).contains("of rank 2"));
+    for (changed, named) in [
+        ("training.per_device_train_batch_size=3", "`training.per_device_train_batch_size` is 3; expected 2"),
+        ("training.learning_rate=0.01", "`training.learning_rate` is 0.01; expected 0.005"),
+        ("training.max_steps=7", "`training.max_steps` is 7; expected 6"),
+        ("lora.dropout=0.2", "`lora.dropout` is 0.2; expected 0.1"),
+        ("quantization.load_in_4bit=false", "`quantization` is Checkpoint; expected Nf4Double"),
+    ] {
+        let error = refused(&llama, &config(folder.path(), &[changed]), &split);
+        assert!(error.contains(named), "{error}");
+    }
+    let other = changed_base();
+    let other = Arc::new(Checkpoint::open(other.path()).unwrap());
+    let other = Decoder::load_keeping(&other, Backend::cpu(), Keep::Mapped).unwrap();
+    assert!(refused(&other, &run, &split).contains("other weights"));
     let mut other = split.clone();
     other.train[0].ids[4] += 1;
     assert!(refused(&llama, &run, &other).contains("data have changed"));
@@ -192,6 +217,28 @@ fn training_lowers_the_loss_and_an_adapter_moves_generation() {
     decoder.attach(found.unwrap());
     let after = logits(&decoder);
     assert!(before.iter().zip(&after).any(|(a, b)| (a - b).abs() > 0.1));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_left_aside_for_an_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = config(folder.path(), &["training.save_steps=1"]);
+    let (wanted, ..) = train(&decoder, &run, &split, 4, false).unwrap();
+    for name in [peft::TENSORS, "training_state.safetensors"] {
+        let newest = saved::folder(folder.path(), *saved::steps(folder.path()).last().unwrap()).join(name);
+        let whole = std::fs::read(&newest).unwrap();
+        std::fs::write(&newest, &whole[..whole.len() / 2]).unwrap();
+        let mut trainer = Trainer::new(&run, &decoder, &adapters(&decoder, 2), &split).unwrap();
+        let (from, damaged) = trainer.resume(&model(&decoder)).unwrap();
+        assert_eq!((from, damaged.len()), (saved::folder(folder.path(), 3), 1), "{damaged:?}");
+        std::fs::write(&newest, whole).unwrap();
+    }
+    // From the third step on the fourth is the same again.
+    std::fs::remove_dir_all(saved::folder(folder.path(), 4)).unwrap();
+    let (again, ..) = train(&decoder, &run, &split, 4, true).unwrap();
+    assert_eq!(again[0].to_bits(), wanted[3].to_bits());
 }
 
 #[test]
