@@ -155,7 +155,7 @@ def main():
     options.add_argument("--seeds", type=int, default=4)
     options.add_argument("--halves", action="store_true")
     options.add_argument("settings", nargs="*")
-    options = options.parse_args()
+    options = options.parse_intermixed_args()
     CodedCache.pairs = not options.halves
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
     ids = AutoTokenizer.from_pretrained(options.model)(open(options.text).read(), add_special_tokens=False).input_ids

@@ -23,8 +23,8 @@ impl Checkpoint {
         let bytes = self.files[entry.file].bytes().get(entry.range.clone()).unwrap_or_default();
         let last = bytes.len().saturating_sub(BYTES);
         (0..PLACES).map(move |place| {
-            let start = last / (PLACES - 1) * place;
-            &bytes[start.min(last)..(start + BYTES).min(bytes.len())]
+            let start = last / (PLACES - 1) * place + last % (PLACES - 1) * place / (PLACES - 1);
+            &bytes[start..(start + BYTES).min(bytes.len())]
         })
     }
 }

@@ -142,6 +142,9 @@ const ONLY: &[(&str, &str)] = &[
 
 /// The same by some families.
 const ONLY_BY: &[(&str, &str, &str)] = &[
+    // Their projections have what they have, whatever is said.
+    ("mistral", "attention_bias", "false"),
+    ("qwen2", "attention_bias", "true"),
     // Gemma 1 to 4 take the other spelling; shipped files have both.
     ("gemma", "hidden_activation", "\"gelu_pytorch_tanh\""),
     ("gemma2", "hidden_act", "\"gelu_pytorch_tanh\""),
@@ -200,7 +203,6 @@ const HARMLESS: &[&str] = &[
 /// Keys that transformers' code of a family does not look at, though others' does.
 const PASSED_OVER: &[(&str, &[&str])] = &[
     ("llama", &["sliding_window"]),
-    ("qwen2", &["attention_bias"]),
     ("gemma3", &["attn_logit_softcapping"]),
     // Without experts their sizes mean nothing.
     ("gemma4", &["num_experts", "top_k_experts", "moe_intermediate_size"]),
@@ -273,13 +275,17 @@ mod tests {
     fn every_key_that_a_configuration_class_declares_has_a_place() {
         let declared = declared();
         for family in FAMILIES {
-            let keys = declared["families"][family].as_object().unwrap();
+            let mut keys = declared["families"][family].as_object().unwrap().clone();
             assert!(keys.len() > 15, "{family}");
+            if *family == "gemma4" {
+                // It stands within `rope_parameters` only.
+                keys.remove("rope_local_base_freq");
+            }
             let unplaced: Vec<&String> =
                 keys.keys().filter(|key| use_of(family, key) == Use::Unknown).collect();
             assert!(unplaced.is_empty(), "{family}: {unplaced:?}");
             // What the class says where a config says nothing has to be understood.
-            check(family, &declared["families"][family]).unwrap();
+            check(family, &Value::Object(keys)).unwrap();
         }
     }
 
