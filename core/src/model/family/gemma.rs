@@ -79,7 +79,15 @@ pub(super) const FAMILIES: &[Family] = &[
         windows: Windows::AllBut(5),
         llama_cpp_windows: every(5, 0),
         defaults: &[("head_dim", 256), ("max_position_embeddings", 32_768)],
-        widths: &[],
+        widths: &[
+            ("hidden_size", 2_048),
+            ("intermediate_size", 16_384),
+            ("num_hidden_layers", 35),
+            ("num_attention_heads", 8),
+            ("num_key_value_heads", 2),
+            ("vocab_size", 262_400),
+            ("sliding_window", 512),
+        ],
         config: Some(gemma3n),
         ..GEMMA3
     },

@@ -50,28 +50,13 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         gguf: &["mistral3"],
         defaults: &[("head_dim", 128)],
+        widths: &[],
         quantised_as_70b: false,
         pieces_when_small: false,
         ..MISTRAL
     },
     Family { name: "ministral", file: None, pieces_when_small: false, ..MISTRAL },
-    Family {
-        name: "mistral3",
-        file: None,
-        quantised_as_70b: false,
-        pieces_when_small: false,
-        widths: &[
-            ("hidden_size", 5_120),
-            ("intermediate_size", 32_768),
-            ("num_hidden_layers", 40),
-            ("num_attention_heads", 32),
-            ("num_key_value_heads", 8),
-            ("vocab_size", 131_072),
-            ("max_position_embeddings", 131_072),
-            ("head_dim", 128),
-        ],
-        ..MISTRAL
-    },
+    Family { name: "mistral3", file: None, quantised_as_70b: false, pieces_when_small: false, ..MISTRAL },
     Family { name: "mixtral", file: Some(PLAIN_FILE), ..MISTRAL },
     Family {
         name: "granite",
@@ -107,6 +92,15 @@ pub(super) const FAMILIES: &[Family] = &[
         gguf: &["smollm3"],
         tied: true,
         windows: Windows::WithoutPositions,
+        widths: &[
+            ("hidden_size", 2_048),
+            ("intermediate_size", 11_008),
+            ("num_hidden_layers", 36),
+            ("num_attention_heads", 16),
+            ("num_key_value_heads", 4),
+            ("vocab_size", 128_256),
+            ("max_position_embeddings", 32_768),
+        ],
         ..BASE
     },
     Family {

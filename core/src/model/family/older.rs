@@ -62,6 +62,14 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "opt",
+        widths: &[
+            ("hidden_size", 768),
+            ("ffn_dim", 3_072),
+            ("num_hidden_layers", 12),
+            ("num_attention_heads", 12),
+            ("vocab_size", 50_272),
+            ("max_position_embeddings", 2_048),
+        ],
         gguf: &["opt"],
         conventions: GPT,
         tied: true,

@@ -22,6 +22,15 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "cohere2",
         types: &["aya_vision", "cohere2_vision"],
+        widths: &[
+            ("hidden_size", 8_192),
+            ("intermediate_size", 22_528),
+            ("num_hidden_layers", 40),
+            ("num_attention_heads", 64),
+            ("vocab_size", 256_000),
+            ("max_position_embeddings", 8_192),
+            ("sliding_window", 4_096),
+        ],
         gguf: &["cohere2"],
         windows: Windows::AllBut(4),
         llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: false, unstated: 4_096, fixed: 0 },
@@ -85,7 +94,7 @@ fn cross_attention(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
         patch = vision.integer("patch_size", 1..=65_536)?.unwrap_or(patch);
     }
     let grid = side / patch;
-    facts.cross_tokens = tiles * (grid * grid + 1);
+    facts.cross_tokens = (tiles * (grid * grid + 1)).min(1 << 32);
     let (tokens, per_tile) = (facts.cross_tokens, grid * grid + 1);
     reader.assume(format!(
         "cross-attention layers cache one picture of {tiles} tiles, {tokens} tokens ({per_tile} a tile)"

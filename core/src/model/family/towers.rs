@@ -4,8 +4,10 @@
 
 use crate::document::{DocumentError, Fields};
 
-/// Largest width that is believed of a tower.
-const MAX: u64 = 1 << 20;
+/// Largest width that is believed of a tower; with the next, no product below leaves 64 bits.
+const MAX: u64 = 1 << 16;
+/// Most that is believed of a side of a patch, of merged patches, of frames and of ratios.
+const SMALL: u64 = 64;
 /// Parameters of Gemma 4's vision tower of 16 layers of 768 channels (gemma-4-E2B's safetensors header).
 const GEMMA4_VISION: u64 = 167_365_056;
 /// Parameters of Gemma 4's audio tower of 12 layers of 1024 channels (gemma-4-E2B's safetensors header).
@@ -108,6 +110,11 @@ impl Tower<'_> {
         self.fields.integer(name, 1..=MAX)
     }
 
+    /// Something that is small in every tower.
+    fn small(&self, name: &'static str, usual: u64) -> Result<u64, DocumentError> {
+        Ok(self.fields.integer(name, 1..=SMALL)?.unwrap_or(usual))
+    }
+
     fn or(&self, name: &'static str, usual: u64) -> Result<u64, DocumentError> {
         Ok(self.size(name)?.unwrap_or(usual))
     }
@@ -124,7 +131,7 @@ impl Tower<'_> {
             return Ok(None);
         };
         let inner = self.or("intermediate_size", 4 * width)?;
-        let (image, patch) = (self.or("image_size", 224)?, self.or("patch_size", 16)?);
+        let (image, patch) = (self.or("image_size", 224)?, self.small("patch_size", 16)?);
         let grid = image / patch;
         let pooled = matches!(self.whole, "llava_onevision" | "siglip" | "janus");
         let head = match self.fields.flag("vision_use_head")? {
@@ -150,7 +157,7 @@ impl Tower<'_> {
     fn clip(&self) -> Result<Option<u64>, DocumentError> {
         let (layers, width) = (self.or("num_hidden_layers", 12)?, self.or("hidden_size", 768)?);
         let inner = self.or("intermediate_size", 3_072)?;
-        let (image, patch) = (self.or("image_size", 224)?, self.or("patch_size", 32)?);
+        let (image, patch) = (self.or("image_size", 224)?, self.small("patch_size", 32)?);
         let grid = image / patch;
         let count = layers * Self::plain_layer(width, inner)
             + 3 * patch * patch * width
@@ -164,7 +171,7 @@ impl Tower<'_> {
     fn pixtral(&self) -> Result<Option<u64>, DocumentError> {
         let (layers, width) = (self.or("num_hidden_layers", 24)?, self.or("hidden_size", 1_024)?);
         let inner = self.or("intermediate_size", 4_096)?;
-        let patch = self.or("patch_size", 16)?;
+        let patch = self.small("patch_size", 16)?;
         let layer = 4 * width * width + 3 * width * inner + 2 * width;
         let count = layers * layer + 3 * patch * patch * width + width;
         Ok(self.projection(width, 2)?.map(|projection| count + projection))
@@ -180,7 +187,7 @@ impl Tower<'_> {
             Ok(Some(list)) => list.first().copied().unwrap_or(usual),
             _ => self.size(name).ok().flatten().unwrap_or(usual),
         };
-        let (image, patch) = (side("image_size", 448), side("patch_size", 14));
+        let (image, patch) = (side("image_size", 448), side("patch_size", 14).min(SMALL));
         let grid = image / patch;
         let biased = self.fields.flag("attention_bias")?.or(self.fields.flag("qkv_bias")?).unwrap_or(true);
         let attention = 4 * width * width + width + if biased { 3 * width } else { 0 };
@@ -201,11 +208,11 @@ impl Tower<'_> {
     /// Patches of two frames; every second merged from four.
     fn qwen2(&self) -> Result<Option<u64>, DocumentError> {
         let (layers, width) = (self.or("depth", 32)?, self.or("embed_dim", 1_280)?);
-        let inner = width * self.or("mlp_ratio", 4)?;
-        let patch = self.or("patch_size", 14)?;
+        let inner = width * self.small("mlp_ratio", 4)?;
+        let patch = self.small("patch_size", 14)?;
         let layer = Self::plain_layer(width, inner);
-        let patches = 3 * self.or("temporal_patch_size", 2)? * patch * patch * width;
-        let merged = width * self.or("spatial_merge_size", 2)?.pow(2);
+        let patches = 3 * self.small("temporal_patch_size", 2)? * patch * patch * width;
+        let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let merger =
             2 * width + linear(merged, merged) + linear(merged, self.or("hidden_size", self.hidden)?);
         Ok(Some(layers * layer + patches + merger))
@@ -215,10 +222,10 @@ impl Tower<'_> {
     fn qwen2_5(&self) -> Result<Option<u64>, DocumentError> {
         let (layers, width) = (self.or("depth", 32)?, self.or("hidden_size", 1_280)?);
         let inner = self.or("intermediate_size", 3_420)?;
-        let patch = self.or("patch_size", 14)?;
+        let patch = self.small("patch_size", 14)?;
         let layer = 4 * linear(width, width) + 2 * linear(width, inner) + linear(inner, width) + 2 * width;
-        let patches = 3 * self.or("temporal_patch_size", 2)? * patch * patch * width;
-        let merged = width * self.or("spatial_merge_size", 2)?.pow(2);
+        let patches = 3 * self.small("temporal_patch_size", 2)? * patch * patch * width;
+        let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let out = self.or("out_hidden_size", self.hidden)?;
         Ok(Some(layers * layer + patches + width + linear(merged, merged) + linear(merged, out)))
     }
@@ -228,16 +235,16 @@ impl Tower<'_> {
     fn qwen3(&self) -> Result<Option<u64>, DocumentError> {
         let (layers, width) = (self.or("depth", 27)?, self.or("hidden_size", 1_152)?);
         let inner = self.or("intermediate_size", 4_304)?;
-        let patch = self.or("patch_size", 16)?;
-        let patches = linear(3 * self.or("temporal_patch_size", 2)? * patch * patch, width);
+        let patch = self.small("patch_size", 16)?;
+        let patches = linear(3 * self.small("temporal_patch_size", 2)? * patch * patch, width);
         let positions = self.or("num_position_embeddings", 2_304)? * width;
-        let merged = width * self.or("spatial_merge_size", 2)?.pow(2);
+        let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let out = self.or("out_hidden_size", self.hidden)?;
         let merger = linear(merged, merged) + linear(merged, out);
         let early = self.fields.integers("deepstack_visual_indexes", 0..=MAX)?;
         let usual =
             if self.whole.starts_with("qwen3_vl") || self.whole.starts_with("qwen3_omni") { 3 } else { 0 };
-        let early = early.map_or(usual, |list| list.len() as u64);
+        let early = early.map_or(usual, |list| (list.len() as u64).min(SMALL));
         let count = layers * Self::plain_layer(width, inner) + patches + positions;
         Ok(Some(count + 2 * width + merger + early * (2 * merged + merger)))
     }

@@ -65,13 +65,14 @@ pub(super) fn believable(architecture: &Architecture, tensors: &[Tensor]) -> Res
     let elements = tensors.iter().map(|tensor| u128::from(tensor.rows) * u128::from(tensor.row_length)).sum();
     check("parameters", elements, MAX_ELEMENTS)?;
     let recurrent = architecture.layers.iter().filter_map(|layer| layer.recurrent());
-    let state = recurrent.map(|recurrent| u128::from(recurrent.state_bytes));
+    let passes = u128::from(architecture.passes);
+    let state = recurrent.map(|recurrent| passes * u128::from(recurrent.state_bytes));
     check("bytes of recurrent state", state.sum(), MAX_STATE)?;
     let cached = architecture.attention_layers().map(|(_, attention)| {
         let channels = |heads: u64, k: u64, v: u64| u128::from(heads) * (u128::from(k) + u128::from(v));
         let plain = channels(attention.kv_heads, attention.k_head_dim, attention.v_head_dim);
         let whole = attention.expanded.map_or(0, |e| channels(e.heads, e.k_head_dim, e.v_head_dim));
-        plain.max(whole) + u128::from(attention.indexer_channels)
+        passes * (plain.max(whole) + u128::from(attention.indexer_channels))
     });
     check("cached channels per token", cached.sum(), MAX_CACHED)
 }

@@ -8,7 +8,8 @@ use super::reader::Reader;
 use crate::document::{DocumentError, PerLayer};
 
 const HEADS: [&str; 5] = ["num_attention_heads", "n_head", "n_heads", "num_heads", "num_query_heads"];
-const KV_HEADS: [&str; 12] = [
+const KV_HEADS: [&str; 13] = [
+    "num_key_value_heads_per_layer",
     "num_key_value_heads",
     "n_head_kv",
     "num_kv_heads",
@@ -133,7 +134,7 @@ fn check(reader: &Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
         None => Ok(()),
         Some((q, kv)) => {
             let expected = format!("a divisor of num_attention_heads ({q})");
-            Err(reader.wrong(KV_HEADS[0], &kv.to_string(), &expected))
+            Err(reader.wrong("num_key_value_heads", &kv.to_string(), &expected))
         }
     }
 }

@@ -62,7 +62,7 @@ const CONTRADICTIONS: [&str; 16] = [
     "recurren",
     "wkv",
     "conv_",
-    "attn_type",
+    "attn_type_",
     "layer_group_size",
     "mb_per_layer",
     "hybrid",
