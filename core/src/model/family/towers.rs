@@ -25,7 +25,7 @@ struct Tower<'a> {
 }
 
 /// Beginnings of types whose tower is known here; a newer type of a family has that family's.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "llava",
     "vipllava",
     "paligemma",
@@ -39,6 +39,7 @@ const KNOWN: [&str; 13] = [
     "qwen2_5_omni",
     "qwen2_audio",
     "qwen3",
+    "lfm2_vl",
 ];
 
 fn whole<'a>(outer: &Fields<'a>, family: &'a str) -> Result<&'a str, DocumentError> {
@@ -59,7 +60,9 @@ pub(in crate::model) fn vision(
     // A field in another form belongs to a tower that is not known here.
     let counted = match kind {
         "siglip_vision_model" | "smolvlm_vision" | "idefics3" | "idefics3_vision" => tower.siglip(),
+        "siglip2_vision_model" => tower.siglip2(),
         "clip_vision_model" => tower.clip(),
+        "llama4_vision_model" => tower.llama4(),
         "pixtral" => tower.pixtral(),
         "internvl_vision" | "intern_vit_6b" => tower.internvl(),
         _ if whole.starts_with("gemma4") => tower.gemma4(),
@@ -147,6 +150,36 @@ impl Tower<'_> {
                 width + 4 * linear(width, width) + 2 * width + linear(width, inner) + linear(inner, width);
         }
         Ok(self.projection(width, 0)?.map(|projection| count + projection))
+    }
+
+    /// SigLIP 2 (transformers, `Siglip2VisionModel`): patches of any number, positions for a square of them.
+    fn siglip2(&self) -> Result<Option<u64>, DocumentError> {
+        let (layers, width) = (self.or("num_hidden_layers", 12)?, self.or("hidden_size", 768)?);
+        let inner = self.or("intermediate_size", 3_072)?;
+        let patch = self.small("patch_size", 16)?;
+        if self.fields.flag("vision_use_head")? != Some(false) {
+            return Ok(None);
+        }
+        let count = layers * Self::plain_layer(width, inner)
+            + linear(3 * patch * patch, width)
+            + self.or("num_patches", 256)? * width
+            + 2 * width;
+        Ok(self.projection(width, 0)?.map(|projection| count + projection))
+    }
+
+    /// Llama 4's (transformers, `Llama4VisionModel`): a class token, patches and an adapter without biases.
+    fn llama4(&self) -> Result<Option<u64>, DocumentError> {
+        let (layers, width) = (self.or("num_hidden_layers", 34)?, self.or("hidden_size", 768)?);
+        let inner = self.or("intermediate_size", 5_632)?;
+        let (image, patch) = (self.or("image_size", 448)?, self.small("patch_size", 14)?);
+        let grid = image / patch;
+        let count = layers * Self::plain_layer(width, inner)
+            + 3 * patch * patch * width
+            + (grid * grid + 2) * width
+            + 4 * width;
+        let (middle, out) = (self.or("projector_input_dim", 4_096)?, self.or("projector_output_dim", 4_096)?);
+        let adapter = inner * middle + middle * out;
+        Ok(Some(count + adapter + self.or("vision_output_dim", 7_680)? * self.hidden))
     }
 
     fn layers(&self) -> Result<Option<u64>, DocumentError> {
@@ -272,6 +305,13 @@ impl Tower<'_> {
                 let bias = if bias { 2 * hidden } else { 0 };
                 let merged = width * merge.max(1).pow(2);
                 Some(width + merged * width + width * hidden + hidden * hidden + bias)
+            }
+            "lfm2_vl" => {
+                let merged = width * self.outer.integer("downsample_factor", 1..=SMALL)?.unwrap_or(2).pow(2);
+                let inner = self.outer.integer("projector_hidden_size", 1..=MAX)?.unwrap_or(2_560);
+                let normed = self.outer.flag("projector_use_layernorm")?.unwrap_or(true);
+                let norm = if normed { 2 * merged } else { 0 };
+                Some(norm + linear(merged, inner) + linear(inner, hidden))
             }
             "idefics3" | "smolvlm" => {
                 let scale = self.outer.integer("scale_factor", 1..=64)?.unwrap_or(2);

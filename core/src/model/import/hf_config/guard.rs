@@ -10,7 +10,7 @@ const WORDS: [&str; 22] = [
     "ssm", "conv", "moe", "group", "hybrid", "cross", "latent", "indexer", "memory", "state",
 ];
 /// Parts of names of fields that change no size.
-const NOISE: [&str; 42] = [
+const NOISE: [&str; 47] = [
     "norm_eps",
     "layer_norm",
     "layernorm",
@@ -53,6 +53,11 @@ const NOISE: [&str; 42] = [
     "head_bias",
     "linear_act",
     "lr_",
+    "context_window",
+    "capacity",
+    "aux_free",
+    "moe_gate",
+    "scale_attn",
 ];
 /// Parts of names that only models have whose layers are not what is assumed for a family that is not listed.
 const CONTRADICTIONS: [&str; 16] = [

@@ -147,6 +147,20 @@ fn parameters_of_many_types_are_those_that_transformers_builds() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Towers with their projections, small, as transformers builds them.
+#[test]
+fn towers_are_as_large_as_transformers_builds_them() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tower-counts.json");
+    let golden: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() >= 15, "{} cases", cases.len());
+    for case in cases {
+        let text = case["config"].to_string();
+        let model = parse("config.json", text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(Some(model.parameters().vision), case["vision"].as_u64(), "{text}");
+    }
+}
+
 #[test]
 fn kinds_of_blocks_are_read_layer_by_layer() {
     let experts = r#", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 96"#;
