@@ -1,11 +1,17 @@
 //! What a fuzz target does with its bytes. `core/tests/fuzz_smoke.rs` runs the same functions in `cargo test`.
 
 use dhurandhar_core::Model;
-use dhurandhar_core::model::import::{ImportError, import, import_with_config};
+use dhurandhar_core::model::import::{ImportError, gguf_joined, gguf_part, import, import_with_config};
 
 /// The bytes as a GGUF file.
 pub(crate) fn gguf(data: &[u8]) {
     both("file.gguf", data);
+    // As parts of a split file, twice the same among them.
+    if let Ok(part) = gguf_part("file-00001-of-00002.gguf", data, None) {
+        for parts in [vec![part.clone()], vec![part.clone(), part]] {
+            check(gguf_joined("file-00001-of-00002.gguf", parts), data);
+        }
+    }
 }
 
 /// The bytes as a safetensors file, alone and beside a config.

@@ -6,7 +6,7 @@ mod entry;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-const ROUNDS: usize = 3_000;
+const ROUNDS: usize = 6_000;
 
 /// Change, cut, double or overwrite a few places.
 fn mutate(seed: &[u8], rng: &mut Pcg64) -> Vec<u8> {
@@ -103,9 +103,12 @@ mod seeds {
     }
 
     pub(crate) fn config_seeds() -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/configs");
-        let mut paths: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+        let mut paths: Vec<_> = ["../tests/fixtures/configs", "tests/fixtures/cases/configs"]
+            .iter()
+            .flat_map(|folder| std::fs::read_dir(format!("{ROOT}/{folder}")).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.sort();
         paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
     }
@@ -116,7 +119,11 @@ fn gguf_headers() {
     let seed = seeds::gguf_seed();
     let model = dhurandhar_core::model::import::import("x.gguf", &seed, Some(seed.len() as u64)).unwrap();
     assert_eq!(model.architecture.layers.len(), 1);
-    run(&[seed], entry::gguf);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cases/gguf");
+    let cases = ["falcon-h1.gguf", "glm-dsa.gguf", "control-vector.gguf", "split-00001-of-00003.gguf"];
+    let mut seeds = vec![seed];
+    seeds.extend(cases.iter().map(|name| std::fs::read(format!("{folder}/{name}")).unwrap()));
+    run(&seeds, entry::gguf);
 }
 
 #[test]

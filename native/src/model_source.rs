@@ -3,7 +3,7 @@
 
 use crate::{bad_input, hints};
 use anyhow::Context;
-use dhurandhar_core::model::import::{self, FIRST_READ, ImportError, Kind};
+use dhurandhar_core::model::import::{self, FIRST_READ, ImportError, Kind, gguf};
 use dhurandhar_core::model::{Model, registry};
 use std::fs::File;
 use std::io::Read;
@@ -36,8 +36,48 @@ pub(crate) fn load(name: &str) -> anyhow::Result<Model> {
 
 /// Import a file, reading as much of its beginning as the importer asks for.
 ///
-/// A `config.json` beside a safetensors file or index completes it.
+/// A `config.json` beside a safetensors file or index completes it; the siblings of a part of a split GGUF file are read too.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Model> {
+    if let Some(parts) = siblings(path) {
+        return read_parts(path, &parts);
+    }
+    let name = path.display().to_string();
+    header(path, |bytes, length| match config_beside(path, &name, bytes)? {
+        Some(config) => Ok(import::import_with_config(&name, bytes, Some(length), &config)),
+        None => Ok(import::import(&name, bytes, Some(length))),
+    })
+}
+
+/// All parts of the split GGUF file that `path` is a part of.
+fn siblings(path: &Path) -> Option<Vec<PathBuf>> {
+    let names = gguf::siblings(path.file_name()?.to_str()?)?;
+    Some(names.into_iter().map(|name| path.with_file_name(name)).collect())
+}
+
+fn read_parts(path: &Path, parts: &[PathBuf]) -> anyhow::Result<Model> {
+    if let Some(missing) = parts.iter().find(|part| !part.is_file()) {
+        let name = path.display();
+        return Err(bad_input(format!(
+            "{name} is part of a model in {} files, and {} is not there; expected all of them in one folder",
+            parts.len(),
+            missing.display()
+        )));
+    }
+    let headers: anyhow::Result<Vec<_>> = parts
+        .iter()
+        .map(|part| {
+            let name = part.display().to_string();
+            header(part, |bytes, length| Ok(import::gguf_part(&name, bytes, Some(length))))
+        })
+        .collect();
+    import::gguf_joined(&path.display().to_string(), headers?).map_err(bad_input)
+}
+
+/// What `import` makes of the beginning of a file, given more of it as long as it asks.
+fn header<T>(
+    path: &Path,
+    import: impl Fn(&[u8], u64) -> anyhow::Result<Result<T, ImportError>>,
+) -> anyhow::Result<T> {
     let name = path.display().to_string();
     let mut file = File::open(path).with_context(|| format!("cannot open {name}"))?;
     let length = file.metadata().with_context(|| format!("cannot read {name}"))?.len();
@@ -49,11 +89,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Model> {
         if let Some(problem) = hints::pointer(&bytes) {
             return Err(bad_input(format!("{name}: {problem}")));
         }
-        let result = match config_beside(path, &name, &bytes)? {
-            Some(config) => import::import_with_config(&name, &bytes, Some(length), &config),
-            None => import::import(&name, &bytes, Some(length)),
-        };
-        match result {
+        match import(&bytes, length)? {
             Err(ImportError::NeedMore { at_least }) if wanted < length && wanted < LARGEST_HEADER => {
                 wanted = at_least.max(wanted.saturating_mul(2)).min(length);
             }

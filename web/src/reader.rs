@@ -49,7 +49,7 @@ fn belong_together(one: &str, other: &str) -> bool {
 
 async fn together(files: Vec<File>) -> Result<Model, String> {
     let files: Array = files.into_iter().map(JsValue::from).collect();
-    decoded(&call("read", &files).await?)
+    decoded(&call("read", &Array::of1(&files)).await?)
 }
 
 /// What a measurement's file says that can be laid over a prediction, or why it says nothing, in words.

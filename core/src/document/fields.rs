@@ -41,6 +41,11 @@ impl<'a> Fields<'a> {
         found.filter(|node| node.value != Value::Null)
     }
 
+    /// Whether a field stands there, even as an explicit null.
+    pub fn states(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key == name)
+    }
+
     /// Whether a field stands there with a value.
     pub fn has(&self, name: &'static str) -> bool {
         self.node(name).is_some()
@@ -225,6 +230,18 @@ impl<'a> Fields<'a> {
         let Value::List(items) = &node.value else { return Err(self.wrong(name, node, "a list of maps")) };
         let at = |(i, item)| Self::at(self.source, format!("{}[{i}]", self.qualified(name)), item);
         items.iter().enumerate().map(at).collect()
+    }
+
+    /// Every field with its value, in order.
+    pub fn entries(&self) -> &'a [(String, Node)] {
+        self.entries
+    }
+
+    /// Fields that nobody has asked for.
+    pub fn unread(&self) -> impl Iterator<Item = (&'a str, &'a Node)> {
+        let known = self.known.borrow().clone();
+        let unread = self.entries.iter().filter(move |(key, _)| !known.contains(&key.as_str()));
+        unread.map(|(key, node)| (key.as_str(), node))
     }
 
     /// Refuse fields that nobody asked for.

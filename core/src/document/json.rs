@@ -8,14 +8,23 @@ use std::fmt;
 ///
 /// `source` names the file in messages.
 pub fn parse(source: &str, bytes: &[u8]) -> Result<Node, DocumentError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let result = NodeSeed.deserialize(&mut deserializer).and_then(|node| deserializer.end().map(|()| node));
-    result.map_err(|error| {
+    let text = super::encoding::utf8(bytes);
+    let strict = read(&text);
+    // Python writes three words that JSON does not have.
+    let lenient = match &strict {
+        Err(_) => super::encoding::quoted_words(&text).map(|text| read(&text)),
+        Ok(_) => None,
+    };
+    lenient.filter(Result::is_ok).unwrap_or(strict).map_err(|error| {
         let text = error.to_string();
         let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
         DocumentError::Syntax { place: Place { source: source.to_owned(), line: error.line() }, message }
     })
+}
+
+fn read(bytes: &[u8]) -> Result<Node, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    NodeSeed.deserialize(&mut deserializer).and_then(|node| deserializer.end().map(|()| node))
 }
 
 struct NodeSeed;
@@ -56,7 +65,7 @@ impl<'de> Visitor<'de> for NodeSeed {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
+        Ok(super::encoding::word(value).map_or_else(|| Value::Text(value.to_owned()), Value::Number))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
@@ -94,6 +103,20 @@ mod tests {
     fn duplicate_keys_are_refused() {
         let error = parse("config.json", b"{\"a\": 1, \"a\": 2}").unwrap_err();
         assert!(error.to_string().contains("`a` is given twice"), "{error}");
+    }
+
+    #[test]
+    fn what_python_and_windows_write_is_read() {
+        let node =
+            parse("c.json", b"{\"a\": [0.0, Infinity], \"b\": -Infinity, \"c\": \"NaN in a text\"}").unwrap();
+        let Value::Map(entries) = node.value else { panic!("no map") };
+        assert_eq!(entries[1].1.value, Value::Number(f64::NEG_INFINITY));
+        assert_eq!(entries[2].1.value, Value::Text("NaN in a text".into()));
+        assert!(parse("c.json", b"{\"a\": Nothing}").is_err());
+        let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        assert!(parse("c.json", &wide("\u{feff}{\"a\": 1}")).is_ok());
+        let swapped: Vec<u8> = "\u{feff}{\"a\": 1}".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert!(parse("c.json", &swapped).is_ok());
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! missing, misspelt or absurd with file, line, field and what was expected.
 
 mod decimal;
+mod encoding;
 mod fields;
 mod json;
 mod yaml;
 
 pub use decimal::decimal;
+pub use encoding::utf8;
 pub use fields::{Fields, PerLayer, nearest, nearest_names};
 pub use json::parse as parse_json;
 pub use yaml::parse as parse_yaml;

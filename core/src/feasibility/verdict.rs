@@ -138,10 +138,17 @@ impl Prospects<'_> {
             Mode::Infeasible => Some(false),
             _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
         };
-        let certainty = certainty(mode, fit.outcome, &checks);
+        let uncounted = &self.model.architecture.uncounted;
+        let mut certainty = certainty(mode, fit.outcome, &checks);
+        if mode != Mode::Infeasible && !uncounted.is_empty() {
+            certainty = certainty.max(Certainty::Likely);
+        }
         let inverse = fixes::inverse(self, device, mode == Mode::Infeasible)?;
         let thresholds = Thresholds::of(&reads, scenario, device, &fit);
-        let reason = reason(&checks, mode, certainty, &ceilings, scenario);
+        let mut reason = reason(&checks, mode, certainty, &ceilings, scenario);
+        if !uncounted.is_empty() {
+            reason += &format!(" At least: the {} is not counted.", uncounted.join(" and the "));
+        }
         Ok(Assessment {
             device: device.name.clone(),
             device_title: device.title.clone(),

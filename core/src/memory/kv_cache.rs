@@ -2,7 +2,7 @@
 
 use super::{Runtime, Scenario};
 use crate::model::Architecture;
-use crate::model::architecture::Attention;
+use crate::model::architecture::{Attention, Expanded};
 use serde::Serialize;
 
 /// llama.cpp rounds cells up to this.
@@ -26,18 +26,52 @@ pub struct LayerCache {
 ///
 /// Layers that share another's cache do not appear: they cost nothing.
 pub fn layers(model: &Architecture, scenario: &Scenario) -> Vec<LayerCache> {
-    let owners = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
+    let owners =
+        model.attention_layers().filter(|(_, attention)| attention.owns_cache() && attention.kv_heads > 0);
     let widest = widest_value(model, scenario);
     let slots = scenario.slots.max(1);
-    let copies = if scenario.unified_kv { 1 } else { slots };
+    let copies = if scenario.unified_kv { 1 } else { slots }.saturating_mul(model.passes.max(1));
     owners
         .map(|(layer, attention)| {
-            let cells = cells(window(model, attention, scenario.runtime), scenario);
-            let v = widest.unwrap_or((attention.kv_heads, attention.v_head_dim));
-            let bytes = bytes(attention, v, scenario, cells).saturating_mul(copies);
+            let cells = match attention.cross_tokens {
+                Some(tokens) => tokens,
+                None => cells(window(model, attention, scenario.runtime), scenario),
+            };
+            let mut heads = cached(attention, scenario.runtime);
+            if let Some(widest) = widest {
+                heads.v = widest;
+            }
+            let bytes = bytes(attention, heads, scenario, cells).saturating_mul(copies);
             LayerCache { layer, cells, bytes }
         })
         .collect()
+}
+
+/// Heads and channels that a runtime caches for a token in one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cached {
+    /// Key heads and the channels of one.
+    pub k: (u64, u64),
+    /// Value heads and the channels of one.
+    pub v: (u64, u64),
+}
+
+/// What `runtime` caches of a layer. Latent attention is one compressed vector where the runtime computes with it, and whole
+/// heads where it does not (transformers always; llama.cpp and vLLM by family).
+pub fn cached(attention: &Attention, runtime: Runtime) -> Cached {
+    let expands = |expanded: &&Expanded| match runtime {
+        Runtime::Transformers => true,
+        Runtime::Vllm => expanded.in_vllm,
+        Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => expanded.in_llama_cpp,
+        Runtime::LitertLm | Runtime::Ideal => false,
+    };
+    match attention.expanded.as_ref().filter(expands) {
+        Some(whole) => Cached { k: (whole.heads, whole.k_head_dim), v: (whole.heads, whole.v_head_dim) },
+        None => Cached {
+            k: (attention.kv_heads, attention.k_head_dim),
+            v: (attention.kv_heads, attention.v_head_dim),
+        },
+    }
 }
 
 /// Total bytes of the KV cache.
@@ -57,40 +91,16 @@ pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
         .map(|(_, attention)| {
             let window = window(model, attention, scenario.runtime);
             let seen = window.map_or(scenario.context_tokens, |w| w.min(scenario.context_tokens));
-            bytes(attention, (attention.kv_heads, attention.v_head_dim), scenario, seen)
+            let seen = attention.cross_tokens.unwrap_or(seen);
+            bytes(attention, cached(attention, scenario.runtime), scenario, seen)
         })
-        .sum()
+        .sum::<u64>()
+        .saturating_mul(model.passes.max(1))
 }
-
-/// Families whose windows llama.cpp does not know of: it keeps the whole context and attends to it (`load_arch_hparams` of
-/// its models; Phi's windows are read and switched off there).
-const LLAMA_CPP_WITHOUT_WINDOWS: [&str; 21] = [
-    "granite",
-    "llama",
-    "ministral",
-    "ministral3",
-    "mistral",
-    "mistral3",
-    "mixtral",
-    "phi3",
-    "phimoe",
-    "qwen2",
-    "qwen2_moe",
-    "qwen2moe",
-    "qwen3",
-    "qwen3_moe",
-    "qwen3moe",
-    "qwen3_next",
-    "qwen3_5",
-    "qwen3_5_moe",
-    "seed_oss",
-    "smollm3",
-    "starcoder2",
-];
 
 /// The window that a runtime applies to a layer, in tokens.
 pub fn window(model: &Architecture, attention: &Attention, runtime: Runtime) -> Option<u64> {
-    let unknown = runtime.is_llama_cpp() && LLAMA_CPP_WITHOUT_WINDOWS.contains(&model.family.as_str());
+    let unknown = runtime.is_llama_cpp() && model.conduct.llama_cpp_ignores_windows;
     attention.window.filter(|_| !unknown)
 }
 
@@ -119,7 +129,7 @@ fn widest_value(model: &Architecture, scenario: &Scenario) -> Option<(u64, u64)>
     if !scenario.runtime.is_llama_cpp() || scenario.flash_attention {
         return None;
     }
-    let widths = model.attention_layers().map(|(_, attention)| (attention.kv_heads, attention.v_head_dim));
+    let widths = model.attention_layers().map(|(_, attention)| cached(attention, scenario.runtime).v);
     widths.max_by_key(|(heads, width)| heads * width)
 }
 
@@ -128,15 +138,16 @@ pub fn window_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
     let owners = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
     owners
         .filter_map(|(_, attention)| {
-            let cells = attention.window?.min(scenario.context_tokens);
-            Some(bytes(attention, (attention.kv_heads, attention.v_head_dim), scenario, cells))
+            let cells = window(model, attention, scenario.runtime)?.min(scenario.context_tokens);
+            Some(bytes(attention, cached(attention, scenario.runtime), scenario, cells))
         })
         .sum()
 }
 
 /// Bytes of `cells` tokens in one layer; a layer that reads another's cache is counted as if it held it.
-fn bytes(attention: &Attention, v: (u64, u64), scenario: &Scenario, cells: u64) -> u64 {
-    let bits = scenario.k.bits(attention.kv_heads, attention.k_head_dim) + scenario.v.bits(v.0, v.1);
+fn bytes(attention: &Attention, heads: Cached, scenario: &Scenario, cells: u64) -> u64 {
+    let indexer = scenario.k.bits(u64::from(attention.indexer_channels > 0), attention.indexer_channels);
+    let bits = scenario.k.bits(heads.k.0, heads.k.1) + scenario.v.bits(heads.v.0, heads.v.1) + indexer;
     let bits = u128::from(cells) * u128::from(bits);
     u64::try_from(bits / 8).unwrap_or(u64::MAX)
 }
@@ -188,11 +199,10 @@ mod tests {
         let apart = Scenario { slots: 4, ..one.clone() };
         assert_eq!(total(&model, &apart), 4 * total(&model, &one));
         let (mut model, one) = scenario("llama-3.2-1b", 32_768, Runtime::LlamaCpp);
+        assert!(model.conduct.llama_cpp_ignores_windows);
         let whole = total(&model, &one);
         for layer in &mut model.layers {
-            if let crate::model::architecture::Mixer::Attention(attention) = &mut layer.mixer {
-                attention.window = Some(4_096);
-            }
+            layer.attention_mut().unwrap().window = Some(4_096);
         }
         assert_eq!(total(&model, &one), whole);
         assert!(total(&model, &Scenario { runtime: Runtime::Transformers, ..one }) < whole);

@@ -1,6 +1,6 @@
 //! Choices with which llama.cpp does not start.
 
-use super::{KvFormat, Scenario};
+use super::{KvFormat, Scenario, kv_cache};
 use crate::model::Architecture;
 
 /// Why llama.cpp makes no context (`llama-context.cpp`, `llama_init_from_model`).
@@ -48,13 +48,9 @@ pub fn refused(model: &Architecture, scenario: &Scenario) -> Option<Refusal> {
         .attention_layers()
         .filter(|(_, attention)| attention.owns_cache() && attention.kv_heads > 0)
         .find_map(|(layer, attention)| {
-            undivided("keys", scenario.k, k, layer, attention.k_head_dim).or(undivided(
-                "values",
-                scenario.v,
-                v,
-                layer,
-                attention.v_head_dim,
-            ))
+            let heads = kv_cache::cached(attention, scenario.runtime);
+            let keys = undivided("keys", scenario.k, k, layer, heads.k.1);
+            keys.or_else(|| undivided("values", scenario.v, v, layer, heads.v.1))
         })
 }
 
@@ -88,9 +84,7 @@ mod tests {
         let mut model = registry::model("qwen3-0.6b").unwrap();
         let scenario = Scenario { k: KvFormat::Q4_0, ..Scenario::for_model(&model) };
         for layer in &mut model.architecture.layers {
-            if let crate::model::architecture::Mixer::Attention(attention) = &mut layer.mixer {
-                attention.k_head_dim = 80;
-            }
+            layer.attention_mut().unwrap().k_head_dim = 80;
         }
         let why = refused(&model.architecture, &scenario).unwrap().to_string();
         assert!(why.contains("multiple of 32 channels; layer 0 has 80"), "{why}");

@@ -4,6 +4,7 @@
 //! nothing here is an average: every layer carries its own attention, state and FFN. The compact forms people
 //! write (YAML profiles, `config.json`, GGUF metadata) are expanded into this on load.
 
+use super::tensor::{Active, Role};
 use serde::Serialize;
 
 /// A decoder-only language model, with the towers and tables that travel with it.
@@ -13,7 +14,7 @@ pub struct Architecture {
     pub name: String,
     /// The name people use.
     pub title: String,
-    /// `model_type` in the Hugging Face sense, or the GGUF architecture; decides tensor naming only.
+    /// Name of the family, for people and for the decoder's recipe; no size depends on it.
     pub family: String,
     /// Width of the residual stream, in elements.
     pub hidden_size: u64,
@@ -25,8 +26,14 @@ pub struct Architecture {
     pub layers: Vec<Layer>,
     /// The per-layer embedding table, when the model has one.
     pub ple: Option<PerLayerEmbedding>,
-    /// Tensors that belong to no layer and appear in some families only.
+    /// Parts that appear in some families only.
     pub extras: Extras,
+    /// Tensors outside the layers that no other field implies.
+    pub more: Vec<ExtraTensor>,
+    /// How often a token passes through all layers; each pass has a cache of its own. 1 in nearly every model.
+    pub passes: u64,
+    /// What programs do with the family beyond its shapes.
+    pub conduct: Conduct,
     /// Vision tower with its projection.
     pub vision: Option<Encoder>,
     /// Audio tower with its projection.
@@ -39,6 +46,68 @@ pub struct Architecture {
     pub sources: Vec<String>,
     /// What had to be assumed on import, in sentences.
     pub assumptions: Vec<String>,
+    /// Parts of the checkpoint whose size is not known, by name: what is said of its memory is said of the rest.
+    pub uncounted: Vec<String>,
+}
+
+/// A tensor that no other field implies: rows, row length, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExtraTensor {
+    /// GGUF-style name; without `blk.N.` within a layer.
+    pub name: String,
+    /// Its purpose.
+    pub role: Role,
+    /// Rows (1 for a vector).
+    pub rows: u64,
+    /// Elements in a row.
+    pub row_length: u64,
+    /// Share of the rows read for one token.
+    pub active: Active,
+}
+
+/// What programs do with a family beyond its shapes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Conduct {
+    /// llama.cpp does not know of the family's windows: it keeps full caches and attends to all of them.
+    pub llama_cpp_ignores_windows: bool,
+    /// Order of blocks in llama.cpp's graph.
+    pub order: Order,
+    /// Kind of vocabulary in GGUF files.
+    pub tokenizer: Tokenizer,
+    /// llama.cpp's quantiser counts models of 80 layers among its "70B" ones.
+    pub quantised_as_70b: bool,
+    /// llama.cpp's quantiser keeps the head of this family in 8 bits.
+    pub quantised_as_falcon: bool,
+    /// Converters pad the per-layer table to the token table.
+    pub padded_ple: bool,
+}
+
+/// How a family's graph puts attention and the feed-forward block together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Norm, attention, norm, feed-forward block.
+    #[default]
+    Usual,
+    /// The norms come after, so that a block's input is the stream itself.
+    NormsAfter,
+    /// Both read the same norm's output.
+    Parallel,
+    /// Queries, keys and values are one product, and so are gate and up.
+    Fused,
+}
+
+/// Kinds of vocabulary that llama.cpp keeps in different structures (`tokenizer.ggml.model`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tokenizer {
+    /// Byte pairs with a merge list.
+    #[default]
+    Bpe,
+    /// Scored pieces.
+    Spm,
+    /// Gemma 4: byte pairs over pieces with spaces as U+2581.
+    Gemma4,
 }
 
 /// Token embedding table and output head.
@@ -59,6 +128,8 @@ pub struct Layer {
     pub ffn: Ffn,
     /// RMS norms of width `hidden_size` in this layer (2 in most families, 4 in Gemma).
     pub norms: u64,
+    /// Tensors of this layer that no other field implies.
+    pub more: Vec<ExtraTensor>,
 }
 
 /// Token mixing of a layer.
@@ -69,6 +140,10 @@ pub enum Mixer {
     Attention(Attention),
     /// A recurrence with a state of fixed size.
     Recurrent(Recurrent),
+    /// Both side by side, on the same input (Falcon-H1).
+    Both(Attention, Recurrent),
+    /// Nothing: tokens do not see each other in this layer.
+    None,
 }
 
 /// Grouped-query attention.
@@ -96,6 +171,29 @@ pub struct Attention {
     pub values_from_keys: bool,
     /// The query projection is twice as wide and gates the output.
     pub output_gate: bool,
+    /// The projections are listed in the layer's `more`: latent attention and other forms that are not one matrix each.
+    pub listed: bool,
+    /// Latent attention: the heads as runtimes cache them that do not compress. The fields above are the compressed form.
+    pub expanded: Option<Expanded>,
+    /// Channels of the key that a sparse-attention indexer caches for each token; 0 without one.
+    pub indexer_channels: u64,
+    /// Keys and values come from another modality: this many tokens of it are cached, whatever the context.
+    pub cross_tokens: Option<u64>,
+}
+
+/// Heads of latent attention once their keys and values are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Expanded {
+    /// Heads.
+    pub heads: u64,
+    /// Channels of a key head, its rotary part included.
+    pub k_head_dim: u64,
+    /// Channels of a value head.
+    pub v_head_dim: u64,
+    /// llama.cpp caches this form too.
+    pub in_llama_cpp: bool,
+    /// vLLM caches this form too.
+    pub in_vllm: bool,
 }
 
 /// Whose keys and values a layer reads.
@@ -134,10 +232,18 @@ pub enum RecurrentKind {
     GatedDeltaNet,
     /// Mamba-2 state space block (Granite 4 hybrid).
     Mamba2,
+    /// Mamba state space block (Jamba).
+    Mamba,
+    /// Kimi delta attention (Kimi Linear).
+    KimiDelta,
+    /// Lightning attention: a decayed sum of key-value products (MiniMax, Ring).
+    Lightning,
+    /// RWKV-7 time mixing.
+    Rwkv7,
 }
 
 /// A tensor of a recurrent block: the name's middle part and its shape `[rows, row length]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RecurrentTensor {
     /// GGUF-style name between `blk.N.` and `.weight`.
     pub name: &'static str,
@@ -172,6 +278,8 @@ pub enum Ffn {
         dense_width: u64,
         /// Router parameters beyond the `experts x hidden_size` matrix.
         router_extras: u64,
+        /// Experts have gate, up and down (3 matrices) or up and down (2).
+        gated: bool,
     },
     /// No feed-forward block.
     None,
@@ -197,6 +305,12 @@ pub struct Extras {
     pub laurel_rank: u64,
     /// One learned scalar per layer (Gemma 4).
     pub layer_scalar: bool,
+    /// Query, key and value in one GGUF tensor, gate and up in another.
+    pub fused: bool,
+    /// A projection to one gate per query head scales the attention output.
+    pub head_gate: bool,
+    /// The last norm has no weights (OLMo).
+    pub bare_output_norm: bool,
 }
 
 /// A modality tower.
@@ -237,11 +351,27 @@ impl Attention {
 }
 
 impl Layer {
-    /// The attention block, if that is what mixes tokens here.
+    /// The attention block, if one mixes tokens here.
     pub fn attention(&self) -> Option<&Attention> {
         match &self.mixer {
-            Mixer::Attention(attention) => Some(attention),
-            Mixer::Recurrent(_) => None,
+            Mixer::Attention(attention) | Mixer::Both(attention, _) => Some(attention),
+            Mixer::Recurrent(_) | Mixer::None => None,
+        }
+    }
+
+    /// The attention block, to be changed.
+    pub fn attention_mut(&mut self) -> Option<&mut Attention> {
+        match &mut self.mixer {
+            Mixer::Attention(attention) | Mixer::Both(attention, _) => Some(attention),
+            Mixer::Recurrent(_) | Mixer::None => None,
+        }
+    }
+
+    /// The recurrence, if one mixes tokens here.
+    pub fn recurrent(&self) -> Option<&Recurrent> {
+        match &self.mixer {
+            Mixer::Recurrent(recurrent) | Mixer::Both(_, recurrent) => Some(recurrent),
+            Mixer::Attention(_) | Mixer::None => None,
         }
     }
 }
@@ -254,13 +384,8 @@ impl Architecture {
 
     /// Recurrent state of one sequence, in bytes.
     pub fn state_bytes(&self) -> u64 {
-        self.layers
-            .iter()
-            .map(|layer| match &layer.mixer {
-                Mixer::Recurrent(recurrent) => recurrent.state_bytes,
-                Mixer::Attention(_) => 0,
-            })
-            .sum()
+        let states = self.layers.iter().filter_map(Layer::recurrent).map(|recurrent| recurrent.state_bytes);
+        states.sum::<u64>().saturating_mul(self.passes.max(1))
     }
 
     /// Elements of one row of the per-layer embedding table; 0 without one.
@@ -270,8 +395,11 @@ impl Architecture {
 
     /// Layers that own a KV cache, as (attending to everything, sliding).
     pub fn cache_owners(&self) -> (usize, usize) {
-        self.attention_layers().filter(|(_, a)| a.owns_cache()).fold((0, 0), |(full, sliding), (_, a)| {
-            if a.window.is_some() { (full, sliding + 1) } else { (full + 1, sliding) }
-        })
+        self.attention_layers().filter(|(_, a)| a.owns_cache() && a.kv_heads > 0).fold(
+            (0, 0),
+            |(full, sliding), (_, a)| {
+                if a.window.is_some() { (full, sliding + 1) } else { (full + 1, sliding) }
+            },
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a [`Profile`] from YAML: the seed's fields as they are, ours beside them, everything range-checked.
 
-use super::family::{self, Family};
+use super::family::{self, Conventions};
 use super::profile::{ExpertShape, LayerKind, Profile, RecurrentShape};
 use crate::document::{self, DocumentError, Fields, PerLayer};
 
@@ -40,7 +40,7 @@ fn read(fields: &Fields<'_>) -> Result<Profile, DocumentError> {
     if layer_kinds.contains(&LayerKind::Sliding) && window == 0 && fields.has("layer_pattern") {
         return Err(fields.missing("sliding_window", "the window of the sliding layers, in tokens"));
     }
-    let tied = tied(fields, &conventions, &mut assumptions)?;
+    let tied = tied(fields, &mut assumptions)?;
     let ple = ple(fields)?;
     let encoder_mb = (
         fields.number("vision_encoder_mb", 0.0..=1e6)?.unwrap_or(0.0),
@@ -96,38 +96,32 @@ fn conventions(
     fields: &Fields<'_>,
     family_name: &str,
     assumptions: &mut Vec<String>,
-) -> Result<Family, DocumentError> {
+) -> Result<Conventions, DocumentError> {
     let known = family::family(family_name);
     if known.is_none() {
         assumptions.push(format!(
             "family `{family_name}` is not listed: assumed llama's norms, no projection biases, a gated FFN"
         ));
     }
-    let base = known.unwrap_or(family::FALLBACK);
-    Ok(Family {
+    let base = known.unwrap_or(family::FALLBACK).conventions;
+    Ok(Conventions {
         qkv_bias: fields.flag("qkv_bias")?.unwrap_or(base.qkv_bias),
         qk_norm: fields.flag("qk_norm")?.unwrap_or(base.qk_norm),
         norms: fields.integer("norms_per_layer", 0..=16)?.unwrap_or(base.norms),
         gated_ffn: fields.flag("gated_ffn")?.unwrap_or(base.gated_ffn),
         unused_kv_weights: fields.flag("unused_kv_weights")?.unwrap_or(base.unused_kv_weights),
         layer_scalar: fields.flag("layer_scalar")?.unwrap_or(base.layer_scalar),
-        ..*base
+        ..base
     })
 }
 
-fn tied(
-    fields: &Fields<'_>,
-    conventions: &Family,
-    assumptions: &mut Vec<String>,
-) -> Result<bool, DocumentError> {
+fn tied(fields: &Fields<'_>, assumptions: &mut Vec<String>) -> Result<bool, DocumentError> {
     if let Some(tied) = fields.flag("tie_word_embeddings")? {
         return Ok(tied);
     }
     // The seed's form has no such field and counts one table.
-    if !conventions.tied {
-        assumptions
-            .push("output head assumed tied to the token embedding (`tie_word_embeddings` not given)".into());
-    }
+    assumptions
+        .push("output head assumed tied to the token embedding (`tie_word_embeddings` not given)".into());
     Ok(true)
 }
 
@@ -268,6 +262,7 @@ fn recurrent(fields: &Fields<'_>) -> Result<Option<RecurrentShape>, DocumentErro
             state_size: size("state_size")?,
             groups: size("groups")?,
             kernel: size("kernel")?,
+            normed: true,
         },
     };
     map.finish()?;

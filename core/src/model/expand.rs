@@ -4,6 +4,7 @@ use super::architecture::{
     Architecture, Attention, Embeddings, Encoder, Extras, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
     Published,
 };
+use super::family;
 use super::profile::{LayerKind, Profile};
 use super::recurrent;
 
@@ -23,7 +24,8 @@ impl Profile {
         let bytes = |gib: f64| (gib > 0.0).then(|| whole(gib * GIB));
         let tower =
             |tower: Option<(u64, u64)>| tower.map(|(parameters, bytes)| Encoder { parameters, bytes });
-        Architecture {
+        let family = family::family(&self.family).unwrap_or(family::FALLBACK);
+        let mut architecture = Architecture {
             name: self.name.clone(),
             title: self.title.clone(),
             family: self.family.clone(),
@@ -34,13 +36,19 @@ impl Profile {
             ple: (self.ple_hidden_size > 0).then(|| PerLayerEmbedding {
                 rows: self.ple_vocab_size,
                 width: self.ple_hidden_size,
-                gated: self.family.starts_with("gemma"),
+                gated: family.gated_table(),
             }),
             extras: Extras {
                 altup_streams: self.altup_streams,
                 laurel_rank: self.laurel_rank,
                 layer_scalar: self.conventions.layer_scalar,
+                fused: self.conventions.fused,
+                head_gate: self.conventions.head_gate,
+                bare_output_norm: false,
             },
+            more: Vec::new(),
+            passes: 1,
+            conduct: family.conduct(self.vocab_size),
             vision: tower(self.vision),
             audio: tower(self.audio),
             published: Published {
@@ -52,7 +60,12 @@ impl Profile {
             stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB),
             sources: self.sources.clone(),
             assumptions: self.assumptions.clone(),
+            uncounted: Vec::new(),
+        };
+        if let Some(own) = family.own {
+            own(&mut architecture);
         }
+        architecture
     }
 
     fn layer(&self, index: u64, kind: LayerKind, first_shared: u64) -> Layer {
@@ -62,7 +75,7 @@ impl Profile {
             }
             _ => Mixer::Attention(self.attention(index, kind, first_shared)),
         };
-        Layer { mixer, ffn: self.ffn(index, first_shared), norms: self.conventions.norms }
+        Layer { mixer, ffn: self.ffn(index, first_shared), norms: self.conventions.norms, more: Vec::new() }
     }
 
     fn attention(&self, index: u64, kind: LayerKind, first_shared: u64) -> Attention {
@@ -92,6 +105,10 @@ impl Profile {
             qk_norm: self.conventions.qk_norm,
             values_from_keys: self.values_from_keys && full,
             output_gate: self.output_gate,
+            listed: false,
+            expanded: None,
+            indexer_channels: 0,
+            cross_tokens: None,
         }
     }
 
@@ -107,6 +124,7 @@ impl Profile {
                 shared_width: shape.shared_width,
                 dense_width: if shape.beside_dense { dense } else { 0 },
                 router_extras: shape.router_extras,
+                gated: self.conventions.gated_ffn,
             },
             _ if dense == 0 => Ffn::None,
             _ => Ffn::Dense { width: dense, gated: self.conventions.gated_ffn },

@@ -3,8 +3,9 @@
 //! Parameter counts, quantised sizes and bytes read per token are all sums over this list, so they cannot
 //! disagree. Shapes follow each family's published implementation.
 
-use super::architecture::{Architecture, Attention, Encoder, Ffn, KvSource, Layer, Mixer};
-use super::family::{self, Family};
+use super::architecture::{
+    Architecture, Attention, Encoder, ExtraTensor, Extras, Ffn, KvSource, Layer, Recurrent,
+};
 use super::tensor::{Active, Role, Tensor};
 
 /// Every tensor of the model, towers as one entry each.
@@ -28,16 +29,19 @@ pub fn tensors(model: &Architecture) -> Vec<Tensor> {
         list.push("altup_proj.weight", Role::Unquantised, streams * hidden, hidden, Active::All);
         list.push("altup_unembd_proj.weight", Role::Unquantised, streams * hidden, hidden, Active::All);
     }
-    list.vector("output_norm.weight", hidden);
+    if !model.extras.bare_output_norm {
+        list.vector("output_norm.weight", hidden);
+    }
     if !model.embeddings.tied {
         list.push("output.weight", Role::OutputHead, vocab, hidden, Active::All);
     }
-    let family = family::family(&model.family).unwrap_or(family::FALLBACK);
     for (index, layer) in model.layers.iter().enumerate() {
         list.layer = Some(index);
-        list.layer_tensors(model, layer, family);
+        list.layer_tensors(model, layer);
+        list.more(&layer.more);
     }
     list.layer = None;
+    list.more(&model.more);
     list.encoder("vision tower", Role::Vision, model.vision.as_ref());
     list.encoder("audio tower", Role::Audio, model.audio.as_ref());
     list.out
@@ -62,13 +66,19 @@ impl List {
         self.push(name, Role::Vector, 1, length, Active::All);
     }
 
+    fn more(&mut self, tensors: &[ExtraTensor]) {
+        for tensor in tensors {
+            self.push(&tensor.name, tensor.role, tensor.rows, tensor.row_length, tensor.active);
+        }
+    }
+
     fn encoder(&mut self, name: &str, role: Role, encoder: Option<&Encoder>) {
         if let Some(encoder) = encoder.filter(|encoder| encoder.parameters > 0) {
             self.push(name, role, 1, encoder.parameters, Active::Nothing);
         }
     }
 
-    fn layer_tensors(&mut self, model: &Architecture, layer: &Layer, family: &Family) {
+    fn layer_tensors(&mut self, model: &Architecture, layer: &Layer) {
         let hidden = model.hidden_size;
         const NORMS: [&str; 4] = ["attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm"];
         for index in 0..layer.norms {
@@ -78,20 +88,13 @@ impl List {
                 hidden,
             );
         }
-        match &layer.mixer {
-            Mixer::Attention(attention) => self.attention(hidden, attention, family),
-            Mixer::Recurrent(recurrent) => {
-                for tensor in &recurrent.tensors {
-                    let role = match (tensor.rows, tensor.name) {
-                        (1, _) => Role::Vector,
-                        (_, "shortconv.conv" | "ssm_conv1d") => Role::Unquantised,
-                        _ => Role::Recurrent,
-                    };
-                    self.matrix(&format!("{}.weight", tensor.name), role, tensor.rows, tensor.row_length);
-                }
-            }
+        if let Some(attention) = layer.attention().filter(|attention| attention.query_heads > 0) {
+            self.attention(hidden, attention, &model.extras);
         }
-        self.ffn(hidden, &layer.ffn, family.fused);
+        if let Some(recurrent) = layer.recurrent() {
+            self.recurrent(recurrent);
+        }
+        self.ffn(hidden, &layer.ffn, model.extras.fused);
         if let Some(ple) = model.ple.as_ref().filter(|ple| ple.gated) {
             self.matrix("inp_gate.weight", Role::PleProjection, ple.width, hidden);
             self.matrix("proj.weight", Role::PleProjection, hidden, ple.width);
@@ -101,6 +104,19 @@ impl List {
             self.matrix("layer_output_scale.weight", Role::Buffer, 1, 1);
         }
         self.gemma3n_extras(model);
+    }
+
+    fn recurrent(&mut self, recurrent: &Recurrent) {
+        for tensor in &recurrent.tensors {
+            let role = match (tensor.rows, tensor.name) {
+                (1, _) => Role::Vector,
+                (_, name) if name.contains("conv1d") || name == "shortconv.conv" || name == "ssm_a" => {
+                    Role::Unquantised
+                }
+                _ => Role::Recurrent,
+            };
+            self.matrix(&format!("{}.weight", tensor.name), role, tensor.rows, tensor.row_length);
+        }
     }
 
     fn gemma3n_extras(&mut self, model: &Architecture) {
@@ -120,7 +136,10 @@ impl List {
         }
     }
 
-    fn attention(&mut self, hidden: u64, attention: &Attention, family: &Family) {
+    fn attention(&mut self, hidden: u64, attention: &Attention, extras: &Extras) {
+        if attention.listed {
+            return;
+        }
         let q_rows = attention.query_heads * attention.k_head_dim;
         let out_columns = attention.query_heads * attention.v_head_dim;
         let k_rows = attention.kv_heads * attention.k_head_dim;
@@ -130,7 +149,7 @@ impl List {
             KvSource::Shared { unused_weights, .. } => Some(unused_weights),
         };
         let gate = if attention.output_gate { 2 } else { 1 };
-        if family.fused && shared.is_none() {
+        if extras.fused && shared.is_none() {
             self.matrix("attn_qkv.weight", Role::AttentionQkv, q_rows + k_rows + v_rows, hidden);
         } else {
             self.matrix("attn_q.weight", Role::AttentionQ, q_rows * gate, hidden);
@@ -147,7 +166,7 @@ impl List {
                 }
             }
         }
-        if family.head_gate {
+        if extras.head_gate {
             self.matrix("attn_gate.weight", Role::Unquantised, attention.query_heads, hidden);
         }
         self.matrix("attn_output.weight", Role::AttentionOutput, hidden, out_columns);
@@ -174,7 +193,7 @@ impl List {
     fn ffn(&mut self, hidden: u64, ffn: &Ffn, fused: bool) {
         match *ffn {
             Ffn::Dense { width, gated } => self.dense(hidden, width, gated, fused, ""),
-            Ffn::Experts { experts, active, width, shared_width, dense_width, router_extras } => {
+            Ffn::Experts { experts, active, width, shared_width, dense_width, router_extras, gated } => {
                 let part = Active::Experts { active, experts };
                 if dense_width > 0 {
                     self.dense(hidden, dense_width, true, fused, "");
@@ -183,11 +202,13 @@ impl List {
                 if router_extras > 0 {
                     self.vector("ffn_gate_inp.scale", router_extras);
                 }
-                self.push("ffn_gate_exps.weight", Role::ExpertGate, experts * width, hidden, part);
+                if gated {
+                    self.push("ffn_gate_exps.weight", Role::ExpertGate, experts * width, hidden, part);
+                }
                 self.push("ffn_up_exps.weight", Role::ExpertUp, experts * width, hidden, part);
                 self.push("ffn_down_exps.weight", Role::ExpertDown, experts * hidden, width, part);
                 if shared_width > 0 {
-                    self.dense(hidden, shared_width, true, false, "_shexp");
+                    self.dense(hidden, shared_width, gated, false, "_shexp");
                 }
             }
             Ffn::None => {}

@@ -9,7 +9,7 @@ pub mod import;
 pub mod inventory;
 mod parameters;
 pub mod profile;
-mod recurrent;
+pub mod recurrent;
 pub mod registry;
 pub mod tensor;
 

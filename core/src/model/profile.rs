@@ -3,7 +3,8 @@
 //! [`Profile`] is what people write; [`Profile::expand`] turns it into a per-layer [`Architecture`](super::Architecture). The
 //! importers for `config.json` and GGUF metadata fill the same struct, so every model takes one road.
 
-use super::family::Family;
+use super::family::Conventions;
+pub use super::recurrent::RecurrentShape;
 use crate::document::PerLayer;
 
 /// What attends or recurs in a layer.
@@ -15,42 +16,6 @@ pub enum LayerKind {
     Sliding,
     /// A recurrence, without a KV cache.
     Recurrent,
-}
-
-/// Dimensions of a recurrent block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecurrentShape {
-    /// LFM2: gate-conv-gate over `hidden_size` channels.
-    ShortConv {
-        /// Taps of the convolution (`L_cache`).
-        kernel: u64,
-    },
-    /// Qwen 3.5 linear attention.
-    GatedDeltaNet {
-        /// Heads of query and key.
-        key_heads: u64,
-        /// Heads of value.
-        value_heads: u64,
-        /// Channels of a key head.
-        key_head_dim: u64,
-        /// Channels of a value head.
-        value_head_dim: u64,
-        /// Taps of the convolution.
-        kernel: u64,
-    },
-    /// Granite 4 hybrid.
-    Mamba2 {
-        /// Heads.
-        heads: u64,
-        /// Channels of a head.
-        head_dim: u64,
-        /// State size per channel.
-        state_size: u64,
-        /// Groups of B and C.
-        groups: u64,
-        /// Taps of the convolution.
-        kernel: u64,
-    },
 }
 
 /// Expert dimensions of a mixture.
@@ -82,7 +47,7 @@ pub struct Profile {
     /// Family as written.
     pub family: String,
     /// Conventions that apply.
-    pub conventions: Family,
+    pub conventions: Conventions,
     /// Declared parameter count in billions (the seed's field; shown, never used).
     pub param_count_b: f64,
     /// Decoder layers.

@@ -23,10 +23,14 @@ pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
     let scenario = case.scenario;
     let bytes: u64 = kv.iter().map(|layer| layer.bytes).sum();
     let (full, sliding) = case.model.architecture.cache_owners();
-    let shared = case.model.architecture.attention_layers().count() - full - sliding;
+    let shared = case.model.architecture.attention_layers().filter(|(_, a)| !a.owns_cache()).count();
     let mut note = format!("{full} full");
     if sliding > 0 {
         note += &format!(" + {sliding} sliding");
+    }
+    let passes = case.model.architecture.passes;
+    if passes > 1 {
+        note += &format!(", {passes} passes each");
     }
     if shared > 0 {
         note += &format!(", {shared} shared (free)");

@@ -6,7 +6,7 @@
 
 use super::constants;
 use crate::memory::{KvFormat, Provenance, Runtime, Scenario, kv_cache};
-use crate::model::architecture::{Architecture, Attention, Ffn, Layer, Mixer};
+use crate::model::architecture::{Architecture, Attention, Ffn, Layer, Order};
 
 /// A compute buffer, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +99,15 @@ impl Demand {
         let count = caches.len() as u64;
         let cells: u64 = caches.iter().map(|cache| cache.cells).sum();
         // Latent attention caches no values.
-        let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && a.v_head_dim == 0);
+        let cached = |a: &Attention| kv_cache::cached(a, scenario.runtime);
+        let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && cached(a).v.1 == 0);
         let quantised = scenario.flash_attention && is_quantised(scenario.k);
         // Masks are f16 for flash attention. Indices of rows are 8 bytes: one for keys and one for values, or one for
         // each channel of values where these are stored transposed.
         let inputs = if scenario.flash_attention {
             cells / 2 + count * if latent { 2 } else { 4 }
         } else {
-            let values = architecture.attention_layers().map(|(_, a)| a.kv_heads * a.v_head_dim);
+            let values = architecture.attention_layers().map(|(_, a)| cached(a).v.0 * cached(a).v.1);
             cells + count * (2 + 2 * values.max().unwrap_or(0))
         };
         let mut beside = inputs.saturating_mul(4 * ubatch).saturating_add(32);
@@ -163,45 +164,25 @@ fn channels(architecture: &Architecture, moment: Moment, caches: u64) -> u64 {
     }
 }
 
-/// How a family's graph puts attention and the feed-forward block together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// Norm, attention, norm, feed-forward block.
-    Usual,
-    /// The norms come after, so that a block's input is the stream itself.
-    NormsAfter,
-    /// Both read the same norm's output.
-    Parallel,
-    /// Queries, keys and values are one product, and so are gate and up.
-    Fused,
-}
-
-fn order(architecture: &Architecture) -> Order {
-    match architecture.family.as_str() {
-        "olmo2" | "exaone4" => Order::NormsAfter,
-        "cohere" | "cohere2" => Order::Parallel,
-        "phi3" => Order::Fused,
-        _ => Order::Usual,
-    }
-}
-
 /// Channels of a token at the widest moment of a layer: its feed-forward block beside what mixes tokens and the stream.
 ///
 /// Exact for most dense models with attention; fitted to seven mixtures and four hybrids.
 fn layer_channels(architecture: &Architecture, moment: Moment, caches: u64) -> u64 {
     let hidden = architecture.hidden_size;
-    let recurrent = architecture.layers.iter().any(|layer| matches!(layer.mixer, Mixer::Recurrent(_)));
+    let recurrent = architecture.layers.iter().any(|layer| layer.recurrent().is_some());
     let each = |layer: &Layer| {
         let (block, outputs) = block_channels(&layer.ffn, hidden);
-        let mixed = match &layer.mixer {
+        let mixed = match (layer.recurrent(), layer.attention()) {
             // Where outputs of experts are the widest, they are laid over what attention left.
             _ if outputs => 0,
-            Mixer::Recurrent(recurrent) => {
+            (Some(recurrent), _) => {
                 let out = recurrent.tensors.iter().find(|tensor| tensor.name == "ssm_out");
                 out.map_or(0, |tensor| tensor.row_length)
             }
-            Mixer::Attention(_) if recurrent => 0,
-            Mixer::Attention(attention) => left_by_attention(architecture, attention, moment, caches),
+            (None, Some(attention)) if !recurrent => {
+                left_by_attention(architecture, attention, moment, caches)
+            }
+            (None, _) => 0,
         };
         // Gate, or gate and product, fit in what attention left when they are narrow.
         let narrow = match layer.ffn {
@@ -245,7 +226,7 @@ fn left_by_attention(architecture: &Architecture, attention: &Attention, moment:
         // Latent attention; one product less of the stream.
         return queries.saturating_sub(hidden);
     }
-    match (order(architecture), moment) {
+    match (architecture.conduct.order, moment) {
         (Order::Fused, _) => 0,
         (Order::Parallel, Moment::Flash) if caches == 1 => queries,
         (Order::Parallel, _) => 2 * queries,
@@ -261,7 +242,7 @@ fn left_by_attention(architecture: &Architecture, attention: &Attention, moment:
 fn attention_channels(architecture: &Architecture) -> u64 {
     let hidden = architecture.hidden_size;
     let gated = architecture.attention_layers().any(|(_, attention)| attention.output_gate);
-    let stream = match order(architecture) {
+    let stream = match architecture.conduct.order {
         Order::Usual | Order::Parallel => 3 * hidden,
         Order::NormsAfter => 2 * hidden,
         Order::Fused => hidden,
@@ -312,18 +293,18 @@ fn working_channels(model: &Architecture) -> u64 {
 
 /// The projections of a recurrence with the convolution's input, joined to its state, and output, beside the stream.
 fn recurrent_channels(model: &Architecture) -> u64 {
-    let channels = |layer: &Layer| match &layer.mixer {
-        Mixer::Attention(_) => 0,
-        Mixer::Recurrent(recurrent) => recurrent
-            .tensors
-            .iter()
+    let channels = |layer: &Layer| -> u64 {
+        let tensors = layer.recurrent().map(|recurrent| &recurrent.tensors);
+        tensors
+            .into_iter()
+            .flatten()
             .map(|tensor| match tensor.name {
                 "ssm_conv1d" | "shortconv.conv" => 2 * tensor.rows,
                 "ssm_out" | "shortconv.out_proj" => 0,
                 _ if tensor.row_length == model.hidden_size => tensor.rows,
                 _ => 0,
             })
-            .sum(),
+            .sum()
     };
     model.layers.iter().map(channels).max().unwrap_or(0) + 3 * model.hidden_size
 }

@@ -9,6 +9,7 @@ use super::part::{Component, Interval, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::weights::{self, Groups, Place};
 use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
+use crate::model::architecture::Tokenizer;
 use crate::model::tensor::{Role, Tensor};
 use crate::weights::PlannedTensor;
 
@@ -209,10 +210,10 @@ fn compute(case: &Case<'_>) -> Part {
 /// allocator keeps of the metadata they were read from.
 fn tokenizer(case: &Case<'_>) -> Part {
     let architecture = &case.model.architecture;
-    let (per_token, kind) = match architecture.family.as_str() {
-        "gemma4" => (367, "two merges a token"),
-        family if family.starts_with("gemma") => (152, "no merges"),
-        _ => (295, "one merge a token"),
+    let (per_token, kind) = match architecture.conduct.tokenizer {
+        Tokenizer::Gemma4 => (367, "two merges a token"),
+        Tokenizer::Spm => (152, "no merges"),
+        Tokenizer::Bpe => (295, "one merge a token"),
     };
     let size = Interval::percent(architecture.embeddings.vocab_size * per_token, 85, 115);
     let note = format!("{kind}: {per_token} B a token, fitted on eight vocabularies");

@@ -113,7 +113,15 @@ fn row_bytes(model: &Model, plan: &WeightPlan) -> u64 {
 
 /// Active weights of a token, lookups apart, bytes.
 pub(super) fn weight_bytes(model: &Model, plan: &WeightPlan) -> u64 {
-    plan.read_per_token(model).saturating_sub(lookups(model, plan))
+    let again = model.architecture.passes.saturating_sub(1);
+    let once = plan.read_per_token(model).saturating_sub(lookups(model, plan));
+    if again == 0 {
+        return once;
+    }
+    // Layers are read in every pass, the head once.
+    let layers = model.tensors.iter().zip(&plan.tensors).filter(|(tensor, _)| tensor.layer.is_some());
+    let read: u64 = layers.map(|(tensor, planned)| tensor.read_per_token(planned.bytes)).sum();
+    once.saturating_add(read.saturating_mul(again))
 }
 
 /// Sequential storage bandwidth in bytes per second.

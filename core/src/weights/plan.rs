@@ -152,7 +152,7 @@ fn stock_plan(model: &Model, stock: StockType) -> Vec<PlannedTensor> {
 /// Rows in a GGUF file: Gemma 3n's converter pads the per-layer table to the token table (`conversion/gemma.py`).
 fn file_rows(model: &Model, tensor: &Tensor) -> u64 {
     match tensor.role {
-        Role::PleTable if model.architecture.family.starts_with("gemma3n") => {
+        Role::PleTable if model.architecture.conduct.padded_ple => {
             tensor.rows.max(model.architecture.embeddings.vocab_size)
         }
         _ => tensor.rows,
@@ -163,19 +163,17 @@ fn file_rows(model: &Model, tensor: &Tensor) -> u64 {
 fn rules(shape: &Architecture) -> stock::Rules {
     let ratio = |attention: &Attention| attention.query_heads.checked_div(attention.kv_heads).unwrap_or(0);
     let first = shape.layers.first().map_or(0, |layer| match &layer.mixer {
-        Mixer::Attention(attention) => ratio(attention),
+        Mixer::Attention(attention) | Mixer::Both(attention, _) => ratio(attention),
         // Qwen's hybrids state one number of KV heads for all layers, the others none for a layer that recurs.
         Mixer::Recurrent(recurrent) if recurrent.kind == RecurrentKind::GatedDeltaNet => {
             shape.attention_layers().next().map_or(0, |(_, attention)| ratio(attention))
         }
-        Mixer::Recurrent(_) => 0,
+        Mixer::Recurrent(_) | Mixer::None => 0,
     });
-    const SEVENTY: [&str; 7] =
-        ["llama", "mistral", "mixtral", "qwen2", "qwen2_vl", "qwen2_5_vl", "ministral"];
     stock::Rules {
         query_heads_per_kv_head: first,
-        seventy: shape.layers.len() == 80 && first > 1 && SEVENTY.contains(&shape.family.as_str()),
-        falcon: shape.family == "falcon",
+        seventy: shape.layers.len() == 80 && first > 1 && shape.conduct.quantised_as_70b,
+        falcon: shape.conduct.quantised_as_falcon,
     }
 }
 

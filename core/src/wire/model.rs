@@ -6,9 +6,10 @@ use super::{Wire, wire_enum, wire_listed, wire_struct};
 use crate::device::{BudgetMetric, Device, Form, GpuKind, Os, Processor, Source, SourceKind, Storage};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
-    Architecture, Attention, Embeddings, Encoder, Extras, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
-    Published, Recurrent, RecurrentKind, RecurrentTensor,
+    Architecture, Attention, Conduct, Embeddings, Encoder, Expanded, ExtraTensor, Extras, Ffn, KvSource,
+    Layer, Mixer, Order, PerLayerEmbedding, Published, Recurrent, RecurrentKind, RecurrentTensor, Tokenizer,
 };
+use crate::model::recurrent::NAMES;
 use crate::model::tensor::{Active, Role, Stored, Tensor};
 use crate::model::{Model, Origin, inventory};
 use crate::weights::{BlockType, WeightFormat};
@@ -45,16 +46,31 @@ wire_struct!(Architecture {
     layers,
     ple,
     extras,
+    more,
+    passes,
+    conduct,
     vision,
     audio,
     published,
     stated_overhead_bytes,
     sources,
     assumptions,
+    uncounted,
 });
+wire_struct!(ExtraTensor { name, role, rows, row_length, active });
+wire_struct!(Conduct {
+    llama_cpp_ignores_windows,
+    order,
+    tokenizer,
+    quantised_as_70b,
+    quantised_as_falcon,
+    padded_ple,
+});
+wire_enum!(Order { 0 Usual, 1 NormsAfter, 2 Parallel, 3 Fused });
+wire_enum!(Tokenizer { 0 Bpe, 1 Spm, 2 Gemma4 });
 wire_struct!(Embeddings { vocab_size, tied });
-wire_struct!(Layer { mixer, ffn, norms });
-wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent) });
+wire_struct!(Layer { mixer, ffn, norms, more });
+wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent), 2 Both(attention, recurrent), 3 None });
 wire_struct!(Attention {
     window,
     query_heads,
@@ -67,17 +83,24 @@ wire_struct!(Attention {
     qk_norm,
     values_from_keys,
     output_gate,
+    listed,
+    expanded,
+    indexer_channels,
+    cross_tokens,
 });
+wire_struct!(Expanded { heads, k_head_dim, v_head_dim, in_llama_cpp, in_vllm });
 wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
 wire_struct!(Recurrent { kind, state_bytes, tensors });
-wire_enum!(RecurrentKind { 0 ShortConv, 1 GatedDeltaNet, 2 Mamba2 });
+wire_enum!(RecurrentKind {
+    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7,
+});
 wire_enum!(Ffn {
     0 Dense { width, gated },
-    1 Experts { experts, active, width, shared_width, dense_width, router_extras },
+    1 Experts { experts, active, width, shared_width, dense_width, router_extras, gated },
     2 None,
 });
 wire_struct!(PerLayerEmbedding { rows, width, gated });
-wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar });
+wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar, fused, head_gate, bare_output_norm });
 wire_struct!(Encoder { parameters, bytes });
 wire_struct!(Published { parameters, parameters_note, decoder_bytes, embedding_bytes });
 wire_struct!(Tensor { name, role, layer, rows, row_length, active, stored });
@@ -93,36 +116,17 @@ wire_enum!(Role {
 /// Names of recurrent tensors are known ahead and stay what they are: static.
 impl Wire for RecurrentTensor {
     fn put(&self, out: &mut Vec<u8>) {
-        let place = RECURRENT_NAMES.iter().position(|name| *name == self.name);
+        let place = NAMES.iter().position(|name| *name == self.name);
         place.unwrap_or(usize::MAX).put(out);
         (self.rows, self.row_length).put(out);
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
-        let name = RECURRENT_NAMES.get(usize::take(from)?)?;
+        let name = NAMES.get(usize::take(from)?)?;
         let (rows, row_length) = Wire::take(from)?;
         Some(Self { name, rows, row_length })
     }
 }
-
-/// Every name in `model/recurrent.rs`.
-const RECURRENT_NAMES: [&str; 15] = [
-    "shortconv.in_proj",
-    "shortconv.conv",
-    "shortconv.out_proj",
-    "attn_qkv",
-    "attn_gate",
-    "ssm_beta",
-    "ssm_alpha",
-    "ssm_conv1d",
-    "ssm_conv1d.bias",
-    "ssm_a",
-    "ssm_d",
-    "ssm_dt",
-    "ssm_norm",
-    "ssm_out",
-    "ssm_in",
-];
 
 wire_struct!(Device {
     name,

@@ -1,6 +1,5 @@
 //! Reads a file's header: its first bytes, and more of them only when they are needed.
 
-use dhurandhar_core::Model;
 use dhurandhar_core::model::import::{FIRST_READ, ImportError};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
@@ -9,12 +8,12 @@ use web_sys::File;
 /// No header is larger.
 const MOST: u64 = 256 << 20;
 
-/// The model that `import` finds in the file's first bytes, given them and the length of the whole; or why there is
+/// What `import` finds in the file's first bytes, given them and the length of the whole; or why there is
 /// none, in words.
-pub(crate) async fn read(
+pub(crate) async fn read<T>(
     file: &File,
-    import: impl Fn(&[u8], Option<u64>) -> Result<Model, ImportError>,
-) -> Result<Model, String> {
+    import: impl Fn(&[u8], Option<u64>) -> Result<T, ImportError>,
+) -> Result<T, String> {
     let size = size(file);
     let mut helping = FIRST_READ;
     loop {

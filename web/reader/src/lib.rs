@@ -5,29 +5,43 @@
 mod header;
 
 use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
-use dhurandhar_core::model::import::{Kind, detect, import, import_with_config};
+use dhurandhar_core::model::import::{Kind, detect, gguf_joined, gguf_part, import, import_with_config};
 use dhurandhar_core::report::Order;
 use dhurandhar_core::{Model, wire};
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use serde::Deserialize;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::File;
 
-/// The model in one file, or in a safetensors header or index and its `config.json`, in the core's binary form.
+/// The model in one file, in a safetensors header or index and its `config.json`, or in all parts of a split GGUF file, in
+/// the core's binary form.
 ///
 /// # Errors
 /// A text that says why there is none.
 #[wasm_bindgen]
-pub async fn read(first: File, second: Option<File>, third: Option<File>) -> Result<Uint8Array, JsValue> {
-    let model = match (second, third) {
-        (None, _) => header::read(&first, |bytes, length| import(&first.name(), bytes, length)).await,
-        (Some(second), None) => together(first, second).await,
-        (Some(_), Some(_)) => {
-            Err("More than two files; drop one, or a safetensors index and its config.json.".to_owned())
-        }
+pub async fn read(files: Array) -> Result<Uint8Array, JsValue> {
+    let files: Vec<File> = files.iter().filter_map(|file| file.dyn_into().ok()).collect();
+    let are_parts = files.iter().all(|file| detect(&file.name(), b"") == Kind::Gguf);
+    let model = match files.as_slice() {
+        [file] => header::read(file, |bytes, length| import(&file.name(), bytes, length)).await,
+        [_, _, ..] if are_parts => parts(&files).await,
+        [first, second] => together(first.clone(), second.clone()).await,
+        _ => Err(
+            "Several files; drop one, a safetensors index and its config.json, or all parts of a split GGUF file."
+                .to_owned(),
+        ),
     };
     Ok(Uint8Array::from(wire::encode(&model?).as_slice()))
+}
+
+async fn parts(files: &[File]) -> Result<Model, String> {
+    let mut parts = Vec::new();
+    for file in files {
+        parts.push(header::read(file, |bytes, length| gguf_part(&file.name(), bytes, length)).await?);
+    }
+    let name = files.first().map(File::name).unwrap_or_default();
+    gguf_joined(&name, parts).map_err(|error| error.to_string())
 }
 
 async fn together(first: File, second: File) -> Result<Model, String> {

@@ -116,8 +116,8 @@ impl LayerShape {
 pub(super) fn shapes(model: &Architecture) -> Vec<LayerShape> {
     let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
     let shape = |mixer: &Mixer| match mixer {
-        Mixer::Recurrent(_) => LayerShape::Recurrent,
-        Mixer::Attention(attention) => match attention.kv {
+        Mixer::Recurrent(_) | Mixer::None => LayerShape::Recurrent,
+        Mixer::Attention(attention) | Mixer::Both(attention, _) => match attention.kv {
             KvSource::Shared { donor, .. } => LayerShape::Shared { donor },
             KvSource::Own => LayerShape::Own {
                 heads: narrow(attention.kv_heads),

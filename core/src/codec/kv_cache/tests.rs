@@ -18,6 +18,10 @@ fn attention(window: Option<u64>, heads: u64, dim: u64, kv: KvSource) -> Attenti
         qk_norm: false,
         values_from_keys: false,
         output_gate: false,
+        listed: false,
+        expanded: None,
+        indexer_channels: 0,
+        cross_tokens: None,
     }
 }
 
@@ -29,6 +33,7 @@ fn model() -> Architecture {
         mixer: Mixer::Attention(attention),
         ffn: crate::model::architecture::Ffn::None,
         norms: 2,
+        more: Vec::new(),
     };
     model.layers = vec![
         layer(attention(Some(100), 2, 32, KvSource::Own)),

@@ -2,11 +2,11 @@
 
 use super::header::Header;
 use crate::model::Model;
-use crate::model::architecture::{Architecture, Attention, Ffn};
-use crate::model::profile::RecurrentShape;
+use crate::model::architecture::{Architecture, Attention, Ffn, Recurrent, RecurrentKind};
+use crate::model::family::FileForm;
 
 /// Every key but the tokenizer's.
-pub(super) fn write(header: &mut Header, model: &Model, architecture: &str, vocab: u64) {
+pub(super) fn write(header: &mut Header, model: &Model, (architecture, form): (&str, &FileForm), vocab: u64) {
     let shape = &model.architecture;
     let key = |name: &str| format!("{architecture}.{name}");
     header.text("general.architecture", architecture);
@@ -19,30 +19,24 @@ pub(super) fn write(header: &mut Header, model: &Model, architecture: &str, voca
     // Each architecture reads one of the two.
     header.number(&key("attention.layer_norm_rms_epsilon"), 1e-6);
     header.number(&key("attention.layer_norm_epsilon"), 1e-6);
-    attention(header, model, architecture);
-    experts(header, shape, architecture);
-    if let Some(profile) = &model.profile {
-        if profile.shared_kv_last_n_layers > 0 {
-            header.count(&key("attention.shared_kv_layers"), profile.shared_kv_last_n_layers);
-        }
-        if let Some(recurrent) = profile.recurrent {
-            state(header, recurrent, &key);
-        }
+    attention(header, model, architecture, form);
+    experts(header, shape, architecture, form);
+    let shared = shape.attention_layers().filter(|(_, attention)| !attention.owns_cache()).count();
+    if shared > 0 {
+        header.count(&key("attention.shared_kv_layers"), shared as u64);
     }
-    if shape.ple.is_some() || architecture == "gemma4" {
+    if let Some(recurrent) = shape.layers.iter().find_map(|layer| layer.recurrent()) {
+        state(header, recurrent, &key);
+    }
+    if shape.ple.is_some() || form.states_table {
         // Gemma 4 without a table says so.
         header.count(&key("embedding_length_per_layer_input"), shape.ple.as_ref().map_or(0, |ple| ple.width));
     }
     // Any factors do: no size depends on them.
-    if architecture.starts_with("granite") {
-        for name in ["logit_scale", "attention.scale", "embedding_scale", "residual_scale"] {
-            header.number(&key(name), 1.0);
-        }
+    for name in form.factors {
+        header.number(&key(name), 1.0);
     }
-    if matches!(architecture, "command-r" | "cohere2") {
-        header.number(&key("logit_scale"), 1.0);
-    }
-    if architecture == "qwen35" {
+    if form.rope_sections {
         header.counts(&key("rope.dimension_sections"), &[11, 11, 10, 0]);
     }
 }
@@ -63,7 +57,7 @@ fn widths(shape: &Architecture) -> Vec<u64> {
     shape.layers.iter().map(|layer| width(&layer.ffn)).collect()
 }
 
-fn experts(header: &mut Header, shape: &Architecture, architecture: &str) {
+fn experts(header: &mut Header, shape: &Architecture, architecture: &str, form: &FileForm) {
     let key = |name: &str| format!("{architecture}.{name}");
     let found = shape.layers.iter().enumerate().find_map(|(index, layer)| match layer.ffn {
         Ffn::Experts { experts, active, width, shared_width, .. } => {
@@ -80,9 +74,9 @@ fn experts(header: &mut Header, shape: &Architecture, architecture: &str) {
         header.count(&key("expert_shared_count"), shared / width.max(1));
     }
     header.count(&key("leading_dense_block_count"), leading as u64);
-    if matches!(architecture, "deepseek2" | "lfm2moe") {
+    if let Some(gating) = form.expert_gating {
         header.number(&key("expert_weights_scale"), 1.0);
-        header.count(&key("expert_gating_func"), if architecture == "lfm2moe" { 2 } else { 1 });
+        header.count(&key("expert_gating_func"), gating);
     }
 }
 
@@ -101,7 +95,7 @@ fn per_layer(header: &mut Header, key: &str, values: &[u64]) {
     }
 }
 
-fn attention(header: &mut Header, model: &Model, architecture: &str) {
+fn attention(header: &mut Header, model: &Model, architecture: &str, form: &FileForm) {
     let shape = &model.architecture;
     let key = |name: &str| format!("{architecture}.{name}");
     let layers: Vec<Option<&Attention>> = shape.layers.iter().map(|layer| layer.attention()).collect();
@@ -113,8 +107,7 @@ fn attention(header: &mut Header, model: &Model, architecture: &str) {
     let kv = of(|attention| attention.kv_heads);
     // Qwen's hybrids find their attention layers by an interval and want one number.
     let most = kv.iter().copied().max().unwrap_or(0);
-    let by_interval = matches!(architecture, "qwen35" | "qwen3next");
-    let kv = if by_interval { vec![most] } else { kv };
+    let kv = if form.one_kv_number { vec![most] } else { kv };
     per_layer(header, &key("attention.head_count_kv"), &kv);
     let full = layers.iter().flatten().find(|a| a.window.is_none()).or(layers.iter().flatten().next());
     if let Some((nope, rank, value)) = latent(model, queries) {
@@ -132,39 +125,47 @@ fn attention(header: &mut Header, model: &Model, architecture: &str) {
     } else if let Some(full) = full {
         header.count(&key("attention.key_length"), full.k_head_dim);
         header.count(&key("attention.value_length"), full.v_head_dim);
-        let share = match architecture {
-            _ if by_interval => 4,
-            "glm4" => 2,
-            _ => 1,
-        };
-        header.count(&key("rope.dimension_count"), full.k_head_dim / share);
+        header.count(&key("rope.dimension_count"), full.k_head_dim / form.rotated_share);
     }
     let Some(sliding) = layers.iter().flatten().find(|a| a.window.is_some()) else { return };
     header.count(&key("attention.sliding_window"), sliding.window.unwrap_or(0));
     let slides = layers.iter().map(|a| a.is_some_and(|a| a.window.is_some()));
     header.flags(&key("attention.sliding_window_pattern"), slides);
-    if architecture == "gemma4" {
+    if form.sliding_widths {
         header.count(&key("attention.key_length_swa"), sliding.k_head_dim);
         header.count(&key("attention.value_length_swa"), sliding.v_head_dim);
         header.count(&key("rope.dimension_count_swa"), sliding.k_head_dim);
     }
 }
 
-fn state(header: &mut Header, shape: RecurrentShape, key: &impl Fn(&str) -> String) {
-    let mut ssm = |kernel, inner, state, rank, groups| {
-        header.count(&key("ssm.conv_kernel"), kernel);
-        header.count(&key("ssm.inner_size"), inner);
-        header.count(&key("ssm.state_size"), state);
-        header.count(&key("ssm.time_step_rank"), rank);
-        header.count(&key("ssm.group_count"), groups);
+/// The state's shape, read off the block's tensors.
+fn state(header: &mut Header, recurrent: &Recurrent, key: &impl Fn(&str) -> String) {
+    let find = |name: &str| recurrent.tensors.iter().find(|tensor| tensor.name == name);
+    let rows = |name: &str| find(name).map_or(0, |tensor| tensor.rows);
+    let length = |name: &str| find(name).map_or(0, |tensor| tensor.row_length);
+    if recurrent.kind == RecurrentKind::ShortConv {
+        return header.count(&key("shortconv.l_cache"), length("shortconv.conv"));
+    }
+    let (kernel, inner, heads) = (length("ssm_conv1d"), length("ssm_out"), length("ssm_a").max(1));
+    // Convolved are the stream and, for each group, two vectors of the state's width.
+    let beside = rows("ssm_conv1d").saturating_sub(inner) / 2;
+    let (state_size, groups) = if recurrent.kind == RecurrentKind::GatedDeltaNet {
+        let width = inner / heads;
+        let known = (recurrent.state_bytes / 4).saturating_sub(rows("ssm_conv1d") * kernel.saturating_sub(1));
+        let width = known.checked_div(heads * width.max(1)).unwrap_or(width).max(1);
+        (width, beside / width)
+    } else {
+        let known = (recurrent.state_bytes / 4).saturating_sub(rows("ssm_conv1d") * kernel.saturating_sub(1));
+        let width = known.checked_div(inner).unwrap_or(1).max(1);
+        (width, beside / width)
     };
-    match shape {
-        RecurrentShape::ShortConv { kernel } => header.count(&key("shortconv.l_cache"), kernel),
-        RecurrentShape::GatedDeltaNet { key_heads, value_heads, key_head_dim, value_head_dim, kernel } => {
-            ssm(kernel, value_heads * value_head_dim, key_head_dim, value_heads, key_heads);
-        }
-        RecurrentShape::Mamba2 { heads, head_dim, state_size, groups, kernel } => {
-            ssm(kernel, heads * head_dim, state_size, heads, groups);
-        }
+    for (name, value) in [
+        ("ssm.conv_kernel", kernel),
+        ("ssm.inner_size", inner),
+        ("ssm.state_size", state_size),
+        ("ssm.time_step_rank", heads),
+        ("ssm.group_count", groups),
+    ] {
+        header.count(&key(name), value);
     }
 }

@@ -13,48 +13,12 @@ mod vocabulary;
 
 pub use blocks::Placed;
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, Tokenizer};
+use super::family::{self, Family, FileForm};
 use super::tensor::{Active, Role};
 use super::{Model, Tensor};
 use crate::weights::{BlockType, StockType, WeightFormat, WeightPlan};
 use header::Header;
-pub use names::{Tokenizer, tokenizer};
-
-/// Families with their name in GGUF files and the kind of their tokenizer.
-const FAMILIES: [(&str, &str, Tokenizer); 29] = [
-    ("llama", "llama", Tokenizer::Bpe),
-    ("mistral", "llama", Tokenizer::Bpe),
-    ("mixtral", "llama", Tokenizer::Bpe),
-    ("ministral3", "mistral3", Tokenizer::Bpe),
-    ("qwen2", "qwen2", Tokenizer::Bpe),
-    ("qwen2_moe", "qwen2moe", Tokenizer::Bpe),
-    ("qwen3", "qwen3", Tokenizer::Bpe),
-    ("qwen3_moe", "qwen3moe", Tokenizer::Bpe),
-    ("qwen3_next", "qwen3next", Tokenizer::Bpe),
-    ("qwen3_5", "qwen35", Tokenizer::Bpe),
-    ("granite", "granite", Tokenizer::Bpe),
-    ("granitemoe", "granitemoe", Tokenizer::Bpe),
-    ("granitemoehybrid", "granitehybrid", Tokenizer::Bpe),
-    ("smollm3", "smollm3", Tokenizer::Bpe),
-    ("lfm2", "lfm2", Tokenizer::Bpe),
-    ("lfm2_moe", "lfm2moe", Tokenizer::Bpe),
-    ("phi3", "phi3", Tokenizer::Bpe),
-    ("cohere", "command-r", Tokenizer::Bpe),
-    ("cohere2", "cohere2", Tokenizer::Bpe),
-    ("olmo2", "olmo2", Tokenizer::Bpe),
-    ("exaone4", "exaone4", Tokenizer::Bpe),
-    ("glm4", "glm4", Tokenizer::Bpe),
-    ("starcoder2", "starcoder2", Tokenizer::Bpe),
-    ("gpt_oss", "gpt-oss", Tokenizer::Bpe),
-    ("deepseek_v2", "deepseek2", Tokenizer::Bpe),
-    ("gemma2", "gemma2", Tokenizer::Spm),
-    ("gemma3", "gemma3", Tokenizer::Spm),
-    ("gemma3n", "gemma3n", Tokenizer::Spm),
-    ("gemma4", "gemma4", Tokenizer::Gemma4),
-];
-/// Two more, for which the rules of their neighbours hold.
-const MORE: [(&str, &str, Tokenizer); 2] =
-    [("gemma", "gemma", Tokenizer::Spm), ("internlm2", "internlm2", Tokenizer::Spm)];
 
 /// The beginning of a file, up to where tensor data starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,30 +92,33 @@ pub fn typed_header(
 
 /// What llama.cpp calls each tensor of `model`; nothing for towers, which have a file of their own.
 pub fn file_names(model: &Model) -> Result<Vec<Option<String>>, ExportError> {
-    let (architecture, _) = architecture(&model.architecture)?;
+    let (_, family, _) = form(&model.architecture)?;
     let name = |tensor: &Tensor| {
         let tower = matches!(tensor.role, Role::Vision | Role::Audio);
-        (!tower).then(|| names::file_name(&tensor.name, architecture))
+        (!tower).then(|| names::file_name(&tensor.name, family))
     };
     Ok(model.tensors.iter().map(name).collect())
 }
 
-/// The architecture's name in GGUF files and the kind of the tokenizer.
-fn architecture(shape: &Architecture) -> Result<(&'static str, Tokenizer), ExportError> {
-    let known = super::family::family(&shape.family).map_or(shape.family.as_str(), |family| family.name);
-    let found = FAMILIES.iter().chain(&MORE).find(|(name, ..)| *name == known);
-    let &(_, architecture, tokenizer) = found.ok_or_else(|| ExportError::Family {
-        found: shape.family.clone(),
-        expected: FAMILIES.map(|(name, ..)| name).join(", "),
+/// The kind of tokenizer in a model's files.
+pub fn tokenizer(shape: &Architecture) -> Tokenizer {
+    shape.conduct.tokenizer
+}
+
+/// The architecture's name in GGUF files, its family, and what its files have beside the usual.
+fn form(shape: &Architecture) -> Result<(&'static str, &'static Family, &'static FileForm), ExportError> {
+    let family = family::family(&shape.family);
+    let found = family.and_then(|family| Some((*family.gguf.first()?, family, family.file.as_ref()?)));
+    let (name, family, form) = found.ok_or_else(|| {
+        let written = family::families().filter(|family| family.file.is_some());
+        let expected: Vec<&str> = written.map(|family| family.name).collect();
+        ExportError::Family { found: shape.family.clone(), expected: expected.join(", ") }
     })?;
     // Converters call a hybrid without recurrent layers by its attention-only name.
     let experts =
         shape.layers.iter().any(|layer| matches!(layer.ffn, super::architecture::Ffn::Experts { .. }));
-    let architecture = match architecture {
-        "granitehybrid" if shape.state_bytes() == 0 && !experts => "granite",
-        architecture => architecture,
-    };
-    Ok((architecture, names::by_size(tokenizer, shape)))
+    let plain = form.without_state.filter(|_| shape.state_bytes() == 0 && !experts);
+    Ok((plain.unwrap_or(name), family, form))
 }
 
 fn write(
@@ -159,39 +126,42 @@ fn write(
     block: impl Fn(usize, &Tensor) -> Result<BlockType, ExportError>,
 ) -> Result<GgufHeader, ExportError> {
     let shape = &model.architecture;
-    let (architecture, tokenizer) = architecture(shape)?;
+    let (architecture, family, form) = form(shape)?;
+    let tokenizer = shape.conduct.tokenizer;
     let vocab = shape.embeddings.vocab_size;
     let mut header = Header::default();
-    metadata::write(&mut header, model, architecture, vocab);
+    metadata::write(&mut header, model, (architecture, form), vocab);
     vocabulary::write(&mut header, tokenizer, vocab);
     for (index, tensor) in model.tensors.iter().enumerate() {
-        if matches!(tensor.role, Role::Vision | Role::Audio) || names::is_merged(&tensor.name, architecture) {
+        if matches!(tensor.role, Role::Vision | Role::Audio) || names::is_merged(&tensor.name, family) {
             continue;
         }
         let block = block(index, tensor)?;
-        let name = names::file_name(&tensor.name, architecture);
-        if let Some((scale, experts)) = gemma4_scales(tensor, shape, architecture) {
+        let name = names::file_name(&tensor.name, family);
+        if let Some((scale, experts)) = scales_apart(tensor, shape, form) {
             header.tensor(&name, &[scale], block);
             header.tensor(&name.replace("ffn_gate_inp", "ffn_down_exps"), &[experts], block);
             continue;
         }
-        header.tensor(&name, &dimensions(tensor, shape, architecture), block);
+        header.tensor(&name, &dimensions(tensor, shape, family, form), block);
     }
-    rope_factors(&mut header, shape, architecture);
+    if form.rope_factors {
+        rope_factors(&mut header, shape);
+    }
     Ok(header.finish())
 }
 
-/// The inventory's one vector beside Gemma 4's router is two tensors: a scale of the input, and one of each expert.
-fn gemma4_scales(tensor: &Tensor, shape: &Architecture, architecture: &str) -> Option<(u64, u64)> {
-    let both = architecture == "gemma4" && tensor.name.ends_with("ffn_gate_inp.scale");
+/// The inventory's one vector beside a router is two tensors in some files: a scale of the input, and one of each expert.
+fn scales_apart(tensor: &Tensor, shape: &Architecture, form: &FileForm) -> Option<(u64, u64)> {
+    let both = form.scales_apart && tensor.name.ends_with("ffn_gate_inp.scale");
     both.then(|| (shape.hidden_size, tensor.row_length.saturating_sub(shape.hidden_size)))
 }
 
 /// Row length first; AltUp's projections, experts and latent attention's heads have a third dimension, Mamba's scalars and
 /// grouped norm a second.
-fn dimensions(tensor: &Tensor, shape: &Architecture, architecture: &str) -> Vec<u64> {
+fn dimensions(tensor: &Tensor, shape: &Architecture, family: &Family, form: &FileForm) -> Vec<u64> {
     let (part, last) = tensor.name.rsplit_once('.').unwrap_or(("", ""));
-    let mamba = shape.family.starts_with("granite");
+    let mamba = form.mamba_columns;
     let split = |count: u64, times: u64| vec![tensor.row_length, times * tensor.rows / count.max(1), count];
     match tensor.rows {
         rows if last == "bias" && rows > 1 => vec![tensor.row_length, rows],
@@ -207,9 +177,9 @@ fn dimensions(tensor: &Tensor, shape: &Architecture, architecture: &str) -> Vec<
         }
         rows => match tensor.active {
             Active::Experts { experts, .. } => {
-                split(experts, if names::merges(&tensor.name, architecture) { 2 } else { 1 })
+                split(experts, if names::merges(&tensor.name, family) { 2 } else { 1 })
             }
-            _ if names::merges(&tensor.name, architecture) => vec![tensor.row_length, 2 * rows],
+            _ if names::merges(&tensor.name, family) => vec![tensor.row_length, 2 * rows],
             // Gemma 3n's converter pads the per-layer table to the token table.
             _ if tensor.role == Role::PleTable => {
                 vec![tensor.row_length, rows.max(shape.embeddings.vocab_size)]
@@ -219,10 +189,10 @@ fn dimensions(tensor: &Tensor, shape: &Architecture, architecture: &str) -> Vec<
     }
 }
 
-/// Gemma 4's proportional rotary embedding is a tensor of factors for its full-attention layers.
-fn rope_factors(header: &mut Header, shape: &Architecture, architecture: &str) {
+/// A proportional rotary embedding is a tensor of factors for the full-attention layers.
+fn rope_factors(header: &mut Header, shape: &Architecture) {
     let full = shape.attention_layers().find(|(_, attention)| attention.window.is_none());
-    if let Some((_, attention)) = full.filter(|_| architecture == "gemma4") {
+    if let Some((_, attention)) = full {
         header.tensor("rope_freqs.weight", &[attention.k_head_dim / 2], BlockType::F32);
     }
 }

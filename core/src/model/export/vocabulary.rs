@@ -1,8 +1,9 @@
 //! A made-up vocabulary of the true size, with lengths spread as in published ones: what it takes in memory depends on
 //! how many entries there are and how long they are, not on what they say.
 
-use super::Tokenizer;
 use super::header::Header;
+use crate::model::architecture::Tokenizer;
+use crate::model::family::tokenizer_name;
 
 /// Length in bytes of entry `index % 32`: 7 on average, one in 32 too long for a string to keep in place.
 const LENGTHS: [usize; 32] =
@@ -37,12 +38,7 @@ pub(super) fn write(header: &mut Header, tokenizer: Tokenizer, size: u64) {
         tokens.push(word(tokens.len()));
         types.push(NORMAL);
     }
-    let model = match tokenizer {
-        Tokenizer::Bpe => "gpt2",
-        Tokenizer::Spm => "llama",
-        Tokenizer::Gemma4 => "gemma4",
-    };
-    header.text("tokenizer.ggml.model", model);
+    header.text("tokenizer.ggml.model", tokenizer_name(tokenizer));
     if tokenizer == Tokenizer::Bpe {
         header.text("tokenizer.ggml.pre", "gpt-2");
     }

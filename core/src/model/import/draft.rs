@@ -1,21 +1,18 @@
-//! The compact form before an importer has filled it in, and the check that what came out is believable.
+//! An architecture before an importer has filled it in, and the check that what came out is believable.
 
-use super::super::architecture::Mixer;
-use super::super::family::Family;
-use super::super::profile::Profile;
+use super::super::architecture::{Conduct, Embeddings, Extras, Published};
 use super::super::{Architecture, Tensor};
-use crate::document::PerLayer;
 
 /// Largest width that is believed.
-pub(super) const MAX_WIDTH: u64 = 10_000_000;
+pub(in crate::model) const MAX_WIDTH: u64 = 10_000_000;
 /// Largest vocabulary that is believed.
-pub(super) const MAX_VOCAB: u64 = 100_000_000;
+pub(in crate::model) const MAX_VOCAB: u64 = 100_000_000;
 /// Most layers that are believed.
-pub(super) const MAX_LAYERS: u64 = 4_096;
+pub(in crate::model) const MAX_LAYERS: u64 = 4_096;
 /// Longest context that is believed, in tokens.
 pub(super) const MAX_CONTEXT: u64 = 1 << 32;
 /// Most heads, and channels of a head, that are believed.
-pub(super) const MAX_HEADS: u64 = 65_536;
+pub(in crate::model) const MAX_HEADS: u64 = 65_536;
 /// Context assumed where a file declares none, in tokens.
 pub(super) const UNSTATED_CONTEXT: u64 = 32_768;
 
@@ -26,51 +23,28 @@ const MAX_STATE: u128 = 1 << 40;
 /// Most channels that all layers together may cache per token.
 const MAX_CACHED: u128 = 1 << 26;
 
-/// A profile with nothing in it but names and conventions.
-pub(super) fn profile(name: &str, title: &str, family: &str, conventions: Family) -> Profile {
-    Profile {
+/// An architecture with nothing in it but names.
+pub(super) fn architecture(name: &str, title: &str, family: &str) -> Architecture {
+    Architecture {
         name: slug(name),
         title: title.to_owned(),
         family: family.to_owned(),
-        conventions,
-        param_count_b: 0.0,
-        num_hidden_layers: 0,
         hidden_size: 0,
-        intermediate_size: PerLayer::Same(0),
-        shared_kv_intermediate_size: None,
-        vocab_size: 0,
-        num_attention_heads: PerLayer::Same(0),
-        num_key_value_heads: PerLayer::Same(0),
-        global_num_key_value_heads: None,
-        head_dim: 0,
-        global_head_dim: None,
-        v_head_dim: None,
-        layer_kinds: Vec::new(),
-        sliding_window: 0,
-        shared_kv_last_n_layers: 0,
-        ple_hidden_size: 0,
-        ple_vocab_size: 0,
-        tie_word_embeddings: false,
-        values_from_keys: false,
-        output_gate: false,
-        recurrent: None,
-        experts: None,
-        altup_streams: 0,
-        laurel_rank: 0,
+        max_context_tokens: UNSTATED_CONTEXT,
+        embeddings: Embeddings { vocab_size: 0, tied: false },
+        layers: Vec::new(),
+        ple: None,
+        extras: Extras::default(),
+        more: Vec::new(),
+        passes: 1,
+        conduct: Conduct::default(),
         vision: None,
         audio: None,
-        published_parameters: None,
-        published_parameters_note: String::new(),
-        published_decoder_gb: 0.0,
-        published_embeddings_gb: 0.0,
-        weight_dtype_bits: 16,
-        kv_dtype_bits: 16,
-        max_context_tokens: UNSTATED_CONTEXT,
-        runtime_overhead_mb: 0.0,
-        local_to_global_ratio: 0,
-        encoder_mb: (0.0, 0.0),
+        published: Published::default(),
+        stated_overhead_bytes: 0,
         sources: Vec::new(),
         assumptions: Vec::new(),
+        uncounted: Vec::new(),
     }
 }
 
@@ -90,14 +64,15 @@ pub(super) fn believable(architecture: &Architecture, tensors: &[Tensor]) -> Res
     };
     let elements = tensors.iter().map(|tensor| u128::from(tensor.rows) * u128::from(tensor.row_length)).sum();
     check("parameters", elements, MAX_ELEMENTS)?;
-    let state = architecture.layers.iter().map(|layer| match &layer.mixer {
-        Mixer::Recurrent(recurrent) => u128::from(recurrent.state_bytes),
-        Mixer::Attention(_) => 0,
-    });
+    let recurrent = architecture.layers.iter().filter_map(|layer| layer.recurrent());
+    let passes = u128::from(architecture.passes);
+    let state = recurrent.map(|recurrent| passes * u128::from(recurrent.state_bytes));
     check("bytes of recurrent state", state.sum(), MAX_STATE)?;
     let cached = architecture.attention_layers().map(|(_, attention)| {
-        let channels = u128::from(attention.k_head_dim) + u128::from(attention.v_head_dim);
-        u128::from(attention.kv_heads) * channels
+        let channels = |heads: u64, k: u64, v: u64| u128::from(heads) * (u128::from(k) + u128::from(v));
+        let plain = channels(attention.kv_heads, attention.k_head_dim, attention.v_head_dim);
+        let whole = attention.expanded.map_or(0, |e| channels(e.heads, e.k_head_dim, e.v_head_dim));
+        passes * (plain.max(whole) + u128::from(attention.indexer_channels))
     });
     check("cached channels per token", cached.sum(), MAX_CACHED)
 }

@@ -9,6 +9,8 @@ mod keys;
 mod metadata;
 mod model;
 mod role;
+mod split;
+mod state;
 mod table;
 mod windows;
 
@@ -18,6 +20,7 @@ pub(crate) mod sample;
 mod tests;
 
 pub use metadata::{Metadata, Value};
+pub use split::siblings;
 pub use table::TensorInfo;
 
 use super::draft::Unbelievable;
@@ -79,7 +82,7 @@ pub enum GgufError {
         name: String,
     },
     /// A storage type that is not listed.
-    #[error("byte {offset}: tensor `{tensor}` has type code {code}, which no GGML type listed here has")]
+    #[error("byte {offset}: tensor `{tensor}` has type code {code}, {what}")]
     UnknownType {
         /// Position of the code.
         offset: u64,
@@ -87,6 +90,8 @@ pub enum GgufError {
         tensor: String,
         /// The code.
         code: u32,
+        /// Whose type that is, as far as it is known.
+        what: &'static str,
     },
     /// The data ends before the table says.
     #[error("tensor `{tensor}` ends at byte {end}, but the file has {file_len}: it is truncated")]
@@ -133,8 +138,20 @@ pub enum GgufError {
         what: String,
     },
     /// One part of a split model.
-    #[error("this is part {part} of {parts} of a split model; join them first (llama-gguf-split --merge)")]
+    #[error(
+        "this is part {part} of {parts} of a split model; expected all parts in one folder, or dropped together"
+    )]
     Split {
+        /// From 1.
+        part: u64,
+        /// Parts in all.
+        parts: u64,
+    },
+    /// A part of a split model that is not there.
+    #[error(
+        "part {part} of {parts} of the split model is missing; expected all parts in one folder, or dropped together"
+    )]
+    MissingPart {
         /// From 1.
         part: u64,
         /// Parts in all.
@@ -156,8 +173,10 @@ pub struct Gguf {
     pub tensors: Vec<TensorInfo>,
     /// Where tensor data begin, in bytes from the start of the file.
     pub data_offset: u64,
-    /// Size of the file according to its table, final padding included, in bytes.
+    /// Size of the file according to its table, final padding included, in bytes; of all parts of a split model.
     pub file_bytes: u64,
+    /// Files that this was put together from.
+    pub parts: u64,
 }
 
 /// Read the header and tensor table from the first `bytes` of a file of `file_len` bytes.
@@ -179,10 +198,11 @@ pub fn parse_gguf(bytes: &[u8], file_len: Option<u64>) -> Result<Gguf, GgufError
     let entry_count = cursor.count("the metadata count", LEAST_ENTRY)?;
     let metadata = Metadata::read(&mut cursor, entry_count)?;
     let alignment = metadata.alignment()?;
-    let tensors = table::read(&mut cursor, tensor_count, alignment)?;
+    let architecture = metadata.text("general.architecture").unwrap_or_default();
+    let tensors = table::read(&mut cursor, tensor_count, alignment, architecture)?;
     let data_offset = cursor.position().next_multiple_of(alignment);
     let file_bytes = table::check_extents(&tensors, data_offset, alignment, file_len)?;
-    Ok(Gguf { version, metadata, tensors, data_offset, file_bytes })
+    Ok(Gguf { version, metadata, tensors, data_offset, file_bytes, parts: 1 })
 }
 
 fn magic(bytes: &[u8]) -> Result<(), GgufError> {

@@ -4,9 +4,10 @@
 //! the config class where shipped configs rely on it, and every such default is listed in `assumptions`.
 
 mod attention;
-mod dialect;
-mod extras;
+mod context;
+mod facts;
 mod ffn;
+mod guard;
 mod latent;
 mod layers;
 mod reader;
@@ -17,12 +18,16 @@ mod towers;
 #[cfg(test)]
 mod tests;
 
-use super::super::architecture::{Architecture, Ffn};
-use super::super::profile::{LayerKind, Profile};
+pub(in crate::model) use super::draft::{MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH};
+pub(in crate::model) use facts::{Experts, Facts, Heads, Mixes, Slot};
+pub(in crate::model) use reader::Reader;
+
+use super::super::architecture::{Architecture, Embeddings, ExtraTensor, Extras, PerLayerEmbedding};
+use super::super::family;
+use super::super::tensor::{Active, Role};
 use super::super::{Model, Origin};
-use super::draft::{self, MAX_CONTEXT, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
-use crate::document::{DocumentError, Fields, Node, parse_json};
-use reader::Reader;
+use super::draft;
+use crate::document::{DocumentError, Fields, Node, Value, parse_json};
 
 /// Why a config gives no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +55,28 @@ pub enum ConfigError {
         /// The blocks.
         what: String,
     },
+    /// A field of another structure than the one that would be assumed.
+    #[error(
+        "{source_name}: `{field}` is {found}, which layers of {family} do not have: their memory is not described here"
+    )]
+    Contradicted {
+        /// File name.
+        source_name: String,
+        /// The field.
+        field: String,
+        /// What it holds.
+        found: String,
+        /// What would be assumed.
+        family: String,
+    },
+    /// JSON of another kind.
+    #[error("{source_name}: {what}; expected the model's config.json")]
+    OtherKind {
+        /// File name.
+        source_name: String,
+        /// What it is.
+        what: String,
+    },
     /// Sums beyond any model.
     #[error("{source_name}: {problem}")]
     Unbelievable {
@@ -68,108 +95,189 @@ pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
 /// The same from its fields, wherever they stand.
 pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
     let outer = Fields::of(source, node)?;
+    refuse::other_kinds(source, &outer)?;
     let mut reader = Reader::new(outer, || Fields::of(source, node))?;
     let shown = reader.outer.text("model_type")?.unwrap_or(&reader.model_type).to_owned();
     refuse::check(source, &shown, &reader.outer)?;
     if reader.nested {
         refuse::check(source, &reader.model_type.clone(), &reader.text)?;
+    } else {
+        refuse::both_sides(source, &shown, &reader.outer)?;
     }
-    let model = assemble(source, &mut reader)?;
+    let architecture = architecture(source, &mut reader)?;
+    let model = Model::new(architecture, Origin::Config, None);
     draft::believable(&model.architecture, &model.tensors)
         .map_err(|problem| ConfigError::Unbelievable { source_name: source.to_owned(), problem })?;
     Ok(model)
 }
 
-/// Bits of one weight in the checkpoint beside a config, where it is quantised and says so.
-pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<Option<u64>, ConfigError> {
+/// Bits of one weight in the checkpoint beside a config.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredBits {
+    /// Of most packed matrices, where the checkpoint is quantised and says so.
+    pub usual: Option<u64>,
+    /// Of single matrices, by their name without an ending (mixed-bit MLX).
+    pub single: Vec<(String, u64)>,
+    /// Of a weight that is not packed, by the config's `dtype`.
+    pub plain: u64,
+}
+
+impl StoredBits {
+    /// Bits of a weight in the matrix called `base`.
+    pub fn of(&self, base: &str) -> Option<u64> {
+        let single = self.single.iter().find(|(name, _)| name == base || base.ends_with(&format!(".{name}")));
+        single.map(|(_, bits)| *bits).or(self.usual)
+    }
+}
+
+/// Bits of one weight in the checkpoint beside a config, matrix by matrix where it says so.
+pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError> {
     let node = parse_json(source, bytes)?;
     let fields = Fields::of(source, &node)?;
-    let found = match fields.map("quantization_config")? {
-        Some(found) => Some(found),
-        None => fields.map("quantization")?,
-    };
-    let Some(quantisation) = found else { return Ok(None) };
-    if let Some(bits) = quantisation.integer("bits", 1..=16)? {
-        return Ok(Some(bits));
+    let text = fields.map("text_config").ok().flatten();
+    let mut bits = StoredBits { plain: dtype_bits(&fields, text.as_ref())?, ..StoredBits::default() };
+    let mut found = fields.map("quantization_config")?;
+    for (part, name) in [(Some(&fields), "quantization"), (text.as_ref(), "quantization_config")] {
+        if let (None, Some(part)) = (&found, part) {
+            found = part.map(name)?;
+        }
+    }
+    let Some(quantisation) = found else { return Ok(bits) };
+    for (name, entry) in quantisation.entries() {
+        if let Value::Map(_) = entry.value
+            && let Ok(Some(own)) = Fields::of(source, entry)?.integer("bits", 1..=16)
+        {
+            bits.single.push((name.clone(), own));
+        }
+    }
+    if let Some(usual) = quantisation.integer("bits", 1..=16)? {
+        bits.usual = Some(usual);
+        return Ok(bits);
     }
     let method = quantisation.text("quant_method")?;
-    if quantisation.flag("load_in_4bit")? == Some(true) || method == Some("mxfp4") {
-        return Ok(Some(4));
+    if quantisation.flag("load_in_4bit")? == Some(true) || matches!(method, Some("mxfp4")) {
+        bits.usual = Some(4);
+        return Ok(bits);
     }
     // compressed-tensors: bits stand with each group of layers.
     let groups = quantisation.map("config_groups")?;
     let weights = groups
         .and_then(|groups| groups.map("group_0").ok().flatten())
         .and_then(|group| group.map("weights").ok().flatten());
-    Ok(weights.and_then(|weights| weights.integer("num_bits", 1..=16).ok().flatten()))
+    bits.usual = weights.and_then(|weights| weights.integer("num_bits", 1..=16).ok().flatten());
+    Ok(bits)
 }
 
-fn assemble(source: &str, reader: &mut Reader<'_>) -> Result<Model, DocumentError> {
-    let (mut profile, sparse) = profile(source, reader)?;
-    let latent = latent::read(reader)?;
-    let mut architecture = profile.expand();
-    attention::bias_output(reader, &mut architecture)?;
-    thin_out_experts(&profile, &sparse, &mut architecture);
-    if let Some(latent) = &latent {
-        latent.compress(reader, &mut architecture);
-    }
-    drafts(reader)?;
-    profile.assumptions = std::mem::take(&mut reader.assumptions);
-    architecture.assumptions.clone_from(&profile.assumptions);
-    let (hidden, heads) = (profile.hidden_size, profile.num_attention_heads.max());
-    let mut model = Model::new(architecture, Origin::Config, Some(profile));
-    if let Some(latent) = &latent {
-        latent.tensors(&mut model.tensors, hidden, heads);
-    }
-    extras::append(&reader.dialect, &model.architecture, &mut model.tensors);
-    extras::append_stated(reader, &model.architecture, &mut model.tensors)?;
-    Ok(model)
-}
-
-/// The compact form, and which layers have experts.
-fn profile(source: &str, reader: &mut Reader<'_>) -> Result<(Profile, Vec<bool>), DocumentError> {
-    let title = title(source, reader)?;
-    let family = if reader.known { reader.dialect.name.to_owned() } else { reader.model_type.clone() };
-    let mut profile = draft::profile(&title, &title, &family, reader.dialect.family);
-    let layers =
-        reader.require(&["num_hidden_layers", "n_layer", "n_layers", "num_layers"], 1..=MAX_LAYERS)?;
-    let hidden = reader.require(&["hidden_size", "n_embd", "d_model", "model_dim"], 1..=MAX_WIDTH)?;
-    profile.num_hidden_layers = layers;
-    profile.hidden_size = hidden;
-    profile.vocab_size = match reader.integer(&["vocab_size", "n_vocab"], 1..=MAX_VOCAB)? {
-        None if reader.leaves_widths_out() => reader.class_default("vocab_size", 262_208),
-        _ => reader.require(&["vocab_size", "n_vocab"], 1..=MAX_VOCAB)?,
+/// Bits of a weight that is not packed.
+fn dtype_bits(outer: &Fields<'_>, text: Option<&Fields<'_>>) -> Result<u64, DocumentError> {
+    let stated = |fields: &Fields<'_>| {
+        Ok::<_, DocumentError>(fields.text("dtype")?.or(fields.text("torch_dtype")?).map(str::to_owned))
     };
-    attention::read(reader, &mut profile)?;
-    let pattern = layers::pattern(reader, layers)?;
-    // A window that no context outgrows is none (Phi's 262144).
-    profile.max_context_tokens = context(reader)?;
-    let inert = pattern.window >= profile.max_context_tokens;
-    profile.sliding_window = if inert { 0 } else { pattern.window };
-    profile.layer_kinds = pattern.kinds;
-    if inert {
-        for kind in profile.layer_kinds.iter_mut().filter(|kind| **kind == LayerKind::Sliding) {
-            *kind = LayerKind::Full;
+    let dtype = match text.map(stated).transpose()?.flatten() {
+        Some(dtype) => Some(dtype),
+        None => stated(outer)?,
+    };
+    Ok(match dtype.as_deref() {
+        Some("float32") => 32,
+        Some(name) if name.starts_with("float8") => 8,
+        _ => 16,
+    })
+}
+
+/// A vector among a model's own tensors.
+fn vector(name: &str, length: u64) -> ExtraTensor {
+    let name = name.to_owned();
+    ExtraTensor { name, role: Role::Vector, rows: 1, row_length: length, active: Active::All }
+}
+
+/// The architecture that the config describes.
+fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, ConfigError> {
+    let title = title(source, reader)?;
+    let family = reader.family;
+    let name = if reader.known { family.name } else { &reader.model_type };
+    let mut architecture = draft::architecture(&title, &title, name);
+    let count = layer_count(reader)?;
+    let hidden =
+        required(reader, &["hidden_size", "n_embd", "d_model", "model_dim", "n_embed", "dim"], MAX_WIDTH)?;
+    let vocab = required(reader, &["vocab_size", "padded_vocab_size", "n_vocab"], MAX_VOCAB)?;
+    let layers = usize::try_from(count).unwrap_or(0);
+    let mut facts = Facts::new(hidden, layers, reader.conventions);
+    attention::read(reader, &mut facts)?;
+    layers::read(reader, &mut facts)?;
+    ffn::read(reader, &mut facts)?;
+    architecture.max_context_tokens = context::read(reader)?;
+    if let Some(config) = family.config {
+        config(reader, &mut facts)?;
+    }
+    layers::settle(reader, &mut facts, architecture.max_context_tokens)?;
+    if facts.recurrent.is_none()
+        && facts.layers.iter().any(|slot| matches!(slot.mixes, Mixes::Recurrent | Mixes::Both))
+    {
+        facts.recurrent = Some(recurrence::shape(reader, hidden)?);
+    }
+    ffn::check(reader, &facts)?;
+    // The layers are passed several times, and every pass has a cache of its own.
+    facts.passes =
+        reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
+    architecture.hidden_size = hidden;
+    architecture.passes = facts.passes;
+    let tied = match facts.tied {
+        Some(tied) => tied,
+        None => tied(reader)?,
+    };
+    architecture.embeddings = Embeddings { vocab_size: vocab, tied };
+    architecture.conduct = family.conduct(vocab);
+    architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
+        rows: facts.ple_rows,
+        width: facts.ple_width,
+        gated: true,
+    });
+    architecture.extras = Extras {
+        altup_streams: facts.altup_streams,
+        laurel_rank: facts.laurel_rank,
+        layer_scalar: facts.conventions.layer_scalar,
+        fused: facts.conventions.fused,
+        head_gate: facts.conventions.head_gate,
+        bare_output_norm: false,
+    };
+    facts.fill(family, &mut architecture);
+    if let Some(own) = family.own {
+        own(&mut architecture);
+    }
+    if facts.ffn_bias {
+        family::ffn_biases(&mut architecture);
+    }
+    towers::read(reader, &mut architecture)?;
+    drafts(reader, &facts)?;
+    guard::check(source, reader)?;
+    architecture.assumptions = std::mem::take(&mut reader.assumptions);
+    architecture.uncounted = std::mem::take(&mut reader.uncounted);
+    architecture.sources = vec![format!("config.json of {title}")];
+    Ok(architecture)
+}
+
+/// A width that the config states or its class fills in.
+fn required(reader: &mut Reader<'_>, names: &[&'static str], most: u64) -> Result<u64, DocumentError> {
+    match reader.stated_or_default(names, 1..=most)? {
+        Some(value) => Ok(value),
+        None => reader.require(names, 1..=most),
+    }
+}
+
+/// Layers, by number or by a list with one entry for each.
+fn layer_count(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
+    const NAMES: [&str; 5] =
+        ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers"];
+    if let Some(count) = reader.stated_or_default(&NAMES, 1..=MAX_LAYERS)? {
+        return Ok(count);
+    }
+    for list in ["layers_block_type", "layer_types"] {
+        let count = reader.texts(list)?.len() as u64;
+        if (1..=MAX_LAYERS).contains(&count) {
+            return Ok(count);
         }
     }
-    attention::overrides(reader, &mut profile)?;
-    if profile.layer_kinds.contains(&LayerKind::Recurrent) {
-        profile.recurrent = Some(recurrence::shape(reader, hidden)?);
-    }
-    let ffn = ffn::read(reader, layers, hidden)?;
-    profile.intermediate_size = ffn.dense;
-    profile.shared_kv_intermediate_size = ffn.shared_kv;
-    profile.experts = ffn.experts;
-    if ffn.experts.is_some() && reader.is("gemma4") {
-        // Three norms around the experts (transformers, `Gemma4TextDecoderLayer`).
-        profile.conventions.norms += 3;
-    }
-    lookup(reader, &mut profile)?;
-    profile.tie_word_embeddings = tied(reader)?;
-    (profile.vision, profile.audio) = towers::read(reader, hidden)?;
-    profile.weight_dtype_bits = dtype_bits(reader)?;
-    profile.sources = vec![format!("config.json of {title}")];
-    Ok((profile, ffn.sparse))
+    reader.require(&NAMES, 1..=MAX_LAYERS)
 }
 
 fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {
@@ -181,27 +289,6 @@ fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {
     let file = draft::stem(source, &[".json"]);
     let named = (!file.is_empty() && file != "config").then_some(file);
     Ok(stated.or(named).unwrap_or(&reader.model_type).to_owned())
-}
-
-fn context(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
-    const NAMES: [&str; 6] = [
-        "max_position_embeddings",
-        "n_positions",
-        "max_sequence_length",
-        "max_seq_len",
-        "seq_length",
-        "n_ctx",
-    ];
-    match reader.integer(&NAMES, 1..=MAX_CONTEXT)? {
-        Some(context) => Ok(context),
-        None if reader.dialect.context > 0 => {
-            Ok(reader.class_default("max_position_embeddings", reader.dialect.context))
-        }
-        None => {
-            reader.assume(format!("`max_position_embeddings` not given: assumed {UNSTATED_CONTEXT} tokens"));
-            Ok(UNSTATED_CONTEXT)
-        }
-    }
 }
 
 /// The text part's word on tying, else the whole config's, else the class default.
@@ -219,49 +306,22 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
     if let Some(stated) = inner.or(outer) {
         return Ok(stated);
     }
-    Ok(reader.class_default("tie_word_embeddings", reader.dialect.tied))
-}
-
-/// The per-layer embedding table and Gemma 3n's extras.
-fn lookup(reader: &mut Reader<'_>, profile: &mut Profile) -> Result<(), DocumentError> {
-    let width = reader.integer(&["hidden_size_per_layer_input"], 0..=MAX_WIDTH)?.unwrap_or(0);
-    if reader.is("gemma3n") {
-        if width == 0 {
-            return Err(reader.text.missing("hidden_size_per_layer_input", "the table's channels per layer"));
-        }
-        let streams = reader.integer(&["altup_num_inputs"], 0..=64)?;
-        profile.altup_streams = streams.unwrap_or_else(|| reader.class_default("altup_num_inputs", 4));
-        let rank = reader.integer(&["laurel_rank"], 0..=65_536)?;
-        profile.laurel_rank = rank.unwrap_or_else(|| reader.class_default("laurel_rank", 64));
-    }
-    if width > 0 {
-        profile.ple_hidden_size = width;
-        profile.ple_vocab_size = match reader.integer(&["vocab_size_per_layer_input"], 1..=MAX_VOCAB)? {
-            Some(rows) => rows,
-            None => reader.class_default("vocab_size_per_layer_input", 262_144),
-        };
-    }
-    Ok(())
-}
-
-/// Dense blocks where experts do not stand, beyond the leading ones.
-fn thin_out_experts(profile: &Profile, sparse: &[bool], architecture: &mut Architecture) {
-    for (index, layer) in architecture.layers.iter_mut().enumerate() {
-        if sparse.get(index) == Some(&false) {
-            let width = profile.intermediate_size.at(index);
-            layer.ffn = Ffn::Dense { width, gated: profile.conventions.gated_ffn };
-        }
-    }
+    Ok(reader.class_default("tie_word_embeddings", reader.family.tied))
 }
 
 /// Multi-token-prediction heads are drafts: transformers does not load them.
-fn drafts(reader: &mut Reader<'_>) -> Result<(), DocumentError> {
-    let heads = reader
-        .integer(&["num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers"], 0..=MAX_LAYERS)?;
-    if let Some(heads) = heads.filter(|heads| *heads > 0) {
+fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
+    let heads = reader.drafts()?;
+    if heads > 0 {
         reader.assume(format!(
             "{heads} multi-token-prediction layer(s) not counted: they draft, and need not be loaded"
         ));
+    }
+    if facts.latent.is_some() {
+        reader.assume(
+            "latent attention: cached compressed or as whole heads, as the runtime does; transformers keeps whole heads"
+                .into(),
+        );
     }
     if reader.outer.has("quantization_config") || reader.outer.has("quantization") {
         reader.assume(
@@ -269,19 +329,4 @@ fn drafts(reader: &mut Reader<'_>) -> Result<(), DocumentError> {
         );
     }
     Ok(())
-}
-
-fn dtype_bits(reader: &Reader<'_>) -> Result<u64, DocumentError> {
-    let stated = |fields: &Fields<'_>| {
-        Ok::<_, DocumentError>(fields.text("dtype")?.or(fields.text("torch_dtype")?).map(str::to_owned))
-    };
-    let dtype = match stated(&reader.text)? {
-        Some(dtype) => Some(dtype),
-        None => stated(&reader.outer)?,
-    };
-    Ok(match dtype.as_deref() {
-        Some("float32") => 32,
-        Some(name) if name.starts_with("float8") => 8,
-        _ => 16,
-    })
 }

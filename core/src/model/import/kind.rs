@@ -1,5 +1,7 @@
 //! What a file is, by its first bytes; its name decides only where they do not.
 
+use crate::document::utf8;
+
 /// Kinds of files that hold models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -28,6 +30,25 @@ impl Kind {
 const FOREIGN: &[(&[u8], &str)] = &[
     (b"PK\x03\x04", "a ZIP archive, such as a PyTorch checkpoint"),
     (b"\x80\x02", "a Python pickle, such as an old PyTorch checkpoint"),
+    (b"\x80\x03", "a Python pickle, such as an old PyTorch checkpoint"),
+    (b"\x80\x04", "a Python pickle, such as an old PyTorch checkpoint"),
+    (b"\x80\x05", "a Python pickle, such as an old PyTorch checkpoint"),
+    (
+        b"version https://git-lfs.github.com/",
+        "a Git LFS pointer: the file that it stands for was not downloaded",
+    ),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89HDF", "an HDF5 file, such as a Keras checkpoint"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
     (b"tjgg", "a GGML file from before GGUF"),
     (b"fmgg", "a GGML file from before GGUF"),
     (b"lmgg", "a GGML file from before GGUF"),
@@ -45,16 +66,21 @@ pub fn detect(name: &str, first_bytes: &[u8]) -> Kind {
     if first_bytes.starts_with(b"GGUF") {
         return Kind::Gguf;
     }
-    if let Some((_, what)) = FOREIGN.iter().find(|(start, _)| first_bytes.starts_with(start)) {
+    if let Some(what) = foreign(&name, first_bytes) {
         return Kind::Foreign(what);
     }
     // Eight bytes of a length below 4 GiB, then the brace that opens the header.
     if first_bytes.get(8) == Some(&b'{') && first_bytes.get(4..8) == Some(&[0; 4]) {
         return Kind::Safetensors;
     }
-    let text = first_bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first_bytes).trim_ascii_start();
+    let text = utf8(first_bytes);
+    let text = text.trim_ascii_start();
     if text.starts_with(b"{") {
-        let mentions = |word: &[u8]| first_bytes.windows(word.len()).any(|window| window == word);
+        let beginning = text.get(..1 << 16).unwrap_or(text);
+        let mentions = |word: &[u8]| beginning.windows(word.len()).any(|window| window == word);
+        if mentions(b"\"added_tokens\"") && mentions(b"\"version\"") && !mentions(b"\"model_type\"") {
+            return Kind::Foreign("a tokenizer");
+        }
         let is_index = named(".index.json") || mentions(b"\"weight_map\"");
         return if is_index { Kind::SafetensorsIndex } else { Kind::Config };
     }
@@ -63,14 +89,54 @@ pub fn detect(name: &str, first_bytes: &[u8]) -> Kind {
         () if named(".safetensors") => Kind::Safetensors,
         () if named(".index.json") => Kind::SafetensorsIndex,
         () if named(".json") => Kind::Config,
-        () if first_bytes.contains(&0) => Kind::Foreign("neither text nor a known format"),
+        () if text.contains(&0) => Kind::Foreign("neither text nor a known format"),
         () => Kind::Yaml,
+    }
+}
+
+/// What a file of no model is, by its beginning, or by its name where many kinds begin alike.
+fn foreign(name: &str, first_bytes: &[u8]) -> Option<&'static str> {
+    // In lower case already.
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let tagged = |at: usize, tag: &[u8]| first_bytes.get(at..at + tag.len()) == Some(tag);
+    let page = first_bytes.trim_ascii_start().get(..14).unwrap_or_default().to_ascii_lowercase();
+    match () {
+        () if page.starts_with(b"<!doctype html") || page.starts_with(b"<html") => {
+            Some("an HTML page, such as an error page saved under the file's name")
+        }
+        () if page.starts_with(b"<?xml") => Some("an XML document"),
+        () if tagged(4, b"TFL3") => Some("a TFLite model"),
+        () if tagged(257, b"ustar") => Some("a tar archive"),
+        () if tagged(0, b"PK\x03\x04") && ending == "task" => Some("a MediaPipe task bundle"),
+        () if ending == "onnx" || tagged(0, b"\x08") && first_bytes.get(2) == Some(&0x12) => {
+            Some("an ONNX model")
+        }
+        () => FOREIGN.iter().find(|(start, _)| first_bytes.starts_with(start)).map(|(_, what)| *what),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_no_model_are_named() {
+        for (name, bytes, what) in [
+            ("m.gguf", b"<!DOCTYPE html><html>".as_slice(), "an HTML page"),
+            ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+            ("pytorch_model.bin", b"\x80\x04\x95", "a Python pickle"),
+            ("m.onnx", b"\x08\x07\x12\x07pytorch", "an ONNX model"),
+            ("m.bin", b"\x08\x07\x12\x07pytorch", "an ONNX model"),
+            ("m.tflite", b"\x1c\0\0\0TFL3", "a TFLite model"),
+            ("m.task", b"PK\x03\x04", "a MediaPipe task bundle"),
+            ("m.litertlm", b"LITERTLM\x01", "a LiteRT-LM bundle"),
+            ("m.gz", b"\x1f\x8b\x08", "a gzip archive"),
+            ("tokenizer.json", b"{\"version\": \"1.0\", \"added_tokens\": [", "a tokenizer"),
+        ] {
+            let Kind::Foreign(found) = detect(name, bytes) else { panic!("{name}: no foreign file") };
+            assert!(found.starts_with(what), "{name}: {found}");
+        }
+    }
 
     #[test]
     fn content_decides_before_the_name() {

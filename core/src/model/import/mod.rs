@@ -14,15 +14,15 @@ pub use draft::Unbelievable;
 pub use kind::{Kind, detect};
 
 use super::{Model, Profile};
-use crate::document::DocumentError;
-use gguf::GgufError;
+use crate::document::{DocumentError, utf8};
+use gguf::{Gguf, GgufError};
 use hf_config::ConfigError;
 use safetensors::SafetensorsError;
 
 /// How much of a file to read at first, in bytes: enough for most headers.
 pub const FIRST_READ: u64 = 1 << 20;
 /// Largest text document accepted, in bytes.
-const MAX_TEXT: u64 = 64 << 20;
+const MAX_TEXT: u64 = 16 << 20;
 
 /// Why a file gives no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,9 @@ pub enum ImportError {
     #[error(transparent)]
     Safetensors(SafetensorsError),
     /// Another kind of file.
-    #[error("{source_name}: {what}; expected a YAML profile, a config.json, or a GGUF or safetensors file")]
+    #[error(
+        "{source_name}: {what}, which is not read here; expected a YAML profile, a config.json, or a GGUF or safetensors file"
+    )]
     Foreign {
         /// File name.
         source_name: String,
@@ -100,9 +102,10 @@ pub fn import(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, 
         }
         Kind::Config => Ok(hf_config::parse(name, whole(name, bytes, file_len)?)?),
         Kind::Yaml => {
-            let text = std::str::from_utf8(whole(name, bytes, file_len)?);
+            let text = utf8(whole(name, bytes, file_len)?);
+            let text = std::str::from_utf8(&text);
             let text =
-                text.map_err(|_| ImportError::Foreign { source_name: name.to_owned(), what: "not text" })?;
+                text.map_err(|_| ImportError::Foreign { source_name: name.to_owned(), what: "no text" })?;
             profile(name, text)
         }
         Kind::Foreign(what) => Err(ImportError::Foreign { source_name: name.to_owned(), what }),
@@ -121,22 +124,36 @@ pub fn import_with_config(
         Kind::Safetensors => {
             let header = safetensors::parse_header(name, bytes, file_len)?;
             let bits = hf_config::stored_bits(CONFIG, config)?;
-            Ok(header.with_config(hf_config::parse(CONFIG, config)?, bits)?)
+            Ok(header.with_config(hf_config::parse(CONFIG, config)?, &bits)?)
         }
         Kind::SafetensorsIndex => {
             let index = safetensors::parse_index(name, whole(name, bytes, file_len)?)?;
-            Ok(index.with_config(hf_config::parse(CONFIG, config)?)?)
+            let bits = hf_config::stored_bits(CONFIG, config)?.plain;
+            Ok(index.with_config(hf_config::parse(CONFIG, config)?, bits)?)
         }
         _ => import(name, bytes, file_len),
     }
 }
 
 fn gguf(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, ImportError> {
-    let model = gguf::parse_gguf(bytes, file_len).and_then(|gguf| gguf.model(name));
-    model.map_err(|error| match error {
+    gguf_part(name, bytes, file_len)?.model(name).map_err(|error| in_gguf(name, error))
+}
+
+/// The header of one part of a split GGUF file, or of a whole one.
+pub fn gguf_part(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Gguf, ImportError> {
+    gguf::parse_gguf(bytes, file_len).map_err(|error| in_gguf(name, error))
+}
+
+/// The model in all parts of a split GGUF file, in any order; `name` is that of one of them.
+pub fn gguf_joined(name: &str, parts: Vec<Gguf>) -> Result<Model, ImportError> {
+    Gguf::join(parts).and_then(|whole| whole.model(name)).map_err(|error| in_gguf(name, error))
+}
+
+fn in_gguf(name: &str, error: GgufError) -> ImportError {
+    match error {
         GgufError::NeedMore { at_least } => ImportError::NeedMore { at_least },
         error => ImportError::Gguf { source_name: name.to_owned(), error },
-    })
+    }
 }
 
 fn profile(name: &str, text: &str) -> Result<Model, ImportError> {

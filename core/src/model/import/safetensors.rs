@@ -72,6 +72,14 @@ pub enum SafetensorsError {
         /// What shows it.
         what: String,
     },
+    /// Additions to a model's matrices.
+    #[error(
+        "{source_name}: a LoRA adapter, whose additions are no model; expected the model that it was trained on"
+    )]
+    Adapter {
+        /// File name.
+        source_name: String,
+    },
     /// No language model in it.
     #[error(
         "{source_name}: no decoder layers found; expected names such as `model.layers.0.self_attn.q_proj.weight`"

@@ -121,7 +121,8 @@ fn layers(layers: &[Layer]) -> String {
 
 fn cells(layer: &Layer) -> [String; 4] {
     let (mixer, heads, kv) = match &layer.mixer {
-        Mixer::Attention(a) => {
+        Mixer::None => ("nothing".to_owned(), String::new(), String::new()),
+        Mixer::Attention(a) | Mixer::Both(a, _) => {
             let kind = a.window.map_or("full attention".to_owned(), |window| format!("window {window}"));
             let dims = if a.k_head_dim == a.v_head_dim {
                 a.k_head_dim.to_string()

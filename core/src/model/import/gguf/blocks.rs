@@ -21,18 +21,38 @@ pub(super) struct Block {
     pub(super) qkv_bias: bool,
     pub(super) output_bias: bool,
     pub(super) qk_norm: bool,
-    pub(super) short_conv: bool,
-    pub(super) ssm: bool,
-    /// Gated DeltaNet's coefficients.
-    pub(super) delta: bool,
-    /// Blocks of a kind that is not described here.
-    pub(super) foreign: Option<&'static str>,
+    /// What recurs here.
+    pub(super) recurs: Option<Recurs>,
+    /// Heads of a recurrence with one coefficient each.
+    pub(super) beta_rows: u64,
+    /// Channels that enter Mamba's step, B and C.
+    pub(super) ssm_x_rows: u64,
+    /// The recurrence's output passes a norm.
+    pub(super) ssm_norm: bool,
+    /// A sparse-attention indexer.
+    pub(super) indexer: bool,
+    /// One tensor an expert, as files had before April 2024.
+    pub(super) apart_experts: bool,
     gate: Option<u64>,
     up: Option<u64>,
     down: Option<u64>,
     experts: Option<(u64, u64)>,
+    gated_experts: bool,
     shared: u64,
     router_extras: u64,
+}
+
+/// What recurs in a layer.
+///
+/// Later ones are told by tensors that earlier ones lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Recurs {
+    ShortConv,
+    Mamba2,
+    Mamba,
+    Delta,
+    KimiDelta,
+    Rwkv,
 }
 
 /// One entry for each of `layers` layers; tensors beyond them are an error.
@@ -64,33 +84,42 @@ impl Block {
             "ffn_up" => self.up = Some(tensor.rows),
             "ffn_down" => self.down = Some(tensor.row_length),
             "ffn_down_exps" => self.experts = Some((tensor.last, tensor.row_length)),
+            "ffn_gate_exps" | "ffn_gate_up_exps" => self.gated_experts = true,
             "ffn_down_shexp" => self.shared = tensor.row_length,
             "ffn_gate_inp.scale" | "ffn_gate_inp.bias" | "ffn_gate_inp_shexp" => {
                 self.router_extras += tensor.rows * tensor.row_length;
             }
-            "ssm_x" => self.foreign = Some("Mamba blocks"),
-            "ssm_f_a" | "ssm_conv1d_q" => self.foreign = Some("Kimi delta attention blocks"),
-            "ssm_beta" | "ssm_alpha" | "ssm_ba" => (self.ssm, self.delta) = (true, true),
-            _ if stem.starts_with("ssm_") => self.ssm = true,
-            _ if stem.starts_with("shortconv.") => self.short_conv = true,
-            _ if stem.starts_with("time_mix") => self.foreign = Some("RWKV blocks"),
+            "ssm_x" => (self.recurs, self.ssm_x_rows) = (self.recurs.max(Some(Recurs::Mamba)), tensor.rows),
+            "ssm_f_a" | "ssm_f_b" | "ssm_conv1d_q" => self.recurs = Some(Recurs::KimiDelta),
+            // Kimi's blocks have this one too.
+            "ssm_beta" | "ssm_alpha" | "ssm_ba" => {
+                self.recurs = self.recurs.max(Some(Recurs::Delta));
+                self.beta_rows = tensor.rows;
+            }
+            "ssm_norm" => self.ssm_norm = true,
+            _ if stem.starts_with("ssm_") => self.recurs = self.recurs.max(Some(Recurs::Mamba2)),
+            _ if stem.starts_with("shortconv.") => self.recurs = Some(Recurs::ShortConv),
+            _ if stem.starts_with("time_mix") => self.recurs = Some(Recurs::Rwkv),
+            _ if stem.starts_with("indexer.") => self.indexer = true,
+            _ if is_one_expert(stem) => self.apart_experts = true,
             _ => {}
         }
     }
 
-    /// The layer keeps a state rather than a KV cache.
+    /// The layer keeps a state.
     pub(super) fn recurs(&self) -> bool {
-        self.ssm || self.short_conv
+        self.recurs.is_some()
+    }
+
+    /// The layer has keys and values: Kimi's recurrence has projections of those names.
+    pub(super) fn has_keys(&self) -> bool {
+        let own = self.k_rows > 0 || self.latent || (self.qkv_rows > 0 && self.recurs.is_none());
+        own && self.recurs != Some(Recurs::KimiDelta)
     }
 
     /// Gate and up stand in one matrix (Phi-3): no gate, and up twice as wide as down.
     pub(super) fn fused_ffn(&self) -> bool {
         self.gate.is_none() && self.up.zip(self.down).is_some_and(|(up, down)| up == down.saturating_mul(2))
-    }
-
-    /// Width of the dense block; 0 without one.
-    pub(super) fn dense_width(&self) -> u64 {
-        self.down.unwrap_or(0)
     }
 
     /// The feed-forward block as the table has it.
@@ -104,9 +133,16 @@ impl Block {
                 shared_width: self.shared,
                 dense_width: dense.unwrap_or(0),
                 router_extras: self.router_extras,
+                gated: self.gated_experts,
             },
             (None, Some(width)) => Ffn::Dense { width, gated },
             (None, None) => Ffn::None,
         }
     }
+}
+
+/// `ffn_gate.3` and its like.
+fn is_one_expert(stem: &str) -> bool {
+    let number = ["ffn_gate.", "ffn_up.", "ffn_down."].iter().find_map(|start| stem.strip_prefix(start));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|sign| sign.is_ascii_digit()))
 }

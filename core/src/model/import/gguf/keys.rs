@@ -2,26 +2,75 @@
 
 use super::GgufError;
 use super::metadata::{Metadata, Value};
+use std::cell::RefCell;
 use std::ops::RangeInclusive;
 
-/// Metadata seen through the prefix of one architecture.
+/// Metadata seen through the prefix of one architecture, and which of it has been asked for.
 pub(super) struct Keys<'a> {
     metadata: &'a Metadata,
     architecture: &'a str,
+    asked: RefCell<Vec<String>>,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn new(metadata: &'a Metadata, architecture: &'a str) -> Self {
-        Self { metadata, architecture }
+        Self { metadata, architecture, asked: RefCell::default() }
     }
 
-    fn full(&self, key: &str) -> String {
+    /// The key with the architecture before it.
+    pub(super) fn full(&self, key: &str) -> String {
         format!("{}.{key}", self.architecture)
     }
 
     /// The raw value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.metadata.get(&self.full(key))
+        let full = self.full(key);
+        let found = self.metadata.get(&full);
+        if found.is_some() {
+            self.asked.borrow_mut().push(full);
+        }
+        found
+    }
+
+    /// A number.
+    pub(super) fn number(&self, key: &str) -> Option<f64> {
+        match self.get(key) {
+            Some(Value::Number(value)) => Some(*value),
+            Some(Value::Integer(value)) => Some(*value as f64),
+            _ => None,
+        }
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        match self.get(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether a flag is set to `wanted`.
+    pub(super) fn is(&self, key: &str, wanted: bool) -> bool {
+        self.get(key) == Some(&Value::Flag(wanted))
+    }
+
+    /// Keys of the architecture that nobody has asked for and that could change memory by their name.
+    pub(super) fn unread(&self) -> Vec<String> {
+        const WORDS: [&str; 13] = [
+            "window", "cache", "kv", "share", "loop", "recur", "ssm", "linear", "cross", "indexer", "wkv",
+            "hybrid", "kda",
+        ];
+        const NOISE: [&str; 6] = ["epsilon", "scale", "top_k", "dt_b_c_rms", "rope.", "shared_count"];
+        let asked = self.asked.borrow();
+        let prefix = format!("{}.", self.architecture);
+        let unread = self.metadata.entries().filter_map(|(key, value)| {
+            let name = key.strip_prefix(&prefix)?;
+            let speaks = WORDS.iter().any(|word| name.contains(word));
+            let noise = NOISE.iter().any(|word| name.contains(word));
+            let says = !matches!(value, Value::Integer(0) | Value::Flag(false));
+            (speaks && says && !noise && !asked.iter().any(|known| known == key)).then(|| format!("`{key}`"))
+        });
+        unread.take(12).collect()
     }
 
     /// The error for a key.

@@ -132,6 +132,11 @@ impl Metadata {
         }
     }
 
+    /// Keys and values in alphabetical order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.entries.iter()
+    }
+
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()

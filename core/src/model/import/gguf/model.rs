@@ -1,167 +1,167 @@
 //! From metadata and tensor table to a model: widths from the table, heads and windows from the metadata.
 
-use super::super::super::architecture::{Architecture, Encoder, Mixer};
-use super::super::super::family::{self, Family};
-use super::super::super::profile::{LayerKind, Profile, RecurrentShape};
+use super::super::super::architecture::{
+    Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
+};
+use super::super::super::family::{self, Family, GGUF_OTHERS};
 use super::super::super::tensor::{Role, Stored, Tensor};
 use super::super::super::{Model, Origin};
 use super::super::draft::{self, MAX_CONTEXT, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, UNSTATED_CONTEXT};
 use super::blocks::{self, Block};
 use super::keys::Keys;
 use super::role::{self, Around};
-use super::{Gguf, GgufError, windows};
-use crate::document::PerLayer;
-
-/// Architectures that encode only, or decode something else than text.
-const OTHERS: &[(&str, &str)] = &[
-    ("bert", "an encoder"),
-    ("clip", "a vision or audio projector (mmproj)"),
-    ("eurobert", "an encoder"),
-    ("gemma-embedding", "an encoder"),
-    ("jina-bert-v2", "an encoder"),
-    ("jina-bert-v3", "an encoder"),
-    ("modern-bert", "an encoder"),
-    ("neo-bert", "an encoder"),
-    ("nomic-bert", "an encoder"),
-    ("nomic-bert-moe", "an encoder"),
-    ("t5", "an encoder-decoder model"),
-    ("t5encoder", "an encoder"),
-    ("wavtokenizer-dec", "an audio decoder"),
-];
-
-/// GGUF architectures whose family goes by another name here.
-const FAMILIES: &[(&str, &str)] =
-    &[("gpt-oss", "gpt_oss"), ("lfm2moe", "lfm2_moe"), ("qwen35moe", "qwen3_5_moe")];
+use super::windows::Windows;
+use super::{Gguf, GgufError, state, windows};
 
 impl Gguf {
     /// The model this file holds; `name` is the file's name.
     pub fn model(&self, name: &str) -> Result<Model, GgufError> {
-        let architecture = self.decoder()?;
-        let keys = Keys::new(&self.metadata, architecture);
-        let blocks_declared = keys.require("block_count", 1..=MAX_LAYERS)?;
-        let drafts =
-            keys.integer("nextn_predict_layers", 0..=blocks_declared.saturating_sub(1))?.unwrap_or(0);
-        let all = blocks::read(self, count(blocks_declared))?;
-        let layers = blocks_declared - drafts;
+        let (architecture, keys) = self.decoder()?;
+        let declared = keys.require("block_count", 1..=MAX_LAYERS)?;
+        let drafts = keys.integer("nextn_predict_layers", 0..=declared.saturating_sub(1))?.unwrap_or(0);
+        let all = blocks::read(self, count(declared))?;
+        let layers = declared - drafts;
         let blocks = all.get(..count(layers)).unwrap_or_default();
-        check_blocks(architecture, blocks)?;
-        let mut profile = self.profile(name, architecture, &keys, blocks)?;
+        if blocks.iter().any(|block| block.apart_experts) {
+            return Err(GgufError::Undescribed {
+                architecture: architecture.to_owned(),
+                what: "one tensor an expert, a form that llama.cpp no longer loads (convert the model again)"
+                    .into(),
+            });
+        }
+        let mut model = self.architecture(name, architecture, &keys, blocks)?;
         if drafts > 0 {
-            profile.assumptions.push(format!(
+            model.assumptions.push(format!(
                 "{drafts} multi-token-prediction layer(s) in the file: stored, not decoded with"
             ));
         }
-        let active = keys.integer("expert_used_count", 0..=MAX_HEADS)?.unwrap_or(0);
-        let mut model = profile.expand();
-        reconcile(&keys, blocks, active, &mut model)?;
         self.towers(&mut model);
-        profile.assumptions.clone_from(&model.assumptions);
+        let unread = keys.unread();
+        if !unread.is_empty() {
+            let list = unread.join(", ");
+            model
+                .assumptions
+                .push(format!("not taken into account, though by name it could change memory: {list}"));
+        }
+        let active = keys.integer("expert_used_count", 0..=MAX_HEADS)?.unwrap_or(0);
         let tensors = self.tensors(&model, blocks, active);
         draft::believable(&model, &tensors)?;
         let origin = Origin::Gguf { file_bytes: self.file_bytes };
-        Ok(Model { architecture: model, tensors, origin, profile: Some(profile) })
+        Ok(Model { architecture: model, tensors, origin, profile: None })
     }
 
-    /// `general.architecture`, when this is a whole language model.
-    fn decoder(&self) -> Result<&str, GgufError> {
+    /// `general.architecture` with its keys, when this is a whole language model.
+    fn decoder(&self) -> Result<(&str, Keys<'_>), GgufError> {
         const KEY: &str = "general.architecture";
         let parts = self.metadata.count("split.count").unwrap_or(0);
-        if parts > 1 {
+        if parts > 1 && self.parts < parts {
             let part = self.metadata.count("split.no").unwrap_or(0).saturating_add(1);
             return Err(GgufError::Split { part, parts });
         }
-        let architecture = self.metadata.text(KEY).ok_or_else(|| GgufError::Metadata {
+        let stated = self.metadata.text(KEY);
+        let refuse = |what: String| {
+            let architecture = stated.unwrap_or("this file").to_owned();
+            Err(GgufError::NotDecoderOnly { architecture, what })
+        };
+        if let Some(kind) = self.metadata.text("general.type").filter(|kind| *kind != "model") {
+            let what = match kind {
+                "imatrix" => "an importance matrix (imatrix), which a quantiser reads".to_owned(),
+                "adapter" => "a LoRA adapter, a file of type `adapter`".to_owned(),
+                "mmproj" => "a vision or audio projector (mmproj)".to_owned(),
+                other => format!("a file of type `{other}`"),
+            };
+            return refuse(what);
+        }
+        let architecture = stated.ok_or_else(|| GgufError::Metadata {
             key: KEY.to_owned(),
             found: self.metadata.get(KEY).map_or_else(|| "missing".to_owned(), super::Value::describe),
             expected: "the name of an architecture".to_owned(),
         })?;
-        let refuse = |what: &str| {
-            Err(GgufError::NotDecoderOnly { architecture: architecture.to_owned(), what: what.to_owned() })
-        };
-        if let Some(kind) = self.metadata.text("general.type").filter(|kind| *kind != "model") {
-            return refuse(&format!("a file of type `{kind}`"));
+        if let Some((_, what)) = GGUF_OTHERS.iter().find(|(name, _)| *name == architecture) {
+            return refuse((*what).to_owned());
         }
-        match OTHERS.iter().find(|(name, _)| *name == architecture) {
-            Some((_, what)) => refuse(what),
-            None => Ok(architecture),
+        let keys = Keys::new(&self.metadata, architecture);
+        if keys.is("attention.causal", false) {
+            return refuse("an encoder under a decoder's name (`attention.causal` is false)".to_owned());
         }
+        if let Some(kind) = keys.integer("pooling_type", 0..=MAX_HEADS)?.filter(|kind| *kind > 0) {
+            return refuse(format!("an embedding model under a decoder's name (`pooling_type` is {kind})"));
+        }
+        Ok((architecture, keys))
     }
 
     fn find(&self, name: &str) -> Option<&super::TensorInfo> {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
-    fn profile(
+    fn architecture(
         &self,
         file: &str,
         architecture: &str,
         keys: &Keys<'_>,
         blocks: &[Block],
-    ) -> Result<Profile, GgufError> {
+    ) -> Result<Architecture, GgufError> {
         let embedding = self.find("token_embd.weight").ok_or_else(|| GgufError::Tensor {
             tensor: "token_embd.weight".into(),
             problem: "is missing: without it there is no vocabulary".into(),
         })?;
         let title = self.metadata.text("general.name").filter(|name| !name.trim().is_empty());
         let title = title.unwrap_or_else(|| draft::stem(file, &[".gguf"]));
-        let mut assumptions = Vec::new();
-        let family_name =
-            FAMILIES.iter().find(|(gguf, _)| *gguf == architecture).map_or(architecture, |(_, name)| name);
-        let mut profile = draft::profile(title, title, family_name, conventions(family_name, blocks));
-        let layers = blocks.len();
-        profile.num_hidden_layers = layers as u64;
-        profile.hidden_size = keys.require("embedding_length", 1..=MAX_WIDTH)?;
-        if embedding.row_length != profile.hidden_size {
+        let known = family::of_gguf(architecture);
+        let family = known.unwrap_or(family::FALLBACK);
+        let name = known.map_or(architecture, |family| family.name);
+        let mut model = draft::architecture(title, title, name);
+        model.hidden_size = keys.require("embedding_length", 1..=MAX_WIDTH)?;
+        if embedding.row_length != model.hidden_size {
             let problem = format!(
                 "has rows of {}, but embedding_length is {}",
-                embedding.row_length, profile.hidden_size
+                embedding.row_length, model.hidden_size
             );
             return Err(GgufError::Tensor { tensor: embedding.name.clone(), problem });
         }
-        profile.vocab_size = embedding.rows;
-        profile.tie_word_embeddings = self.find("output.weight").is_none();
-        profile.max_context_tokens = keys.integer("context_length", 1..=MAX_CONTEXT)?.unwrap_or_else(|| {
-            assumptions.push(format!(
-                "`{architecture}.context_length` not given: assumed {UNSTATED_CONTEXT} tokens"
-            ));
-            UNSTATED_CONTEXT
-        });
-        heads(keys, layers, &mut profile)?;
-        let found = windows::read(keys, architecture, layers, profile.max_context_tokens)?;
-        profile.sliding_window = found.window;
-        assumptions.extend(found.assumption);
-        let kind =
-            |(kind, block): (&LayerKind, &Block)| if block.recurs() { LayerKind::Recurrent } else { *kind };
-        profile.layer_kinds = found.kinds.iter().zip(blocks).map(kind).collect();
-        profile.recurrent = recurrent(keys, blocks)?;
-        profile.intermediate_size = PerLayer::Each(blocks.iter().map(Block::dense_width).collect());
-        profile.shared_kv_last_n_layers =
-            keys.integer("attention.shared_kv_layers", 0..=(layers as u64).saturating_sub(1))?.unwrap_or(0);
-        self.lookup(keys, &mut profile)?;
-        profile.sources = vec![format!("GGUF header of {}", draft::stem(file, &[]))];
-        profile.assumptions = assumptions;
-        Ok(profile)
+        let tied = self.find("output.weight").is_none();
+        model.embeddings = Embeddings { vocab_size: embedding.rows, tied };
+        model.conduct = family.conduct(embedding.rows);
+        if let Some(kind) = self.metadata.text("tokenizer.ggml.model") {
+            model.conduct.tokenizer = family::tokenizer(kind);
+        }
+        let looped =
+            ["num_loops", "total_ut_steps", "loop_count"].into_iter().find(|key| keys.get(key).is_some());
+        model.passes = keys.integer(looped.unwrap_or("num_loops"), 1..=64)?.unwrap_or(1);
+        model.max_context_tokens = context(keys, architecture, &mut model.assumptions)?;
+        let heads = Heads::read(keys, blocks.len(), model.hidden_size)?;
+        let found = windows::read(keys, family, blocks.len(), model.max_context_tokens)?;
+        model.assumptions.extend(found.assumption.clone());
+        model.layers = layers(keys, family, blocks, &heads, &found, &mut model.assumptions)?;
+        model.extras = Extras {
+            altup_streams: self.find("altup_proj.weight").map_or(0, |tensor| tensor.last.saturating_add(1)),
+            laurel_rank: self.find("blk.0.laurel_l.weight").map_or(0, |tensor| tensor.rows),
+            layer_scalar: family.conventions.layer_scalar,
+            fused: family.conventions.fused,
+            head_gate: family.conventions.head_gate,
+            bare_output_norm: self.find("output_norm.weight").is_none(),
+        };
+        model.ple = self.table(keys, family, blocks.len() as u64)?;
+        model.sources = vec![format!("GGUF header of {}", draft::stem(file, &[]))];
+        Ok(model)
     }
 
-    /// The per-layer embedding table, AltUp and LAuReL, as the table has them.
-    fn lookup(&self, keys: &Keys<'_>, profile: &mut Profile) -> Result<(), GgufError> {
-        if let Some(table) = self.find("per_layer_token_embd.weight") {
-            let stated = keys.integer("embedding_length_per_layer_input", 1..=MAX_WIDTH)?;
-            let layers = profile.num_hidden_layers;
-            profile.ple_hidden_size = stated.unwrap_or(table.row_length / layers.max(1));
-            profile.ple_vocab_size = table.rows;
-            if profile.ple_hidden_size.saturating_mul(layers) != table.row_length {
-                let problem = format!(
-                    "has rows of {}; expected {} for each of {layers} layers",
-                    table.row_length, profile.ple_hidden_size
-                );
-                return Err(GgufError::Tensor { tensor: table.name.clone(), problem });
-            }
+    /// The per-layer embedding table.
+    fn table(
+        &self,
+        keys: &Keys<'_>,
+        family: &Family,
+        layers: u64,
+    ) -> Result<Option<PerLayerEmbedding>, GgufError> {
+        let stated = keys.integer("embedding_length_per_layer_input", 0..=MAX_WIDTH)?;
+        let Some(table) = self.find("per_layer_token_embd.weight") else { return Ok(None) };
+        let width = stated.unwrap_or(table.row_length / layers.max(1));
+        if width.saturating_mul(layers) != table.row_length || width == 0 {
+            let problem =
+                format!("has rows of {}; expected {width} for each of {layers} layers", table.row_length);
+            return Err(GgufError::Tensor { tensor: table.name.clone(), problem });
         }
-        profile.altup_streams =
-            self.find("altup_proj.weight").map_or(0, |tensor| tensor.last.saturating_add(1));
-        profile.laurel_rank = self.find("blk.0.laurel_l.weight").map_or(0, |tensor| tensor.rows);
-        Ok(())
+        Ok(Some(PerLayerEmbedding { rows: table.rows, width, gated: family.gated_table() }))
     }
 
     /// The table's tensors with their roles, exact types and bytes.
@@ -172,7 +172,7 @@ impl Gguf {
             let attention = layer.and_then(|layer| model.layers.get(layer)?.attention());
             let around = Around {
                 tied: model.embeddings.tied,
-                recurrent: block.is_some_and(Block::recurs),
+                recurrent: block.is_some_and(|block| block.recurs() && !block.has_keys()),
                 shared_kv: attention.is_some_and(|attention| !attention.owns_cache()),
                 drafts: layer.is_some_and(|layer| layer >= blocks.len()),
                 fused_ffn: block.is_some_and(Block::fused_ffn),
@@ -207,15 +207,88 @@ impl Gguf {
     }
 }
 
-fn check_blocks(architecture: &str, blocks: &[Block]) -> Result<(), GgufError> {
-    let undescribed =
-        |what: &str| GgufError::Undescribed { architecture: architecture.to_owned(), what: what.to_owned() };
-    if let Some(what) = blocks.iter().find_map(|block| block.foreign) {
-        return Err(undescribed(what));
+/// Every layer, by its block of the table.
+fn layers(
+    keys: &Keys<'_>,
+    family: &Family,
+    blocks: &[Block],
+    heads: &Heads,
+    windows: &Windows,
+    assumptions: &mut Vec<String>,
+) -> Result<Vec<Layer>, GgufError> {
+    let active = keys.integer("expert_used_count", 0..=MAX_HEADS)?.unwrap_or(0);
+    let most = (blocks.len() as u64).saturating_sub(1);
+    let shared = keys.integer("attention.shared_kv_layers", 0..=most)?.unwrap_or(0);
+    let first_shared = blocks.len().saturating_sub(count(shared));
+    let unused = blocks.last().is_some_and(|block| block.k_rows > 0);
+    let hidden = keys.require("embedding_length", 1..=MAX_WIDTH)?;
+    let indexer = keys.integer("attention.indexer.key_length", 0..=MAX_HEADS)?.unwrap_or(0);
+    let latent = Latent::read(keys)?;
+    let mut layers = Vec::with_capacity(blocks.len());
+    for (index, block) in blocks.iter().enumerate() {
+        let slides = windows.slides.get(index) == Some(&true);
+        let recurrence = state::of(keys, block, hidden)?;
+        let attends = block.attends && (recurrence.is_none() || block.has_keys());
+        let attention = if attends {
+            let mut attention = heads.of(index, slides.then_some(windows.window));
+            reconcile(block, index, &mut attention, assumptions)?;
+            if let Some(latent) = latent.as_ref().filter(|_| block.latent) {
+                latent.compress(&mut attention, family);
+            }
+            if block.indexer {
+                attention.indexer_channels = indexer;
+            }
+            let donor = || (0..first_shared).rev().find(|other| windows.slides[*other] == slides);
+            if index >= first_shared
+                && let Some(donor) = donor()
+            {
+                attention.kv = KvSource::Shared { donor, unused_weights: unused };
+            }
+            Some(attention)
+        } else {
+            None
+        };
+        let mixer = match (attention, recurrence) {
+            (Some(attention), Some(recurrence)) => Mixer::Both(attention, recurrence),
+            (Some(attention), None) => Mixer::Attention(attention),
+            (None, Some(recurrence)) => Mixer::Recurrent(recurrence),
+            (None, None) => Mixer::None,
+        };
+        let norms = family.conventions.norms;
+        layers.push(Layer { mixer, ffn: block.ffn(active), norms, more: Vec::new() });
     }
-    // DeltaNet layers call their fused projection `attn_qkv` as well, but have no key projection.
-    if blocks.iter().any(|block| block.recurs() && (block.k_rows > 0 || block.latent)) {
-        return Err(undescribed("attention and a recurrence side by side in one layer"));
+    if latent.is_some() && blocks.iter().any(|block| block.latent) {
+        assumptions.push(
+            "latent attention: one compressed vector cached per token and layer, as llama.cpp does".into(),
+        );
+    }
+    Ok(layers)
+}
+
+/// Correct a layer by the table: biases, KV heads, values taken from keys.
+fn reconcile(
+    block: &Block,
+    index: usize,
+    attention: &mut Attention,
+    assumptions: &mut Vec<String>,
+) -> Result<(), GgufError> {
+    (attention.output_bias, attention.qkv_bias) = (block.output_bias, block.qkv_bias);
+    attention.qk_norm = block.qk_norm;
+    attention.values_from_keys = block.k_rows > 0 && block.v_rows == 0;
+    let expected = attention.kv_heads.saturating_mul(attention.k_head_dim);
+    if block.k_rows > 0 && !block.latent && block.k_rows != expected {
+        if !block.k_rows.is_multiple_of(attention.k_head_dim) {
+            let problem = format!(
+                "has {} rows; expected {} KV heads of {}",
+                block.k_rows, attention.kv_heads, attention.k_head_dim
+            );
+            return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_k.weight"), problem });
+        }
+        attention.kv_heads = block.k_rows / attention.k_head_dim;
+        assumptions.push(format!(
+            "layer {index}: {} KV heads by the rows of attn_k, against the metadata",
+            attention.kv_heads
+        ));
     }
     Ok(())
 }
@@ -224,123 +297,117 @@ fn count(layers: u64) -> usize {
     usize::try_from(layers).unwrap_or(0)
 }
 
-/// The family's conventions, corrected by what the table shows.
-fn conventions(name: &str, blocks: &[Block]) -> Family {
-    let base = family::family(name).unwrap_or(family::FALLBACK);
-    Family {
-        qkv_bias: blocks.iter().any(|block| block.qkv_bias),
-        qk_norm: blocks.iter().any(|block| block.qk_norm),
-        unused_kv_weights: blocks.last().is_some_and(|block| block.k_rows > 0),
-        ..*base
+/// What the file declares, raised by the scaling of its positions: a factor of the original context for YaRN, of the declared
+/// one for linear scaling.
+fn context(keys: &Keys<'_>, architecture: &str, assumptions: &mut Vec<String>) -> Result<u64, GgufError> {
+    let Some(stated) = keys.integer("context_length", 1..=MAX_CONTEXT)? else {
+        assumptions
+            .push(format!("`{architecture}.context_length` not given: assumed {UNSTATED_CONTEXT} tokens"));
+        return Ok(UNSTATED_CONTEXT);
+    };
+    let original = keys.integer("rope.scaling.original_context_length", 1..=MAX_CONTEXT)?;
+    let kind = keys.text("rope.scaling.type");
+    let factor = keys.number("rope.scaling.factor").or_else(|| keys.number("rope.scale_linear"));
+    let base = match kind {
+        Some("yarn") => original.unwrap_or(stated),
+        Some("linear") if !family::declares_scaled_context(architecture) => stated,
+        _ => return Ok(stated),
+    };
+    let Some(factor) = factor.filter(|factor| (1.0..=1e6).contains(factor)) else { return Ok(stated) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, at most 2^52")]
+    let raised = ((base as f64 * factor) as u64).min(MAX_CONTEXT);
+    if raised > stated {
+        let kind = kind.unwrap_or_default();
+        assumptions
+            .push(format!("{kind} scaling of positions raises the context of {stated} to {raised} tokens"));
     }
+    Ok(raised.max(stated))
 }
 
 /// Heads and their widths; keys without a suffix speak of the full-attention layers.
-fn heads(keys: &Keys<'_>, layers: usize, profile: &mut Profile) -> Result<(), GgufError> {
-    let range = 0..=MAX_HEADS;
-    let query = keys.per_layer("attention.head_count", &range, layers)?;
-    let query = query.ok_or_else(|| keys.wrong("attention.head_count", "a whole number from 0 to 65536"))?;
-    let kv = keys.per_layer("attention.head_count_kv", &range, layers)?.unwrap_or_else(|| query.clone());
-    let most = query.iter().copied().max().unwrap_or(0);
-    let width = |key: &str| keys.integer(key, 1..=MAX_HEADS);
-    let full = match width("attention.key_length")? {
-        Some(width) => width,
-        None if most == 0 => 1,
-        None => (profile.hidden_size / most).max(1),
-    };
-    let sliding = width("attention.key_length_swa")?;
-    profile.num_attention_heads = PerLayer::Each(query);
-    profile.num_key_value_heads = PerLayer::Each(kv);
-    profile.head_dim = sliding.unwrap_or(full);
-    profile.global_head_dim = sliding.is_some().then_some(full);
-    Ok(())
+struct Heads {
+    query: Vec<u64>,
+    kv: Vec<u64>,
+    full: (u64, u64),
+    sliding: (u64, u64),
 }
 
-fn recurrent(keys: &Keys<'_>, blocks: &[Block]) -> Result<Option<RecurrentShape>, GgufError> {
-    let size = |key: &str| keys.require(key, 1..=MAX_WIDTH);
-    if blocks.iter().any(|block| block.short_conv) {
-        return Ok(Some(RecurrentShape::ShortConv {
-            kernel: keys.require("shortconv.l_cache", 1..=MAX_HEADS)?,
-        }));
-    }
-    if !blocks.iter().any(|block| block.ssm) {
-        return Ok(None);
-    }
-    let bounded = |key: &str| keys.require(key, 1..=MAX_HEADS);
-    let heads = bounded("ssm.time_step_rank")?;
-    let (state_size, groups, kernel) =
-        (bounded("ssm.state_size")?, bounded("ssm.group_count")?, bounded("ssm.conv_kernel")?);
-    let head_dim = (size("ssm.inner_size")? / heads).clamp(1, MAX_HEADS);
-    Ok(Some(if blocks.iter().any(|block| block.delta) {
-        RecurrentShape::GatedDeltaNet {
-            key_heads: groups,
-            value_heads: heads,
-            key_head_dim: state_size,
-            value_head_dim: head_dim,
-            kernel,
-        }
-    } else {
-        RecurrentShape::Mamba2 { heads, head_dim, state_size, groups, kernel }
-    }))
-}
-
-/// Correct the expanded layers by the table: feed-forward blocks, biases, value widths, latent caches, KV heads.
-fn reconcile(
-    keys: &Keys<'_>,
-    blocks: &[Block],
-    active: u64,
-    model: &mut Architecture,
-) -> Result<(), GgufError> {
-    let width = |key: &str| keys.integer(key, 1..=MAX_HEADS);
-    let (values, values_swa) = (width("attention.value_length")?, width("attention.value_length_swa")?);
-    let latent = latent_width(keys)?;
-    let mut assumptions = Vec::new();
-    for (index, (layer, block)) in model.layers.iter_mut().zip(blocks).enumerate() {
-        layer.ffn = block.ffn(active);
-        let Mixer::Attention(attention) = &mut layer.mixer else { continue };
-        attention.output_bias = block.output_bias;
-        let stated = if attention.window.is_some() { values_swa.or(values) } else { values };
-        attention.v_head_dim = stated.unwrap_or(attention.k_head_dim);
-        if let Some(width) = latent.filter(|_| block.latent) {
-            (attention.kv_heads, attention.k_head_dim, attention.v_head_dim) = (1, width, 0);
-            continue;
-        }
-        if !block.attends {
-            (attention.query_heads, attention.kv_heads) = (0, 0);
-            continue;
-        }
-        attention.values_from_keys = block.k_rows > 0 && block.v_rows == 0;
-        let expected = attention.kv_heads.saturating_mul(attention.k_head_dim);
-        if block.k_rows > 0 && !block.latent && block.k_rows != expected {
-            if !block.k_rows.is_multiple_of(attention.k_head_dim) {
-                let problem = format!(
-                    "has {} rows; expected {} KV heads of {}",
-                    block.k_rows, attention.kv_heads, attention.k_head_dim
-                );
-                return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_k.weight"), problem });
+impl Heads {
+    fn read(keys: &Keys<'_>, layers: usize, hidden: u64) -> Result<Self, GgufError> {
+        let range = 0..=MAX_HEADS;
+        let query = match keys.per_layer("attention.head_count", &range, layers)? {
+            Some(query) => query,
+            // A model that only recurs has none.
+            None if keys.get("ssm.state_size").is_some() || keys.get("wkv.head_size").is_some() => {
+                vec![0; layers]
             }
-            attention.kv_heads = block.k_rows / attention.k_head_dim;
-            assumptions.push(format!(
-                "layer {index}: {} KV heads by the rows of attn_k, against the metadata",
-                attention.kv_heads
-            ));
+            None => return Err(keys.wrong("attention.head_count", "a whole number from 0 to 65536")),
+        };
+        let kv = keys.per_layer("attention.head_count_kv", &range, layers)?;
+        let kv = kv.unwrap_or_else(|| query.clone());
+        let most = query.iter().copied().max().unwrap_or(0);
+        let width = |key: &str| keys.integer(key, 1..=MAX_HEADS);
+        // llama.cpp's default of both widths.
+        let usual = hidden.checked_div(most).unwrap_or(1).clamp(1, MAX_HEADS);
+        let full = (
+            width("attention.key_length")?.unwrap_or(usual),
+            width("attention.value_length")?.unwrap_or(usual),
+        );
+        let sliding = (
+            width("attention.key_length_swa")?.unwrap_or(full.0),
+            width("attention.value_length_swa")?.unwrap_or(full.1),
+        );
+        Ok(Self { query, kv, full, sliding })
+    }
+
+    fn of(&self, layer: usize, window: Option<u64>) -> Attention {
+        let (k_head_dim, v_head_dim) = if window.is_some() { self.sliding } else { self.full };
+        Attention {
+            window,
+            query_heads: self.query.get(layer).copied().unwrap_or(0),
+            kv_heads: self.kv.get(layer).copied().unwrap_or(0),
+            k_head_dim,
+            v_head_dim,
+            kv: KvSource::Own,
+            qkv_bias: false,
+            output_bias: false,
+            qk_norm: false,
+            values_from_keys: false,
+            output_gate: false,
+            listed: false,
+            expanded: None,
+            indexer_channels: 0,
+            cross_tokens: None,
         }
     }
-    if latent.is_some() {
-        assumptions.push(
-            "latent attention: one compressed vector cached per token and layer, as llama.cpp does".into(),
-        );
-    }
-    model.assumptions.extend(assumptions);
-    Ok(())
 }
 
-/// Channels of a latent cache; `None` for plain heads and for old conversions that expand them.
-fn latent_width(keys: &Keys<'_>) -> Result<Option<u64>, GgufError> {
-    let Some(rank) = keys.integer("attention.kv_lora_rank", 1..=MAX_WIDTH)? else { return Ok(None) };
-    if keys.get("attention.key_length_mla").is_none() {
-        return Ok(None);
+/// A latent cache; nothing for plain heads and for old conversions that expand them.
+struct Latent {
+    width: u64,
+    whole: (u64, u64),
+}
+
+impl Latent {
+    fn read(keys: &Keys<'_>) -> Result<Option<Self>, GgufError> {
+        let rank = keys.integer("attention.kv_lora_rank", 0..=MAX_WIDTH)?.unwrap_or(0);
+        let Some(k) = keys.integer("attention.key_length_mla", 1..=MAX_HEADS)? else { return Ok(None) };
+        let v = keys.integer("attention.value_length_mla", 1..=MAX_HEADS)?.unwrap_or(k);
+        if rank == 0 {
+            return Ok(None);
+        }
+        let rotary = keys.integer("rope.dimension_count", 0..=MAX_HEADS)?.unwrap_or(0);
+        Ok(Some(Self { width: rank.saturating_add(rotary), whole: (k, v) }))
     }
-    let rotary = keys.integer("rope.dimension_count", 0..=MAX_HEADS)?.unwrap_or(0);
-    Ok(Some(rank.saturating_add(rotary)))
+
+    fn compress(&self, attention: &mut Attention, family: &Family) {
+        (attention.kv_heads, attention.k_head_dim, attention.v_head_dim) = (1, self.width, 0);
+        attention.expanded = Some(Expanded {
+            heads: attention.query_heads,
+            k_head_dim: self.whole.0,
+            v_head_dim: self.whole.1,
+            in_llama_cpp: false,
+            in_vllm: family.vllm_expands,
+        });
+    }
 }

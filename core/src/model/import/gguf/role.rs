@@ -42,16 +42,44 @@ pub(super) fn of(tensor: &TensorInfo, around: Around) -> (Role, Active) {
     }
 }
 
+/// Beginnings of names of towers' tensors in one file with the decoder: llama.cpp's, Ollama's and Hugging Face's.
+const VISION: [&str; 12] = [
+    "v.",
+    "s.",
+    "mm.",
+    "resampler.",
+    "visual.",
+    "vision.",
+    "vision_model.",
+    "vision_tower.",
+    "multi_modal_projector.",
+    "mm_projector.",
+    "vpm.",
+    "sam_model.",
+];
+const AUDIO: [&str; 5] = ["a.", "audio.", "audio_tower.", "apm.", "audio_projector."];
+/// Beginnings of names of drafting layers.
+const DRAFTS: [&str; 2] = ["mtp.", "nextn."];
+
+/// What a tensor outside the decoder belongs to: a tower, or layers that only draft.
+fn tower(stem: &str) -> Option<Role> {
+    let stem = stem.strip_prefix("model.").unwrap_or(stem);
+    let begins = |names: &[&str]| names.iter().any(|name| stem.starts_with(name));
+    match () {
+        () if begins(&VISION) => Some(Role::Vision),
+        () if begins(&AUDIO) => Some(Role::Audio),
+        () if begins(&DRAFTS) => Some(Role::Unused),
+        () => None,
+    }
+}
+
 fn outside(tensor: &TensorInfo, stem: &str) -> Role {
     match stem {
         "token_embd" => Role::TokenEmbedding,
         "output" => Role::OutputHead,
         "per_layer_token_embd" => Role::PleTable,
         "rope_freqs" | "rope_factors_long" | "rope_factors_short" => Role::Buffer,
-        _ if stem.starts_with("v.") || stem.starts_with("mm.") || stem.starts_with("resampler.") => {
-            Role::Vision
-        }
-        _ if stem.starts_with("a.") => Role::Audio,
+        _ if tower(stem).is_some() => tower(stem).unwrap_or(Role::Vision),
         _ if tensor.rows == 1 => Role::Vector,
         _ => Role::Unquantised,
     }
@@ -61,7 +89,7 @@ fn outside_active(stem: &str, around: Around) -> Active {
     match stem {
         "token_embd" if !around.tied => Active::Row,
         "per_layer_token_embd" | "position_embd" => Active::Row,
-        _ if ["v.", "mm.", "resampler.", "a."].iter().any(|tower| stem.starts_with(tower)) => Active::Nothing,
+        _ if tower(stem).is_some() => Active::Nothing,
         _ => Active::All,
     }
 }
@@ -102,7 +130,7 @@ fn matrix(tensor: &TensorInfo, stem: &str, around: Around) -> Role {
         "attn_k" | "attn_kv_a_mqa" | "attn_k_b" => Role::AttentionK,
         "attn_v" | "attn_kv_b" | "attn_v_b" => Role::AttentionV,
         "attn_qkv" => Role::AttentionQkv,
-        "attn_output" => Role::AttentionOutput,
+        "attn_output" | "attn_out" => Role::AttentionOutput,
         "ffn_up" if around.fused_ffn => Role::FfnGateUp,
         "ffn_up" | "ffn_up_shexp" => Role::FfnUp,
         "ffn_gate" | "ffn_gate_shexp" => Role::FfnGate,

@@ -1,7 +1,6 @@
 //! Writes GGUF headers for tests: by hand, or of a whole model under llama.cpp's key and tensor names.
 
-use crate::model::architecture::{Architecture, Mixer, RecurrentKind};
-use crate::model::profile::RecurrentShape;
+use crate::model::architecture::{Architecture, Ffn, Recurrent, RecurrentKind};
 use crate::model::tensor::{Active, Role};
 use crate::model::{Model, Tensor};
 use crate::weights::BlockType;
@@ -165,17 +164,17 @@ pub(crate) fn of(model: &Model, architecture: &str) -> Sample {
         .count(&key("block_count"), shape.layers.len() as u64)
         .count(&key("embedding_length"), shape.hidden_size)
         .count(&key("context_length"), shape.max_context_tokens);
-    if let Some(profile) = &model.profile {
-        sample = sample.count(&key("attention.shared_kv_layers"), profile.shared_kv_last_n_layers);
-        if let Some(experts) = &profile.experts {
-            sample = sample
-                .count(&key("expert_count"), experts.count)
-                .count(&key("expert_used_count"), experts.active);
-        }
-        sample = profile
-            .recurrent
-            .map_or_else(Sample::default, |recurrent| state(Sample::default(), recurrent, &key))
-            .append(sample);
+    let shared = shape.attention_layers().filter(|(_, attention)| !attention.owns_cache()).count();
+    sample = sample.count(&key("attention.shared_kv_layers"), shared as u64);
+    let experts = shape.layers.iter().find_map(|layer| match layer.ffn {
+        Ffn::Experts { experts, active, .. } => Some((experts, active)),
+        _ => None,
+    });
+    if let Some((experts, active)) = experts {
+        sample = sample.count(&key("expert_count"), experts).count(&key("expert_used_count"), active);
+    }
+    if let Some(recurrent) = shape.layers.iter().find_map(|layer| layer.recurrent()) {
+        sample = state(Sample::default(), recurrent, &key).append(sample);
     }
     if let Some(ple) = &shape.ple {
         sample = sample.count(&key("embedding_length_per_layer_input"), ple.width);
@@ -201,13 +200,38 @@ fn attention(mut sample: Sample, shape: &Architecture, key: &impl Fn(&str) -> St
         layers.iter().map(|attention| attention.map_or(0, get)).collect()
     };
     sample = sample.counts(&key("attention.head_count"), of(&|a| a.query_heads));
-    sample = sample.counts(&key("attention.head_count_kv"), of(&|a| a.kv_heads));
+    let heads = |a: &crate::model::architecture::Attention| match a.expanded {
+        Some(whole) if whole.in_llama_cpp => whole.heads,
+        _ => a.kv_heads,
+    };
+    sample = sample.counts(&key("attention.head_count_kv"), of(&heads));
     let full = layers.iter().flatten().find(|a| a.window.is_none()).or(layers.iter().flatten().next());
-    if let Some(full) = full {
-        sample = sample
-            .count(&key("attention.key_length"), full.k_head_dim)
-            .count(&key("attention.value_length"), full.v_head_dim);
+    match full.map(|full| (full, full.expanded)) {
+        Some((full, Some(whole))) if !whole.in_llama_cpp => {
+            let rotary = whole.k_head_dim / 4;
+            sample = sample
+                .count(&key("attention.key_length"), full.k_head_dim)
+                .count(&key("attention.value_length"), full.k_head_dim - rotary)
+                .count(&key("attention.kv_lora_rank"), full.k_head_dim - rotary)
+                .count(&key("rope.dimension_count"), rotary)
+                .count(&key("attention.key_length_mla"), whole.k_head_dim)
+                .count(&key("attention.value_length_mla"), whole.v_head_dim);
+        }
+        Some((_, Some(whole))) => {
+            sample = sample
+                .count(&key("attention.key_length"), whole.k_head_dim)
+                .count(&key("attention.value_length"), whole.v_head_dim);
+        }
+        Some((full, None)) => {
+            sample = sample
+                .count(&key("attention.key_length"), full.k_head_dim)
+                .count(&key("attention.value_length"), full.v_head_dim);
+        }
+        None => {}
     }
+    let indexer = layers.iter().flatten().map(|a| a.indexer_channels).max().unwrap_or(0);
+    sample =
+        sample.count(&key("attention.indexer.key_length"), indexer).count(&key("num_loops"), shape.passes);
     if let Some(sliding) = layers.iter().flatten().find(|a| a.window.is_some()) {
         sample = sample
             .count(&key("attention.key_length_swa"), sliding.k_head_dim)
@@ -217,11 +241,17 @@ fn attention(mut sample: Sample, shape: &Architecture, key: &impl Fn(&str) -> St
                 &key("attention.sliding_window_pattern"),
                 layers.iter().map(|a| a.is_some_and(|a| a.window.is_some())),
             );
+    } else {
+        // As converters do where no window bites: a missing one would be llama.cpp's own.
+        sample = sample.count(&key("attention.sliding_window"), 0);
     }
     sample
 }
 
-fn state(sample: Sample, shape: RecurrentShape, key: &impl Fn(&str) -> String) -> Sample {
+fn state(sample: Sample, recurrent: &Recurrent, key: &impl Fn(&str) -> String) -> Sample {
+    let find = |name: &str| recurrent.tensors.iter().find(|tensor| tensor.name == name);
+    let rows = |name: &str| find(name).map_or(0, |tensor| tensor.rows);
+    let length = |name: &str| find(name).map_or(0, |tensor| tensor.row_length);
     let ssm = |sample: Sample, kernel, inner, state, rank, groups| {
         sample
             .count(&key("ssm.conv_kernel"), kernel)
@@ -230,13 +260,23 @@ fn state(sample: Sample, shape: RecurrentShape, key: &impl Fn(&str) -> String) -
             .count(&key("ssm.time_step_rank"), rank)
             .count(&key("ssm.group_count"), groups)
     };
-    match shape {
-        RecurrentShape::ShortConv { kernel } => sample.count(&key("shortconv.l_cache"), kernel),
-        RecurrentShape::GatedDeltaNet { key_heads, value_heads, key_head_dim, value_head_dim, kernel } => {
-            ssm(sample, kernel, value_heads * value_head_dim, key_head_dim, value_heads, key_heads)
+    let (kernel, inner, heads) = (length("ssm_conv1d"), length("ssm_out"), length("ssm_a"));
+    match recurrent.kind {
+        RecurrentKind::ShortConv => sample.count(&key("shortconv.l_cache"), length("shortconv.conv")),
+        RecurrentKind::KimiDelta => sample
+            .count(&key("kda.head_dim"), length("ssm_norm"))
+            .count(&key("ssm.conv_kernel"), length("ssm_conv1d_q")),
+        RecurrentKind::Rwkv7 => {
+            let width = length("time_mix_key");
+            sample.count(&key("wkv.head_size"), recurrent.state_bytes / 4 / width - 2)
         }
-        RecurrentShape::Mamba2 { heads, head_dim, state_size, groups, kernel } => {
-            ssm(sample, kernel, heads * head_dim, state_size, heads, groups)
+        RecurrentKind::Mamba => {
+            let state = recurrent.state_bytes / 4 / inner - (kernel - 1);
+            ssm(sample, kernel, inner, state, rows("ssm_x") - 2 * state, 0)
+        }
+        RecurrentKind::GatedDeltaNet | RecurrentKind::Mamba2 | RecurrentKind::Lightning => {
+            let state = (recurrent.state_bytes / 4 - rows("ssm_conv1d") * (kernel - 1)) / inner;
+            ssm(sample, kernel, inner, state, heads, (rows("ssm_conv1d") - inner) / 2 / state)
         }
     }
 }
@@ -257,9 +297,6 @@ fn dimensions(tensor: &Tensor) -> Vec<u64> {
 
 /// Kinds of the recurrent layers, for comparison.
 pub(crate) fn recurrences(model: &Model) -> Vec<Option<(RecurrentKind, u64)>> {
-    let of = |mixer: &Mixer| match mixer {
-        Mixer::Recurrent(recurrent) => Some((recurrent.kind, recurrent.state_bytes)),
-        Mixer::Attention(_) => None,
-    };
-    model.architecture.layers.iter().map(|layer| of(&layer.mixer)).collect()
+    let of = |recurrent: &Recurrent| (recurrent.kind, recurrent.state_bytes);
+    model.architecture.layers.iter().map(|layer| layer.recurrent().map(of)).collect()
 }

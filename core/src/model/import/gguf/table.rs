@@ -1,5 +1,6 @@
 //! The tensor table: names, shapes, types and where the data lie.
 
+use super::super::super::family;
 use super::GgufError;
 use super::cursor::Cursor;
 use crate::weights::BlockType;
@@ -34,6 +35,7 @@ pub(super) fn read(
     cursor: &mut Cursor<'_>,
     count: u64,
     alignment: u64,
+    architecture: &str,
 ) -> Result<Vec<TensorInfo>, GgufError> {
     let mut tensors = Vec::new();
     let mut seen = HashSet::new();
@@ -43,16 +45,24 @@ pub(super) fn read(
         if !seen.insert(name) {
             return Err(GgufError::Duplicate { offset, what: "tensor", name: name.to_owned() });
         }
-        tensors.push(entry(cursor, name, alignment)?);
+        tensors.push(entry(cursor, name, alignment, architecture)?);
     }
     Ok(tensors)
 }
 
-fn entry(cursor: &mut Cursor<'_>, name: &str, alignment: u64) -> Result<TensorInfo, GgufError> {
+fn entry(
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    alignment: u64,
+    architecture: &str,
+) -> Result<TensorInfo, GgufError> {
     let (dimensions, shape) = shape(cursor, name)?;
     let code = cursor.u32(&format!("the type of `{name}`"))?;
-    let block = BlockType::from_gguf_code(code).filter(|_| code < 1_000).ok_or_else(|| {
-        GgufError::UnknownType { offset: cursor.position().saturating_sub(4), tensor: name.to_owned(), code }
+    let block = family::block_of_code(architecture, code).ok_or_else(|| GgufError::UnknownType {
+        offset: cursor.position().saturating_sub(4),
+        tensor: name.to_owned(),
+        code,
+        what: whose(code),
     })?;
     let [row_length, second, third, fourth] = shape;
     // `shape` has checked that the product fits.
@@ -82,6 +92,20 @@ fn entry(cursor: &mut Cursor<'_>, name: &str, alignment: u64) -> Result<TensorIn
         _ => second,
     };
     Ok(TensorInfo { name: name.to_owned(), row_length, rows, last, dimensions, block, offset, bytes })
+}
+
+/// Whose type an unlisted code is.
+const fn whose(code: u32) -> &'static str {
+    match code {
+        4 | 5 => "a type that llama.cpp gave up in 2023 (q4_2, q4_3); expected one that it has today",
+        31..=33 | 36..=38 => {
+            "an interleaved type that llama.cpp gave up in 2024 (q4_0_4_4 and its like); expected q4_0 or iq4_nl"
+        }
+        97..=399 => {
+            "a type of the fork ik_llama.cpp, whose size is not known here; expected one of llama.cpp's"
+        }
+        _ => "which no GGML type listed here has",
+    }
 }
 
 /// Dimensions padded with ones; their product stays within 63 bits.

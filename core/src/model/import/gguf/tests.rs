@@ -60,6 +60,64 @@ fn whole_models_survive_the_way_through_a_header() {
     }
 }
 
+/// Every config at hand whose family has a name in GGUF files, written under that name and read again: llama.cpp's cache and
+/// the state are the same from both. Grouped sharing and cross-attention have no keys there.
+#[test]
+fn a_config_and_its_file_have_the_same_cache() {
+    use crate::memory::{Scenario, kv_cache};
+    use crate::model::family;
+    let folder = |name: &str| format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    for folder in [folder("../tests/fixtures/configs"), folder("tests/fixtures/cases/configs")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            texts.push(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+    }
+    let golden = std::fs::read(folder("../tests/fixtures/parameter-counts.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+    texts.extend(
+        golden["cases"].as_array().unwrap().iter().map(|case| case["config"].to_string().into_bytes()),
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    let mut wrong = Vec::new();
+    for text in texts {
+        let Ok(config) = hf_config::parse("config.json", &text) else { continue };
+        let shape = &config.architecture;
+        let Some(name) = family::family(&shape.family).and_then(|family| family.gguf.first()) else {
+            continue;
+        };
+        if shape.attention_layers().any(|(_, attention)| attention.cross_tokens.is_some()) {
+            continue;
+        }
+        let file = match model(sample::of(&config, name)) {
+            Ok(file) => file,
+            Err(error) => {
+                wrong.push(format!("{}: {error}", shape.family));
+                continue;
+            }
+        };
+        let cost = |model: &Model| {
+            let scenario = Scenario {
+                context_tokens: shape.max_context_tokens.min(16_384),
+                ..Scenario::for_model(model)
+            };
+            let architecture = &model.architecture;
+            (kv_cache::total(architecture, &scenario), architecture.state_bytes(), architecture.passes)
+        };
+        if cost(&file) != cost(&config) {
+            wrong.push(format!(
+                "{}: {:?} from the file, {:?} from the config",
+                shape.family,
+                cost(&file),
+                cost(&config)
+            ));
+        }
+        seen.insert(shape.family.clone());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen.len() > 45, "{} families: {seen:?}", seen.len());
+}
+
 #[test]
 fn bytes_come_from_the_table() {
     let (bytes, length) = small().finish();
@@ -108,7 +166,7 @@ fn windows_by_number_by_list_and_by_habit() {
         let mut sample = sample
             .count(&key("block_count"), 4)
             .count(&key("embedding_length"), 64)
-            .count(&key("context_length"), 4096)
+            .count(&key("context_length"), 8192)
             .count(&key("attention.head_count"), 4)
             .tensor("token_embd.weight", &[64, 3], BlockType::F16);
         for layer in 0..4 {
@@ -134,7 +192,7 @@ fn windows_by_number_by_list_and_by_habit() {
     assert_eq!(windows("phi3", with("phi3")), [false; 4]);
     assert_eq!(windows("llama", with("llama")), [false; 4]);
     assert_eq!(
-        windows("gemma3", Sample::new("gemma3").count("gemma3.attention.sliding_window", 4096)),
+        windows("gemma3", Sample::new("gemma3").count("gemma3.attention.sliding_window", 8192)),
         [false; 4]
     );
 }
@@ -145,19 +203,89 @@ fn parts_of_models_and_other_files_are_refused() {
     assert!(kind(Sample::new("bert")).contains("`bert` is an encoder; expected a decoder-only"));
     assert!(kind(Sample::new("llama").text("general.type", "adapter")).contains("a file of type `adapter`"));
     assert!(failure(small().count("split.no", 1).count("split.count", 3)).contains("part 2 of 3"));
+    assert!(kind(Sample::new("controlvector")).contains("a control vector"));
+    assert!(failure(Sample::default().text("general.type", "imatrix")).contains("an importance matrix"));
+    assert!(
+        failure(small().raw("llama.attention.causal", 7, &[0])).contains("an encoder under a decoder's name")
+    );
+    assert!(failure(small().count("llama.pooling_type", 1)).contains("an embedding model"));
+    assert!(
+        failure(small().tensor("blk.0.ffn_gate.3.weight", &[64, 64], BlockType::F16))
+            .contains("one tensor an expert")
+    );
     assert!(
         kind(Sample::new("llama"))
             .contains("metadata `llama.block_count` is missing; expected a whole number")
     );
     assert!(failure(Sample::default()).contains("metadata `general.architecture` is missing"));
-    let rwkv = Sample::new("rwkv7").count("rwkv7.block_count", 1).tensor(
+}
+
+#[test]
+fn recurrences_alone_and_beside_attention() {
+    let base = |name: &str| {
+        Sample::new(name)
+            .count(&format!("{name}.block_count"), 1)
+            .count(&format!("{name}.embedding_length"), 64)
+            .count(&format!("{name}.context_length"), 512)
+            .tensor("token_embd.weight", &[64, 10], BlockType::F16)
+    };
+    let rwkv = base("rwkv7").count("rwkv7.wkv.head_size", 16).tensor(
         "blk.0.time_mix_key.weight",
-        &[8, 8],
+        &[64, 64],
         BlockType::F16,
     );
-    assert!(failure(rwkv).contains("RWKV blocks"));
-    let beside = small().tensor("blk.0.ssm_in.weight", &[64, 64], BlockType::F16);
-    assert!(failure(beside).contains("side by side"));
+    // A square for each head, and two past tokens, in f32.
+    assert_eq!(model(rwkv).unwrap().architecture.state_bytes(), 64 * (16 + 2) * 4);
+    let mamba = base("mamba")
+        .count("mamba.ssm.conv_kernel", 4)
+        .count("mamba.ssm.inner_size", 128)
+        .count("mamba.ssm.state_size", 16)
+        .count("mamba.ssm.time_step_rank", 4)
+        .tensor("blk.0.ssm_x.weight", &[128, 36], BlockType::F16);
+    let mamba = model(mamba).unwrap();
+    assert_eq!(
+        (mamba.architecture.state_bytes(), mamba.architecture.cache_owners()),
+        (128 * (16 + 3) * 4, (0, 0))
+    );
+    let beside = base("falcon-h1")
+        .count("falcon-h1.attention.head_count", 4)
+        .count("falcon-h1.attention.head_count_kv", 2)
+        .count("falcon-h1.ssm.conv_kernel", 4)
+        .count("falcon-h1.ssm.inner_size", 128)
+        .count("falcon-h1.ssm.state_size", 16)
+        .count("falcon-h1.ssm.group_count", 1)
+        .count("falcon-h1.ssm.time_step_rank", 8)
+        .tensor("blk.0.attn_q.weight", &[64, 64], BlockType::F16)
+        .tensor("blk.0.attn_k.weight", &[64, 32], BlockType::F16)
+        .tensor("blk.0.ssm_in.weight", &[64, 296], BlockType::F16);
+    let beside = model(beside).unwrap();
+    assert!(matches!(beside.architecture.layers[0].mixer, crate::model::architecture::Mixer::Both(..)));
+    assert_eq!(beside.architecture.state_bytes(), (128 * 16 + 160 * 3) * 4);
+}
+
+#[test]
+fn parts_of_a_split_model_join() {
+    let part = |number, names: &[&str]| {
+        let mut sample = Sample::new("llama").count("split.no", number).count("split.count", 2);
+        if number == 0 {
+            sample = sample
+                .count("llama.block_count", 1)
+                .count("llama.embedding_length", 64)
+                .count("llama.attention.head_count", 4);
+        }
+        for name in names {
+            sample = sample.tensor(name, &[64, 64], BlockType::F16);
+        }
+        let (bytes, length) = sample.finish();
+        parse_gguf(&bytes, Some(length)).unwrap()
+    };
+    let (first, second) =
+        (part(0, &["token_embd.weight", "blk.0.attn_q.weight"]), part(1, &["blk.0.attn_k.weight"]));
+    let whole = Gguf::join(vec![second.clone(), first.clone()]).unwrap();
+    assert_eq!((whole.tensors.len(), whole.file_bytes), (3, first.file_bytes + second.file_bytes));
+    assert_eq!(whole.model("x").unwrap().architecture.cache_owners(), (1, 0));
+    let missing = Gguf::join(vec![second]).unwrap_err().to_string();
+    assert!(missing.contains("part 1 of 2 of the split model is missing"), "{missing}");
 }
 
 #[test]
@@ -174,7 +302,10 @@ fn contradictions_name_the_tensor() {
         bytes(small().tensor("x", &[33, 2], BlockType::Q4_0))
             .contains("the row length of `x` is 33; expected a multiple of 32")
     );
-    assert!(bytes(small().tensor_at("x", &[32], 4, 1 << 20, BlockType::F32)).contains("`x` has type code 4"));
+    assert!(
+        bytes(small().tensor_at("x", &[32], 4, 1 << 20, BlockType::F32))
+            .contains("`x` has type code 4, a type that llama.cpp gave up")
+    );
     assert!(bytes(small().tensor_at("x", &[32], 1001, 1 << 20, BlockType::F32)).contains("type code 1001"));
     assert!(
         bytes(small().tensor_at("x", &[32], 0, 33, BlockType::F32))

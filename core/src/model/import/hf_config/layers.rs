@@ -1,192 +1,198 @@
 //! Which layers attend to everything, which slide, which recur; and over what window.
 
-use super::super::super::profile::LayerKind;
+use super::super::super::family::Windows;
 use super::super::draft::{MAX_CONTEXT, MAX_LAYERS};
-use super::dialect::Windows;
+use super::facts::{Facts, Mixes};
 use super::reader::Reader;
-use crate::document::DocumentError;
+use crate::document::{DocumentError, Node, Value};
 
-const KINDS: &[(&str, LayerKind)] = &[
-    ("full_attention", LayerKind::Full),
-    ("full", LayerKind::Full),
-    ("attention", LayerKind::Full),
-    ("global", LayerKind::Full),
-    ("sliding_attention", LayerKind::Sliding),
-    ("sliding", LayerKind::Sliding),
-    ("local", LayerKind::Sliding),
-    ("chunked_attention", LayerKind::Sliding),
-    ("linear_attention", LayerKind::Recurrent),
-    ("conv", LayerKind::Recurrent),
-    ("short_conv", LayerKind::Recurrent),
-    ("mamba", LayerKind::Recurrent),
-    ("mamba2", LayerKind::Recurrent),
+const KINDS: &[(&str, Mixes)] = &[
+    ("full_attention", Mixes::Full),
+    ("full", Mixes::Full),
+    ("attention", Mixes::Full),
+    ("global", Mixes::Full),
+    ("global_attention", Mixes::Full),
+    ("sliding_attention", Mixes::Sliding),
+    ("sliding", Mixes::Sliding),
+    ("sliding_window", Mixes::Sliding),
+    ("local", Mixes::Sliding),
+    ("local_attention", Mixes::Sliding),
+    ("chunked_attention", Mixes::Sliding),
+    ("linear_attention", Mixes::Recurrent),
+    ("conv", Mixes::Recurrent),
+    ("short_conv", Mixes::Recurrent),
+    ("mamba", Mixes::Recurrent),
+    ("mamba2", Mixes::Recurrent),
+    ("indexed_attention", Mixes::Full),
+    ("hybrid", Mixes::Both),
+    ("moe", Mixes::Nothing),
+    ("mlp", Mixes::Nothing),
 ];
 
-/// Kinds of all layers, and the window of the sliding ones.
-pub(super) struct Pattern {
-    pub(super) kinds: Vec<LayerKind>,
-    pub(super) window: u64,
-}
-
-/// Read the pattern of `layers` layers.
-pub(super) fn pattern(reader: &mut Reader<'_>, layers: u64) -> Result<Pattern, DocumentError> {
-    let window = reader
-        .integer(
-            &["sliding_window", "sliding_window_size", "attention_chunk_size", "attention_window_size"],
-            0..=MAX_CONTEXT,
-        )?
-        .unwrap_or(0);
+/// Fill in what mixes tokens in every layer, and the window.
+pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    const WINDOWS: [&str; 4] =
+        ["sliding_window", "sliding_window_size", "attention_window_size", "attention_chunk_size"];
+    let window = match reader.integer(&WINDOWS, 0..=MAX_CONTEXT)? {
+        Some(window) => window,
+        None => reader
+            .stated_or_default(&["sliding_window", "attention_chunk_size"], 0..=MAX_CONTEXT)?
+            .unwrap_or(0),
+    };
     let asked = reader.flag("use_sliding_window")?;
-    let opted_out = match reader.dialect.windows {
+    let opted_out = match reader.family.windows {
         Windows::OptIn | Windows::WithoutPositions => asked != Some(true),
         _ => asked == Some(false),
     };
-    let mut kinds = match listed(reader, layers)? {
-        Some(kinds) => kinds,
-        None => match placed(reader, layers)? {
-            Some(kinds) => kinds,
-            None => windowed(reader, layers, window, opted_out)?,
-        },
-    };
-    if let Some(last) = kinds.last_mut().filter(|_| reader.dialect.last_full) {
-        *last = LayerKind::Full;
+    facts.window = window;
+    if !listed(reader, facts)? && !placed(reader, facts)? {
+        windowed(reader, facts, opted_out)?;
     }
-    if kinds.contains(&LayerKind::Sliding) && (opted_out || window == 0) {
-        if window == 0 && !opted_out {
-            return Err(reader.text.missing("sliding_window", "the window of the sliding layers, in tokens"));
-        }
-        for kind in &mut kinds {
-            *kind = if *kind == LayerKind::Sliding { LayerKind::Full } else { *kind };
-        }
+    if let Some(last) = facts.layers.last_mut().filter(|_| reader.family.last_full) {
+        last.mixes = Mixes::Full;
+    }
+    Ok(())
+}
+
+/// A window that no context outgrows is none (Phi's 262144); sliding layers need one, and `use_sliding_window` may take it
+/// away.
+pub(super) fn settle(reader: &mut Reader<'_>, facts: &mut Facts, context: u64) -> Result<(), DocumentError> {
+    let opted_out = match reader.family.windows {
+        Windows::OptIn | Windows::WithoutPositions => reader.flag("use_sliding_window")? != Some(true),
+        _ => reader.flag("use_sliding_window")? == Some(false),
+    };
+    if !facts.layers.iter().any(|slot| slot.mixes == Mixes::Sliding) {
+        return Ok(());
+    }
+    if facts.window == 0 && !opted_out {
+        return Err(reader.missing("sliding_window", "the window of the sliding layers, in tokens"));
+    }
+    if opted_out {
         reader.assume("`use_sliding_window` is not true: the sliding layers attend to everything".into());
     }
-    Ok(Pattern { kinds, window })
-}
-
-/// `layer_types`, which wins over everything.
-fn listed(reader: &Reader<'_>, layers: u64) -> Result<Option<Vec<LayerKind>>, DocumentError> {
-    const NAMES: [&str; 4] = ["layer_types", "layers_block_type", "block_types", "attention_types"];
-    let Some(name) = NAMES.into_iter().find(|name| reader.text.has(name)) else { return Ok(None) };
-    let names = reader.text.texts(name)?;
-    if names.len() as u64 != layers {
-        let found = format!("a list of {}", names.len());
-        let expected = format!("one entry for each of {layers} layers");
-        return Err(reader.text.wrong_value(name, &found, &expected));
-    }
-    let kinds = names.iter().enumerate().map(|(index, kind)| {
-        let found = KINDS.iter().find(|(key, _)| key == kind).map(|(_, kind)| *kind);
-        found.ok_or_else(|| {
-            let found = format!("{kind:?} at layer {index}");
-            reader.text.wrong_value(
-                name,
-                &found,
-                "full_attention, sliding_attention, chunked_attention, linear_attention, conv or mamba",
-            )
-        })
-    });
-    kinds.collect::<Result<_, _>>().map(Some)
-}
-
-/// Attention layers placed by index or interval among recurrent ones (LFM2, Qwen 3.5), or by position use (Llama 4).
-fn placed(reader: &mut Reader<'_>, layers: u64) -> Result<Option<Vec<LayerKind>>, DocumentError> {
-    if let Some(full) = reader.text.integers("full_attn_idxs", 0..=MAX_LAYERS)? {
-        let kind = |index| if full.contains(&index) { LayerKind::Full } else { LayerKind::Recurrent };
-        return Ok(Some((0..layers).map(kind).collect()));
-    }
-    if reader.is("qwen3_5") || reader.is("qwen3_next") {
-        let interval = match reader.integer(&["full_attention_interval"], 1..=MAX_LAYERS)? {
-            Some(interval) => interval,
-            None => reader.class_default("full_attention_interval", 4),
-        };
-        return Ok(Some(every(layers, interval, LayerKind::Recurrent)));
-    }
-    if reader.is("llama4") {
-        if let Some(positions) =
-            reader.text.integers("no_rope_layers", 0..=1)?.filter(|list| !list.is_empty())
-        {
-            let kind = |flag: &u64| if *flag == 1 { LayerKind::Sliding } else { LayerKind::Full };
-            return Ok(Some(
-                positions
-                    .iter()
-                    .map(kind)
-                    .chain((positions.len() as u64..layers).map(|_| LayerKind::Full))
-                    .collect(),
-            ));
+    if opted_out || facts.window >= context {
+        // Sliding heads of their own stay what they are; only the window goes.
+        facts.window = 0;
+        if facts.sliding.is_none() {
+            for slot in facts.layers.iter_mut().filter(|slot| slot.mixes == Mixes::Sliding) {
+                slot.mixes = Mixes::Full;
+            }
         }
-        return Ok(Some(every(
-            layers,
-            reader.class_default("no_rope_layer_interval", 4),
-            LayerKind::Sliding,
-        )));
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Every `interval`-th layer full, the others `between`.
-fn every(layers: u64, interval: u64, between: LayerKind) -> Vec<LayerKind> {
-    (1..=layers).map(|n| if n.is_multiple_of(interval) { LayerKind::Full } else { between }).collect()
+/// `layer_types`, which wins over everything, and lists of zeros and ones in which one slides.
+fn listed(reader: &Reader<'_>, facts: &mut Facts) -> Result<bool, DocumentError> {
+    const NAMES: [&str; 5] =
+        ["layer_types", "layers_block_type", "block_types", "attention_types", "mixer_types"];
+    const FLAGS: [&str; 3] =
+        ["hybrid_layer_pattern", "sliding_window_layout", "sliding_window_attention_layers"];
+    let layers = facts.layers.len();
+    if let Some(name) = FLAGS.into_iter().find(|name| reader.has(name)) {
+        let Some(flags) = reader.layered(&[name], 0..=1, layers)? else { return Ok(false) };
+        for (layer, slot) in facts.layers.iter_mut().enumerate() {
+            slot.mixes = if flags.at(layer) == 1 { Mixes::Sliding } else { Mixes::Full };
+        }
+        return Ok(true);
+    }
+    let Some(name) = NAMES.into_iter().find(|name| reader.has(name)) else { return Ok(false) };
+    let words = match reader.text.node(name) {
+        // Small numbers for kinds: the family says what they mean.
+        Some(Node { value: Value::List(items), .. })
+            if items.first().is_some_and(|item| matches!(item.value, Value::Integer(_))) =>
+        {
+            return Ok(false);
+        }
+        _ => reader.texts(name)?,
+    };
+    reader.check_length(name, words.len(), layers)?;
+    for (index, (word, slot)) in words.iter().zip(&mut facts.layers).enumerate() {
+        let found = KINDS.iter().find(|(key, _)| key == word).map(|(_, kind)| *kind);
+        slot.mixes = found.ok_or_else(|| {
+            let found = format!("{word:?} at layer {index}");
+            let expected =
+                "full_attention, sliding_attention, chunked_attention, linear_attention, conv or mamba";
+            reader.wrong(name, &found, expected)
+        })?;
+    }
+    Ok(true)
+}
+
+/// Attention layers placed by index or interval among recurrent ones.
+fn placed(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<bool, DocumentError> {
+    if let Some(full) = reader.integers("full_attn_idxs", 0..=MAX_LAYERS)? {
+        for (index, slot) in (0..).zip(&mut facts.layers) {
+            slot.mixes = if full.contains(&index) { Mixes::Full } else { Mixes::Recurrent };
+        }
+        return Ok(true);
+    }
+    if let Some(interval) = reader.stated_or_default(&["full_attention_interval"], 1..=MAX_LAYERS)? {
+        facts.every(interval, Mixes::Recurrent);
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// No list of kinds: a period, the family's habit, or everything full.
-fn windowed(
-    reader: &mut Reader<'_>,
-    layers: u64,
-    window: u64,
-    opted_out: bool,
-) -> Result<Vec<LayerKind>, DocumentError> {
-    let all = |kind| vec![kind; usize::try_from(layers).unwrap_or(0)];
-    if opted_out || window == 0 && !matches!(reader.dialect.windows, Windows::AllBut(_)) {
-        return Ok(all(LayerKind::Full));
+fn windowed(reader: &mut Reader<'_>, facts: &mut Facts, opted_out: bool) -> Result<(), DocumentError> {
+    let window = facts.window;
+    if opted_out || window == 0 && !matches!(reader.family.windows, Windows::AllBut(_)) {
+        return Ok(());
     }
-    if let Some(kinds) = stated_period(reader, layers)? {
-        return Ok(kinds);
+    if stated_period(reader, facts)? {
+        return Ok(());
     }
-    match reader.dialect.windows {
+    match reader.family.windows {
         Windows::AllBut(period) => {
             reader.class_default("sliding_window_pattern", period);
-            Ok(every(layers, period, LayerKind::Sliding))
+            facts.every(period, Mixes::Sliding);
         }
-        Windows::Everywhere => Ok(all(LayerKind::Sliding)),
+        Windows::Everywhere => facts.layers.iter_mut().for_each(|slot| slot.mixes = Mixes::Sliding),
         Windows::OptIn => {
             let first = match reader.integer(&["max_window_layers"], 0..=MAX_LAYERS)? {
                 Some(first) => first,
                 None => reader.class_default("max_window_layers", 28),
             };
-            Ok((0..layers)
-                .map(|index| if index >= first { LayerKind::Sliding } else { LayerKind::Full })
-                .collect())
+            for (index, slot) in (0..).zip(&mut facts.layers) {
+                slot.mixes = if index >= first { Mixes::Sliding } else { Mixes::Full };
+            }
         }
         Windows::WithoutPositions => {
             let interval = reader.integer(&["no_rope_layer_interval"], 1..=MAX_LAYERS)?.unwrap_or(4);
-            let kind = |n: u64| if n.is_multiple_of(interval) { LayerKind::Sliding } else { LayerKind::Full };
-            Ok((1..=layers).map(kind).collect())
+            for (number, slot) in (1_u64..).zip(&mut facts.layers) {
+                slot.mixes = if number.is_multiple_of(interval) { Mixes::Sliding } else { Mixes::Full };
+            }
         }
         Windows::Ignored => {
+            facts.window = 0;
             reader.assume(format!(
                 "`sliding_window` {window} left out of account: no pattern says which layers slide, so all are counted as full"
             ));
-            Ok(all(LayerKind::Full))
         }
     }
+    Ok(())
 }
 
 /// `sliding_window_pattern`: a number, or letters such as LLLG.
-fn stated_period(reader: &Reader<'_>, layers: u64) -> Result<Option<Vec<LayerKind>>, DocumentError> {
+fn stated_period(reader: &Reader<'_>, facts: &mut Facts) -> Result<bool, DocumentError> {
     const NAMES: [&str; 2] = ["sliding_window_pattern", "_sliding_window_pattern"];
-    let Some(name) = NAMES.into_iter().find(|name| reader.text.has(name)) else { return Ok(None) };
-    if let Ok(Some(letters)) = reader.text.text(name) {
+    let Some(name) = NAMES.into_iter().find(|name| reader.has(name)) else { return Ok(false) };
+    if let Ok(Some(letters)) = reader.text(name) {
         let known = !letters.is_empty() && letters.chars().all(|letter| matches!(letter, 'L' | 'G'));
         if !known {
-            return Err(reader.text.wrong_value(
-                name,
-                &format!("{letters:?}"),
-                "a number, or letters L and G",
-            ));
+            return Err(reader.wrong(name, &format!("{letters:?}"), "a number, or letters L and G"));
         }
-        let kind = |letter| if letter == 'G' { LayerKind::Full } else { LayerKind::Sliding };
-        let count = usize::try_from(layers).unwrap_or(0);
-        return Ok(Some(letters.chars().cycle().take(count).map(kind).collect()));
+        for (letter, slot) in letters.chars().cycle().zip(&mut facts.layers) {
+            slot.mixes = if letter == 'G' { Mixes::Full } else { Mixes::Sliding };
+        }
+        return Ok(true);
     }
-    let period = reader.text.integer(name, 1..=MAX_LAYERS)?;
-    Ok(period.map(|period| every(layers, period, LayerKind::Sliding)))
+    match reader.integer(&[name], 1..=MAX_LAYERS)? {
+        Some(period) => {
+            facts.every(period, Mixes::Sliding);
+            Ok(true)
+        }
+        None => Ok(false),
+    }
 }

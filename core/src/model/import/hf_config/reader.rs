@@ -1,15 +1,18 @@
-//! One config at hand: its nested text part, its dialect, and the list of what had to be assumed.
+//! One config at hand: its nested text part, its family, and the list of what had to be assumed.
 
-use super::dialect::{self, Dialect};
-use crate::document::{DocumentError, Fields};
+use super::super::super::family::{self, Conventions, Family};
+use super::super::draft::{MAX_HEADS, MAX_LAYERS};
+use super::facts::{Facts, Heads, Mixes};
+use crate::document::{DocumentError, Fields, Node, PerLayer, Value};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Where multimodal configs keep their language model.
-const NESTS: [&str; 5] = ["text_config", "language_config", "llm_config", "thinker_config", "text_model"];
+const NESTS: [&str; 6] =
+    ["text_config", "language_config", "llm_config", "thinker_config", "text_model", "language_model"];
 
 /// A config being read.
-pub(super) struct Reader<'a> {
+pub(in crate::model) struct Reader<'a> {
     /// The whole document.
     pub(super) outer: Fields<'a>,
     /// The language model's fields: nested, or the document itself.
@@ -18,16 +21,20 @@ pub(super) struct Reader<'a> {
     pub(super) nested: bool,
     /// `model_type` of the text part.
     pub(super) model_type: String,
-    /// Conventions of that type.
-    pub(super) dialect: Dialect,
+    /// Its family, or what is assumed.
+    pub(super) family: &'static Family,
+    /// Conventions of that family.
+    pub(super) conventions: Conventions,
     /// The type is listed.
     pub(super) known: bool,
     /// What had to be assumed, in sentences.
     pub(super) assumptions: Vec<String>,
+    /// Parts whose size is not known.
+    pub(super) uncounted: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// Find the text part and its dialect.
+    /// Find the text part and its family.
     pub(super) fn new(
         outer: Fields<'a>,
         again: impl Fn() -> Result<Fields<'a>, DocumentError>,
@@ -42,84 +49,315 @@ impl<'a> Reader<'a> {
         let outer_type = outer.text("model_type")?;
         let stated = text.text("model_type")?.or(outer_type);
         let model_type = stated.unwrap_or("unknown").to_owned();
-        let found = dialect::dialect(&model_type).or_else(|| outer_type.and_then(dialect::dialect));
+        // A wrapper's type decides only where the text part states none.
+        let by_type = family::family(&model_type);
+        let classes = match text.texts("architectures") {
+            Ok(classes) if !classes.is_empty() => classes,
+            _ => outer.texts("architectures")?,
+        };
+        let by_class = || classes.iter().find_map(|class| family::of_class(class));
+        let found = by_type.or_else(by_class);
+        let family = found.unwrap_or(family::FALLBACK);
         let mut reader = Self {
             outer,
             text,
             nested,
             model_type,
-            dialect: found.unwrap_or(dialect::FALLBACK),
+            family,
+            conventions: family.conventions,
             known: found.is_some(),
             assumptions: Vec::new(),
+            uncounted: Vec::new(),
         };
+        let what = if stated.is_some() { "is not listed" } else { "is not given" };
         if !reader.known {
-            let what = if stated.is_some() { "is not listed" } else { "is not given" };
             // Squared ReLU and its kin stand in blocks of two matrices.
             let gated = !matches!(reader.text.text("hidden_act")?, Some("relu" | "relu2" | "xielu"));
-            reader.dialect.family.gated_ffn = gated;
+            reader.conventions.gated_ffn = gated;
             let block = if gated { "a gated FFN" } else { "an FFN of two matrices, by its `hidden_act`" };
             let sentence = format!(
                 "model_type `{}` {what}: assumed llama's tensors (two norms a layer, {block}, biases only where stated)",
                 reader.model_type
             );
             reader.assume(sentence);
+        } else if by_type.is_none() {
+            let sentence =
+                format!("model_type `{}` {what}: read as {}, by its class", reader.model_type, family.name);
+            reader.assume(sentence);
         }
         Ok(reader)
     }
 
-    /// Whether the dialect's name starts so.
-    pub(super) fn is(&self, prefix: &str) -> bool {
-        self.known && self.dialect.name.starts_with(prefix)
-    }
-
-    /// Whether the shipped config leaves widths to the class: gemma-3-4b's nested text part does, and its class
-    /// describes that very checkpoint.
-    pub(super) fn leaves_widths_out(&self) -> bool {
-        self.nested && self.dialect.name == "gemma3"
-    }
-
     /// Note an assumption.
-    pub(super) fn assume(&mut self, sentence: String) {
+    pub(in crate::model) fn assume(&mut self, sentence: String) {
         self.assumptions.push(sentence);
     }
 
+    /// Fields that were thought of and change nothing here.
+    pub(in crate::model) fn touch(&self, names: &[&'static str]) {
+        for name in names {
+            self.text.has(name);
+        }
+    }
+
     /// A default that the config class supplies, noted.
-    pub(super) fn class_default<T: Display>(&mut self, field: &str, value: T) -> T {
-        self.assumptions.push(format!("`{field}` not given: {}'s class default {value}", self.dialect.name));
+    pub(in crate::model) fn class_default<T: Display>(&mut self, field: &str, value: T) -> T {
+        self.assumptions.push(format!("`{field}` not given: {}'s class default {value}", self.family.name));
         value
     }
 
-    /// The first of several names for the same whole number that the text part gives.
-    pub(super) fn integer(
+    /// Whether the text part has a field with a value.
+    pub(in crate::model) fn has(&self, name: &'static str) -> bool {
+        self.text.has(name)
+    }
+
+    /// The first of several names that the text part gives; the others count as read.
+    fn first(&self, names: &[&'static str]) -> Option<&'static str> {
+        let mut found = None;
+        for name in names {
+            if self.text.has(name) && found.is_none() {
+                found = Some(*name);
+            }
+        }
+        found
+    }
+
+    /// The first of several names for the same whole number that the text part gives. A list whose entries agree says the
+    /// same as a number.
+    pub(in crate::model) fn integer(
         &self,
         names: &[&'static str],
         range: RangeInclusive<u64>,
     ) -> Result<Option<u64>, DocumentError> {
-        match names.iter().find(|name| self.text.has(name)) {
-            Some(name) => self.text.integer(name, range),
-            None => Ok(None),
+        let Some(name) = self.first(names) else { return Ok(None) };
+        if let Some(Node { value: Value::List(_), .. }) = self.text.node(name) {
+            let list = self.text.integers(name, range)?.unwrap_or_default();
+            return match list.split_first() {
+                Some((first, rest)) if rest.iter().all(|value| value == first) => Ok(Some(*first)),
+                _ => Err(self.wrong(name, &format!("a list of {}", list.len()), "one number for all layers")),
+            };
         }
+        self.text.integer(name, range)
+    }
+
+    /// A whole number that the config states, or its class fills in.
+    pub(super) fn stated_or_default(
+        &mut self,
+        names: &[&'static str],
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, DocumentError> {
+        if let Some(stated) = self.integer(names, range)? {
+            return Ok(Some(stated));
+        }
+        let family = self.family;
+        let default = names.iter().find_map(|name| {
+            // An explicit null says that there is none.
+            let width = family.width_of(name).filter(|_| self.nested && !self.text.states(name));
+            Some((name, family.default_of(name).or(width)?))
+        });
+        Ok(default.map(|(name, value)| self.class_default(name, value)))
     }
 
     /// As [`Reader::integer`], required; the first name is the one asked for.
-    pub(super) fn require(
+    pub(in crate::model) fn require(
         &self,
         names: &[&'static str],
         range: RangeInclusive<u64>,
     ) -> Result<u64, DocumentError> {
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        self.integer(names, range)?.ok_or_else(|| self.text.missing(names.first().unwrap_or(&""), &expected))
+        let expected = whole(&range);
+        self.integer(names, range)?.ok_or_else(|| self.missing(names.first().unwrap_or(&""), &expected))
+    }
+
+    /// A whole number; nothing where `auto` stands for what the class derives.
+    pub(in crate::model) fn integer_or_auto(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, DocumentError> {
+        match self.text.node(name).map(|node| &node.value) {
+            Some(Value::Text(text)) if text == "auto" => Ok(None),
+            _ => self.text.integer(name, range),
+        }
+    }
+
+    /// One whole number for each of `layers` layers: a number, or a list that may go on for the drafting layers.
+    pub(in crate::model) fn layered(
+        &self,
+        names: &[&'static str],
+        range: RangeInclusive<u64>,
+        layers: usize,
+    ) -> Result<Option<PerLayer>, DocumentError> {
+        let Some(name) = self.first(names) else { return Ok(None) };
+        Ok(match self.text.per_layer(name, range)? {
+            Some(PerLayer::Each(mut values)) => {
+                self.check_length(name, values.len(), layers)?;
+                values.truncate(layers);
+                Some(PerLayer::Each(values))
+            }
+            other => other,
+        })
+    }
+
+    /// A list has an entry for each layer, and may have one for each drafting layer.
+    pub(super) fn check_length(&self, name: &str, found: usize, layers: usize) -> Result<(), DocumentError> {
+        let drafts = usize::try_from(self.drafts()?).unwrap_or(0);
+        if found == layers || found > layers && found <= layers + drafts {
+            return Ok(());
+        }
+        let expected = format!("one entry for each of {layers} layers");
+        Err(self.wrong(name, &format!("a list of {found}"), &expected))
+    }
+
+    /// Multi-token-prediction layers that the config declares.
+    pub(super) fn drafts(&self) -> Result<u64, DocumentError> {
+        const NAMES: [&str; 4] =
+            ["num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers", "num_mtp_modules"];
+        Ok(self.integer(&NAMES, 0..=MAX_LAYERS)?.unwrap_or(0))
     }
 
     /// A flag of the text part.
-    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, DocumentError> {
+    pub(in crate::model) fn flag(&self, name: &'static str) -> Result<Option<bool>, DocumentError> {
         self.text.flag(name)
+    }
+
+    /// A text of the text part.
+    pub(in crate::model) fn text(&self, name: &'static str) -> Result<Option<&'a str>, DocumentError> {
+        self.text.text(name)
+    }
+
+    /// A list of texts of the text part.
+    pub(in crate::model) fn texts(&self, name: &'static str) -> Result<Vec<String>, DocumentError> {
+        self.text.texts(name)
+    }
+
+    /// A list of whole numbers of the text part; a single number is a list of one, and numbers in a text are one too.
+    pub(in crate::model) fn integers(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Vec<u64>>, DocumentError> {
+        match self.text.node(name).map(|node| &node.value) {
+            None => Ok(None),
+            Some(Value::List(_)) => self.text.integers(name, range),
+            Some(Value::Text(text)) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                let numbers: Option<Vec<u64>> =
+                    parts.map(|part| part.parse().ok().filter(|number| range.contains(number))).collect();
+                let expected = format!("numbers between commas, each {}", whole(&range));
+                numbers.map(Some).ok_or_else(|| self.wrong(name, &format!("{text:?}"), &expected))
+            }
+            Some(_) => Ok(self.text.integer(name, range)?.map(|number| vec![number])),
+        }
+    }
+
+    /// A list of numbers of the text part; a single number is a list of one.
+    pub(in crate::model) fn numbers(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Result<Option<Vec<f64>>, DocumentError> {
+        match self.text.node(name).map(|node| &node.value) {
+            Some(Value::List(items)) => {
+                let number = |node: &Node| match node.value {
+                    Value::Integer(value) => Some(value as f64),
+                    Value::Number(value) => Some(value),
+                    _ => None,
+                };
+                let numbers: Option<Vec<f64>> =
+                    items.iter().map(|node| number(node).filter(|value| range.contains(value))).collect();
+                let expected = format!("numbers from {} to {}", range.start(), range.end());
+                numbers.map(Some).ok_or_else(|| self.wrong(name, "a list", &expected))
+            }
+            _ => Ok(self.text.number(name, range)?.map(|number| vec![number])),
+        }
+    }
+
+    /// A number of the text part.
+    pub(in crate::model) fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Result<Option<f64>, DocumentError> {
+        self.text.number(name, range)
+    }
+
+    /// A map within the text part.
+    pub(in crate::model) fn map(&self, name: &'static str) -> Result<Option<Fields<'a>>, DocumentError> {
+        self.text.map(name)
+    }
+
+    /// A list of maps within the text part.
+    pub(in crate::model) fn maps(&self, name: &'static str) -> Result<Vec<Fields<'a>>, DocumentError> {
+        self.text.maps(name)
+    }
+
+    /// A map of the whole document.
+    pub(in crate::model) fn outer_map(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<Fields<'a>>, DocumentError> {
+        self.outer.map(name)
+    }
+
+    /// The error for a field whose value does not fit.
+    pub(in crate::model) fn wrong(&self, name: &str, found: &str, expected: &str) -> DocumentError {
+        self.text.wrong_value(name, found, expected)
+    }
+
+    /// The error for an absent field.
+    pub(in crate::model) fn missing(&self, name: &str, expected: &str) -> DocumentError {
+        self.text.missing(name, expected)
+    }
+
+    /// `per_layer_config`, by which newer transformers state what differs from layer to layer: the heads of the full
+    /// layers, which are put into `full`. Anything finer is refused.
+    pub(in crate::model) fn one_by_one(&self, facts: &Facts, full: &mut Heads) -> Result<(), DocumentError> {
+        const NAME: &str = "per_layer_config";
+        let layers = self.text.named_maps(NAME)?;
+        let count = facts.layers.len();
+        let (mut widths, mut kv_heads) = (vec![None; count], vec![None; count]);
+        for (key, fields) in &layers {
+            let Some(layer) = key.parse::<usize>().ok().filter(|layer| *layer < count) else {
+                let expected = format!("layers 0 to {}", count.saturating_sub(1));
+                return Err(self.wrong(NAME, &format!("{key:?}"), &expected));
+            };
+            widths[layer] = fields.integer("head_dim", 1..=MAX_HEADS)?;
+            kv_heads[layer] = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?;
+            fields.finish()?;
+        }
+        let is_full = |layer: usize| facts.layers[layer].mixes == Mixes::Full;
+        let common = |values: &[Option<u64>], what: &str, usual: u64| -> Result<Option<u64>, DocumentError> {
+            let stated = (0..count).find(|&layer| is_full(layer)).and_then(|layer| values[layer]);
+            let fits = (0..count).all(|layer| {
+                let expected = if is_full(layer) { stated.unwrap_or(usual) } else { usual };
+                values[layer].unwrap_or(usual) == expected
+            });
+            if fits {
+                return Ok(stated);
+            }
+            let found = format!("a {what} that differs by more than full and sliding layers");
+            Err(self.wrong(NAME, &found, "one value for all full layers, none for the others"))
+        };
+        if let Some(width) = common(&widths, "head_dim", facts.heads.k_dim)? {
+            (full.k_dim, full.v_dim) = (width, width);
+        }
+        if let Some(heads) = common(&kv_heads, "num_key_value_heads", facts.heads.kv.max())? {
+            full.kv = PerLayer::Same(heads);
+        }
+        Ok(())
     }
 }
 
 fn nest<'a>(fields: &Fields<'a>) -> Result<Option<Fields<'a>>, DocumentError> {
-    match NESTS.iter().find(|name| fields.has(name)) {
-        Some(name) => fields.map(name),
-        None => Ok(None),
+    for name in NESTS {
+        // InternVL writes the same word for a name.
+        if fields.node(name).is_some_and(|node| matches!(node.value, Value::Map(_))) {
+            return fields.map(name);
+        }
     }
+    Ok(None)
+}
+
+fn whole(range: &RangeInclusive<u64>) -> String {
+    format!("a whole number from {} to {}", range.start(), range.end())
 }

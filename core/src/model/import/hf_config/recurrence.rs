@@ -1,14 +1,14 @@
-//! Recurrent blocks of hybrids: short convolutions, Gated DeltaNet, Mamba-2.
+//! Recurrent blocks by the fields that several families share: short convolutions, Gated DeltaNet, Mamba-2.
 
-use super::super::super::profile::RecurrentShape;
+use super::super::super::recurrent::RecurrentShape;
 use super::super::draft::MAX_HEADS;
 use super::reader::Reader;
-use crate::document::{DocumentError, Value};
+use crate::document::DocumentError;
 
 /// The shape of the recurrent layers of a stream of `hidden` channels.
 pub(super) fn shape(reader: &Reader<'_>, hidden: u64) -> Result<RecurrentShape, DocumentError> {
     let size = |name: &'static str| reader.require(&[name], 1..=MAX_HEADS);
-    if reader.text.has("linear_num_value_heads") {
+    if reader.has("linear_num_value_heads") {
         return Ok(RecurrentShape::GatedDeltaNet {
             key_heads: size("linear_num_key_heads")?,
             value_heads: size("linear_num_value_heads")?,
@@ -17,21 +17,25 @@ pub(super) fn shape(reader: &Reader<'_>, hidden: u64) -> Result<RecurrentShape, 
             kernel: size("linear_conv_kernel_dim")?,
         });
     }
-    if reader.text.has("mamba_n_heads") {
+    if reader.has("mamba_n_heads") {
         let heads = size("mamba_n_heads")?;
         let expand = reader.integer(&["mamba_expand"], 1..=64)?.unwrap_or(2);
         // "auto" stands for the width that fills the expanded stream.
-        let derived =
-            matches!(reader.text.node("mamba_d_head").map(|node| &node.value), None | Some(Value::Text(_)));
-        let head_dim = if derived { (expand * hidden / heads).max(1) } else { size("mamba_d_head")? };
+        let stated = reader.integer_or_auto("mamba_d_head", 1..=MAX_HEADS)?;
+        reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "mamba_chunk_size"]);
         return Ok(RecurrentShape::Mamba2 {
             heads,
-            head_dim,
+            head_dim: stated.unwrap_or((expand * hidden / heads).max(1)),
             state_size: size("mamba_d_state")?,
             groups: size("mamba_n_groups")?,
             kernel: size("mamba_d_conv")?,
+            normed: true,
         });
     }
-    let kernel = reader.require(&["conv_L_cache", "conv_l_cache"], 1..=MAX_HEADS)?;
+    let Some(kernel) = reader.integer(&["conv_L_cache", "conv_l_cache"], 1..=MAX_HEADS)? else {
+        let expected = "the shape of the recurrent layers, as Qwen, Granite or LFM2 state it";
+        return Err(reader.missing("linear_num_value_heads", expected));
+    };
+    reader.touch(&["conv_bias", "conv_dim", "conv_dim_out", "conv_use_xavier_init"]);
     Ok(RecurrentShape::ShortConv { kernel })
 }

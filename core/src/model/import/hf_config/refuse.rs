@@ -1,132 +1,41 @@
-//! Models that are no decoder-only language models, or whose memory is not understood here: named, not guessed.
+//! Configs that are no decoder-only language model's, or no model's at all: named, not guessed.
 
+use super::super::super::family::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
 use super::ConfigError;
-use crate::document::{DocumentError, Fields};
+use crate::document::{Fields, Value};
 
-/// Encoders, by `model_type`.
-const ENCODERS: &[&str] = &[
-    "albert",
-    "audio-spectrogram-transformer",
-    "beit",
-    "bert",
-    "bert-generation",
-    "big_bird",
-    "camembert",
-    "canine",
-    "clip",
-    "clip_text_model",
-    "clip_vision_model",
-    "convbert",
-    "convnext",
-    "data2vec-text",
-    "deberta",
-    "deberta-v2",
-    "deit",
-    "depth_anything",
-    "dinov2",
-    "dinov3_vit",
-    "distilbert",
-    "electra",
-    "ernie",
-    "esm",
-    "eurobert",
-    "flaubert",
-    "funnel",
-    "hubert",
-    "jina-bert",
-    "layoutlm",
-    "layoutlmv3",
-    "longformer",
-    "luke",
-    "megatron-bert",
-    "mobilebert",
-    "mobilevit",
-    "modernbert",
-    "mpnet",
-    "neobert",
-    "new",
-    "nomic_bert",
-    "nystromformer",
-    "rembert",
-    "resnet",
-    "roberta",
-    "roberta-prelayernorm",
-    "roformer",
-    "sam",
-    "segformer",
-    "siglip",
-    "siglip2",
-    "siglip_vision_model",
-    "squeezebert",
-    "swin",
-    "vit",
-    "vit_mae",
-    "wav2vec2",
-    "wav2vec2-bert",
-    "wavlm",
-    "xlm-roberta",
-    "xlm-roberta-xl",
-    "yolos",
+/// Fields that only other kinds of JSON have, and what those are.
+const OTHERS: &[(&[&str], &str)] = &[
+    (&["peft_type"], "a LoRA adapter's config, not a model's"),
+    (&["_class_name", "_diffusers_version"], "a diffusion model's config"),
+    (&["_diffusers_version"], "a diffusion model's config"),
+    (&["tokenizer_class", "added_tokens_decoder"], "a tokenizer's config"),
+    (&["tokenizer_class", "model_max_length"], "a tokenizer's config"),
+    (&["added_tokens", "pre_tokenizer"], "a tokenizer"),
+    (&["chat_template"], "a chat template"),
+    (&["image_processor_type"], "a picture processor's config"),
+    (&["feature_extractor_type"], "a sound processor's config"),
+    (&["processor_class"], "a processor's config"),
+    (&["dim", "n_layers", "n_heads"], "a params.json of Mistral's or Meta's own format"),
+    (&["do_sample"], "a generation config"),
+    (&["transformers_version", "eos_token_id"], "a generation config"),
+    (&["transformers_version", "bos_token_id"], "a generation config"),
+    (&["architectures_list"], "a list of models"),
 ];
 
-/// Encoder-decoders, by `model_type`.
-const ENCODER_DECODERS: &[&str] = &[
-    "bart",
-    "blenderbot",
-    "encoder-decoder",
-    "florence2",
-    "led",
-    "longt5",
-    "m2m_100",
-    "marian",
-    "mbart",
-    "moonshine",
-    "mt5",
-    "mvp",
-    "nllb-moe",
-    "pegasus",
-    "pix2struct",
-    "prophetnet",
-    "seamless_m4t",
-    "speech-encoder-decoder",
-    "speecht5",
-    "switch_transformers",
-    "t5",
-    "t5gemma",
-    "t5gemma2",
-    "trocr",
-    "umt5",
-    "vision-encoder-decoder",
-    "whisper",
-];
-
-/// Decoders with blocks that nothing here describes, by `model_type`, and what they have.
-const UNDESCRIBED: &[(&str, &str)] = &[
-    ("bamba", "Mamba-2 blocks placed by `attn_layer_indices`"),
-    ("blt", "byte-level transformers around its own"),
-    ("doge", "experts looked up by product keys"),
-    ("falcon_h1", "attention and Mamba-2 side by side in one layer"),
-    ("falcon_mamba", "Mamba blocks"),
-    ("hrm_text", "layers that run in cycles"),
-    ("jamba", "Mamba blocks"),
-    ("jetmoe", "experts in its attention"),
-    ("kimi_linear", "Kimi delta attention blocks"),
-    ("longcat_flash", "two attention blocks in a layer"),
-    ("mamba", "Mamba blocks"),
-    ("mamba2", "Mamba-2 blocks only"),
-    ("minimax", "lightning attention blocks"),
-    ("nemotron_h", "layers that are attention, Mamba-2 or FFN alone"),
-    ("recurrent_gemma", "RG-LRU blocks"),
-    ("rwkv", "RWKV blocks"),
-    ("rwkv7", "RWKV blocks"),
-    ("xlstm", "xLSTM blocks"),
-    ("zamba", "shared attention blocks"),
-    ("zamba2", "shared attention blocks"),
-];
-
-/// Endings of architecture class names that only encoders have.
-const ENCODER_HEADS: &[&str] =
-    &["ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForImageClassification"];
+/// Refuse JSON that is another kind of file, which has neither a type nor layers.
+pub(super) fn other_kinds(source: &str, outer: &Fields<'_>) -> Result<(), ConfigError> {
+    let layered = ["num_hidden_layers", "n_layer", "num_layers", "text_config", "model_type", "hidden_size"];
+    if layered.iter().any(|name| outer.has(name)) {
+        return Ok(());
+    }
+    match OTHERS.iter().find(|(names, _)| names.iter().all(|name| outer.has(name))) {
+        Some((_, what)) => {
+            Err(ConfigError::OtherKind { source_name: source.to_owned(), what: (*what).to_owned() })
+        }
+        None => Ok(()),
+    }
+}
 
 /// Refuse what is not a decoder-only language model.
 pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Result<(), ConfigError> {
@@ -142,8 +51,10 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
         return refuse("an encoder without a decoder");
     }
     // Token types are a BERT habit that no decoder has kept.
-    let headed =
-        architectures(outer)?.iter().any(|class| ENCODER_HEADS.iter().any(|ending| class.ends_with(ending)));
+    let headed = outer
+        .texts("architectures")?
+        .iter()
+        .any(|class| ENCODER_HEADS.iter().any(|end| class.ends_with(end)));
     let is_decoder = outer.flag("is_decoder")? == Some(true);
     if !is_decoder && (headed || outer.has("type_vocab_size")) {
         return refuse("an encoder without a decoder, by its fields");
@@ -158,6 +69,16 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
     }
 }
 
-fn architectures(outer: &Fields<'_>) -> Result<Vec<String>, DocumentError> {
-    outer.texts("architectures")
+/// Refuse a text model that attends to both sides. A part of a model with pictures may do so over the picture alone.
+pub(super) fn both_sides(source: &str, model_type: &str, text: &Fields<'_>) -> Result<(), ConfigError> {
+    // Newer configs write a word here where pictures alone are attended to so.
+    let says = |name, wanted| text.node(name).is_some_and(|node| node.value == Value::Bool(wanted));
+    if says("use_bidirectional_attention", true) || says("is_causal", false) {
+        return Err(ConfigError::NotDecoderOnly {
+            source_name: source.to_owned(),
+            model_type: model_type.to_owned(),
+            what: "an encoder without a decoder, by its attention to both sides".to_owned(),
+        });
+    }
+    Ok(())
 }

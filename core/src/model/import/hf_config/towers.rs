@@ -1,76 +1,55 @@
 //! Vision and audio towers, where their size follows from the config.
 
-use super::super::draft::MAX_WIDTH;
+use super::super::super::architecture::{Architecture, Encoder};
+use super::super::super::family;
 use super::reader::Reader;
-use crate::document::{DocumentError, Fields};
+use crate::document::{DocumentError, Fields, Value};
 
-/// Parameters of Gemma 4's vision tower of 16 layers of 768 channels (gemma-4-E2B's safetensors header).
-const GEMMA4_VISION: u64 = 167_365_056;
-/// Parameters of Gemma 4's audio tower of 12 layers of 1024 channels (gemma-4-E2B's safetensors header).
-const GEMMA4_AUDIO: u64 = 304_825_088;
-/// Channels that Gemma 4's audio tower hands to its projection.
-const GEMMA4_AUDIO_OUTPUT: u64 = 1_536;
-/// A tower's parameter count and its bytes in bf16.
-type Tower = Option<(u64, u64)>;
+const VISION: [&str; 6] =
+    ["vision_config", "vision_tower_config", "visual", "vision_model", "vit_config", "vision_encoder_config"];
+const AUDIO: [&str; 4] = ["audio_config", "speech_config", "audio_encoder_config", "sound_config"];
 
-/// Sizes of the vision and the audio tower, projections into a stream of `hidden` channels included.
-pub(super) fn read(reader: &mut Reader<'_>, hidden: u64) -> Result<(Tower, Tower), DocumentError> {
-    let vision = match section(reader, &["vision_config", "vision_tower_config", "visual"])? {
-        Some(fields) => vision(reader, &fields, hidden)?,
-        None => None,
-    };
-    let audio = match section(reader, &["audio_config", "speech_config", "audio_encoder_config"])? {
-        Some(fields) => audio(reader, &fields, hidden)?,
-        None => None,
-    };
-    let shipped = |parameters: Option<u64>| parameters.map(|count| (count, count * 2));
-    Ok((shipped(vision), shipped(audio)))
+/// Put the sizes of the towers, projections included, into `architecture`; what is not known is named.
+pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> Result<(), DocumentError> {
+    let hidden = architecture.hidden_size;
+    let family = if reader.known { reader.family.name } else { "" };
+    let shipped = |count: u64| Encoder { parameters: count, bytes: count.saturating_mul(2) };
+    let inner = reader.outer.map("thinker_config").ok().flatten();
+    if let Some(fields) = section(reader, inner.as_ref(), &VISION)? {
+        let counted = family::vision(&reader.outer, &fields, family, hidden)?;
+        architecture.vision = counted.map(shipped);
+        if counted.is_none() {
+            reader.assume("the config has a vision tower whose size it does not give: not counted".into());
+            reader.uncounted.push("vision tower".into());
+        }
+    }
+    if reader.outer.has("mm_vision_tower") && architecture.vision.is_none() {
+        reader
+            .assume("the config names a vision tower that stands in another checkpoint: not counted".into());
+        reader.uncounted.push("vision tower".into());
+    }
+    if let Some(fields) = section(reader, inner.as_ref(), &AUDIO)? {
+        let counted = family::audio(&reader.outer, &fields, family, hidden)?;
+        architecture.audio = counted.map(shipped);
+        if counted.is_none() {
+            reader.assume("the config has an audio tower whose size it does not give: not counted".into());
+            reader.uncounted.push("audio tower".into());
+        }
+    }
+    Ok(())
 }
 
-fn section<'a>(reader: &Reader<'a>, names: &[&'static str]) -> Result<Option<Fields<'a>>, DocumentError> {
-    match names.iter().find(|name| reader.outer.has(name)) {
-        Some(name) => reader.outer.map(name),
-        None => Ok(None),
+fn section<'a>(
+    reader: &Reader<'a>,
+    inner: Option<&Fields<'a>>,
+    names: &[&'static str],
+) -> Result<Option<Fields<'a>>, DocumentError> {
+    for fields in [Some(&reader.outer), inner].into_iter().flatten() {
+        for name in names {
+            if fields.node(name).is_some_and(|node| matches!(node.value, Value::Map(_))) {
+                return fields.map(name);
+            }
+        }
     }
-}
-
-fn vision(reader: &mut Reader<'_>, fields: &Fields<'_>, hidden: u64) -> Result<Option<u64>, DocumentError> {
-    // Other families write some of these as lists; their towers are not counted anyway.
-    let size = |name| fields.integer(name, 1..=MAX_WIDTH);
-    let layers_and_width = || Ok::<_, DocumentError>((size("num_hidden_layers")?, size("hidden_size")?));
-    if reader.is("gemma4") && layers_and_width()? == (Some(16), Some(768)) {
-        return Ok(Some(GEMMA4_VISION + 768 * hidden));
-    }
-    if reader.is("gemma3")
-        && fields.text("model_type")? == Some("siglip_vision_model")
-        && let (Some(layers), Some(width)) = layers_and_width()?
-        && let (Some(inner), Some(image), Some(patch)) =
-            (size("intermediate_size")?, size("image_size")?, size("patch_size")?)
-    {
-        return Ok(Some(gemma3_siglip(layers, width, inner, image / patch, patch, hidden)));
-    }
-    reader.assume("the config has a vision tower whose size it does not give: not counted".into());
-    Ok(None)
-}
-
-/// SigLIP with biases everywhere, Gemma 3's soft-token norm and its projection (transformers, `SiglipVisionModel`).
-fn gemma3_siglip(layers: u64, width: u64, inner: u64, grid: u64, patch: u64, hidden: u64) -> u64 {
-    let product = |a: u64, b: u64| a.saturating_mul(b);
-    let attention = product(4, product(width, width + 1));
-    let mlp = product(2, product(width, inner)).saturating_add(width + inner);
-    let layer = attention.saturating_add(mlp).saturating_add(4 * width);
-    let patches = product(width, product(3, product(patch, patch))).saturating_add(width);
-    let positions = product(product(grid, grid), width);
-    let tower =
-        product(layers, layer).saturating_add(patches).saturating_add(positions).saturating_add(2 * width);
-    tower.saturating_add(product(width, hidden)).saturating_add(width).min(1 << 50)
-}
-
-fn audio(reader: &mut Reader<'_>, fields: &Fields<'_>, hidden: u64) -> Result<Option<u64>, DocumentError> {
-    let size = |name| fields.integer(name, 1..=MAX_WIDTH);
-    if reader.is("gemma4") && (size("num_hidden_layers")?, size("hidden_size")?) == (Some(12), Some(1024)) {
-        return Ok(Some(GEMMA4_AUDIO + GEMMA4_AUDIO_OUTPUT * hidden));
-    }
-    reader.assume("the config has an audio tower whose size it does not give: not counted".into());
     Ok(None)
 }

@@ -4,6 +4,7 @@ use super::super::super::architecture::{Architecture, Encoder, Ffn, KvSource};
 use super::super::super::tensor::{Active, Role, Stored, Tensor};
 use super::super::super::{Model, Origin};
 use super::super::draft;
+use super::super::hf_config::StoredBits;
 use super::header::Header;
 use super::names::{self, Place};
 use super::packed::{self, Matrix};
@@ -13,19 +14,18 @@ impl Header {
     /// The model, as far as names and shapes tell; what they do not is listed in `assumptions`.
     pub fn model(&self) -> Result<Model, SafetensorsError> {
         let architecture = deduce::architecture(self)?;
-        self.assemble(architecture, None)
+        self.assemble(architecture, &StoredBits::default())
     }
 
     /// The model of a config with this file's tensors.
     ///
-    /// `bits` is what one weight takes in a quantised checkpoint, as the config states it.
-    pub fn with_config(&self, config: Model, bits: Option<u64>) -> Result<Model, SafetensorsError> {
+    /// `bits` is what one weight of each matrix takes in a quantised checkpoint, as the config states it.
+    pub fn with_config(&self, config: Model, bits: &StoredBits) -> Result<Model, SafetensorsError> {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
-        let profile = config.profile;
         let mut model = self.assemble(config.architecture, bits)?;
         model.architecture.assumptions.retain(|sentence| !sentence.contains("size it does not give"));
-        model.profile = profile;
+        model.architecture.uncounted.clear();
         Ok(model)
     }
 
@@ -51,7 +51,7 @@ impl Header {
         })
     }
 
-    fn assemble(&self, mut architecture: Architecture, bits: Option<u64>) -> Result<Model, SafetensorsError> {
+    fn assemble(&self, mut architecture: Architecture, bits: &StoredBits) -> Result<Model, SafetensorsError> {
         let matrices = packed::fold(self);
         let head = matrices.iter().any(|matrix| role(matrix) == Role::OutputHead);
         architecture.embeddings.tied &= !head;
@@ -70,14 +70,18 @@ impl Header {
         &self,
         matrix: &Matrix<'_>,
         architecture: &Architecture,
-        bits: Option<u64>,
+        bits: &StoredBits,
     ) -> Result<Tensor, SafetensorsError> {
         let info = matrix.info;
         let place = names::place(&info.name);
-        let elements = matrix.elements(bits).ok_or_else(|| SafetensorsError::NeedsConfig {
-            source_name: self.source.clone(),
-            reason: format!("`{}` packs several weights into a word, and nothing says how many", info.name),
-        })?;
+        let elements =
+            matrix.elements(bits.of(matrix.base())).ok_or_else(|| SafetensorsError::NeedsConfig {
+                source_name: self.source.clone(),
+                reason: format!(
+                    "`{}` packs several weights into a word, and nothing says how many",
+                    info.name
+                ),
+            })?;
         let layer = place.layer.filter(|layer| *layer < architecture.layers.len());
         let mut role = role(matrix);
         let mut active = active(role, &place, layer, info.shape.first().copied().unwrap_or(1), architecture);

@@ -3,17 +3,17 @@
 //! Shapes give widths, KV channels, experts and recurrent states exactly. They do not give windows, KV sharing or
 //! the longest context; those are taken at their most expensive, and `assumptions` says so.
 
-use super::super::super::architecture::{Architecture, Ffn, Mixer};
-use super::super::super::family::{self, Family};
-use super::super::super::profile::{LayerKind, RecurrentShape};
-use super::super::super::recurrent;
+use super::super::super::architecture::{
+    Architecture, Attention, Embeddings, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
+};
+use super::super::super::family::{self, Conventions};
+use super::super::super::recurrent::{self, RecurrentShape};
 use super::super::super::tensor::Role;
 use super::super::draft::{self, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
 use super::SafetensorsError;
 use super::header::{Header, TensorInfo};
 use super::names::{self, Place};
 use super::packed;
-use crate::document::PerLayer;
 use std::collections::BTreeMap;
 
 /// The tensors of one layer, by what follows its number.
@@ -24,6 +24,13 @@ pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsError> {
     let shard = |what: &str| {
         Err(SafetensorsError::Shard { source_name: header.source.clone(), what: what.to_owned() })
     };
+    if header
+        .tensors
+        .iter()
+        .any(|tensor| tensor.name.contains(".lora_A.") || tensor.name.contains(".lora_B."))
+    {
+        return Err(SafetensorsError::Adapter { source_name: header.source.clone() });
+    }
     let file = draft::stem(&header.source, &[".safetensors"]);
     if file.rsplit_once("-of-").is_some_and(|(_, parts)| parts.parse::<u32>().is_ok_and(|parts| parts > 1)) {
         return shard("one shard of several by its name");
@@ -73,39 +80,38 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsE
         return Err(needs_config(format!("`{}` is larger than any embedding", embedding.name)));
     }
     let family_name = guess_family(&layers);
-    let conventions = family::family(family_name).unwrap_or(family::FALLBACK);
+    let known = family::family(family_name).unwrap_or(family::FALLBACK);
+    let conventions = &known.conventions;
     let title = draft::stem(&header.source, &[".safetensors"]);
-    let mut profile = draft::profile(title, title, family_name, *conventions);
-    profile.num_hidden_layers = layers.len() as u64;
-    profile.hidden_size = embedding.row_length();
-    profile.vocab_size = embedding.rows();
-    profile.tie_word_embeddings =
-        !outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
-    profile.num_attention_heads = PerLayer::Same(1);
-    profile.num_key_value_heads = PerLayer::Same(1);
-    profile.head_dim = 1;
-    profile.layer_kinds = vec![LayerKind::Full; layers.len()];
-    profile.sources = vec![format!("safetensors header of {title}")];
+    let mut model = draft::architecture(title, title, family_name);
+    let has_head =
+        outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
+    model.hidden_size = embedding.row_length();
+    model.embeddings = Embeddings { vocab_size: embedding.rows(), tied: !has_head };
+    model.conduct = known.conduct(embedding.rows());
+    model.extras.layer_scalar = conventions.layer_scalar;
+    (model.extras.fused, model.extras.head_gate) = (conventions.fused, conventions.head_gate);
+    model.sources = vec![format!("safetensors header of {title}")];
     if let Some(table) = named("embed_tokens_per_layer.weight") {
-        profile.ple_vocab_size = table.rows();
-        profile.ple_hidden_size = table.row_length() / profile.num_hidden_layers;
+        let width = table.row_length() / layers.len() as u64;
+        model.ple =
+            (width > 0).then(|| PerLayerEmbedding { rows: table.rows(), width, gated: known.gated_table() });
     }
-    profile.assumptions = vec![
+    model.assumptions = vec![
         format!("read from names and shapes alone: family taken for {family_name}"),
         format!(
             "longest context assumed {UNSTATED_CONTEXT} tokens; every layer assumed to attend to all of it and to keep its own cache"
         ),
     ];
-    let mut model = profile.expand();
     let mut guessed_heads = false;
-    for (layer, parts) in model.layers.iter_mut().zip(&layers) {
-        layer.ffn = ffn(parts);
-        layer.mixer = match recurrence(parts) {
+    for parts in &layers {
+        let mixer = match recurrence(parts) {
             Some(shape) => Mixer::Recurrent(recurrent::block(shape, model.hidden_size)),
-            None => attention(&layer.mixer, parts, conventions, &mut guessed_heads).ok_or_else(|| {
+            None => Mixer::Attention(attention(parts, conventions, &mut guessed_heads).ok_or_else(|| {
                 needs_config("a layer has no projections that this reader knows".to_owned())
-            })?,
+            })?),
         };
+        model.layers.push(Layer { mixer, ffn: ffn(parts), norms: conventions.norms, more: Vec::new() });
     }
     if guessed_heads {
         model.assumptions.push(
@@ -134,28 +140,7 @@ fn sort(header: &Header) -> (Vec<Parts<'_>>, Vec<&TensorInfo>) {
 }
 
 fn guess_family(layers: &[Parts<'_>]) -> &'static str {
-    let has = |part: &str| layers.iter().any(|parts| parts.keys().any(|name| name.contains(part)));
-    let marks = [
-        ("layer_scalar", "gemma4"),
-        ("altup", "gemma3n"),
-        ("linear_attn.", "qwen3_5"),
-        ("operator_norm", "lfm2"),
-        ("mamba.", "granitemoehybrid"),
-        ("self_attn.qkv_proj", "phi3"),
-    ];
-    if let Some((_, family)) = marks.iter().find(|(mark, _)| has(mark)) {
-        return family;
-    }
-    match (has("pre_feedforward_layernorm"), has("q_norm"), has("q_proj.bias"), has("experts.")) {
-        (true, true, ..) => "gemma3",
-        (true, false, ..) => "gemma2",
-        (false, true, _, true) => "qwen3_moe",
-        (false, true, _, false) => "qwen3",
-        (false, false, true, true) => "qwen2_moe",
-        (false, false, true, false) => "qwen2",
-        (false, false, false, true) => "mixtral",
-        (false, false, false, false) => "llama",
-    }
+    family::by_parts(&|part| layers.iter().any(|parts| parts.keys().any(|name| name.contains(part))))
 }
 
 /// The tensor of a layer whose name ends so.
@@ -165,9 +150,24 @@ fn part<'a>(parts: &Parts<'a>, endings: &[&str]) -> Option<&'a TensorInfo> {
         .find_map(|ending| parts.iter().find(|(name, _)| name.ends_with(ending)).map(|(_, tensor)| *tensor))
 }
 
-fn attention(empty: &Mixer, parts: &Parts<'_>, conventions: &Family, guessed: &mut bool) -> Option<Mixer> {
-    let Mixer::Attention(empty) = empty else { return None };
-    let mut attention = empty.clone();
+fn attention(parts: &Parts<'_>, conventions: &Conventions, guessed: &mut bool) -> Option<Attention> {
+    let mut attention = Attention {
+        window: None,
+        query_heads: 1,
+        kv_heads: 1,
+        k_head_dim: 1,
+        v_head_dim: 1,
+        kv: KvSource::Own,
+        qkv_bias: false,
+        output_bias: false,
+        qk_norm: conventions.qk_norm,
+        values_from_keys: false,
+        output_gate: false,
+        listed: false,
+        expanded: None,
+        indexer_channels: 0,
+        cross_tokens: None,
+    };
     let output = part(
         parts,
         &[
@@ -182,11 +182,10 @@ fn attention(empty: &Mixer, parts: &Parts<'_>, conventions: &Family, guessed: &m
     let inner = output.row_length();
     attention.output_bias = part(parts, &["self_attn.o_proj.bias", "self_attn.out_proj.bias"]).is_some();
     attention.qkv_bias = part(parts, &["q_proj.bias", "qkv_proj.bias", "query_key_value.bias"]).is_some();
-    attention.qk_norm = conventions.qk_norm;
     if let Some(latent) = part(parts, &["kv_a_proj_with_mqa.weight"]) {
         (attention.query_heads, attention.kv_heads) = ((inner / 128).max(1), 1);
         (attention.k_head_dim, attention.v_head_dim) = (latent.rows(), 0);
-        return Some(Mixer::Attention(attention));
+        return Some(attention);
     }
     let fused = part(parts, &["qkv_proj.weight", "query_key_value.weight", "Wqkv.weight"]);
     let k_rows = match (part(parts, &["k_proj.weight", "attention.wk.weight"]), fused) {
@@ -205,7 +204,7 @@ fn attention(empty: &Mixer, parts: &Parts<'_>, conventions: &Family, guessed: &m
     // A query projection twice as wide as the output's input carries a gate.
     attention.output_gate =
         part(parts, &["q_proj.weight"]).is_some_and(|query| query.rows() == inner.saturating_mul(2));
-    Some(Mixer::Attention(attention))
+    Some(attention)
 }
 
 /// A recurrence by its tensors: short convolution, Gated DeltaNet or Mamba-2.
@@ -227,6 +226,7 @@ fn recurrence(parts: &Parts<'_>) -> Option<RecurrentShape> {
             state_size: beside.clamp(1, MOST),
             groups: 1,
             kernel,
+            normed: true,
         });
     }
     let key_heads = (beside / head_dim).clamp(1, MOST);
@@ -263,6 +263,7 @@ fn ffn(parts: &Parts<'_>) -> Ffn {
             shared_width: dense(true),
             dense_width: width,
             router_extras: 0,
+            gated: true,
         };
     }
     match width {

@@ -18,6 +18,10 @@ const DTYPES: &[(&str, BlockType)] = &[
     ("F8_E4M3FNUZ", BlockType::F8),
     ("F8_E5M2FNUZ", BlockType::F8),
     ("F8_E8M0", BlockType::F8),
+    ("F6_E2M3", BlockType::F6),
+    ("F6_E3M2", BlockType::F6),
+    ("F4", BlockType::F4),
+    ("C64", BlockType::C64),
     ("I64", BlockType::I64),
     ("U64", BlockType::I64),
     ("I32", BlockType::I32),
@@ -141,7 +145,10 @@ fn entry(source: &str, name: &str, node: &Node) -> Result<TensorInfo, Safetensor
         return Err(wrong(format!("has shape {shape:?}; expected at most 2^53 elements")));
     }
     let elements: u64 = shape.iter().product();
-    let bytes = elements * block.bytes();
+    let bytes = elements / block.elements() * block.bytes();
+    if !elements.is_multiple_of(block.elements()) {
+        return Err(wrong(format!("has {elements} elements of {dtype}, which do not fill whole bytes")));
+    }
     if end.checked_sub(begin) != Some(bytes) {
         return Err(wrong(format!(
             "has data offsets {begin} to {end}; expected {bytes} bytes for {shape:?} of {dtype}"

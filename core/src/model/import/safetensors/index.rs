@@ -13,8 +13,8 @@ use crate::weights::BlockType;
 pub struct Index {
     /// File name.
     pub source: String,
-    /// Bytes of all tensors.
-    pub total_bytes: u64,
+    /// Bytes of all tensors, where the index states them.
+    pub total_bytes: Option<u64>,
     /// Tensor names in file order.
     pub names: Vec<String>,
     /// Number of shards.
@@ -25,9 +25,10 @@ pub struct Index {
 pub fn parse_index(source: &str, bytes: &[u8]) -> Result<Index, SafetensorsError> {
     let root = parse_json(source, bytes)?;
     let fields = Fields::of(source, &root)?;
-    let metadata =
-        fields.map("metadata")?.ok_or_else(|| fields.missing("metadata", "a map with `total_size`"))?;
-    let total_bytes = metadata.require_integer("total_size", 1..=1 << 50)?;
+    // Some writers leave the sum out.
+    let metadata = fields.map("metadata")?;
+    let total_bytes =
+        metadata.and_then(|metadata| metadata.integer("total_size", 1..=1 << 50).ok().flatten());
     let map = fields
         .node("weight_map")
         .ok_or_else(|| fields.missing("weight_map", "a map from tensors to files"))?;
@@ -53,19 +54,19 @@ impl Index {
         SafetensorsError::NeedsConfig {
             source_name: self.source.clone(),
             reason: format!(
-                "an index lists {} tensors in {} shards, {} bytes, but no shapes",
+                "an index lists {} tensors in {} shards{}, but no shapes",
                 self.names.len(),
                 self.shards,
-                self.total_bytes
+                self.total_bytes.map_or_else(String::new, |bytes| format!(", {bytes} bytes"))
             ),
         }
     }
 
     /// The model of a config with this checkpoint's bytes.
     ///
-    /// Where the config's tensors in its own type, and a tower that takes up the rest, come to exactly the
+    /// `bits` is what a weight of the config's `dtype` takes. Where the config's tensors in that type, and a tower that takes up the rest, come to exactly the
     /// indexed bytes, they count as stored; otherwise weights stay predicted and `assumptions` says so.
-    pub fn with_config(&self, mut config: Model) -> Result<Model, SafetensorsError> {
+    pub fn with_config(&self, mut config: Model, bits: u64) -> Result<Model, SafetensorsError> {
         let layers = self
             .names
             .iter()
@@ -76,9 +77,9 @@ impl Index {
         if layers < expected {
             return Err(SafetensorsError::Mismatch { what: "layers", found: layers, expected });
         }
-        let block = match config.profile.as_ref().map(|profile| profile.weight_dtype_bits) {
-            Some(32) => BlockType::F32,
-            Some(8) => BlockType::F8,
+        let block = match bits {
+            32 => BlockType::F32,
+            8 => BlockType::F8,
             _ => BlockType::Bf16,
         };
         let is_tower = |role: Role| matches!(role, Role::Vision | Role::Audio);
@@ -92,12 +93,19 @@ impl Index {
         };
         let (decoder, towers) = (size(&|role| !is_tower(role)), size(&is_tower));
         let has_towers = self.names.iter().any(|name| names::place(name).tower.is_some());
-        let rest = self.total_bytes.saturating_sub(decoder);
-        let exact = decoder <= self.total_bytes && (rest == towers || towers == 0 && has_towers && rest > 0);
+        let Some(total_bytes) = self.total_bytes else {
+            config.architecture.assumptions.push(
+                "the index does not state how many bytes its tensors have: stored types unknown, weights are predicted"
+                    .into(),
+            );
+            return Ok(config);
+        };
+        let rest = total_bytes.saturating_sub(decoder);
+        let exact = decoder <= total_bytes && (rest == towers || towers == 0 && has_towers && rest > 0);
         if !exact {
             config.architecture.assumptions.push(format!(
                 "the index has {} bytes, the config's tensors come to {}: stored types unknown, weights are predicted",
-                self.total_bytes,
+                total_bytes,
                 decoder.saturating_add(towers)
             ));
             return Ok(config);
@@ -108,7 +116,8 @@ impl Index {
         if towers == 0 && rest > 0 {
             config.architecture.vision = Some(Encoder { parameters: rest / block.bytes(), bytes: rest });
         }
-        config.origin = Origin::Safetensors { file_bytes: self.total_bytes };
+        config.architecture.uncounted.clear();
+        config.origin = Origin::Safetensors { file_bytes: total_bytes };
         Ok(config)
     }
 }

@@ -74,6 +74,12 @@ fn is_packed(info: &TensorInfo) -> bool {
 }
 
 impl Matrix<'_> {
+    /// The name without its ending, as configs have it.
+    pub(super) fn base(&self) -> &str {
+        let name = self.info.name.as_str();
+        WORDS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+    }
+
     /// Elements, when `bits` of every word's bits make one; `None` for a packed matrix of unknown bits.
     pub(super) fn elements(&self, bits: Option<u64>) -> Option<u64> {
         if !self.packed {

@@ -1,6 +1,6 @@
 //! Safetensors headers: with and without a config, packed checkpoints, indices, damage and truncation.
 
-use super::super::hf_config;
+use super::super::hf_config::{self, StoredBits};
 use super::*;
 use crate::model::architecture::{Ffn, Mixer, RecurrentKind};
 use crate::model::{Model, Role};
@@ -102,14 +102,15 @@ fn shapes_alone_give_parameters_and_cache() {
 
 #[test]
 fn a_config_supplies_what_shapes_do_not_say() {
-    let model = llama_1b().header().with_config(config("llama-3.2-1b"), None).unwrap();
+    let model = llama_1b().header().with_config(config("llama-3.2-1b"), &StoredBits::default()).unwrap();
     assert_eq!(model.architecture.max_context_tokens, 131_072);
     assert_eq!(model.architecture.layers[0].attention().unwrap().kv_heads, 8);
-    assert!(model.profile.is_some() && model.is_stored());
-    let error = llama_1b().header().with_config(config("llama-3.2-3b"), None).unwrap_err();
+    assert!(model.is_stored());
+    let error = llama_1b().header().with_config(config("llama-3.2-3b"), &StoredBits::default()).unwrap_err();
     assert_eq!(error.to_string(), "the header has 16 layers, the config 28");
-    let narrow =
-        llama(16, 1_024, 2_048, 512, 8_192, 128_256).header().with_config(config("llama-3.2-1b"), None);
+    let narrow = llama(16, 1_024, 2_048, 512, 8_192, 128_256)
+        .header()
+        .with_config(config("llama-3.2-1b"), &StoredBits::default());
     assert_eq!(
         narrow.unwrap_err().to_string(),
         "the header has 1024 channels in the stream, the config 2048"
@@ -161,7 +162,7 @@ fn experts_and_recurrences_by_shape() {
         .iter()
         .map(|layer| match &layer.mixer {
             Mixer::Recurrent(recurrent) => (recurrent.kind, recurrent.state_bytes),
-            Mixer::Attention(_) => panic!("recurrent"),
+            _ => panic!("recurrent"),
         })
         .collect();
     // Two past columns of 64 channels; four heads of 8 x 8 and three past columns of 96, all in f32.
@@ -195,11 +196,11 @@ fn packed_matrices_count_their_scales_and_need_the_config() {
     );
     small += r#", "quantization_config": {"quant_method": "gptq", "bits": 4}}"#;
     let bits = hf_config::stored_bits("config.json", small.as_bytes()).unwrap();
-    assert_eq!(bits, Some(4));
+    assert_eq!(bits.usual, Some(4));
     let model = hf_config::parse("config.json", small.as_bytes()).unwrap();
     let model = packed(Sample::default().bf16("model.embed_tokens.weight", &[100, 64]))
         .header()
-        .with_config(model, bits)
+        .with_config(model, &bits)
         .unwrap();
     let query = model.tensors.iter().find(|t| t.role == Role::AttentionQ).unwrap();
     assert_eq!((query.elements(), query.stored.unwrap().bytes), (64 * 64, 8 * 64 * 4 + 128 + 32));
@@ -234,20 +235,20 @@ fn indices_need_a_config_and_keep_their_bytes() {
     assert!(
         exact.needs_config().to_string().contains("35 tensors in 1 shards, 10246357958 bytes, but no shapes")
     );
-    let model = exact.with_config(config("gemma4-e2b")).unwrap();
+    let model = exact.with_config(config("gemma4-e2b"), 16).unwrap();
     assert!(model.is_stored());
     assert_eq!(
         model.tensors.iter().filter_map(|t| t.stored).map(|s| s.bytes).sum::<u64>(),
         2 * 5_123_178_979
     );
-    let other = index(4_000_000_000).with_config(config("gemma4-e2b")).unwrap();
+    let other = index(4_000_000_000).with_config(config("gemma4-e2b"), 16).unwrap();
     assert!(!other.is_stored());
     assert!(other.architecture.assumptions.iter().any(|a| a.contains("weights are predicted")));
     assert!(matches!(
-        exact.with_config(config("gemma4-31b")),
+        exact.with_config(config("gemma4-31b"), 16),
         Err(SafetensorsError::Mismatch { what: "layers", .. })
     ));
-    assert!(parse_index("i.json", b"{}").unwrap_err().to_string().contains("`metadata` is missing"));
+    assert!(parse_index("i.json", b"{}").unwrap_err().to_string().contains("`weight_map` is missing"));
 }
 
 #[test]
@@ -315,7 +316,7 @@ proptest! {
         bytes[8 + second % (size - 8)] = other;
         if let Ok(header) = parse_header("m", &bytes, Some(length)) {
             drop(header.model());
-            drop(header.with_config(config("llama-3.2-1b"), Some(4)));
+            drop(header.with_config(config("llama-3.2-1b"), &StoredBits { usual: Some(4), ..StoredBits::default() }));
         }
     }
 

@@ -1,0 +1,106 @@
+//! Families with latent attention: DeepSeek V2 to V3.2, Kimi K2, GLM-4.7-Flash and GLM-5, MiniCPM 3, Mistral 4, and
+//! DeepSeek-OCR's decoder, which has plain heads.
+
+use super::super::architecture::{Architecture, Ffn};
+use super::super::import::hf_config::{Facts, MAX_HEADS, Reader};
+use super::super::tensor::Role;
+use super::{BASE, Family, FileForm, PLAIN_FILE, extra};
+use crate::document::{DocumentError, PerLayer};
+
+const DEEPSEEK3: Family = Family {
+    name: "deepseek_v3",
+    types: &["kimi_k2", "kimi_k25_text"],
+    gguf: &["deepseek2"],
+    own: Some(selection_biases),
+    ..BASE
+};
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "deepseek_v2",
+        file: Some(FileForm { expert_gating: Some(1), ..PLAIN_FILE }),
+        types: &["deepseek_vl_v2"],
+        gguf: &["deepseek2"],
+        ..BASE
+    },
+    DEEPSEEK3,
+    Family { name: "glm4_moe_lite", ..DEEPSEEK3_LITE },
+    Family {
+        name: "deepseek_v32",
+        types: &["deepseek_v3_2"],
+        gguf: &["deepseek32"],
+        config: Some(indexed),
+        ..DEEPSEEK3_LITE
+    },
+    Family { name: "glm_moe_dsa", gguf: &["glm-dsa"], config: Some(indexed), ..DEEPSEEK3_LITE },
+    Family { name: "mistral4", types: &["mistral_large3"], gguf: &["mistral4"], ..DEEPSEEK3_LITE },
+    Family {
+        name: "minicpm3",
+        gguf: &["minicpm3"],
+        tied: true,
+        llama_cpp_expands: true,
+        vllm_expands: true,
+        ..BASE
+    },
+    Family { name: "youtu", ..BASE },
+    Family { name: "plm", gguf: &["plm"], llama_cpp_expands: true, vllm_expands: true, ..BASE },
+    Family { name: "deepseek", gguf: &["deepseek"], ..BASE },
+    Family {
+        name: "deepseekocr",
+        types: &["deepseek_vl_ocr", "deepseek_ocr"],
+        gguf: &["deepseekocr", "deepseek2-ocr"],
+        config: Some(plain_heads),
+        ..BASE
+    },
+];
+
+/// As version 3, with a name of its own in files.
+const DEEPSEEK3_LITE: Family = Family { types: &[], gguf: &[], ..DEEPSEEK3 };
+
+/// The sparse-attention indexer: a key of its own for each token, and what its scores are computed with.
+fn indexed(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let channels = reader.require(&["index_head_dim"], 1..=MAX_HEADS)?;
+    let heads = reader.require(&["index_n_heads"], 1..=MAX_HEADS)?;
+    let rank = reader.integer(&["q_lora_rank"], 1..=1 << 24)?.unwrap_or(facts.hidden);
+    reader.touch(&["index_topk", "indexer_rope_interleave", "index_topk_freq"]);
+    // Newer configs name the layers that compute an index; the others take that of the layer before.
+    let kinds = reader.texts("indexer_types")?;
+    facts.indexer = Some((
+        channels,
+        (0..facts.layers.len()).map(|layer| kinds.get(layer).is_none_or(|kind| kind == "full")).collect(),
+    ));
+    for layer in 0..facts.layers.len() {
+        if !facts.indexes(layer) {
+            continue;
+        }
+        for tensor in [
+            extra("indexer.attn_q_b.weight", Role::Unquantised, heads * channels, rank),
+            extra("indexer.attn_k.weight", Role::Unquantised, channels, facts.hidden),
+            extra("indexer.proj.weight", Role::Unquantised, heads, facts.hidden),
+            super::vector("indexer.k_norm.weight", channels),
+            super::vector("indexer.k_norm.bias", channels),
+        ] {
+            facts.more.push((Some(layer), tensor));
+        }
+    }
+    Ok(())
+}
+
+/// DeepSeek-OCR states latent widths of 0 and attends with plain heads.
+#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
+fn plain_heads(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    reader.touch(&["kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"]);
+    if facts.heads.kv.max() == 0 {
+        facts.heads.kv = PerLayer::Same(facts.heads.query.max());
+    }
+    Ok(())
+}
+
+/// The routers' correction biases, which transformers keeps as buffers.
+pub(super) fn selection_biases(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Ffn::Experts { experts, .. } = layer.ffn {
+            layer.more.push(extra("exp_probs_b.bias", Role::Buffer, 1, experts));
+        }
+    }
+}

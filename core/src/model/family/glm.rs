@@ -1,0 +1,35 @@
+//! GLM 4, 4V, 4.5, and their smaller kin.
+
+use super::deepseek::selection_biases;
+use super::{BASE, Conventions, Family, FileForm, OutputBias, PLAIN_FILE};
+
+const GLM: Family = Family { name: "glm", output_bias: OutputBias::Never, ..BASE };
+const GLM4: Family = Family {
+    name: "glm4",
+    file: Some(FileForm { rotated_share: 2, ..PLAIN_FILE }),
+    types: &["glm_ocr_text"],
+    gguf: &["glm4"],
+    conventions: Conventions { norms: 4, ..BASE.conventions },
+    renames: &[("ffn_gate.weight", "ffn_up.weight"), ("ffn_up.weight", "ffn_up.weight")],
+    ..GLM
+};
+
+pub(super) const FAMILIES: &[Family] = &[
+    GLM,
+    GLM4,
+    Family {
+        name: "glm4v",
+        file: None,
+        types: &["glm4v_text"],
+        gguf: &[],
+        conventions: Conventions { qkv_bias: true, norms: 4, ..BASE.conventions },
+        ..GLM4
+    },
+    Family {
+        name: "glm4_moe",
+        types: &["glm4v_moe_text", "glm4v_moe"],
+        gguf: &["glm4moe"],
+        own: Some(selection_biases),
+        ..GLM
+    },
+];

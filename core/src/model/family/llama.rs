@@ -1,0 +1,188 @@
+//! Llama and those with its tensors: Mistral, Mixtral, Granite, SmolLM3, InternLM, MiniCPM, Exaone 3, Nanbeige, ERNIE 4.5,
+//! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3.
+
+use super::super::architecture::{Architecture, Ffn, Order};
+use super::super::import::hf_config::{Facts, Reader};
+use super::{
+    BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
+};
+use crate::document::DocumentError;
+
+/// `LlamaConfig`.
+const LLAMA_WIDTHS: &[(&str, u64)] = &[
+    ("hidden_size", 4_096),
+    ("intermediate_size", 11_008),
+    ("num_hidden_layers", 32),
+    ("num_attention_heads", 32),
+    ("vocab_size", 32_000),
+    ("max_position_embeddings", 2_048),
+];
+/// `MistralConfig`.
+const MISTRAL_WIDTHS: &[(&str, u64)] = &[
+    ("hidden_size", 4_096),
+    ("intermediate_size", 14_336),
+    ("num_hidden_layers", 32),
+    ("num_attention_heads", 32),
+    ("num_key_value_heads", 8),
+    ("vocab_size", 32_000),
+    ("max_position_embeddings", 131_072),
+    ("sliding_window", 4_096),
+];
+const MISTRAL: Family = Family {
+    name: "mistral",
+    file: Some(PLAIN_FILE),
+    types: &[],
+    gguf: &["llama"],
+    widths: MISTRAL_WIDTHS,
+    windows: Windows::Everywhere,
+    ..LLAMA
+};
+/// Factors that Granite's files state.
+const GRANITE_FACTORS: &[&str] = &["logit_scale", "attention.scale", "embedding_scale", "residual_scale"];
+/// A two-matrix FFN without biases.
+pub(super) const UNGATED: Conventions = Conventions { gated_ffn: false, ..BASE.conventions };
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family { widths: LLAMA_WIDTHS, file: Some(PLAIN_FILE), ..LLAMA },
+    MISTRAL,
+    Family {
+        name: "ministral3",
+        file: Some(PLAIN_FILE),
+        gguf: &["mistral3"],
+        defaults: &[("head_dim", 128)],
+        widths: &[],
+        quantised_as_70b: false,
+        pieces_when_small: false,
+        ..MISTRAL
+    },
+    Family { name: "ministral", file: None, pieces_when_small: false, ..MISTRAL },
+    Family { name: "mistral3", file: None, quantised_as_70b: false, pieces_when_small: false, ..MISTRAL },
+    Family { name: "mixtral", file: Some(PLAIN_FILE), ..MISTRAL },
+    Family {
+        name: "granite",
+        file: Some(FileForm { factors: GRANITE_FACTORS, ..PLAIN_FILE }),
+        gguf: &["granite"],
+        widths: LLAMA_WIDTHS,
+        ..BASE
+    },
+    Family {
+        name: "granitemoe",
+        shared_alone: true,
+        file: Some(FileForm { factors: GRANITE_FACTORS, ..PLAIN_FILE }),
+        types: &["granitemoeshared"],
+        gguf: &["granitemoe"],
+        ..BASE
+    },
+    Family {
+        name: "granitemoehybrid",
+        shared_alone: true,
+        file: Some(FileForm {
+            without_state: Some("granite"),
+            factors: GRANITE_FACTORS,
+            mamba_columns: true,
+            ..PLAIN_FILE
+        }),
+        types: &["granitehybrid"],
+        gguf: &["granitehybrid"],
+        ..BASE
+    },
+    Family {
+        name: "smollm3",
+        file: Some(PLAIN_FILE),
+        gguf: &["smollm3"],
+        tied: true,
+        windows: Windows::WithoutPositions,
+        widths: &[
+            ("hidden_size", 2_048),
+            ("intermediate_size", 11_008),
+            ("num_hidden_layers", 36),
+            ("num_attention_heads", 16),
+            ("num_key_value_heads", 4),
+            ("vocab_size", 128_256),
+            ("max_position_embeddings", 32_768),
+        ],
+        ..BASE
+    },
+    Family {
+        name: "phi3",
+        file: Some(PLAIN_FILE),
+        types: &["phi4_multimodal", "phi3_v", "phi4mm"],
+        gguf: &["phi3"],
+        conventions: Conventions { fused: true, ..BASE.conventions },
+        order: Order::Fused,
+        pieces_when_small: true,
+        widths: &[
+            ("hidden_size", 3_072),
+            ("intermediate_size", 8_192),
+            ("num_hidden_layers", 32),
+            ("num_attention_heads", 32),
+            ("vocab_size", 32_064),
+            ("max_position_embeddings", 4_096),
+        ],
+        ..BASE
+    },
+    Family { name: "internlm2", file: Some(PLAIN_FILE), types: &["internlm"], gguf: &["internlm2"], ..BASE },
+    Family { name: "minicpm", gguf: &["minicpm"], tied: true, ..BASE },
+    Family { name: "exaone", gguf: &["exaone"], ..BASE },
+    Family { name: "orion", gguf: &["orion"], own: Some(older::norm_biases), ..BASE },
+    Family { name: "hyperclovax", config: Some(post_norms), ..BASE },
+    Family { name: "nanbeige", gguf: &["nanbeige"], ..BASE },
+    Family {
+        name: "ouro",
+        gguf: &["ouro"],
+        conventions: Conventions { norms: 4, ..BASE.conventions },
+        ..BASE
+    },
+    Family { name: "seed_oss", gguf: &["seed_oss"], output_bias: OutputBias::Apart, ..BASE },
+    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, ..BASE },
+    Family { name: "ernie4_5_moe", gguf: &["ernie4_5-moe"], tied: true, router: RouterExtras::Bias, ..BASE },
+    Family { name: "arcee", gguf: &["arcee"], conventions: UNGATED, ..BASE },
+    Family {
+        name: "nemotron",
+        gguf: &["nemotron"],
+        conventions: UNGATED,
+        own: Some(older::norm_biases),
+        ..BASE
+    },
+    Family { name: "helium", ..BASE },
+    Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
+    Family { name: "stablelm", gguf: &["stablelm"], own: Some(older::norm_biases), ..BASE },
+    Family {
+        name: "phimoe",
+        gguf: &["phimoe"],
+        windows: Windows::Everywhere,
+        own: Some(older::norm_biases),
+        ..BASE
+    },
+    Family { name: "chatglm", gguf: &["chatglm"], config: Some(chatglm), ..BASE },
+];
+
+/// A norm after each block too, where the config says so.
+fn post_norms(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.flag("use_post_norm")? == Some(true) {
+        facts.conventions.norms = 4;
+    }
+    Ok(())
+}
+
+/// Groups of queries only where `multi_query_attention` says so; biases by a name of their own.
+fn chatglm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.flag("multi_query_attention")? == Some(false) {
+        facts.heads.kv = facts.heads.query.clone();
+    }
+    reader.touch(&["add_bias_linear", "padded_vocab_size", "kv_channels"]);
+    Ok(())
+}
+
+/// Norms before the two outgoing projections of a layer (transformers, `BitNetDecoderLayer`).
+fn inner_norms(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Some(attention) = layer.attention() {
+            let width = attention.query_heads * attention.v_head_dim;
+            layer.more.push(vector("attn_sub_norm.weight", width));
+        }
+        if let Ffn::Dense { width, .. } = layer.ffn {
+            layer.more.push(vector("ffn_sub_norm.weight", width));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Mixtures with ways of their own: gpt-oss, Llama 4, DBRX, MiniMax-M2, Trinity, dots.1, ERNIE-VL.
+
+use super::super::architecture::{Architecture, ExtraTensor, Ffn};
+use super::super::import::hf_config::{Experts, Facts, MAX_LAYERS, MAX_WIDTH, Mixes, Reader};
+use super::super::tensor::{Active, Role};
+use super::deepseek::selection_biases;
+use super::research::whole_norms;
+use super::{
+    BASE, Conventions, Family, LlamaCppWindows, OutputBias, PLAIN_FILE, RouterExtras, Windows, extra, vector,
+};
+use crate::document::{DocumentError, PerLayer};
+
+/// Every `period`-th layer is full in llama.cpp.
+const fn every(period: u64, unstated: u64, fixed: u64) -> LlamaCppWindows {
+    LlamaCppWindows::Every { period, full_first: false, unstated, fixed }
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "gpt_oss",
+        file: Some(PLAIN_FILE),
+        gguf: &["gpt-oss", "gptoss"],
+        conventions: Conventions { qkv_bias: true, ..BASE.conventions },
+        defaults: &[("head_dim", 64)],
+        windows: Windows::AllBut(2),
+        output_bias: OutputBias::Stated(true),
+        router: RouterExtras::Bias,
+        llama_cpp_windows: every(2, 128, 0),
+        renames: &[
+            ("ffn_norm.weight", "post_attention_norm.weight"),
+            ("ffn_gate_inp.scale", "ffn_gate_inp.bias"),
+        ],
+        own: Some(gpt_oss),
+        ..BASE
+    },
+    Family {
+        name: "llama4",
+        types: &["llama4_text"],
+        gguf: &["llama4"],
+        defaults: &[("head_dim", 128), ("attention_chunk_size", 8_192)],
+        llama_cpp_windows: every(4, 8_192, 8_192),
+        widths: &[
+            ("hidden_size", 5_120),
+            ("intermediate_size", 8_192),
+            ("intermediate_size_mlp", 16_384),
+            ("num_hidden_layers", 48),
+            ("num_attention_heads", 40),
+            ("num_key_value_heads", 8),
+            ("vocab_size", 202_048),
+            ("max_position_embeddings", 131_072),
+            ("num_local_experts", 16),
+            ("num_experts_per_tok", 1),
+        ],
+        config: Some(llama4),
+        ..BASE
+    },
+    Family {
+        name: "dbrx",
+        gguf: &["dbrx"],
+        conventions: Conventions { fused: true, ..BASE.conventions },
+        config: Some(dbrx),
+        ..BASE
+    },
+    Family {
+        name: "minimax_m2",
+        gguf: &["minimax-m2"],
+        defaults: &[("head_dim", 128)],
+        own: Some(minimax_m2),
+        ..BASE
+    },
+    Family {
+        name: "afmoe",
+        gguf: &["afmoe"],
+        conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
+        defaults: &[("head_dim", 128), ("sliding_window_pattern", 4)],
+        windows: Windows::AllBut(4),
+        llama_cpp_windows: every(4, 0, 0),
+        config: Some(afmoe),
+        own: Some(afmoe_tensors),
+        ..BASE
+    },
+    Family {
+        name: "granite_swa",
+        gguf: &["granite-swa"],
+        tied: true,
+        llama_cpp_windows: LlamaCppWindows::Listed,
+        own: Some(sinks),
+        ..BASE
+    },
+    Family { name: "solar_open", gguf: &["solar-open"], own: Some(selection_biases), ..BASE },
+    Family {
+        name: "dots1",
+        gguf: &["dots1"],
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        own: Some(selection_biases),
+        ..BASE
+    },
+    Family {
+        name: "exaone_moe",
+        gguf: &["exaone-moe"],
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        windows: Windows::AllBut(4),
+        llama_cpp_windows: every(4, 128, 0),
+        own: Some(selection_biases),
+        ..BASE
+    },
+    Family {
+        name: "ernie4_5_vl_moe",
+        types: &["ernie4_5_moe_vl", "ernie4_5_vl_moe_text"],
+        gguf: &[],
+        tied: true,
+        config: Some(ernie_vl),
+        ..BASE
+    },
+];
+
+/// Attention sinks, one per head.
+fn sinks(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Some(heads) = layer.attention().map(|attention| attention.query_heads) {
+            layer.more.push(vector("attn_sinks.weight", heads));
+        }
+    }
+}
+
+/// Sinks, and biases of every expert (transformers, `GptOssExperts`).
+fn gpt_oss(architecture: &mut Architecture) {
+    sinks(architecture);
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        if let Ffn::Experts { experts, active, width, .. } = layer.ffn {
+            let active = Active::Experts { active, experts };
+            for (name, row_length) in
+                [("ffn_gate_exps.bias", width), ("ffn_up_exps.bias", width), ("ffn_down_exps.bias", hidden)]
+            {
+                let name = name.to_owned();
+                layer.more.push(ExtraTensor { name, role: Role::Vector, rows: experts, row_length, active });
+            }
+        }
+    }
+}
+
+/// Chunks instead of windows, in the layers that have positions; queries and keys are normed without weights; one expert
+/// serves every token.
+fn llama4(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.conventions.qk_norm = false;
+    reader.touch(&[
+        "use_qk_norm",
+        "attn_temperature_tuning",
+        "attn_scale",
+        "floor_scale",
+        "for_llm_compressor",
+    ]);
+    if !reader.has("layer_types") {
+        let positions = reader.integers("no_rope_layers", 0..=1)?.unwrap_or_default();
+        let interval = match reader.integer(&["no_rope_layer_interval"], 1..=MAX_LAYERS)? {
+            Some(interval) => interval,
+            None if positions.is_empty() => reader.class_default("no_rope_layer_interval", 4),
+            None => 4,
+        };
+        for (index, slot) in facts.layers.iter_mut().enumerate() {
+            let with_positions = match positions.get(index) {
+                Some(flag) => *flag == 1,
+                None if positions.is_empty() => !(index as u64 + 1).is_multiple_of(interval),
+                None => false,
+            };
+            slot.mixes = if with_positions { Mixes::Sliding } else { Mixes::Full };
+        }
+    }
+    if facts.window == 0 {
+        facts.window = reader.integer(&["attention_chunk_size"], 0..=1 << 32)?.unwrap_or(0);
+    }
+    if let Some(experts) = &mut facts.experts {
+        experts.shared = experts.width.clone();
+    }
+    if let Some(width) = reader.integer(&["intermediate_size_mlp"], 1..=MAX_WIDTH)? {
+        facts.dense = PerLayer::Same(width);
+    }
+    Ok(())
+}
+
+/// Attention's and the experts' shapes stand in maps of their own.
+fn dbrx(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(attention) = reader.map("attn_config")? {
+        facts.heads.kv = PerLayer::Same(attention.integer("kv_n_heads", 1..=65_536)?.unwrap_or(1));
+    }
+    let Some(ffn) = reader.map("ffn_config")? else {
+        return Err(reader.missing("ffn_config", "a map with the experts' shape"));
+    };
+    let count = ffn.integer("moe_num_experts", 1..=65_536)?.unwrap_or(4);
+    facts.experts = Some(Experts {
+        count: PerLayer::Same(count),
+        active: PerLayer::Same(ffn.integer("moe_top_k", 1..=count)?.unwrap_or(1)),
+        width: PerLayer::Same(ffn.integer("ffn_hidden_size", 1..=MAX_WIDTH)?.unwrap_or(3_584)),
+        shared: PerLayer::Same(0),
+        gated: true,
+    });
+    facts.sparse = vec![true; facts.layers.len()];
+    facts.conventions.fused = true;
+    Ok(())
+}
+
+fn minimax_m2(architecture: &mut Architecture) {
+    whole_norms(architecture);
+    selection_biases(architecture);
+}
+
+/// A gate of every output channel; the shared experts stand as one.
+fn afmoe(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(interval) = reader.integer(&["global_attn_every_n_layers"], 1..=MAX_LAYERS)?
+        && !reader.has("layer_types")
+    {
+        facts.every(interval, Mixes::Sliding);
+    }
+    Ok(())
+}
+
+fn afmoe_tensors(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        if let Some(attention) = layer.attention() {
+            let channels = attention.query_heads * attention.v_head_dim;
+            layer.more.push(extra("attn_gate.weight", Role::AttentionQ, channels, hidden));
+        }
+        if let Ffn::Experts { experts, .. } = layer.ffn {
+            layer.more.push(vector("exp_probs_b.bias", experts));
+        }
+    }
+}
+
+/// Experts for text and experts for pictures, given as lists of two; a token of text is routed among the first.
+fn ernie_vl(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let pair = |reader: &Reader<'_>, name: &'static str| reader.integers(name, 0..=MAX_WIDTH);
+    let counts = pair(reader, "moe_num_experts")?.unwrap_or_else(|| vec![64]);
+    let widths = pair(reader, "moe_intermediate_size")?.unwrap_or_else(|| vec![1_536]);
+    let at = |list: &[u64], index: usize| list.get(index).or(list.last()).copied().unwrap_or(0);
+    let (count, width) = (at(&counts, 0), at(&widths, 0));
+    let (seen, narrow) = (counts.get(1).copied().unwrap_or(count), widths.get(1).copied().unwrap_or(width));
+    let active = reader.integer(&["moe_k"], 1..=count.max(1))?.unwrap_or(6.min(count.max(1)));
+    let shared = reader.integer(&["moe_num_shared_experts"], 0..=1_024)?.unwrap_or(2);
+    facts.experts = Some(Experts {
+        count: PerLayer::Same(count),
+        active: PerLayer::Same(active),
+        width: PerLayer::Same(width),
+        shared: PerLayer::Same(shared.saturating_mul(width).min(MAX_WIDTH)),
+        gated: true,
+    });
+    let starts = pair(reader, "moe_layer_start_index")?.unwrap_or_else(|| vec![1]);
+    let first = starts.iter().copied().min().unwrap_or(1);
+    if !reader.has("mlp_layer_types") {
+        facts.sparse = (0..facts.layers.len() as u64).map(|layer| layer >= first).collect();
+    }
+    for layer in 0..facts.layers.len() {
+        if facts.sparse.get(layer) != Some(&true) {
+            continue;
+        }
+        let none = Active::Nothing;
+        for (name, rows, row_length) in [
+            ("vision_gate_inp.weight", seen, facts.hidden),
+            ("vision_gate_exps.weight", seen * narrow, facts.hidden),
+            ("vision_up_exps.weight", seen * narrow, facts.hidden),
+            ("vision_down_exps.weight", seen * facts.hidden, narrow),
+        ] {
+            let tensor =
+                ExtraTensor { name: name.to_owned(), role: Role::ExpertUp, rows, row_length, active: none };
+            facts.more.push((Some(layer), tensor));
+        }
+        facts.more.push((Some(layer), extra("exp_probs_b.bias", Role::Buffer, 1, count + seen)));
+    }
+    reader.touch(&["moe_layer_end_index", "moe_layer_interval", "moe_use_aux_free", "moe_capacity"]);
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! The older families: GPT-2, OPT, BLOOM, MPT, GPT-J, CodeGen, Falcon, GPT-NeoX, Phi, StarCoder 2, Qwen 1. Layer norms with
+//! biases, FFNs of two matrices, tables of positions.
+
+use super::super::architecture::{Architecture, Ffn};
+use super::super::import::hf_config::{Facts, Reader};
+use super::super::tensor::{Active, Role};
+use super::llama::UNGATED;
+use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, Windows, extra, vector};
+use crate::document::{DocumentError, PerLayer};
+
+/// The two-matrix FFN with biases everywhere.
+const GPT: Conventions = Conventions { gated_ffn: false, qkv_bias: true, ..BASE.conventions };
+const GPT2: Family = Family {
+    name: "gpt2",
+    gguf: &["gpt2"],
+    conventions: GPT,
+    tied: true,
+    output_bias: OutputBias::Stated(true),
+    config: Some(fourfold),
+    own: Some(gpt2),
+    ..BASE
+};
+
+pub(super) const FAMILIES: &[Family] = &[
+    GPT2,
+    Family { name: "gpt_bigcode", gguf: &["starcoder"], config: Some(bigcode), ..GPT2 },
+    Family { name: "bloom", gguf: &["bloom"], own: Some(bloom), ..GPT2 },
+    Family { name: "mpt", gguf: &["mpt"], conventions: UNGATED, tied: true, config: Some(mpt), ..BASE },
+    Family {
+        name: "gptj",
+        gguf: &["gptj"],
+        conventions: Conventions { norms: 1, ..UNGATED },
+        config: Some(fourfold_with_head_bias),
+        own: Some(biases),
+        ..BASE
+    },
+    Family {
+        name: "codegen",
+        conventions: Conventions { norms: 1, ..UNGATED },
+        config: Some(fourfold_with_head_bias),
+        own: Some(biases),
+        ..BASE
+    },
+    Family {
+        name: "falcon",
+        types: &["RefinedWeb", "RefinedWebModel"],
+        gguf: &["falcon"],
+        conventions: Conventions { qkv_bias: false, norms: 1, ..GPT },
+        tied: true,
+        defaults: &[("max_position_embeddings", 2_048)],
+        config: Some(falcon),
+        own: Some(norm_biases),
+        ..BASE
+    },
+    Family {
+        name: "gpt_neox",
+        gguf: &["gptneox"],
+        conventions: GPT,
+        output_bias: OutputBias::Stated(true),
+        own: Some(biases),
+        ..BASE
+    },
+    Family {
+        name: "opt",
+        widths: &[
+            ("hidden_size", 768),
+            ("ffn_dim", 3_072),
+            ("num_hidden_layers", 12),
+            ("num_attention_heads", 12),
+            ("vocab_size", 50_272),
+            ("max_position_embeddings", 2_048),
+        ],
+        gguf: &["opt"],
+        conventions: GPT,
+        tied: true,
+        output_bias: OutputBias::Stated(true),
+        own: Some(opt),
+        ..BASE
+    },
+    Family {
+        name: "phi",
+        types: &["phi-msft"],
+        gguf: &["phi2"],
+        conventions: Conventions { norms: 1, ..GPT },
+        output_bias: OutputBias::Stated(true),
+        config: Some(head_bias),
+        own: Some(biases),
+        widths: &[
+            ("hidden_size", 2_048),
+            ("intermediate_size", 8_192),
+            ("num_hidden_layers", 24),
+            ("num_attention_heads", 32),
+            ("vocab_size", 51_200),
+            ("max_position_embeddings", 2_048),
+        ],
+        ..BASE
+    },
+    Family {
+        name: "starcoder2",
+        file: Some(PLAIN_FILE),
+        gguf: &["starcoder2"],
+        conventions: GPT,
+        tied: true,
+        windows: Windows::Everywhere,
+        output_bias: OutputBias::Stated(true),
+        own: Some(biases),
+        ..BASE
+    },
+    Family {
+        name: "qwen",
+        gguf: &["qwen"],
+        conventions: Conventions { qkv_bias: true, ..BASE.conventions },
+        config: Some(qwen),
+        ..BASE
+    },
+];
+
+/// The FFN is four times as wide as the stream when nothing is said.
+#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
+fn fourfold(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if facts.dense.max() == 0 {
+        reader.assume("FFN width not given: four times the stream's, as in GPT-2".into());
+        facts.dense = PerLayer::Same(facts.hidden.saturating_mul(4));
+    }
+    Ok(())
+}
+
+fn head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.head_bias = reader.flag("lm_head_bias")?.unwrap_or(true);
+    Ok(())
+}
+
+fn fourfold_with_head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    fourfold(reader, facts)?;
+    head_bias(reader, facts)
+}
+
+/// One KV head for all queries unless told otherwise.
+fn bigcode(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.flag("multi_query")?.unwrap_or(true) {
+        facts.heads.kv = PerLayer::Same(1);
+    }
+    fourfold(reader, facts)
+}
+
+/// Attention's shape stands in a map of its own.
+fn mpt(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(attention) = reader.map("attn_config")? {
+        if let Some(heads) = attention.integer("kv_n_heads", 1..=65_536)? {
+            facts.heads.kv = PerLayer::Same(heads);
+        } else if attention.text("attn_type")?.is_some_and(|kind| kind.starts_with("multiquery")) {
+            facts.heads.kv = PerLayer::Same(1);
+        }
+    }
+    let ratio = reader.integer(&["expansion_ratio"], 1..=1_024)?.unwrap_or(4);
+    if facts.dense.max() == 0 {
+        facts.dense = PerLayer::Same(facts.hidden.saturating_mul(ratio));
+    }
+    if reader.flag("learned_pos_emb")? == Some(true) && reader.flag("no_bias")? == Some(false) {
+        reader.assume("a table of learned positions and biases are not counted".into());
+    }
+    Ok(())
+}
+
+/// Its newer form has groups of queries and a norm for attention and FFN each; its older one KV head for all queries, and
+/// writes a number of them that its class ignores.
+fn falcon(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let groups = reader.flag("new_decoder_architecture")? == Some(true);
+    if groups {
+        facts.conventions.norms = 2;
+    } else if reader.flag("multi_query")?.unwrap_or(true) {
+        facts.heads.kv = PerLayer::Same(1);
+    }
+    fourfold(reader, facts)
+}
+
+/// Its FFN width is that of gate and up together, and only queries, keys and values have biases whatever `no_bias` says.
+#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
+fn qwen(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.dense = PerLayer::Same(facts.dense.max() / 2);
+    reader.touch(&["no_bias"]);
+    facts.conventions.qkv_bias = true;
+    facts.output_bias = false;
+    Ok(())
+}
+
+/// A table of learned positions, with `more` rows than positions.
+fn positions(architecture: &mut Architecture, more: u64) {
+    let rows = architecture.max_context_tokens + more;
+    let mut table = extra("position_embd.weight", Role::TokenEmbedding, rows, architecture.hidden_size);
+    table.active = Active::Row;
+    architecture.more.push(table);
+}
+
+fn gpt2(architecture: &mut Architecture) {
+    positions(architecture, 0);
+    biases(architecture);
+}
+
+/// The first two rows are for padding (transformers, `OPTLearnedPositionalEmbedding`).
+fn opt(architecture: &mut Architecture) {
+    positions(architecture, 2);
+    biases(architecture);
+}
+
+fn bloom(architecture: &mut Architecture) {
+    for name in ["token_embd_norm.weight", "token_embd_norm.bias"] {
+        architecture.more.push(vector(name, architecture.hidden_size));
+    }
+    biases(architecture);
+}
+
+/// Biases of layer norms.
+pub(super) fn norm_biases(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    architecture.more.push(vector("output_norm.bias", hidden));
+    for layer in &mut architecture.layers {
+        for norm in 0..layer.norms {
+            layer.more.push(vector(&format!("norm_{norm}.bias"), hidden));
+        }
+    }
+}
+
+/// Biases of layer norms and of a two-matrix FFN.
+pub(super) fn biases(architecture: &mut Architecture) {
+    norm_biases(architecture);
+    ffn_biases(architecture);
+}
+
+/// Biases of a dense block's matrices.
+pub(in crate::model) fn ffn_biases(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        if let Ffn::Dense { width, gated } = layer.ffn {
+            if gated {
+                layer.more.push(vector("ffn_gate.bias", width));
+            }
+            layer.more.push(vector("ffn_up.bias", width));
+            layer.more.push(vector("ffn_down.bias", hidden));
+        }
+    }
+}

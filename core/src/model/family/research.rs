@@ -1,0 +1,146 @@
+//! OLMo 1 to 3 and its mixture, Apertus, Exaone 4, Nemotron-NAS.
+
+use super::super::architecture::Architecture;
+use super::super::import::hf_config::{Facts, MAX_HEADS, Mixes, Reader};
+use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
+use crate::document::{DocumentError, PerLayer};
+
+/// Norms over the channels of a head on queries and keys.
+const NORMED_HEADS: Conventions = Conventions { qk_norm: true, ..BASE.conventions };
+const OLMO2: Family = Family {
+    name: "olmo2",
+    file: Some(PLAIN_FILE),
+    gguf: &["olmo2"],
+    order: Order::NormsAfter,
+    llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: false, unstated: 0, fixed: 0 },
+    renames: AFTER,
+    own: Some(whole_norms),
+    ..BASE
+};
+/// Both norms stand after their blocks.
+const AFTER: super::Renames =
+    &[("attn_norm.weight", "post_attention_norm.weight"), ("ffn_norm.weight", "post_ffw_norm.weight")];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "olmo",
+        gguf: &["olmo"],
+        conventions: Conventions { norms: 0, ..BASE.conventions },
+        own: Some(bare_norms),
+        ..BASE
+    },
+    OLMO2,
+    Family { name: "olmo3", file: None, gguf: &["olmo2"], windows: Windows::AllBut(4), ..OLMO2 },
+    Family {
+        name: "olmoe",
+        file: None,
+        types: &["flex_olmo"],
+        gguf: &["olmoe"],
+        order: Order::Usual,
+        llama_cpp_windows: LlamaCppWindows::Ignored,
+        renames: &[],
+        ..OLMO2
+    },
+    Family {
+        name: "apertus",
+        gguf: &["apertus"],
+        conventions: Conventions { gated_ffn: false, ..NORMED_HEADS },
+        own: Some(activations),
+        ..BASE
+    },
+    Family {
+        name: "exaone4",
+        file: Some(PLAIN_FILE),
+        gguf: &["exaone4"],
+        conventions: NORMED_HEADS,
+        windows: Windows::AllBut(4),
+        llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: false, unstated: 0, fixed: 0 },
+        order: Order::NormsAfter,
+        renames: AFTER,
+        ..BASE
+    },
+    Family { name: "nemotron-nas", types: &["deci"], gguf: &["deci"], config: Some(blocks), ..BASE },
+];
+
+/// The norms have no weights, the last one included.
+fn bare_norms(architecture: &mut Architecture) {
+    architecture.extras.bare_output_norm = true;
+}
+
+/// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`).
+pub(super) fn whole_norms(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Some(attention) = layer.attention() {
+            let queries = attention.query_heads * attention.k_head_dim;
+            let keys = attention.kv_heads * attention.k_head_dim;
+            layer.more.push(vector("attn_q_norm.weight", queries));
+            layer.more.push(vector("attn_k_norm.weight", keys));
+        }
+    }
+}
+
+/// Two learned numbers of each layer's activation (transformers, `XIELUActivation`).
+fn activations(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        layer.more.push(vector("ffn_act.weight", 2));
+    }
+}
+
+/// `block_configs`: in every layer attention and FFN of their own shape, or none, or a matrix instead
+/// (`modeling_decilm.py` of the checkpoints).
+fn blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let blocks = reader.maps("block_configs")?;
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    if blocks.len() != facts.layers.len() {
+        let expected = format!("one entry for each of {} layers", facts.layers.len());
+        return Err(reader.wrong("block_configs", &format!("a list of {}", blocks.len()), &expected));
+    }
+    let heads = facts.heads.query.max();
+    let (mut query, mut kv, mut widths) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, block) in blocks.iter().enumerate() {
+        let attention = block.map("attention")?;
+        let ffn = block.map("ffn")?;
+        let flag = |map: &Option<crate::document::Fields<'_>>, name| match map {
+            Some(map) => map.flag(name),
+            None => Ok(None),
+        };
+        let linear = flag(&attention, "replace_with_linear")? == Some(true);
+        if linear || flag(&ffn, "replace_with_linear")? == Some(true) {
+            let found = format!("a matrix in place of a block at layer {index}");
+            return Err(reader.wrong(
+                "block_configs",
+                &found,
+                "attention and FFN, or nothing in their place",
+            ));
+        }
+        let absent = flag(&attention, "no_op")? == Some(true);
+        let group = match &attention {
+            Some(attention) => attention.integer("n_heads_in_group", 1..=MAX_HEADS)?,
+            None => None,
+        };
+        query.push(if absent { 0 } else { heads });
+        kv.push(if absent { 0 } else { heads / group.unwrap_or(1).max(1) });
+        let multiplier = match &ffn {
+            Some(ffn) => ffn.number("ffn_mult", 0.0..=1e3)?,
+            None => None,
+        };
+        let none = flag(&ffn, "no_op")? == Some(true);
+        widths.push(if none { 0 } else { two_thirds(multiplier.unwrap_or(0.0), facts.hidden) });
+        if absent {
+            facts.layers[index].mixes = Mixes::Nothing;
+        }
+    }
+    (facts.heads.query, facts.heads.kv) = (PerLayer::Each(query), PerLayer::Each(kv));
+    facts.dense = PerLayer::Each(widths);
+    facts.norms_by_parts = true;
+    Ok(())
+}
+
+/// Two thirds of the multiple of the stream, up to 256.
+fn two_thirds(multiplier: f64, hidden: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, at most 1e11")]
+    let width = (2.0 * multiplier * hidden as f64 / 3.0) as u64;
+    width.next_multiple_of(256)
+}

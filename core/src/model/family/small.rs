@@ -1,0 +1,120 @@
+//! Small models for devices: LFM2 and its mixture, LFM3, SmallThinker, OpenELM.
+
+use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_WIDTH, Mixes, Reader};
+use super::deepseek::selection_biases;
+use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE};
+use crate::document::{DocumentError, PerLayer};
+
+const LFM2: Family = Family {
+    name: "lfm2",
+    file: Some(PLAIN_FILE),
+    types: &["lfm2_vl"],
+    gguf: &["lfm2"],
+    conventions: Conventions { qk_norm: true, ..BASE.conventions },
+    tied: true,
+    renames: &[("output_norm.weight", "token_embd_norm.weight")],
+    config: Some(adjusted),
+    ..BASE
+};
+
+pub(super) const FAMILIES: &[Family] = &[
+    LFM2,
+    Family {
+        name: "lfm2_moe",
+        file: Some(FileForm { expert_gating: Some(2), ..PLAIN_FILE }),
+        types: &["lfm2moe"],
+        gguf: &["lfm2moe"],
+        config: None,
+        own: Some(selection_biases),
+        ..LFM2
+    },
+    Family {
+        name: "lfm3",
+        file: None,
+        types: &[],
+        gguf: &[],
+        conventions: Conventions { norms: 4, head_gate: true, ..LFM2.conventions },
+        defaults: &[("head_dim", 128)],
+        config: None,
+        ..LFM2
+    },
+    Family {
+        name: "smallthinker",
+        gguf: &["smallthinker"],
+        llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: true, unstated: 0, fixed: 4_096 },
+        ..BASE
+    },
+    Family {
+        name: "openelm",
+        gguf: &["openelm"],
+        conventions: Conventions { qk_norm: true, fused: true, ..BASE.conventions },
+        tied: true,
+        config: Some(openelm),
+        ..BASE
+    },
+];
+
+/// Two thirds of the stated width, scaled, then up to a multiple (transformers, `Lfm2MLP`).
+fn adjusted(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let stated = reader.require(&["block_ff_dim", "intermediate_size"], 1..=MAX_WIDTH)?;
+    let adjust = match reader.flag("block_auto_adjust_ff_dim")? {
+        Some(adjust) => adjust,
+        None => reader.class_default("block_auto_adjust_ff_dim", true),
+    };
+    if !adjust {
+        facts.dense = PerLayer::Same(stated);
+        return Ok(());
+    }
+    let factor = reader.number("block_ffn_dim_multiplier", 0.0..=1e3)?.unwrap_or(1.0);
+    let multiple = reader.integer(&["block_multiple_of"], 1..=MAX_WIDTH)?.unwrap_or(256);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most 1e10 and not negative"
+    )]
+    let scaled = ((2 * stated / 3) as f64 * factor) as u64;
+    facts.dense = PerLayer::Same(scaled.div_ceil(multiple).saturating_mul(multiple).clamp(1, MAX_WIDTH));
+    Ok(())
+}
+
+/// Heads and FFN widths that grow from layer to layer; the widths are multiples of `ffn_dim_divisor`, at least nine tenths of
+/// what the multiplier gives (Apple's `make_divisible`).
+fn openelm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let layers = facts.layers.len();
+    let lists = |name, reader: &Reader<'_>| reader.layered(&[name], 1..=MAX_HEADS, layers);
+    let query = lists("num_query_heads", reader)?.unwrap_or_else(|| facts.heads.query.clone());
+    let kv = lists("num_kv_heads", reader)?.unwrap_or_else(|| query.clone());
+    let width = reader.integer(&["head_dim"], 1..=MAX_HEADS)?.unwrap_or(64);
+    facts.heads = Heads { query, kv, k_dim: width, v_dim: width };
+    let divisor = reader.integer(&["ffn_dim_divisor"], 1..=MAX_WIDTH)?.unwrap_or(256);
+    if let Some(multipliers) = reader.numbers("ffn_multipliers", 0.0..=1e3)? {
+        let width = |multiplier: f64| {
+            let exact = multiplier * facts.hidden as f64;
+            let step = divisor as f64;
+            let nearest = ((exact + step / 2.0) / step).floor().max(1.0) * step;
+            let kept = if nearest < 0.9 * exact { nearest + step } else { nearest };
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive, at most 1e13"
+            )]
+            let kept = kept.min(MAX_WIDTH as f64) as u64;
+            kept
+        };
+        let mut widths: Vec<u64> = multipliers.into_iter().map(width).collect();
+        if widths.len() == 1 {
+            widths.resize(layers, widths[0]);
+        }
+        facts.dense = PerLayer::Each(widths);
+    }
+    facts.conventions.gated_ffn = reader.flag("ffn_with_glu")?.unwrap_or(true);
+    facts.conventions.qk_norm = reader.flag("normalize_qk_projections")?.unwrap_or(true);
+    reader.touch(&["num_gqa_groups", "share_input_output_layers", "qkv_multipliers"]);
+    if let Some(tied) = reader.flag("share_input_output_layers")? {
+        facts.tied = Some(tied);
+    }
+    for slot in &mut facts.layers {
+        slot.mixes = Mixes::Full;
+    }
+    Ok(())
+}
