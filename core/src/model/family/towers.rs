@@ -222,7 +222,7 @@ impl Tower<'_> {
         };
         let (image, patch) = (side("image_size", 448), side("patch_size", 14).min(SMALL));
         let grid = image / patch;
-        let biased = self.fields.flag("attention_bias")?.or(self.fields.flag("qkv_bias")?).unwrap_or(true);
+        let biased = self.fields.flag("attention_bias")?.or(self.fields.flag("qkv_bias")?) == Some(true);
         let attention = 4 * width * width + width + if biased { 3 * width } else { 0 };
         let normed = self.fields.flag("use_qk_norm")?.or(self.fields.flag("qk_normalization")?) == Some(true);
         let norms = if normed { 2 * width } else { 0 };
