@@ -35,6 +35,64 @@ pub(crate) fn fwht<S: Simd>(simd: S, x: &mut [f32]) {
     }
 }
 
+/// What happens to a window around its transform: signs before, a factor, signs after; -0.0 flips.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) before: Option<&'a [f32]>,
+    pub(crate) factor: f32,
+    pub(crate) after: Option<&'a [f32]>,
+}
+
+/// The transform with what is around it in one pass, where the window fits the registers; whether it did.
+#[inline(always)]
+pub(crate) fn fwht_around<S: Simd>(simd: S, x: &mut [f32], around: Around<'_>) -> bool {
+    match x.len() {
+        64 if S::MANY_REGISTERS => base_around::<S, 8>(simd, x, around),
+        128 if S::MANY_REGISTERS => base_around::<S, 16>(simd, x, around),
+        _ => return false,
+    }
+    true
+}
+
+#[inline(always)]
+fn registers_of<const N: usize>(signs: &[f32]) -> Option<&[[f32; 8]; N]> {
+    signs.as_chunks::<8>().0.first_chunk::<N>()
+}
+
+#[inline(always)]
+fn base_around<S: Simd, const N: usize>(simd: S, x: &mut [f32], around: Around<'_>) {
+    let before = around.before.and_then(registers_of::<N>);
+    let after = around.after.and_then(registers_of::<N>);
+    let Some(run) = x.as_chunks_mut::<8>().0.first_chunk_mut::<N>() else { return };
+    let mut v = [simd.splat(0.0); N];
+    match before {
+        Some(signs) => {
+            for ((v, lanes), signs) in v.iter_mut().zip(&*run).zip(signs) {
+                *v = simd.butterflies(simd.flip(simd.load(lanes), simd.load(signs)));
+            }
+        }
+        None => {
+            for (v, lanes) in v.iter_mut().zip(&*run) {
+                *v = simd.butterflies(simd.load(lanes));
+            }
+        }
+    }
+    registers(simd, &mut v);
+    let factor = simd.splat(around.factor);
+    match after {
+        Some(signs) => {
+            for ((out, v), signs) in run.iter_mut().zip(&v).zip(signs) {
+                simd.store(simd.flip(simd.mul(*v, factor), simd.load(signs)), out);
+            }
+        }
+        None => {
+            for (out, v) in run.iter_mut().zip(&v) {
+                simd.store(simd.mul(*v, factor), out);
+            }
+        }
+    }
+}
+
 /// Transforms each run of `8 N` entries in registers.
 #[inline(always)]
 fn base<S: Simd, const N: usize>(simd: S, x: &mut [f32]) {

@@ -1,6 +1,6 @@
 //! Rotations inside a kernel: the load with its sum of squares, the transform, and the way back.
 
-use super::fwht::fwht;
+use super::fwht::{Around, fwht, fwht_around};
 use super::quantise::{dot, padded, total};
 use super::simd::{Kernel, Simd};
 use crate::codec::rotation::{BlockRotation, Hadamard, Rotation};
@@ -123,10 +123,11 @@ fn flipped<S: Simd>(simd: S, sum: S::F, x: &[f32; 8], z: &mut [f32; 8], signs: &
 #[inline(always)]
 fn forward_round<S: Simd>(simd: S, hadamard: &Hadamard, round: usize, z: &mut [f32]) {
     let (dim, window) = (hadamard.dim(), hadamard.window());
-    fwht(simd, &mut z[..window]);
     if window < dim {
-        normalise(simd, hadamard, &mut z[..window]);
+        simd.run(First { hadamard, x: &mut z[..window] });
         simd.run(Window { hadamard, round, inverse: false, x: &mut z[dim - window..dim] });
+    } else {
+        fwht(simd, &mut z[..window]);
     }
 }
 
@@ -142,10 +143,9 @@ fn store_hadamard<S: Simd>(
     for round in (0..hadamard.rounds()).rev() {
         if window < dim {
             simd.run(Window { hadamard, round, inverse: true, x: &mut z[dim - window..dim] });
-        }
-        fwht(simd, &mut z[..window]);
-        if window < dim {
-            normalise(simd, hadamard, &mut z[..window]);
+            simd.run(First { hadamard, x: &mut z[..window] });
+        } else {
+            fwht(simd, &mut z[..window]);
         }
         if round > 0 {
             for (z, signs) in
@@ -203,6 +203,24 @@ fn scale<S: Simd>(simd: S, z: &[f32], factor: f32, out: &mut [f32]) {
     }
 }
 
+/// The first window of a width that is not a power of two.
+struct First<'a> {
+    hadamard: &'a Hadamard,
+    x: &'a mut [f32],
+}
+
+impl Kernel for First<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let around = Around { before: None, factor: self.hadamard.window_factor(), after: None };
+        if !fwht_around(simd, self.x, around) {
+            fwht(simd, self.x);
+            normalise(simd, self.hadamard, self.x);
+        }
+    }
+}
+
 /// The second, overlapping window of a width that is not a power of two.
 struct Window<'a> {
     hadamard: &'a Hadamard,
@@ -216,6 +234,11 @@ impl Kernel for Window<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let signs = self.hadamard.inner_signs(self.round);
+        let (before, after) = if self.inverse { (None, Some(signs)) } else { (Some(signs), None) };
+        let around = Around { before, factor: self.hadamard.window_factor(), after };
+        if fwht_around(simd, self.x, around) {
+            return;
+        }
         if !self.inverse {
             flip_all(simd, signs, self.x);
         }
