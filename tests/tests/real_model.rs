@@ -147,6 +147,7 @@ fn codecs_keep_their_order_on_real_keys_and_values() {
         windows: 1,
         unscored: 32,
         seed: 42,
+        seeds: 1,
         text: "text.txt".to_owned(),
         dump: Some((dump.clone(), DumpChoice { layers: vec![9], tokens: Some(64) })),
     };

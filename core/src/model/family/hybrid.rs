@@ -79,6 +79,7 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         "mamba_proj_bias",
         "mamba_ssm_cache_dtype",
         "mtp_layers_block_type",
+        "mtp_hybrid_override_pattern",
     ]);
     reader.touch(&["moe_shared_expert_overlap", "use_mamba_kernels", "attention_head_dim"]);
     if !sparse.contains(&true) {
@@ -136,6 +137,7 @@ fn falcon_h1(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentE
         slot.mixes = Mixes::Both;
     }
     reader.touch(&[
+        "mamba_chunk_size",
         "mamba_norm_before_gate",
         "mamba_use_mlp",
         "mamba_conv_bias",
@@ -168,7 +170,7 @@ fn bamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
     for (layer, slot) in (0..).zip(&mut facts.layers) {
         slot.mixes = if attending.contains(&layer) { Mixes::Full } else { Mixes::Recurrent };
     }
-    reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "attn_rotary_emb"]);
+    reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "mamba_chunk_size", "attn_rotary_emb"]);
     Ok(())
 }
 

@@ -24,6 +24,7 @@ const KINDS: &[(&str, Mixes)] = &[
     ("mamba", Mixes::Recurrent),
     ("mamba2", Mixes::Recurrent),
     ("indexed_attention", Mixes::Full),
+    ("deepseek_sparse_attention", Mixes::Full),
     ("hybrid", Mixes::Both),
     ("moe", Mixes::Nothing),
     ("mlp", Mixes::Nothing),
