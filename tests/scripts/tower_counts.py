@@ -26,6 +26,8 @@ SIGLIP2 = dict(model_type="siglip2_vision_model", vision_use_head=False, num_pat
                intermediate_size=128, num_hidden_layers=3, num_attention_heads=4, patch_size=14)
 LLAMA4 = dict(**SIZES, vision_output_dim=64, projector_input_dim=64, projector_output_dim=64)
 QWEN = dict(depth=4, hidden_size=64, intermediate_size=100, out_hidden_size=320, num_heads=4)
+HYBRID = dict(**WIDE, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16,
+              linear_conv_kernel_dim=4)
 
 CASES = [
     ("llava", "llama", TEXT, CLIP, {}), ("llava_next", "mistral", TEXT, CLIP, {}),
@@ -37,9 +39,10 @@ CASES = [
     ("qwen2_vl", "qwen2_vl_text", TEXT, dict(depth=3, embed_dim=64, hidden_size=320, num_heads=4), {}),
     ("qwen2_5_vl", "qwen2_5_vl_text", TEXT, QWEN, {}),
     ("qwen3_vl", "qwen3_vl_text", WIDE, dict(**QWEN, deepstack_visual_indexes=[1, 2]), {}),
-    ("qwen3_5", "qwen3_5_text", WIDE, QWEN, {}),
+    ("qwen3_5", "qwen3_5_text", HYBRID, QWEN, {}),
     ("lfm2_vl", "lfm2", LFM2, SIGLIP2, dict(projector_hidden_size=96)),
-    ("llama4", "llama4_text", dict(**WIDE, num_local_experts=2, intermediate_size_mlp=512), LLAMA4, {}),
+    ("llama4", "llama4_text", dict(**WIDE, num_local_experts=2, intermediate_size_mlp=512, attention_chunk_size=8192),
+     LLAMA4, {}),
 ]
 TOWER = ("vision", "visual", "projector", "connector", "image_newline")
 
