@@ -38,6 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &["llama4_text"],
         gguf: &["llama4"],
         defaults: &[("head_dim", 128), ("attention_chunk_size", 8_192)],
+        windows: Windows::AllBut(4),
         llama_cpp_windows: every(4, 8_192, 8_192),
         widths: &[
             ("hidden_size", 5_120),
