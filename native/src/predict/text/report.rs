@@ -69,7 +69,9 @@ fn millions(number: u64) -> String {
 fn memory(report: &Report) -> String {
     let placement = &report.placement;
     let range = |low: u64, high: u64| {
-        if low == high { String::new() } else { format!(" {}-{}", mib(low), mib(high)) }
+        // Ends that read alike say nothing.
+        let (low, high) = (mib(low), mib(high));
+        if low == high { String::new() } else { format!(" {low}-{high}") }
     };
     let header = ["Component", "MiB", "Memory", "Touched", "Known"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
