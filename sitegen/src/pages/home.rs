@@ -1,11 +1,11 @@
 //! The home page: below its prose, every model on a few devices that people have.
 
 use dhurandhar_core::device::Device;
-use dhurandhar_core::feasibility::Assessment;
+use dhurandhar_core::feasibility::{Assessment, Mode};
 use maud::{Markup, PreEscaped, html};
 
 use super::Context;
-use super::catalogue::Catalogue;
+use super::catalogue::{Analysed, Catalogue};
 use super::parts::{self, device_path, model_path};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -41,13 +41,24 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
         (parts::legend())
         (matrix(&page.path, &devices, catalogue))
         p.small.muted {
-            "The case: " (parts::USUAL_CASE) ". A verdict leads to its reason. All " (catalogue.devices.len()) " devices are "
-            a href=(page.path.to("devices/")) { "listed" } ", and the calculator takes any other."
+            "The case: " (parts::USUAL_CASE) ". A verdict leads to its reason. Shown are the models that reach the asked-for speed on one "
+            "of these devices; all " (catalogue.models.len()) " are "
+            a href=(page.path.to("models/")) { "listed" } ", as are all " (catalogue.devices.len()) " "
+            a href=(page.path.to("devices/")) { "devices" } ". The calculator takes any other."
         }
     };
     page.body = body.into_string();
     page.shape = Shape::Wide;
     Some(page)
+}
+
+/// Does it run at the asked-for speed on one of them? A table of all models would be mostly noes.
+fn runs(analysed: &Analysed, devices: &[&Device]) -> bool {
+    analysed.report.devices.iter().any(|verdict| {
+        verdict.mode != Mode::Infeasible
+            && verdict.meets_target != Some(false)
+            && devices.iter().any(|device| device.name == verdict.device)
+    })
 }
 
 fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup {
@@ -63,7 +74,7 @@ fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup
                     }
                 }
                 tbody {
-                    @for analysed in &catalogue.models {
+                    @for analysed in catalogue.models.iter().filter(|analysed| runs(analysed, devices)) {
                         @let page = from.to(&model_path(analysed.slug()));
                         tr {
                             th scope="row" { a href=(page) { (analysed.title()) } }
