@@ -262,7 +262,7 @@ async fn models_are_found_and_chosen_by_keyboard() -> Result<()> {
             stage.open(&driver, "").await?;
             let field = driver.find(By::Id("model")).await?;
             field.send_keys(Key::Control + "a").await?;
-            field.send_keys("llama 3b").await?;
+            field.send_keys("llama 3.2 3b").await?;
             until(&driver, "return document.querySelectorAll('#model-list [role=option]').length === 1")
                 .await?;
             field.send_keys(Key::Enter + "").await?;
