@@ -69,9 +69,10 @@ fn millions(number: u64) -> String {
 fn memory(report: &Report) -> String {
     let placement = &report.placement;
     let range = |low: u64, high: u64| {
-        // Ends that read alike say nothing.
+        // Ends that read alike, or agree to a twentieth of a percent, say nothing.
+        let close = high.saturating_sub(low) < low / 2_000;
         let (low, high) = (mib(low), mib(high));
-        if low == high { String::new() } else { format!(" {low}-{high}") }
+        if close || low == high { String::new() } else { format!(" {low}-{high}") }
     };
     let header = ["Component", "MiB", "Memory", "Touched", "Known"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
