@@ -246,7 +246,6 @@ def cache_of(model, config, tokens=64):
         slope = (held[1] - held[0]) / 2048
         got["kv_bytes"] = {str(c): int(held[1] + slope * (c - 4096)) for c in CONTEXTS}
         got["note"] = "layer classes of their own (" + ", ".join(special) + "): bytes held after 2048 and 4096 tokens, and the straight line through both"
-    if False: got["note"] = "layer classes of their own, lengths taken as whole contexts: " + ", ".join(special)
     return got
 
 
