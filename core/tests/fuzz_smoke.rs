@@ -1,11 +1,17 @@
-//! The fuzz targets' entry points on seeded mutations, without a corpus.
+//! The fuzz targets' entry points on seeded mutations, without a corpus; and what they may allocate.
 
 #[path = "../fuzz/entry.rs"]
 mod entry;
 
+use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// All that the tests of this file hold at a time, whatever a file claims.
+const MOST_BYTES: usize = 64 << 20;
 const ROUNDS: usize = 6_000;
 
 /// Change, cut, double or overwrite a few places.
@@ -43,6 +49,13 @@ fn run(seeds: &[Vec<u8>], target: fn(&[u8])) {
             target(&mutate(seed, &mut rng));
         }
     }
+    within_bounds("mutated files");
+}
+
+fn within_bounds(what: &str) {
+    let peak = ALLOCATOR.peak_usage();
+    println!("{what}: {peak} bytes at most");
+    assert!(peak < MOST_BYTES, "{what}: {peak} bytes at once");
 }
 
 /// Small valid files to start from.
@@ -137,4 +150,45 @@ fn safetensors_headers() {
 #[test]
 fn configs() {
     run(&seeds::config_seeds(), entry::config);
+}
+
+/// Small files that claim to be large, one claim each.
+#[test]
+fn claims_allocate_nothing() {
+    let gguf = seeds::gguf_seed();
+    for at in 8..gguf.len().min(400) {
+        let mut file = gguf.clone();
+        file[at..at + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+        entry::gguf(&file);
+    }
+    within_bounds("lengths in a GGUF header");
+    let mut long = (1_u64 << 40).to_le_bytes().to_vec();
+    long.extend(b"{\"a\":{}}");
+    entry::safetensors(&long);
+    let layers =
+        r#""num_hidden_layers": 4096, "hidden_size": 8192, "num_attention_heads": 64, "vocab_size": 256000"#;
+    for family in [
+        "llama",
+        "gemma3n_text",
+        "gemma4_text",
+        "qwen3_next",
+        "deepseek_v3",
+        "nemotron_h",
+        "jamba",
+        "falcon_h1",
+    ] {
+        for more in [
+            "",
+            r#", "num_hidden_layers": 1000000000"#,
+            r#", "n_routed_experts": 4000000000, "num_experts": 4000000000, "num_local_experts": 4000000000"#,
+            r#", "max_position_embeddings": 9007199254740992, "sliding_window": 9007199254740992"#,
+        ] {
+            entry::config(format!(r#"{{"model_type": "{family}", {layers}{more}}}"#).as_bytes());
+        }
+        within_bounds(family);
+    }
+    let deep = [vec![b'['; 1 << 20], vec![b']'; 1 << 20]].concat();
+    entry::config(&deep);
+    entry::config(&[b"{\"model_type\": ".as_slice(), &deep, b"}"].concat());
+    within_bounds("nested lists");
 }
