@@ -165,8 +165,8 @@ fn claims_allocate_nothing() {
     let mut long = (1_u64 << 40).to_le_bytes().to_vec();
     long.extend(b"{\"a\":{}}");
     entry::safetensors(&long);
-    let layers =
-        r#""num_hidden_layers": 4096, "hidden_size": 8192, "num_attention_heads": 64, "vocab_size": 256000"#;
+    let layers = r#""num_hidden_layers": 4096, "hidden_size": 8192, "num_attention_heads": 64, "num_key_value_heads": 8,
+        "intermediate_size": 28672, "vocab_size": 256000"#;
     for family in [
         "llama",
         "gemma3n_text",
