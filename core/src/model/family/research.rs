@@ -29,6 +29,12 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(bare_norms),
         ..BASE
     },
+    Family {
+        name: "nanochat",
+        conventions: Conventions { norms: 0, gated_ffn: false, ..BASE.conventions },
+        own: Some(bare_norms),
+        ..BASE
+    },
     OLMO2,
     Family { name: "olmo3", file: None, gguf: &["olmo2"], windows: Windows::AllBut(4), ..OLMO2 },
     Family {
