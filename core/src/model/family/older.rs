@@ -96,6 +96,13 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family {
+        name: "persimmon",
+        conventions: Conventions { qk_norm: true, ..GPT },
+        output_bias: OutputBias::Stated(true),
+        own: Some(persimmon),
+        ..BASE
+    },
+    Family {
         name: "starcoder2",
         file: Some(PLAIN_FILE),
         gguf: &["starcoder2"],
@@ -225,6 +232,15 @@ pub(super) fn norm_biases(architecture: &mut Architecture) {
 pub(super) fn biases(architecture: &mut Architecture) {
     norm_biases(architecture);
     ffn_biases(architecture);
+}
+
+/// Norms of queries and keys have biases, too.
+fn persimmon(architecture: &mut Architecture) {
+    biases(architecture);
+    for layer in &mut architecture.layers {
+        let Some(width) = layer.attention().map(|attention| attention.k_head_dim) else { continue };
+        layer.more.extend(["attn_q_norm.bias", "attn_k_norm.bias"].map(|name| vector(name, width)));
+    }
 }
 
 /// Biases of a dense block's matrices.
