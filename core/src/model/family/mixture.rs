@@ -55,6 +55,7 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(llama4),
         ..BASE
     },
+    Family { name: "mellum", conventions: Conventions { qk_norm: true, ..BASE.conventions }, ..BASE },
     Family {
         name: "dbrx",
         gguf: &["dbrx"],
