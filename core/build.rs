@@ -1,4 +1,4 @@
-//! Embeds `profiles/{models,devices,validation}/*.yaml` as (slug, text) tables.
+//! Embeds `profiles/{models,devices,gpus,validation}/*.yaml` as (slug, text) tables.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     embed(&root.join("models"), "MODELS", &out.join("models.rs"))?;
     embed(&root.join("validation"), "VALIDATION", &out.join("validation.rs"))?;
+    embed(&root.join("gpus"), "GPUS", &out.join("gpus.rs"))?;
     embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))
 }
 

@@ -1,4 +1,4 @@
-//! What a device is to its owner, and the GPU it has.
+//! What a device is to its owner.
 
 use serde::Serialize;
 
@@ -27,18 +27,4 @@ impl Form {
             Self::Computer => 8192,
         }
     }
-}
-
-/// GPUs that runtimes reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum GpuKind {
-    /// Apple's GPUs, in unified memory.
-    Metal,
-}
-
-impl GpuKind {
-    /// Every kind with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 1] = [("metal", Self::Metal)];
 }

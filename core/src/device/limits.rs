@@ -93,6 +93,7 @@ impl Device {
         let mut limits = vec![self.budget_limit()];
         limits.extend(self.entitled_limit());
         limits.extend(self.remaining_limit());
+        limits.extend(self.card_limit());
         if let Some(mib) = self.cgroup_mib {
             limits.push(Limit {
                 id: "cgroup",
@@ -116,6 +117,24 @@ impl Device {
             });
         }
         limits
+    }
+
+    /// A graphics card's own memory.
+    fn card_limit(&self) -> Option<Limit> {
+        let card = self.gpu.as_ref()?;
+        Some(Limit {
+            id: "vram",
+            title: format!("the memory of {}", card.title),
+            counts: Counts::Gpu,
+            bytes: card.memory_bytes()?,
+            beyond: Beyond::Fails,
+            source: card
+                .sources
+                .get("memory_mib")
+                .cloned()
+                .unwrap_or_else(|| Source { kind: SourceKind::Stated, text: "as stated".to_owned() }),
+            on_request: false,
+        })
     }
 
     fn source(&self, field: &str) -> Source {

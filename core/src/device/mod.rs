@@ -6,6 +6,7 @@
 
 mod budget;
 mod form;
+mod gpu;
 mod limits;
 mod processor;
 mod read;
@@ -14,7 +15,8 @@ mod sources;
 pub mod storage;
 
 pub use budget::default_budget_mib;
-pub use form::{Form, GpuKind};
+pub use form::Form;
+pub use gpu::{Gpu, GpuKind, UnknownGpu, gpus};
 pub use limits::{Beyond, Counts, Limit};
 pub use processor::Processor;
 pub use sources::Sources;
@@ -39,8 +41,8 @@ pub struct Device {
     pub form: Form,
     /// Instruction sets of its processor.
     pub processor: Processor,
-    /// A GPU that shares the memory and that runtimes use when nothing is said.
-    pub gpu: Option<GpuKind>,
+    /// The GPU that runtimes use when nothing is said.
+    pub gpu: Option<Gpu>,
     /// Physical memory in MiB, where known.
     pub ram_mib: Option<u64>,
     /// Memory limit of the cgroup that the program runs in, in MiB.
@@ -175,9 +177,9 @@ impl Os {
     }
 
     /// The GPU that runtimes use with it when nothing is said.
-    pub const fn gpu(self) -> Option<GpuKind> {
+    pub fn gpu(self) -> Option<Gpu> {
         match self {
-            Self::Ios | Self::Macos => Some(GpuKind::Metal),
+            Self::Ios | Self::Macos => Some(Gpu::metal()),
             _ => None,
         }
     }

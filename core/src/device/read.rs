@@ -1,8 +1,8 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, Form, GIB, GpuKind, Os, Processor, Source, SourceKind, Sources, Storage,
-    StorageClass, default_budget_mib, storage,
+    BudgetMetric, Device, Form, GIB, Gpu, Os, Processor, Source, SourceKind, Sources, Storage, StorageClass,
+    default_budget_mib, storage,
 };
 use crate::document::{self, DocumentError, Fields, Node};
 
@@ -56,9 +56,16 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         return Err(fields.wrong_value("page_size_kib", &kib.to_string(), "4, 8, 16, 32 or 64"));
     }
     let processor = fields.choice("processor", &Processor::NAMES)?;
-    let mut gpus = vec![("none", None)];
-    gpus.extend(GpuKind::NAMES.map(|(name, gpu)| (name, Some(gpu))));
-    let gpu = fields.choice("gpu", &gpus)?;
+    let gpu = match fields.text("gpu")? {
+        None => os.gpu(),
+        Some("none") => None,
+        Some("metal") => Some(Gpu::metal()),
+        Some(name) => {
+            let unknown =
+                |_| fields.wrong_value("gpu", name, "none, metal, or the name of a card such as rtx-4060");
+            Some(Gpu::named(name).map_err(unknown)?)
+        }
+    };
     for (field, stated) in [
         ("budget_metric", metric.is_some()),
         ("page_size_kib", page_size.is_some()),
@@ -75,7 +82,7 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         os,
         form: fields.choice("form", &Form::NAMES)?.unwrap_or(os.form()),
         processor: processor.unwrap_or(os.processor()),
-        gpu: gpu.unwrap_or(os.gpu()),
+        gpu,
         ram_mib,
         cgroup_mib: fields.integer("cgroup_mib", 1..=MAX_RAM_MIB)?,
         ram_budget_mb: budget.0,

@@ -2,8 +2,8 @@
 
 use super::prospects::Prospects;
 use super::verdict::{Fit, Mode};
-use crate::device::{Device, Limit};
-use crate::memory::{KvFormat, LoadMode, Runtime, Scenario, refused};
+use crate::device::{Device, GpuKind, Limit};
+use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat};
 use serde::Serialize;
@@ -111,6 +111,20 @@ pub struct Fix {
     pub mode: Mode,
     /// Headroom after it, in bytes.
     pub headroom_bytes: u64,
+    /// Expected speed after it, low and high, tokens a second; none where a bandwidth is unknown.
+    pub expected_tokens_per_s: Option<(f64, f64)>,
+    /// Whether that reaches the target.
+    pub meets_target: Option<bool>,
+}
+
+/// What a graphics card holds whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WholeOnCard {
+    /// Longest context with every layer and the cache on the card; none where the model does not fit there at all.
+    pub longest_context_tokens: Option<u64>,
+    /// Largest stock weight format with every layer and the cache on the card.
+    pub largest_weight_format: Option<String>,
 }
 
 /// The most that fits, and what would help.
@@ -121,6 +135,9 @@ pub struct Inverse {
     pub longest_context_tokens: Option<u64>,
     /// Largest stock weight format that fits, everything else as it is.
     pub largest_weight_format: Option<String>,
+    /// The same with every layer on the graphics card, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whole_on_card: Option<WholeOnCard>,
     /// Single changes that make an infeasible pair feasible, cheapest first; empty when it is feasible already.
     pub fixes: Vec<Fix>,
     /// When no single change is enough: the fewest of the cheapest that do it together; empty if nothing does.
@@ -133,14 +150,26 @@ pub(super) fn inverse(
     device: &Device,
     infeasible: bool,
 ) -> Result<Inverse, PlanError> {
-    let seeker = Seeker { prospects, device, limits: device.limits(), machine: Machine::of(device) };
+    let now = prospects.scenario;
+    let seeker = Seeker { prospects, now, device, limits: device.limits(), machine: Machine::of(device) };
     let largest = seeker.largest_format(u64::MAX)?;
     let longest = seeker.longest_context()?;
+    let name = |largest: Option<(StockType, Fit)>| largest.map(|(format, _)| format.name().to_owned());
+    let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
+    let has_card = seeker.machine.gpu == Some(GpuKind::Discrete) && seeker.machine.uses_gpu(now);
+    let whole_on_card = if has_card {
+        let whole = Seeker { now: &whole, limits: seeker.limits.clone(), ..seeker };
+        let largest_weight_format = name(whole.largest_format(u64::MAX)?);
+        Some(WholeOnCard { longest_context_tokens: whole.longest_context()?, largest_weight_format })
+    } else {
+        None
+    };
     let fixes = if infeasible { seeker.fixes(longest)? } else { Vec::new() };
     let together = if infeasible && fixes.is_empty() { seeker.together(longest)? } else { Vec::new() };
     Ok(Inverse {
         longest_context_tokens: longest,
-        largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
+        largest_weight_format: name(largest),
+        whole_on_card,
         fixes,
         together,
     })
@@ -148,6 +177,8 @@ pub(super) fn inverse(
 
 struct Seeker<'a> {
     prospects: &'a Prospects<'a>,
+    /// The scenario that is asked about.
+    now: &'a Scenario,
     device: &'a Device,
     limits: Vec<Limit>,
     machine: Machine,
@@ -167,7 +198,7 @@ impl Seeker<'_> {
     /// Binary search: memory never shrinks with the context.
     fn longest_context(&self) -> Result<Option<u64>, PlanError> {
         let fits = |tokens| {
-            let scenario = Scenario { context_tokens: tokens, ..self.prospects.scenario.clone() };
+            let scenario = Scenario { context_tokens: tokens, ..self.now.clone() };
             self.fit(&scenario).map(|fit| fit.is_some())
         };
         let (mut low, mut high) = (1, self.prospects.model.architecture.max_context_tokens);
@@ -188,7 +219,7 @@ impl Seeker<'_> {
     fn largest_format(&self, below: u64) -> Result<Option<(StockType, Fit)>, PlanError> {
         for stock in self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < below) {
             let weights = WeightFormat::Stock(stock.format);
-            let scenario = Scenario { weights, ..self.prospects.scenario.clone() };
+            let scenario = Scenario { weights, ..self.now.clone() };
             if let Some(fit) = self.fit(&scenario)? {
                 return Ok(Some((stock.format, fit)));
             }
@@ -199,13 +230,27 @@ impl Seeker<'_> {
     fn fixes(&self, longest: Option<u64>) -> Result<Vec<Fix>, PlanError> {
         let mut fixes = Vec::new();
         for change in self.simple_changes(longest) {
-            let fit = self.fit(&change.applied(self.prospects.scenario))?;
-            fixes.extend(fit.map(|fit| into_fix(change, &fit)));
+            if let Some(fit) = self.fit(&change.applied(self.now))? {
+                fixes.push(self.fix(change, &fit)?);
+            }
         }
         if let Some((format, fit)) = self.largest_format(self.text_bytes())? {
-            fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
+            fixes.push(self.fix(Change::SmallerWeights { format }, &fit)?);
         }
         Ok(fixes)
+    }
+
+    fn fix(&self, change: Change, fit: &Fit) -> Result<Fix, PlanError> {
+        let scenario = change.applied(self.now);
+        let speed = self.prospects.speed_of(&scenario, self.device, fit)?;
+        Ok(Fix {
+            description: change.describe(),
+            change,
+            mode: fit.mode,
+            headroom_bytes: fit.headroom,
+            expected_tokens_per_s: speed,
+            meets_target: speed.map(|(_, high)| high >= scenario.target_tokens_per_s),
+        })
     }
 
     fn text_bytes(&self) -> u64 {
@@ -214,7 +259,7 @@ impl Seeker<'_> {
 
     /// Changes that apply here, cheapest first, format changes apart.
     fn simple_changes(&self, longest: Option<u64>) -> Vec<Change> {
-        let now = self.prospects.scenario;
+        let now = self.now;
         let bits = |format: KvFormat| format.bits_per_channel(128);
         let wide = bits(now.k).max(bits(now.v));
         let llama = now.runtime.is_llama_cpp();
@@ -231,7 +276,7 @@ impl Seeker<'_> {
         offer(llama && now.prompt_cache_mib + now.checkpoints > 0, Change::NoPromptCache);
         offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
         offer(llama && now.slots > 1 && !now.unified_kv, Change::SharedCache);
-        let packs = now.repack && !self.machine.offloads(now);
+        let packs = now.repack && !self.machine.uses_gpu(now);
         offer(llama && packs, Change::NoRepack);
         offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
         offer(now.slots > 1, Change::OneSlot);
@@ -248,7 +293,7 @@ impl Seeker<'_> {
     /// Pile changes up, cheapest first, until the model fits; then drop those that were not needed.
     fn together(&self, longest: Option<u64>) -> Result<Vec<Change>, PlanError> {
         let mut changes = self.simple_changes(longest);
-        changes.push(Change::ShorterContext { tokens: self.prospects.scenario.context_tokens.min(4096) });
+        changes.push(Change::ShorterContext { tokens: self.now.context_tokens.min(4096) });
         let now = self.text_bytes();
         let smaller = self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < now);
         changes.extend(smaller.map(|stock| Change::SmallerWeights { format: stock.format }));
@@ -279,12 +324,8 @@ impl Seeker<'_> {
     }
 
     fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
-        let start = self.prospects.scenario.clone();
+        let start = self.now.clone();
         let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
         self.fit(&scenario).map(|fit| fit.is_some())
     }
-}
-
-fn into_fix(change: Change, fit: &Fit) -> Fix {
-    Fix { description: change.describe(), change, mode: fit.mode, headroom_bytes: fit.headroom }
 }

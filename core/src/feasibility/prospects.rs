@@ -2,9 +2,11 @@
 //!
 //! A page that shows fifty devices asks for the same sums again and again; they are computed once.
 
+use super::verdict::{Fit, Mode};
+use crate::device::{Device, GpuKind};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
-use crate::placement::{Case, Machine, Needs};
+use crate::placement::{Case, Machine, Needs, Placement, Split, read_from_card};
 use crate::throughput::{self, Reads};
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use std::cell::{OnceCell, RefCell};
@@ -61,7 +63,57 @@ impl<'a> Prospects<'a> {
 
     /// What a scenario needs that differs from this one in anything but the model.
     pub(super) fn needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
+        if machine.gpu == Some(GpuKind::Discrete) && machine.uses_gpu(scenario) {
+            // What lies on a card depends on everything at once.
+            return self.with_plan(scenario, |plan| Placement::of(self.model, plan, scenario, machine).needs);
+        }
         Ok(self.weight_needs(scenario, machine)? + self.rest_needs(scenario, machine))
+    }
+
+    /// Expected speed of a changed scenario that sits under the device's limits as `fit` says, tokens a second.
+    pub(super) fn speed_of(
+        &self,
+        scenario: &Scenario,
+        device: &Device,
+        fit: &Fit,
+    ) -> Result<Option<(f64, f64)>, PlanError> {
+        let machine = Machine::of(device);
+        let (_, reads) = if scenario.weights == self.scenario.weights {
+            Prospects::new(self.model, self.plan, scenario).reads_on(machine)
+        } else {
+            let plan = WeightPlan::new(self.model, scenario.weights)?;
+            Prospects::new(self.model, &plan, scenario).reads_on(machine)
+        };
+        let on_storage = fit.mode == Mode::Mmap;
+        let context = scenario.context_tokens;
+        let ceilings = throughput::ceilings(&reads, device, context, on_storage, 0.0, fit.reread);
+        Ok(ceilings.expected_tokens_per_s)
+    }
+
+    /// With the weights laid out in the scenario's format.
+    fn with_plan(&self, scenario: &Scenario, of: impl Fn(&WeightPlan) -> Needs) -> Result<Needs, PlanError> {
+        if scenario.weights == self.scenario.weights {
+            return Ok(of(self.plan));
+        }
+        let wanted = |stock: &&StockPlan| WeightFormat::Stock(stock.format) == scenario.weights;
+        Ok(match self.stock()?.iter().find(wanted) {
+            Some(stock) => of(&stock.plan),
+            None => of(&WeightPlan::new(self.model, scenario.weights)?),
+        })
+    }
+
+    /// The layers on a card, and the bytes read for a token with those that come from its memory.
+    pub(super) fn reads_on(&self, machine: Machine) -> (Option<Split>, Reads) {
+        let mut reads = self.reads();
+        let kv = kv_cache::layers(&self.model.architecture, self.scenario);
+        let case = Case::new(self.model, self.plan, self.scenario, machine, &kv);
+        if let Some(split) = &case.split {
+            let (weights, [cache, state]) = read_from_card(&case, split, &kv);
+            reads.gpu_bytes = weights.min(reads.weight_bytes)
+                + share(reads.kv_bytes, cache)
+                + share(reads.state_bytes, state);
+        }
+        (case.split, reads)
     }
 
     fn weight_needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
@@ -77,17 +129,9 @@ impl<'a> Prospects<'a> {
         if let Some(needs) = find(&self.weights, &key) {
             return Ok(needs);
         }
-        let of =
-            |plan: &WeightPlan| Needs::of(&Case { model: self.model, plan, scenario, machine }.weights());
-        let needs = if scenario.weights == self.scenario.weights {
-            of(self.plan)
-        } else {
-            let wanted = |stock: &&StockPlan| WeightFormat::Stock(stock.format) == scenario.weights;
-            match self.stock()?.iter().find(wanted) {
-                Some(stock) => of(&stock.plan),
-                None => of(&WeightPlan::new(self.model, scenario.weights)?),
-            }
-        };
+        let needs = self.with_plan(scenario, |plan| {
+            Needs::of(&Case { model: self.model, plan, scenario, machine, split: None }.weights())
+        })?;
         keep(&self.weights, key, needs);
         Ok(needs)
     }
@@ -115,11 +159,21 @@ impl<'a> Prospects<'a> {
             return needs;
         }
         let kv = kv_cache::layers(&self.model.architecture, scenario);
-        let case = Case { model: self.model, plan: self.plan, scenario, machine };
+        let case = Case { model: self.model, plan: self.plan, scenario, machine, split: None };
         let needs = Needs::of(&case.rest(&kv));
         keep(&self.rest, key, needs);
         needs
     }
+}
+
+/// A share of some bytes, rounded to the nearest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a u64 that is not negative"
+)]
+fn share(bytes: u64, share: f64) -> u64 {
+    (bytes as f64 * share).round() as u64
 }
 
 fn find<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: &K) -> Option<Needs> {

@@ -24,7 +24,8 @@ impl Thresholds {
         let target = scenario.target_tokens_per_s;
         let pages = throughput::pages_per_row(reads.row_bytes, device);
         Self {
-            dram_gb_per_s_for_target: Some(throughput::dram_bytes_per_s_for(reads, target) / 1e9),
+            dram_gb_per_s_for_target: throughput::dram_bytes_per_s_for(reads, device, target)
+                .map(|bytes| bytes / 1e9),
             storage_mb_per_s_for_target: fit.reread.map(|read| read.expected as f64 * target / 1e6),
             row_latency_us_for_target: (pages > 0.0).then(|| 1e6 / (target * pages)),
         }

@@ -7,7 +7,7 @@ use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit};
 use crate::memory::Scenario;
 use crate::model::Model;
-use crate::placement::{Machine, Needs, ReRead};
+use crate::placement::{Machine, Needs, ReRead, Split};
 use crate::throughput::{self, Bound, Ceilings, Reads};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
@@ -49,6 +49,9 @@ pub struct Assessment {
     pub context_tokens: u64,
     /// What of the machine decided where things lie.
     pub machine: Machine,
+    /// Layers on a graphics card, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// How the model runs.
     pub mode: Mode,
     /// How sure that is.
@@ -111,7 +114,7 @@ impl Prospects<'_> {
         let limits = device.limits();
         let fit = Fit::of(&needs, &limits, scenario, device);
         let checks = in_order(&needs, limits);
-        let reads = self.reads();
+        let (split, reads) = self.reads_on(machine);
         let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
         let mut ceilings = throughput::ceilings(
             &reads,
@@ -154,6 +157,7 @@ impl Prospects<'_> {
             device_title: device.title.clone(),
             context_tokens: scenario.context_tokens,
             machine,
+            split,
             mode,
             certainty,
             needs,

@@ -2,6 +2,7 @@
 
 use super::{KvFormat, Refusal, Runtime, refused};
 use crate::model::Model;
+use crate::model::architecture::Ffn;
 use crate::weights::{WeightFormat, WeightPlan};
 use serde::Serialize;
 
@@ -44,15 +45,19 @@ pub enum LazyMode {
     On,
 }
 
-/// Whether the layers run on the device's GPU, where the runtime has a way to it.
+/// How many layers run on the device's GPU, where the runtime has a way to it (llama.cpp's `--n-gpu-layers`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Offload {
-    /// As the runtime does when nothing is said: every layer on Apple's GPUs, none elsewhere.
+    /// As the runtime does when nothing is said: every layer on Apple's GPUs, what fits on a card.
     Auto,
     /// Everything on the processor.
     Off,
+    /// Every layer and the output.
+    All,
+    /// The output and this many layers less one, the last ones.
+    Layers(u64),
 }
 
 impl LoadMode {
@@ -85,14 +90,27 @@ impl LazyMode {
 }
 
 impl Offload {
-    /// Every choice with its name on the command line and in links.
-    pub const NAMES: [(&'static str, Self); 2] = [("auto", Self::Auto), ("off", Self::Off)];
+    /// A choice by its name on the command line and in links: `auto`, `off`, `all` or a number of layers.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "auto" => Self::Auto,
+            "off" => Self::Off,
+            "all" => Self::All,
+            number => match number.parse().ok()? {
+                0 => Self::Off,
+                layers => Self::Layers(layers),
+            },
+        })
+    }
+}
 
-    /// Its name.
-    pub const fn name(self) -> &'static str {
+impl std::fmt::Display for Offload {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Auto => "auto",
-            Self::Off => "off",
+            Self::Auto => out.write_str("auto"),
+            Self::Off => out.write_str("off"),
+            Self::All => out.write_str("all"),
+            Self::Layers(layers) => write!(out, "{layers}"),
         }
     }
 }
@@ -134,6 +152,10 @@ pub struct Scenario {
     pub lazy: LazyMode,
     /// Where the layers run.
     pub offload: Offload,
+    /// Layers whose experts stay with the processor, the first ones (llama.cpp's `--n-cpu-moe`).
+    pub cpu_moe_layers: u64,
+    /// Keys, values and states lie where their layer runs, not with the processor (llama.cpp's `--no-kv-offload`).
+    pub kv_offload: bool,
     /// Memory that a server may fill with the states of earlier prompts, in MiB (llama.cpp's `--cache-ram`).
     pub prompt_cache_mib: u64,
     /// Snapshots of windows and recurrent states that a server keeps for each slot (llama.cpp's `--ctx-checkpoints`).
@@ -190,6 +212,26 @@ pub enum ScenarioError {
     /// Choices that exclude each other.
     #[error("{0}")]
     Contradiction(&'static str),
+    /// More layers on the GPU than the model has.
+    #[error("{asked} layers on the GPU; expected at most {most}: the {} layers of `{model}` and its output", most - 1)]
+    GpuLayers {
+        /// What was asked for.
+        asked: u64,
+        /// Layers and the output.
+        most: u64,
+        /// The model.
+        model: String,
+    },
+    /// Experts of more layers kept from the GPU than the model has, or of a model without experts.
+    #[error("experts of {asked} layers with the processor; expected at most {most}, which `{model}` has")]
+    CpuMoe {
+        /// What was asked for.
+        asked: u64,
+        /// Layers with experts are within these.
+        most: u64,
+        /// The model.
+        model: String,
+    },
     /// Target speed is not a positive number.
     #[error("target of {0} tok/s; expected a number above 0, at most 1000000")]
     Target(f64),
@@ -216,6 +258,8 @@ impl Scenario {
             load: LoadMode::Mmap,
             lazy: LazyMode::Auto,
             offload: Offload::Auto,
+            cpu_moe_layers: 0,
+            kv_offload: true,
             prompt_cache_mib: 0,
             checkpoints: 0,
             target_tokens_per_s: 15.0,
@@ -234,6 +278,7 @@ impl Scenario {
         }
         self.check_slots()?;
         self.check_choices()?;
+        self.check_layers(model)?;
         if !(1..=65_536).contains(&self.ubatch) {
             return Err(ScenarioError::Ubatch(self.ubatch));
         }
@@ -254,6 +299,7 @@ impl Scenario {
         self.checkpoints = if server { SERVER_CHECKPOINTS } else { 0 };
         if !runtime.is_llama_cpp() {
             (self.load, self.lazy, self.offload) = (LoadMode::Mmap, LazyMode::Auto, Offload::Auto);
+            (self.cpu_moe_layers, self.kv_offload) = (0, true);
             self.repack = true;
         }
         self
@@ -271,6 +317,26 @@ impl Scenario {
         Ok(())
     }
 
+    fn check_layers(&self, model: &Model) -> Result<(), ScenarioError> {
+        let architecture = &model.architecture;
+        let (layers, name) = (architecture.layers.len() as u64, || architecture.name.clone());
+        if let Offload::Layers(asked) = self.offload
+            && asked > layers + 1
+        {
+            return Err(ScenarioError::GpuLayers { asked, most: layers + 1, model: name() });
+        }
+        let sparse = architecture.layers.iter().rposition(|layer| matches!(layer.ffn, Ffn::Experts { .. }));
+        let most = sparse.map_or(0, |_| layers);
+        if self.cpu_moe_layers > most {
+            return Err(ScenarioError::CpuMoe { asked: self.cpu_moe_layers, most, model: name() });
+        }
+        if self.offload == Offload::Off && (self.cpu_moe_layers > 0 || !self.kv_offload) {
+            let text = "what stays with the processor was chosen, but no layer is on the GPU";
+            return Err(ScenarioError::Contradiction(text));
+        }
+        Ok(())
+    }
+
     fn check_choices(&self) -> Result<(), ScenarioError> {
         let runtime = self.runtime;
         if !runtime.is_llama_cpp() {
@@ -278,6 +344,8 @@ impl Scenario {
                 (self.load != LoadMode::Mmap, "a load mode"),
                 (self.lazy != LazyMode::Auto, "a lazy mode"),
                 (self.offload != Offload::Auto, "a choice of processor or GPU"),
+                (self.cpu_moe_layers > 0, "experts kept with the processor"),
+                (!self.kv_offload, "a cache kept with the processor"),
                 (self.prompt_cache_mib > 0, "a prompt cache"),
                 (self.unified_kv, "one cache for all slots"),
                 (!self.repack, "a choice of packed copies"),

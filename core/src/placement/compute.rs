@@ -5,6 +5,9 @@
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
 use super::constants;
+use super::part::Interval;
+use super::placed::Case;
+use super::split::Split;
 use crate::memory::{KvFormat, Provenance, Runtime, Scenario, kv_cache};
 use crate::model::architecture::{Architecture, Attention, Ffn, Layer, Order};
 
@@ -24,6 +27,47 @@ pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> Compu
     let touched = touched(architecture, scenario);
     let reserved = reserved(architecture, scenario);
     ComputeBuffer { reserved, touched: touched.min(reserved), provenance: Provenance::Fitted }
+}
+
+/// The buffer on a graphics card, bytes: the feed-forward block beside two tensors of the stream, and the masks. Exact in
+/// most settings of dense models and mixtures on a software driver; a graph in two parts, latent attention and recurrences
+/// are known less well.
+pub(super) fn gpu_compute(case: &Case<'_>, split: &Split) -> Interval {
+    let (architecture, scenario) = (&case.model.architecture, case.scenario);
+    let demand = Demand::new(architecture, scenario);
+    if demand.scores > 0 {
+        return Interval::percent(reserved(architecture, scenario), 80, 130);
+    }
+    let hidden = architecture.hidden_size;
+    let block =
+        architecture.layers.iter().map(|layer| block_channels(&layer.ffn, hidden).0).max().unwrap_or(0);
+    // Seen with two caches, whatever the model.
+    let windows = if demand.caches > 1 { 4096 } else { 0 };
+    let channels = block + 2 * hidden + 1 + windows + architecture.ple_row_elements();
+    let mut bytes = channels.saturating_mul(4 * demand.ubatch).saturating_add(demand.beside - 16);
+    if scenario.runtime == Runtime::LlamaCppApi {
+        let logits = architecture.embeddings.vocab_size + 2 * hidden;
+        bytes = bytes.max(logits.saturating_mul(4 * demand.ubatch));
+    }
+    let known = architecture.layers.iter().all(|layer| layer.recurrent().is_none())
+        && !architecture.attention_layers().any(|(_, attention)| attention.v_head_dim == 0);
+    let own = if known { Interval::percent(bytes, 97, 104) } else { Interval::percent(bytes, 80, 130) };
+    if split.is_whole() && split.cpu_moe_layers == 0 {
+        return own;
+    }
+    // A large prompt brings a copy of the host's weight that is in use.
+    let tensors = case.model.tensors.iter().zip(&case.plan.tensors);
+    let kept = tensors.filter(|(tensor, _)| tensor.layer.is_some() && !split.has_tensor(tensor));
+    let largest = kept.map(|(_, planned)| planned.bytes).max().unwrap_or(0);
+    own + Interval { low: 0, bytes: largest / 4 * 3, high: largest }
+}
+
+/// The host's buffer beside a card's, bytes: what goes into the graph and comes out of it.
+pub(super) fn host_compute(architecture: &Architecture, scenario: &Scenario) -> Interval {
+    let demand = Demand::new(architecture, scenario);
+    let channels = 2 * architecture.hidden_size + 2 + architecture.ple_row_elements();
+    let bytes = channels.saturating_mul(4 * demand.ubatch).saturating_add(demand.beside + 32);
+    Interval::percent(bytes, 95, 110)
 }
 
 /// One cache: its cells, and what decides the inputs that go with it.

@@ -3,10 +3,11 @@
 //! Sizes are those of its `no_alloc` pass and its logs; what is touched and when was seen in runs under memory limits
 //! (`validate-sizes`, `validate-memory` and `validate-verdict` repeat both).
 
-use super::compute::compute_buffer;
+use super::compute::{compute_buffer, gpu_compute, host_compute};
 use super::packed::is_packed;
 use super::part::{Component, Interval, Kind, Part, Pool, Touch};
 use super::placed::Case;
+use super::split::{self, Split};
 use super::weights::{self, Groups, Place};
 use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
 use crate::model::architecture::Tokenizer;
@@ -25,12 +26,17 @@ const LIBRARIES: Interval = Interval { low: 3 * MIB, bytes: 4 * MIB, high: 7 * M
 const LOADING: u64 = 9 << 19;
 /// The kernel keeps 8 bytes for every page of 4 KiB that a process has touched, and keeps them when the page has left.
 const PAGES_PER_TABLE: u64 = 512;
+/// What a card's driver keeps there for a process (CUDA; less elsewhere).
+const DRIVER: Interval = Interval { low: 200 * MIB, bytes: 300 * MIB, high: 500 * MIB };
 /// Tables above this are read row by row unless told otherwise (`--lazy-mode auto`).
 const LAZY_FROM: u64 = 4 << 30;
 
 /// Weights: mapped, copied or locked, with packed copies on a processor and none on a GPU.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
     let gpu = case.machine.offloads(case.scenario);
+    if let Some(split) = &case.split {
+        return split_weights(case, split);
+    }
     let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
         if gpu {
@@ -44,6 +50,34 @@ pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
             part.note = format!("matrices copied at load for {}", case.machine.processor.title());
         }
     }
+    parts.push(page_tables(&parts));
+    parts
+}
+
+/// Weights between a card and the host, which packs nothing once a card is there.
+fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
+    let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
+        let touch = weights::touch(case, tensor, planned.bytes);
+        let on_card = |touch| Place { pool: Pool::Vram, kind: Kind::Anonymous, touch };
+        if split.has_tensor(tensor) {
+            return groups.add(component, on_card(touch), planned.bytes);
+        }
+        if tensor.role == Role::PleTable && is_lazy(case, planned.bytes) {
+            return groups.add(
+                component,
+                Place { pool: Pool::Storage, kind: Kind::File, touch },
+                planned.bytes,
+            );
+        }
+        let is_head = tensor.role == Role::TokenEmbedding && touch == Touch::Token;
+        if !is_head || split.gpu_layers == 0 {
+            return groups.add(component, Place::host(file_kind(case), touch), planned.bytes);
+        }
+        // The head is a second copy of a tied table.
+        let row_bytes = planned.bytes.checked_div(tensor.rows).unwrap_or(0);
+        groups.add(component, Place::host(file_kind(case), Touch::Rows { row_bytes }), planned.bytes);
+        groups.add(Component::OutputHead, on_card(Touch::Token), planned.bytes);
+    });
     parts.push(page_tables(&parts));
     parts
 }
@@ -121,7 +155,10 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     let mut parts = vec![super::common::kv(case, kv)];
     parts.extend(super::common::state(case, kv_cache::state_bytes(&case.model.architecture, case.scenario)));
     parts.extend(weights::towers(case));
-    parts.push(compute(case));
+    match &case.split {
+        None => parts.push(compute(case)),
+        Some(split) => split_rest(case, split, kv, &mut parts),
+    }
     parts.push(tokenizer(case));
     parts.extend(process(case));
     parts.extend(checkpoints(case));
@@ -142,6 +179,37 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Caches where their layers run, towers on the card, buffers on both sides, and what the card's driver takes.
+fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec<Part>) {
+    let sides = split::caches(case, split, kv);
+    let cached = [(Component::KvCache, sides[0]), (Component::RecurrentState, sides[1])];
+    for (component, (card, host)) in cached {
+        let Some(index) = parts.iter().position(|part| part.component == component) else { continue };
+        let mut whole = parts.remove(index);
+        for (pool, bytes) in [(Pool::Vram, card), (Pool::Host, host)] {
+            whole.pool = pool;
+            (whole.size, whole.reserved) = (Interval::exact(bytes), bytes);
+            parts.extend((bytes > 0).then(|| whole.clone()));
+        }
+    }
+    for part in parts.iter_mut().filter(|part| matches!(part.component, Component::Vision | Component::Audio))
+    {
+        part.pool = Pool::Vram;
+    }
+    let scenario = case.scenario;
+    let ubatch = scenario.ubatch.min(scenario.context_tokens);
+    let note = format!("graph on the card at ubatch {ubatch}");
+    let mut card = Part::uncertain(Component::Compute, gpu_compute(case, split), Provenance::Fitted, note);
+    card.pool = Pool::Vram;
+    let note = format!("inputs of the graph at ubatch {ubatch}, pinned");
+    let size = host_compute(&case.model.architecture, scenario);
+    let host = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
+    let note = "context of the card's driver: 200 to 500 MiB on CUDA".to_owned();
+    let mut driver = Part::uncertain(Component::Runtime, DRIVER, Provenance::Estimated, note);
+    driver.pool = Pool::Vram;
+    parts.extend([card, host, driver]);
 }
 
 /// The process and its libraries, as measured on the CPU in runs of models from 135 M to 5 B parameters.
@@ -169,7 +237,8 @@ fn process(case: &Case<'_>) -> [Part; 3] {
 
 /// The kernel's tables of all pages that these parts ever touch.
 fn page_tables(parts: &[Part]) -> Part {
-    let touched = parts.iter().filter(|part| part.pool != Pool::Storage).map(|part| part.size);
+    let touched =
+        parts.iter().filter(|part| matches!(part.pool, Pool::Host | Pool::Gpu)).map(|part| part.size);
     let all: Interval = touched.sum();
     let size = Interval {
         low: all.low / PAGES_PER_TABLE,

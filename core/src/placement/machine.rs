@@ -1,6 +1,6 @@
 //! What of a machine decides where a runtime puts things.
 
-use crate::device::{Device, GpuKind, Processor};
+use crate::device::{Device, Gpu, GpuKind, Processor};
 use crate::memory::{Offload, Scenario};
 use serde::Serialize;
 
@@ -12,26 +12,39 @@ pub struct Machine {
     pub processor: Processor,
     /// The GPU that runtimes use.
     pub gpu: Option<GpuKind>,
+    /// A card's own memory, bytes.
+    pub gpu_memory_bytes: Option<u64>,
 }
 
 impl Machine {
     /// An x86-64 computer with AVX2 and no GPU: what is assumed where no device is named.
-    pub const X86: Self = Self { processor: Processor::Avx2, gpu: None };
+    pub const X86: Self = Self { processor: Processor::Avx2, gpu: None, gpu_memory_bytes: None };
 
     /// Of a device.
-    pub const fn of(device: &Device) -> Self {
-        Self { processor: device.processor, gpu: device.gpu }
+    pub fn of(device: &Device) -> Self {
+        let gpu = device.gpu.as_ref();
+        Self {
+            processor: device.processor,
+            gpu: gpu.map(|gpu| gpu.kind),
+            gpu_memory_bytes: gpu.and_then(Gpu::memory_bytes),
+        }
     }
 
-    /// Whether `scenario` runs its layers on the GPU here.
+    /// Whether `scenario` uses the GPU here; then no weights are packed for the processor.
+    pub fn uses_gpu(&self, scenario: &Scenario) -> bool {
+        scenario.runtime.is_llama_cpp() && scenario.offload != Offload::Off && self.gpu.is_some()
+    }
+
+    /// Whether every layer runs on a GPU that shares the memory.
     pub fn offloads(&self, scenario: &Scenario) -> bool {
-        scenario.runtime.is_llama_cpp() && scenario.offload == Offload::Auto && self.gpu.is_some()
+        self.uses_gpu(scenario) && self.gpu == Some(GpuKind::Metal)
     }
 
     /// In words.
     pub fn title(&self, scenario: &Scenario) -> &'static str {
         match self.gpu {
-            Some(GpuKind::Metal) if self.offloads(scenario) => "all layers on the GPU, by Metal",
+            Some(GpuKind::Metal) if self.uses_gpu(scenario) => "all layers on the GPU, by Metal",
+            Some(GpuKind::Discrete) if self.uses_gpu(scenario) => "layers on a graphics card",
             _ => self.processor.title(),
         }
     }

@@ -37,11 +37,12 @@ impl Needs {
     }
 
     fn with(mut self, part: &Part) -> Self {
-        if part.pool == Pool::Gpu {
+        if matches!(part.pool, Pool::Gpu | Pool::Vram) {
             self.gpu += part.size;
         }
         match (part.kind, part.touch) {
             _ if part.pool == Pool::Storage => self.storage_bytes += part.size.bytes,
+            _ if part.pool == Pool::Vram => {}
             (Kind::Anonymous, _) => self.anonymous += part.size,
             (Kind::Wired, _) => self.wired += part.size,
             (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,

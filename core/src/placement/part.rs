@@ -79,8 +79,10 @@ impl Component {
 pub enum Pool {
     /// The processor's memory.
     Host,
-    /// A GPU's memory; on a device with unified memory, a share of the host's.
+    /// A GPU's share of the host's memory.
     Gpu,
+    /// A graphics card's own memory.
+    Vram,
     /// Nowhere: read from storage when it is needed.
     Storage,
 }
@@ -91,6 +93,7 @@ impl Pool {
         match self {
             Self::Host => "host",
             Self::Gpu => "gpu",
+            Self::Vram => "vram",
             Self::Storage => "storage",
         }
     }

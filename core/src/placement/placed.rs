@@ -1,6 +1,8 @@
 //! Every part of a run, by the rules of the runtime that it is run with.
 
-use super::{Component, Kind, Machine, Needs, Part, Pool, ideal, litert_lm, llama_cpp, transformers, vllm};
+use super::{
+    Component, Kind, Machine, Needs, Part, Pool, Split, ideal, litert_lm, llama_cpp, transformers, vllm,
+};
 use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::Model;
 use crate::weights::WeightPlan;
@@ -13,9 +15,23 @@ pub(crate) struct Case<'a> {
     pub(crate) plan: &'a WeightPlan,
     pub(crate) scenario: &'a Scenario,
     pub(crate) machine: Machine,
+    pub(crate) split: Option<Split>,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// A case with its layers split between card and processor where there is a card.
+    pub(crate) fn new(
+        model: &'a Model,
+        plan: &'a WeightPlan,
+        scenario: &'a Scenario,
+        machine: Machine,
+        kv: &[LayerCache],
+    ) -> Self {
+        let mut case = Self { model, plan, scenario, machine, split: None };
+        case.split = Split::of(&case, kv);
+        case
+    }
+
     /// Parts of the weights: what depends on formats and on the machine.
     pub(crate) fn weights(&self) -> Vec<Part> {
         match self.scenario.runtime {
@@ -45,6 +61,9 @@ impl Case<'_> {
 pub struct Placement {
     /// The machine whose rules apply.
     pub machine: Machine,
+    /// Layers on a graphics card, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// Parts in the order they are shown.
     pub parts: Vec<Part>,
     /// Their sums by what limits count.
@@ -59,7 +78,7 @@ impl Placement {
     /// Place `model`, its weights laid out as `plan`, on a machine.
     pub fn of(model: &Model, plan: &WeightPlan, scenario: &Scenario, machine: Machine) -> Self {
         let kv_layers = kv_cache::layers(&model.architecture, scenario);
-        let case = Case { model, plan, scenario, machine };
+        let case = Case::new(model, plan, scenario, machine, &kv_layers);
         let mut parts = case.weights();
         for part in case.rest(&kv_layers) {
             // Weights and the rest each know of their own.
@@ -74,7 +93,7 @@ impl Placement {
         }
         let needs = Needs::of(&parts);
         let reserved_bytes = parts.iter().map(|part| part.reserved).sum();
-        Self { machine, parts, needs, reserved_bytes, kv_layers }
+        Self { machine, split: case.split, parts, needs, reserved_bytes, kv_layers }
     }
 
     /// Bytes of a component, copies and originals together; 0 where there is none.
@@ -92,7 +111,7 @@ impl Placement {
         let of = |wanted: Component| -> u64 {
             let own = self
                 .of_component(wanted)
-                .filter(|part| part.kind != Kind::Anonymous || part.pool == Pool::Gpu);
+                .filter(|part| part.kind != Kind::Anonymous || part.pool != Pool::Host);
             own.map(|part| part.size.bytes).sum()
         };
         let decoder = of(Component::Decoder) + of(Component::Experts);

@@ -71,7 +71,9 @@ impl Query {
         put(scenario.repack != default.repack, "repack", &u8::from(scenario.repack));
         put(scenario.load != default.load, "load", &scenario.load.name());
         put(scenario.lazy != default.lazy, "lazy", &scenario.lazy.name());
-        put(scenario.offload != default.offload, "gpu", &scenario.offload.name());
+        put(scenario.offload != default.offload, "gpu", &scenario.offload);
+        put(scenario.cpu_moe_layers != default.cpu_moe_layers, "cpu_moe", &scenario.cpu_moe_layers);
+        put(scenario.kv_offload != default.kv_offload, "kv_offload", &u8::from(scenario.kv_offload));
         let target = scenario.target_tokens_per_s;
         put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
         text
@@ -111,7 +113,11 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         "cp" => scenario.checkpoints = whole(0, 1024)?,
         "load" => scenario.load = named(value, &LoadMode::NAMES)?,
         "lazy" => scenario.lazy = named(value, &LazyMode::NAMES)?,
-        "gpu" => scenario.offload = named(value, &Offload::NAMES)?,
+        "gpu" => {
+            scenario.offload = Offload::parse(value).ok_or("auto, off, all or a number of layers")?;
+        }
+        "cpu_moe" => scenario.cpu_moe_layers = whole(0, 4096)?,
+        "kv_offload" => scenario.kv_offload = flag()?,
         "vision" => scenario.vision = flag()?,
         "audio" => scenario.audio = flag()?,
         "ub" => scenario.ubatch = whole(1, 65_536)?,

@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use super::{Wire, wire_enum, wire_listed, wire_struct};
-use crate::device::{BudgetMetric, Device, Form, GpuKind, Os, Processor, Source, SourceKind, Storage};
+use crate::device::{BudgetMetric, Device, Form, Gpu, GpuKind, Os, Processor, Source, SourceKind, Storage};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
     Architecture, Attention, Conduct, Embeddings, Encoder, Expanded, ExtraTensor, Extras, Ffn, KvSource,
@@ -157,7 +157,8 @@ wire_struct!(Storage {
 wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
 wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });
 wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });
-wire_enum!(GpuKind { 0 Metal });
+wire_enum!(GpuKind { 0 Metal, 1 Discrete });
+wire_struct!(Gpu { name, title, kind, memory_mib, bandwidth_gb_per_s, sources });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
 wire_struct!(Source { kind, text });
 wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated });
@@ -178,13 +179,15 @@ wire_struct!(Scenario {
     load,
     lazy,
     offload,
+    cpu_moe_layers,
+    kv_offload,
     prompt_cache_mib,
     checkpoints,
     target_tokens_per_s,
 });
 wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
 wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });
-wire_enum!(Offload { 0 Auto, 1 Off });
+wire_enum!(Offload { 0 Auto, 1 Off, 2 All, 3 Layers(layers) });
 
 impl Wire for WeightFormat {
     fn put(&self, out: &mut Vec<u8>) {

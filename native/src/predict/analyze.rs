@@ -4,7 +4,7 @@ use super::text;
 use crate::{bad_input, model_source, output};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, Source, registry};
+use dhurandhar_core::device::{Device, Gpu, Source, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
@@ -42,6 +42,19 @@ pub(crate) struct AnalyzeArgs {
     /// Keep all layers on the processor, where the runtime would use a GPU
     #[arg(long)]
     cpu_only: bool,
+    /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
+    /// memory, or none
+    #[arg(long, value_name = "CARD")]
+    gpu: Option<String>,
+    /// Layers on the GPU, the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
+    #[arg(long, alias = "n-gpu-layers", value_name = "N", default_value = "auto", value_parser = gpu_layers, conflicts_with = "cpu_only")]
+    gpu_layers: Offload,
+    /// First layers whose experts stay with the processor (llama.cpp's --n-cpu-moe)
+    #[arg(long, alias = "n-cpu-moe", value_name = "N", default_value_t = 0, conflicts_with = "cpu_only")]
+    cpu_moe_layers: u64,
+    /// Keep the cache with the processor
+    #[arg(long, conflicts_with = "cpu_only")]
+    no_kv_offload: bool,
     /// Memory for states of earlier prompts, MiB [default: 8192 for llama-server, which fills it with time]
     #[arg(long, value_name = "MIB")]
     prompt_cache_mib: Option<u64>,
@@ -120,6 +133,10 @@ pub(crate) struct AnalyzeArgs {
     /// Exit with 1 when a named device is infeasible
     #[arg(long)]
     fail_if_infeasible: bool,
+}
+
+fn gpu_layers(text: &str) -> Result<Offload, &'static str> {
+    Offload::parse(text).ok_or("expected auto, all, off or a number of layers")
 }
 
 /// How weights come into memory.
@@ -229,7 +246,9 @@ impl AnalyzeArgs {
                 Lazy::On => LazyMode::On,
                 Lazy::Off => LazyMode::Off,
             },
-            offload: if self.cpu_only { Offload::Off } else { Offload::Auto },
+            offload: if self.cpu_only { Offload::Off } else { self.gpu_layers },
+            cpu_moe_layers: self.cpu_moe_layers,
+            kv_offload: !self.no_kv_offload,
             checkpoints: self.context_checkpoints.unwrap_or(default.checkpoints),
             prompt_cache_mib: self.prompt_cache_mib.unwrap_or(default.prompt_cache_mib),
             target_tokens_per_s: self.target_decode_tps,
@@ -242,6 +261,22 @@ impl AnalyzeArgs {
         } else {
             self.device.iter().map(|name| super::devices::load(name)).collect::<anyhow::Result<_>>()?
         };
+        if let Some(name) = &self.gpu {
+            let card = match name.as_str() {
+                "none" => None,
+                name => Some(Gpu::named(name).map_err(bad_input)?),
+            };
+            for device in &mut devices {
+                device.gpu.clone_from(&card);
+            }
+        }
+        let asked = !matches!(self.gpu_layers, Offload::Auto | Offload::Off);
+        let named = !self.device.is_empty();
+        if let Some(device) = devices.iter().find(|device| asked && named && device.gpu.is_none()) {
+            let text =
+                format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
+            return Err(bad_input(text));
+        }
         if self.memory_limit_mib.is_some() {
             for device in &mut devices {
                 device.cgroup_mib = self.memory_limit_mib;
@@ -260,6 +295,10 @@ impl AnalyzeArgs {
             (self.no_mmap, "--no-mmap"),
             (self.lazy != Lazy::Auto, "--lazy"),
             (self.cpu_only, "--cpu-only"),
+            (self.gpu.is_some(), "--gpu"),
+            (self.gpu_layers != Offload::Auto, "--gpu-layers"),
+            (self.cpu_moe_layers > 0, "--cpu-moe-layers"),
+            (self.no_kv_offload, "--no-kv-offload"),
             (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
             (self.context_checkpoints.is_some(), "--context-checkpoints"),
             (self.memory_limit_mib.is_some(), "--memory-limit-mib"),

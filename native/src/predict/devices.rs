@@ -4,7 +4,7 @@ use super::text;
 use crate::{bad_input, output};
 use anyhow::Context;
 use clap::Args;
-use dhurandhar_core::device::{Device, registry};
+use dhurandhar_core::device::{Device, gpus, registry};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,6 +19,9 @@ pub(crate) struct DevicesArgs {
     /// Print the device's YAML profile, as a start for your own
     #[arg(long, requires = "device", conflicts_with = "json")]
     yaml: bool,
+    /// List the built-in graphics cards instead
+    #[arg(long, conflicts_with_all = ["device", "yaml"])]
+    cards: bool,
     /// List the graphics adapters of this machine with their limits instead
     #[cfg(feature = "burn")]
     #[arg(long, conflicts_with_all = ["device", "yaml"])]
@@ -33,6 +36,10 @@ impl DevicesArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let text = match &self.device {
+            None if self.cards && self.json => {
+                serde_json::to_string_pretty(&gpus().collect::<Vec<_>>())? + "\n"
+            }
+            None if self.cards => text::cards(gpus()),
             None if self.json => {
                 serde_json::to_string_pretty(&registry::devices().collect::<Vec<_>>())? + "\n"
             }

@@ -133,6 +133,7 @@ fn memory_row(part: &Part) -> Markup {
     let memory = match part.pool {
         Pool::Host => part.kind.name(),
         Pool::Gpu => "GPU",
+        Pool::Vram => "card",
         Pool::Storage => "storage",
     };
     html! {

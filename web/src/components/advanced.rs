@@ -36,7 +36,7 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
             if scenario.runtime.is_llama_cpp() {
                 { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
                 { Switch { id: "repack", label: "Repack weights for the processor", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
-                { Switch { id: "gpu", label: "Use the GPU where the runtime does", on: scenario.offload == Offload::Auto, on_value: set(&props.on, Setting::Gpu) }.view() }
+                { Choice { id: "gpu", label: "Layers on the GPU", value: scenario.offload.to_string(), groups: gpu_groups(scenario.offload), on_value: chosen(&props.on, |name| Offload::parse(name).map(Setting::Gpu)), hint: String::new() }.view() }
                 { NumberField { id: "slots", label: "Slots (conversations side by side)", unit: "", value: scenario.slots as f64, min: 1.0, max: 256.0, step: "1", on_value: slots, on: on(), hidden_label: false }.view() }
                 { Switch { id: "shared-cache", label: "All slots share one cache", on: scenario.unified_kv, on_value: set(&props.on, Setting::SharedCache) }.view() }
                 { Choice { id: "load", label: "Weights come into memory by", value: scenario.load.name().to_owned(), groups: load_groups(), on_value: chosen(&props.on, |name| by_name(name, &LoadMode::NAMES).map(Setting::Load)), hint: String::new() }.view() }
@@ -63,6 +63,20 @@ fn load_groups() -> Vec<Group> {
     let options = LoadMode::NAMES.iter().zip(titles);
     let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
     vec![Group { title: "", options: options.collect() }]
+}
+
+fn gpu_groups(now: Offload) -> Vec<Group> {
+    let mut options = vec![
+        (Offload::Auto, "all on Apple's, what fits on a card".to_owned()),
+        (Offload::All, "all".to_owned()),
+    ];
+    if let Offload::Layers(layers) = now {
+        options.push((now, format!("the last {layers}")));
+    }
+    options.push((Offload::Off, "none: the processor only".to_owned()));
+    let option =
+        |(offload, title): (Offload, String)| (AttrValue::from(offload.to_string()), AttrValue::from(title));
+    vec![Group { title: "", options: options.into_iter().map(option).collect() }]
 }
 
 fn lazy_groups() -> Vec<Group> {

@@ -27,6 +27,9 @@ impl Decides {
                     { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
                     { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
                 </p>
+                if let Some(split) = &assessment.split {
+                    <p>{ "On the card: " }<b>{ split.describe() }</b>{ "." }</p>
+                }
                 { limits(assessment) }
                 { fixes(inverse, &self.on) }
             </section>

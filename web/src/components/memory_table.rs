@@ -91,6 +91,7 @@ fn held(part: &Part) -> &'static str {
     match part.pool {
         Pool::Host => part.kind.name(),
         Pool::Gpu => "GPU",
+        Pool::Vram => "card",
         Pool::Storage => "storage",
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of models and devices, and one of each in full.
 
 use crate::output::{count, mib, table, wrapped};
-use dhurandhar_core::device::Device;
+use dhurandhar_core::device::{Device, Gpu};
 use dhurandhar_core::memory::{KvFormat, Runtime, Scenario, kv_cache};
 use dhurandhar_core::model::architecture::{Ffn, KvSource, Layer, Mixer};
 use dhurandhar_core::model::{Model, Role};
@@ -164,6 +164,19 @@ pub(crate) fn devices(devices: impl Iterator<Item = Device>) -> String {
     });
     table(&["Device", "RAM MiB", "Limit", "of", "GB/s", "Storage"], &[1, 2, 4], rows.collect())
         + "\nLimit: the platform's own, MiB, of the memory named next to it. GB/s: memory bandwidth.\n"
+}
+
+/// A line for every graphics card.
+pub(crate) fn cards(cards: impl Iterator<Item = Gpu>) -> String {
+    let rows = cards.map(|card| {
+        vec![
+            card.name.clone(),
+            card.title.clone(),
+            card.memory_mib.map_or("-".into(), count),
+            card.bandwidth_gb_per_s.map_or("-".into(), |speed| format!("{speed:.0}")),
+        ]
+    });
+    table(&["Card", "Name", "MiB", "GB/s"], &[2, 3], rows.collect())
 }
 
 /// One device with the source of every field.

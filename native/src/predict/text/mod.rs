@@ -4,6 +4,6 @@ mod listing;
 mod report;
 mod seed;
 
-pub(super) use listing::{device, devices, model, models};
+pub(super) use listing::{cards, device, devices, model, models};
 pub(super) use report::report;
 pub(super) use seed::seed;

@@ -108,6 +108,7 @@ fn memory(report: &Report) -> String {
 fn memory_name(part: &Part) -> String {
     match part.pool {
         Pool::Host => part.kind.name().to_owned(),
+        Pool::Vram => "card".to_owned(),
         Pool::Gpu if part.kind == Kind::Anonymous => "GPU, anon.".to_owned(),
         Pool::Gpu => format!("GPU, {}", part.kind.name()),
         Pool::Storage => "storage".to_owned(),
@@ -117,7 +118,8 @@ fn memory_name(part: &Part) -> String {
 fn what_decides(report: &Report) -> String {
     let needs = &report.placement.needs;
     let mut text = format!(
-        "What decides: {} MiB are needed for full speed, {} of them anonymous memory, which cannot be dropped.",
+        "What decides: {}{} MiB are needed for full speed, {} of them anonymous memory, which cannot be dropped.",
+        if report.placement.split.is_some() { "in the host's memory, " } else { "" },
         mib(needs.hot().bytes),
         mib(needs.anonymous.bytes)
     );
@@ -237,6 +239,22 @@ fn assessment(report: &Report, device: &Assessment) -> String {
             format!("{bound:.0} tok/s (sequential bandwidth over row bytes; ignores latency)"),
         );
     }
+    if let Some(split) = &device.split {
+        line("On the card:", split.describe());
+    }
+    if let Some(whole) = &device.inverse.whole_on_card {
+        let tokens = whole.longest_context_tokens;
+        let text = match (tokens, &whole.largest_weight_format) {
+            (None, None) => "in no stock format".to_owned(),
+            (None, Some(format)) => format!("not in this format; largest that is: {format}"),
+            (Some(tokens), format) => format!(
+                "up to {} tokens; largest format {}",
+                count(tokens),
+                format.as_deref().unwrap_or("none of the stock ones")
+            ),
+        };
+        line("Whole there:", text);
+    }
     let longest = device.inverse.longest_context_tokens;
     line(
         "Longest context:",
@@ -250,7 +268,11 @@ fn assessment(report: &Report, device: &Assessment) -> String {
     for (index, fix) in device.inverse.fixes.iter().enumerate() {
         let name = if index == 0 { "Would fit if:" } else { "or:" };
         let spare = mib(fix.headroom_bytes);
-        line(name, format!("{} ({}, {spare} MiB to spare)", fix.description, fix.mode.name()));
+        let slow = match (fix.expected_tokens_per_s, fix.meets_target) {
+            (Some((low, high)), Some(false)) => format!("; but {low:.1}-{high:.1} tok/s, below the target"),
+            _ => String::new(),
+        };
+        line(name, format!("{} ({}, {spare} MiB to spare{slow})", fix.description, fix.mode.name()));
     }
     if device.mode == Mode::Infeasible && device.inverse.fixes.is_empty() {
         let together = &device.inverse.together;

@@ -1,0 +1,162 @@
+//! GPUs: whose memory they use, how much of it there is and how fast it is read.
+//!
+//! Graphics cards are YAML files in `profiles/gpus`; a device names one, or a command adds one to any device.
+
+use super::{MIB, Source, Sources, whole};
+use crate::document::{self, DocumentError, Fields, Node, nearest_names};
+use serde::Serialize;
+
+include!(concat!(env!("OUT_DIR"), "/gpus.rs"));
+
+/// Whose memory a GPU uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GpuKind {
+    /// Apple's GPUs, in unified memory, which map the model's file without copying it.
+    Metal,
+    /// A graphics card with memory of its own (CUDA, ROCm, Vulkan, SYCL).
+    Discrete,
+}
+
+/// A GPU.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Gpu {
+    /// Slug: unique among the built-in cards; the kind's name where the device has one of its own.
+    pub name: String,
+    /// The name people use.
+    pub title: String,
+    /// Whose memory it uses.
+    pub kind: GpuKind,
+    /// Memory of its own in MiB.
+    pub memory_mib: Option<u64>,
+    /// Peak bandwidth of that memory in GB/s (1e9).
+    pub bandwidth_gb_per_s: Option<f64>,
+    /// Where each figure comes from, by field name.
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Source>"))]
+    pub sources: Sources,
+}
+
+/// A name of no built-in card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no built-in GPU `{name}`{}; expected a name such as rtx-4060, or MiB of its memory",
+    .nearest.as_ref().map_or_else(String::new, |nearest| format!("; nearest: {nearest}"))
+)]
+pub struct UnknownGpu {
+    /// What was asked for.
+    pub name: String,
+    /// Nearest built-in names, comma-separated.
+    pub nearest: Option<String>,
+}
+
+/// Least and most memory that a card may have, MiB.
+const MEMORY_MIB: std::ops::RangeInclusive<u64> = 256..=1_048_576;
+
+impl Gpu {
+    /// Apple's, which has no memory of its own.
+    pub fn metal() -> Self {
+        Self {
+            name: "metal".to_owned(),
+            title: "Apple GPU".to_owned(),
+            kind: GpuKind::Metal,
+            memory_mib: None,
+            bandwidth_gb_per_s: None,
+            sources: Sources::default(),
+        }
+    }
+
+    /// A card of which only the memory is known.
+    pub fn of_memory(mib: u64) -> Option<Self> {
+        MEMORY_MIB.contains(&mib).then(|| Self {
+            name: format!("gpu-{mib}-mib"),
+            title: format!("a card of {mib} MiB"),
+            kind: GpuKind::Discrete,
+            memory_mib: Some(mib),
+            bandwidth_gb_per_s: None,
+            sources: Sources::default(),
+        })
+    }
+
+    /// A built-in card by name, or one of so many MiB.
+    pub fn named(name: &str) -> Result<Self, UnknownGpu> {
+        if let Some(gpu) = name.parse().ok().and_then(Self::of_memory) {
+            return Ok(gpu);
+        }
+        let found = GPUS.iter().find(|(known, _)| *known == name);
+        let read =
+            found.and_then(|(name, text)| Self::from_yaml(&format!("profiles/gpus/{name}.yaml"), text).ok());
+        read.ok_or_else(|| UnknownGpu {
+            name: name.to_owned(),
+            nearest: nearest_names(name, GPUS.iter().map(|(name, _)| *name)),
+        })
+    }
+
+    /// Parse a card; `source` names the file in messages.
+    pub fn from_yaml(source: &str, text: &str) -> Result<Self, DocumentError> {
+        Self::from_node(source, &document::parse_yaml(source, text)?)
+    }
+
+    fn from_node(source: &str, node: &Node) -> Result<Self, DocumentError> {
+        let fields = Fields::of(source, node)?;
+        let name = fields.require_text("name")?.to_owned();
+        let mut sources = Sources::default();
+        if let Some(text) = fields.text("source")? {
+            for field in ["memory_mib", "bandwidth_gb_per_s"] {
+                sources.add(field, Source::parse(text));
+            }
+        }
+        let gpu = Self {
+            title: fields.text("title")?.unwrap_or(&name).to_owned(),
+            kind: GpuKind::Discrete,
+            memory_mib: Some(fields.require_integer("memory_mib", MEMORY_MIB)?),
+            bandwidth_gb_per_s: fields.number("bandwidth_gb_per_s", 1.0..=100_000.0)?,
+            name,
+            sources,
+        };
+        fields.finish()?;
+        Ok(gpu)
+    }
+
+    /// Memory of its own in bytes.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        self.memory_mib.map(|mib| whole(mib as f64 * MIB))
+    }
+
+    /// Peak bandwidth of its own memory in bytes a second.
+    pub fn bytes_per_s(&self) -> Option<f64> {
+        self.bandwidth_gb_per_s.map(|gigabytes| gigabytes * 1e9)
+    }
+}
+
+/// All built-in cards, in alphabetical order of their names.
+pub fn gpus() -> impl Iterator<Item = Gpu> {
+    GPUS.iter().filter_map(|(name, _)| Gpu::named(name).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_loads_under_its_own_name_with_memory_bandwidth_and_source() {
+        assert!(GPUS.len() >= 57, "{}", GPUS.len());
+        for (name, text) in GPUS {
+            let gpu = Gpu::from_yaml(name, text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(gpu.name, *name);
+            assert!(gpu.memory_bytes().is_some() && gpu.bytes_per_s().is_some(), "{name}");
+            assert!(gpu.sources.get("memory_mib").is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_card_is_named_or_of_so_many_mebibytes() {
+        let card = Gpu::named("rtx-4090").unwrap();
+        assert_eq!((card.memory_mib, card.bandwidth_gb_per_s), (Some(24_576), Some(1010.0)));
+        assert_eq!(Gpu::named("8192").unwrap().memory_bytes(), Some(8 << 30));
+        let error = Gpu::named("rtx-4091").unwrap_err().to_string();
+        assert!(error.starts_with("no built-in GPU `rtx-4091`; nearest: rtx-4090"), "{error}");
+        assert!(Gpu::named("0").is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! Which layers a graphics card holds, and how many fit (llama.cpp 0.5: `llama-model.cpp`, `common/fit`).
+//!
+//! Layers count from the last: with n on the card, layer l of L is there when `l >= L + 1 - n`, and the output counts as
+//! layer L. Held to real loads on a software driver.
+
+use super::compute::gpu_compute;
+use super::placed::Case;
+use crate::device::GpuKind;
+use crate::memory::{LayerCache, Offload, kv_cache};
+use crate::model::tensor::{Role, Tensor};
+use serde::Serialize;
+
+/// What `--fit` leaves free on a card (`--fit-target`).
+const FIT_MARGIN: u64 = 1024 << 20;
+
+/// The layers of a model between a card and the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Split {
+    /// Layers on the card, the output counted as one (llama.cpp's `--n-gpu-layers`).
+    pub gpu_layers: u64,
+    /// All layers and the output.
+    pub of: u64,
+    /// The first layers, whose experts stay with the processor (`--n-cpu-moe`).
+    pub cpu_moe_layers: u64,
+    /// Caches and states lie where their layer runs.
+    pub kv_offload: bool,
+}
+
+impl Split {
+    /// The split of a case: as asked, or what fits beside the margin. `None` where there is no card to be used.
+    pub(super) fn of(case: &Case<'_>, kv: &[LayerCache]) -> Option<Self> {
+        let scenario = case.scenario;
+        if case.machine.gpu != Some(GpuKind::Discrete) || !scenario.runtime.is_llama_cpp() {
+            return None;
+        }
+        let of = case.model.architecture.layers.len() as u64 + 1;
+        let (cpu_moe_layers, kv_offload) = (scenario.cpu_moe_layers, scenario.kv_offload);
+        let with = |gpu_layers| Self { gpu_layers, of, cpu_moe_layers, kv_offload };
+        match scenario.offload {
+            Offload::Off => None,
+            Offload::All => Some(with(of)),
+            Offload::Layers(layers) => Some(with(layers.min(of))),
+            Offload::Auto => {
+                let room = case.machine.gpu_memory_bytes.unwrap_or(u64::MAX).saturating_sub(FIT_MARGIN);
+                Some(Loads::of(case, kv).fitting(with(of), room))
+            }
+        }
+    }
+
+    /// Every layer and the output are on the card.
+    pub const fn is_whole(&self) -> bool {
+        self.gpu_layers >= self.of
+    }
+
+    /// Whether this layer is on the card.
+    pub const fn has_layer(&self, layer: usize) -> bool {
+        layer as u64 + self.gpu_layers >= self.of
+    }
+
+    /// Whether the card holds keys, values and state of this layer.
+    pub const fn has_cache(&self, layer: usize) -> bool {
+        self.kv_offload && self.has_layer(layer)
+    }
+
+    /// Whether the card holds this tensor. Tables stay with the host; a tied one is a second copy beside the output.
+    pub(super) fn has_tensor(&self, tensor: &Tensor) -> bool {
+        match (tensor.layer, tensor.role) {
+            (_, Role::TokenEmbedding | Role::PleTable) => false,
+            (Some(layer), Role::ExpertGate | Role::ExpertUp | Role::ExpertDown) => {
+                self.has_layer(layer) && layer as u64 >= self.cpu_moe_layers
+            }
+            (Some(layer), _) => self.has_layer(layer),
+            (None, _) if goes_with_output(tensor) => self.gpu_layers > 0,
+            (None, _) => self.has_layer(0),
+        }
+    }
+
+    /// In words: `all 33 layers`, or `20 of 33 layers`, the output counted.
+    pub fn describe(&self) -> String {
+        let Self { gpu_layers, of, cpu_moe_layers, .. } = *self;
+        let mut text =
+            if self.is_whole() { format!("all {of} layers") } else { format!("{gpu_layers} of {of} layers") };
+        if cpu_moe_layers > 0 {
+            text += &format!(", experts of the first {cpu_moe_layers} with the processor");
+        }
+        if !self.kv_offload {
+            text += ", the cache with the processor";
+        }
+        text
+    }
+}
+
+/// Tensors without a layer that run with the output; the others run with the first layer.
+fn goes_with_output(tensor: &Tensor) -> bool {
+    let first = ["per_layer_", "rope_freqs", "rope_factors"];
+    tensor.role == Role::OutputHead || !first.iter().any(|start| tensor.name.starts_with(start))
+}
+
+/// What each layer would take of a card.
+struct Loads<'a> {
+    case: &'a Case<'a>,
+    /// Weights of a layer but for experts; the output's come last.
+    weights: Vec<u64>,
+    experts: Vec<u64>,
+    caches: Vec<u64>,
+}
+
+impl<'a> Loads<'a> {
+    fn of(case: &'a Case<'a>, kv: &[LayerCache]) -> Self {
+        let layers = case.model.architecture.layers.len();
+        let [mut weights, mut experts, mut caches] = [(); 3].map(|()| vec![0_u64; layers + 1]);
+        for (tensor, planned) in case.model.tensors.iter().zip(&case.plan.tensors) {
+            match (tensor.layer, tensor.role) {
+                (_, Role::Vision | Role::Audio | Role::PleTable) => {}
+                (_, Role::TokenEmbedding) if is_table_only(tensor) => {}
+                (Some(layer), Role::ExpertGate | Role::ExpertUp | Role::ExpertDown) => {
+                    experts[layer.min(layers)] += planned.bytes;
+                }
+                (Some(layer), _) => weights[layer.min(layers)] += planned.bytes,
+                (None, Role::TokenEmbedding) => weights[layers] += planned.bytes,
+                (None, _) if goes_with_output(tensor) => weights[layers] += planned.bytes,
+                (None, _) => weights[0] += planned.bytes,
+            }
+        }
+        for layer in kv {
+            caches[layer.layer.min(layers)] += layer.bytes;
+        }
+        for (cache, layer) in caches.iter_mut().zip(&case.model.architecture.layers) {
+            *cache += layer.recurrent().map_or(0, |block| block.state_bytes) * case.scenario.slots.max(1);
+        }
+        Self { case, weights, experts, caches }
+    }
+
+    /// Bytes on the card, the driver's own apart.
+    fn bytes(&self, split: Split) -> u64 {
+        let layers = (0..self.weights.len()).filter(|layer| split.has_layer(*layer));
+        let own: u64 = layers
+            .map(|layer| {
+                let experts = if layer as u64 >= split.cpu_moe_layers { self.experts[layer] } else { 0 };
+                self.weights[layer] + experts + if split.kv_offload { self.caches[layer] } else { 0 }
+            })
+            .sum();
+        own.saturating_add(gpu_compute(self.case, &split).bytes)
+    }
+
+    /// All layers when they fit; else all with the experts of as few as need be left out; else as many as fit.
+    fn fitting(&self, whole: Split, room: u64) -> Split {
+        let fits = |split: &Split| self.bytes(*split) <= room;
+        let mut tries = vec![whole];
+        if whole.cpu_moe_layers == 0 && self.experts.iter().any(|bytes| *bytes > 0) {
+            tries.extend((1..whole.of).map(|cpu_moe_layers| Split { cpu_moe_layers, ..whole }));
+        }
+        tries.extend((1..whole.of).rev().map(|gpu_layers| Split { gpu_layers, ..whole }));
+        tries.into_iter().find(fits).unwrap_or(Split { gpu_layers: 0, ..whole })
+    }
+}
+
+/// A table that is only looked up; one that is also the head is read whole.
+fn is_table_only(tensor: &Tensor) -> bool {
+    tensor.active != crate::model::tensor::Active::All
+}
+
+/// Bytes of keys, values and states on the card and with the host.
+pub(super) fn caches(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> [(u64, u64); 2] {
+    let mut found = [(0, 0); 2];
+    for layer in kv {
+        let (card, host) = &mut found[0];
+        *(if split.has_cache(layer.layer) { card } else { host }) += layer.bytes;
+    }
+    for (index, layer) in case.model.architecture.layers.iter().enumerate() {
+        let bytes = layer.recurrent().map_or(0, |block| block.state_bytes) * case.scenario.slots.max(1);
+        let (card, host) = &mut found[1];
+        *(if split.has_cache(index) { card } else { host }) += bytes;
+    }
+    debug_assert_eq!(found[1].0 + found[1].1, kv_cache::state_bytes(&case.model.architecture, case.scenario));
+    found
+}
+
+/// Bytes that a decoded token reads from the card: weights, then the share of the cache and of the state that lie there.
+pub(crate) fn read_from_card(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> (u64, [f64; 2]) {
+    let again = case.model.architecture.passes.max(1);
+    let tensors = case.model.tensors.iter().zip(&case.plan.tensors);
+    let weights = tensors
+        .map(|(tensor, planned)| match tensor.role {
+            Role::Vision | Role::Audio => 0,
+            Role::TokenEmbedding if !is_table_only(tensor) && split.gpu_layers > 0 => planned.bytes,
+            _ if !split.has_tensor(tensor) => 0,
+            _ if tensor.layer.is_some() => tensor.read_per_token(planned.bytes).saturating_mul(again),
+            _ => tensor.read_per_token(planned.bytes),
+        })
+        .sum();
+    let share =
+        |(card, host): (u64, u64)| if card + host == 0 { 0.0 } else { card as f64 / (card + host) as f64 };
+    (weights, caches(case, split, kv).map(share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::GpuKind;
+    use crate::memory::Scenario;
+    use crate::model::registry;
+    use crate::placement::{Machine, Placement};
+    use crate::weights::WeightPlan;
+
+    fn placed(slug: &str, gib: u64, change: impl Fn(&mut Scenario)) -> Placement {
+        let model = registry::model(slug).unwrap();
+        let mut scenario = Scenario::for_model(&model);
+        change(&mut scenario);
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let card =
+            Machine { gpu: Some(GpuKind::Discrete), gpu_memory_bytes: Some(gib << 30), ..Machine::X86 };
+        Placement::of(&model, &plan, &scenario, card)
+    }
+
+    #[test]
+    fn more_memory_takes_more_layers_and_leaves_the_margin() {
+        for slug in ["llama-3.1-8b", "gemma3-12b", "qwen3-30b-a3b", "qwen3.5-9b", "gemma4-e2b"] {
+            let mut before = (0, u64::MAX);
+            for gib in [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32] {
+                let placement = placed(slug, gib, |_| ());
+                let split = placement.split.unwrap();
+                let now = (split.gpu_layers, split.cpu_moe_layers);
+                assert!(now.0 > before.0 || now.0 == before.0 && now.1 <= before.1 || split.gpu_layers == 0);
+                let driver = 300 << 20;
+                let taken = placement.needs.gpu.bytes - driver;
+                assert!(split.gpu_layers == 0 || taken + FIT_MARGIN <= gib << 30, "{slug} {gib}: {split:?}");
+                before = now;
+            }
+            assert_eq!(before, (placed(slug, 32, |_| ()).split.unwrap().of, 0), "{slug}");
+        }
+    }
+
+    #[test]
+    fn every_byte_of_the_weights_lies_somewhere_and_none_is_packed() {
+        let all = |placement: &Placement| placement.bytes(crate::placement::Component::Decoder);
+        let whole = all(&placed("llama-3.1-8b", 32, |s| s.offload = Offload::All));
+        for layers in [1, 8, 20, 32, 33] {
+            let placement = placed("llama-3.1-8b", 32, |s| s.offload = Offload::Layers(layers));
+            assert_eq!(all(&placement), whole, "{layers}");
+            assert_eq!(placement.bytes(crate::placement::Component::PackedWeights), 0);
+        }
+        let kept = placed("llama-3.1-8b", 32, |s| (s.offload, s.kv_offload) = (Offload::All, false));
+        let moved = placed("llama-3.1-8b", 32, |s| s.offload = Offload::All);
+        assert_eq!(moved.needs.gpu.bytes - kept.needs.gpu.bytes, 512 << 20);
+        assert!(placed("llama-3.1-8b", 32, |s| s.offload = Offload::Off).split.is_none());
+    }
+}

@@ -1,0 +1,116 @@
+//! What llama.cpp 0.5 put on a Vulkan device (Mesa's software driver) and kept with the host, in real loads.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use dhurandhar_core::device::GpuKind;
+use dhurandhar_core::memory::{Offload, Scenario};
+use dhurandhar_core::model::import::import;
+use dhurandhar_core::model::registry;
+use dhurandhar_core::placement::{Component, Machine, Placement, Pool};
+use dhurandhar_core::weights::{WeightFormat, WeightPlan};
+
+const CARD: Machine =
+    Machine { gpu: Some(GpuKind::Discrete), gpu_memory_bytes: Some(64 << 30), ..Machine::X86 };
+
+const WEIGHTS: [Component; 6] = [
+    Component::UnusedWeights,
+    Component::Decoder,
+    Component::Experts,
+    Component::TokenEmbedding,
+    Component::OutputHead,
+    Component::PleTable,
+];
+
+fn placed(model: &str, context: u64, change: impl Fn(&mut Scenario)) -> Placement {
+    let model = registry::model(model).unwrap_or_else(|_| {
+        let path = format!("{}/../tests/fixtures/configs/{model}.json", env!("CARGO_MANIFEST_DIR"));
+        import("config.json", &std::fs::read(path).unwrap(), None).unwrap()
+    });
+    let mut scenario = Scenario::for_model(&model);
+    (scenario.context_tokens, scenario.weights) = (context, WeightFormat::parse("q4_k_m").unwrap());
+    change(&mut scenario);
+    let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+    Placement::of(&model, &plan, &scenario, CARD)
+}
+
+/// Expected bytes of these components in a pool.
+fn bytes(placement: &Placement, pool: Pool, components: &[Component]) -> u64 {
+    let parts =
+        placement.parts.iter().filter(|part| part.pool == pool && components.contains(&part.component));
+    parts.map(|part| part.size.bytes).sum()
+}
+
+/// Channels of a token that stand at once in the graph on the card, beside masks: read off compute buffers at several contexts
+/// and micro-batches.
+#[test]
+fn graphs_on_a_card() {
+    for (model, channels) in [
+        ("tinyllama-1.1b", 20_997_u64),
+        ("qwen3-8b", 45_061),
+        ("phi-4", 64_005),
+        ("gemma2-2b", 36_361),
+        ("gemma3-12b", 57_865),
+        ("gemma4-e2b", 53_001),
+        ("qwen3-30b-a3b", 43_013),
+        ("gpt-oss-20b", 44_425),
+    ] {
+        for context in [1024, 2048] {
+            let placement = placed(model, context, |scenario| scenario.offload = Offload::All);
+            let graph = bytes(&placement, Pool::Vram, &[Component::Compute]);
+            let masks = graph - channels * 4 * 512 - 16;
+            // Two bytes for every token and cell of a cache, of which there are two where there are windows.
+            assert_eq!(masks % 1024, 0, "{model} at {context}: {graph}");
+            assert!((context..=2 * context).contains(&(masks / 1024)), "{model} at {context}: {graph}");
+        }
+    }
+}
+
+#[test]
+fn loads_on_a_software_driver() {
+    let cached = [Component::KvCache, Component::RecurrentState];
+    // Model, context, layers, experts kept, weights on the card, caches there, graph there, weights of the host.
+    for (model, context, offload, moe, weights, cache, compute, host) in [
+        (
+            "gemma2-2b",
+            8192,
+            Offload::Layers(13),
+            0,
+            1_052_402_688_u64,
+            314_572_800_u64,
+            97_961_984_u64,
+            1_133_982_720_u64,
+        ),
+        ("gemma2-2b", 8192, Offload::All, 0, 1_702_536_192, 681_574_400, 87_574_544, 483_840_000),
+        ("lfm2-8b-a1b", 8192, Offload::All, 12, 2_939_467_520, 100_958_208, 144_844_816, 2_213_019_744),
+        (
+            "granite-4.0-h-micro",
+            8192,
+            Offload::Layers(20),
+            0,
+            1_011_107_584,
+            70_093_824,
+            82_577_408,
+            1_096_480_000,
+        ),
+        ("gemma4-e2b", 8192, Offload::All, 0, 1_485_302_320, 62_914_560, 117_983_248, 2_257_065_984),
+    ] {
+        let placement = placed(model, context, |scenario| {
+            (scenario.offload, scenario.cpu_moe_layers) = (offload, moe);
+        });
+        let name = format!("{model} {offload}");
+        // Four-byte scalars are padded in a card's buffers.
+        let padded = bytes(&placement, Pool::Vram, &WEIGHTS);
+        assert!(padded <= weights && weights - padded < 2_048, "{name}: weights {padded} of {weights}");
+        assert_eq!(bytes(&placement, Pool::Vram, &cached), cache, "{name}");
+        // What is mapped reaches from the first to the last tensor that stays.
+        let kept = bytes(&placement, Pool::Host, &WEIGHTS);
+        assert!(kept <= host && host - kept < 10_240, "{name}: host {kept} of {host}");
+        let graph =
+            placement.parts.iter().find(|p| p.pool == Pool::Vram && p.component == Component::Compute);
+        let size = graph.unwrap().size;
+        assert!((size.low..=size.high).contains(&compute), "{name}: graph {size:?}, {compute}");
+        if offload == Offload::All && moe == 0 {
+            assert!(size.bytes.abs_diff(compute) <= 16, "{name}: graph {}, {compute}", size.bytes);
+        }
+    }
+}
