@@ -5,8 +5,10 @@
 //! compute buffers, by kind of buffer. The files hold a header and a hole; their shapes are the model's, their types those
 //! that the quantiser chose.
 
+mod card;
 mod compare;
 
+pub use card::{CardChoices, CardSetting, CardSizes, CardTallies, card_grid};
 pub use compare::{CacheSetting, MeasuredModel, MeasuredSizes, Setting, compare, grid};
 
 use super::Tool;
@@ -50,6 +52,9 @@ pub struct SizedModel {
     /// The compute buffer as reserved.
     #[serde(default)]
     pub compute: Tally,
+    /// What lies on a graphics card.
+    #[serde(default, skip_serializing_if = "CardTallies::is_empty")]
+    pub card: CardTallies,
     /// Copies in a processor's layout.
     #[serde(default)]
     pub packed: Vec<PackedSizes>,
@@ -180,6 +185,25 @@ mod tests {
             let within: usize = group.iter().map(|model| model.compute.within_5_percent).sum();
             assert!(within as f64 >= share * settings as f64, "{within} of {settings}");
         }
+    }
+
+    /// Settings on a graphics card: weights and caches on it, then its graph with everything there and with something left.
+    #[test]
+    fn the_committed_summary_holds_on_a_card() {
+        let summary: SizeValidation = serde_json::from_str(SUMMARY).unwrap();
+        let cards: Vec<&CardTallies> =
+            summary.models.iter().map(|model| &model.card).filter(|card| !card.is_empty()).collect();
+        assert!(cards.len() >= 30, "{}", cards.len());
+        let sum = |of: fn(&CardTallies) -> &Tally, right: fn(&Tally) -> usize| {
+            let tallies = cards.iter().map(|card| of(card));
+            tallies.fold((0, 0), |sum, tally| (sum.0 + right(tally), sum.1 + tally.settings))
+        };
+        let (exact, all) = sum(|card| &card.weights, |tally| tally.exact);
+        assert!(all >= 400 && all - exact <= 2, "{exact} of {all}");
+        let (exact, all) = sum(|card| &card.caches, |tally| tally.exact);
+        assert_eq!(exact, all);
+        let (within, all) = sum(|card| &card.compute, |tally| tally.within_5_percent);
+        assert!(within * 100 >= all * 85, "{within} of {all}");
     }
 
     /// A built-in model's prediction is still the one in the summary.

@@ -201,7 +201,8 @@ fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec
     let scenario = case.scenario;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
     let note = format!("graph on the card at ubatch {ubatch}");
-    let mut card = Part::uncertain(Component::Compute, gpu_compute(case, split), Provenance::Fitted, note);
+    let mut card =
+        Part::uncertain(Component::Compute, gpu_compute(case, split, kv), Provenance::Fitted, note);
     card.pool = Pool::Vram;
     let note = format!("inputs of the graph at ubatch {ubatch}, pinned");
     let size = host_compute(&case.model.architecture, scenario);

@@ -67,7 +67,7 @@ impl Split {
     pub(super) fn has_tensor(&self, tensor: &Tensor) -> bool {
         match (tensor.layer, tensor.role) {
             (_, Role::TokenEmbedding | Role::PleTable) => false,
-            (Some(layer), Role::ExpertGate | Role::ExpertUp | Role::ExpertDown) => {
+            (Some(layer), _) if is_of_experts(tensor) => {
                 self.has_layer(layer) && layer as u64 >= self.cpu_moe_layers
             }
             (Some(layer), _) => self.has_layer(layer),
@@ -91,6 +91,12 @@ impl Split {
     }
 }
 
+/// Matrices of experts, and their biases and scales, which `--n-cpu-moe` finds by the same name.
+fn is_of_experts(tensor: &Tensor) -> bool {
+    matches!(tensor.role, Role::ExpertGate | Role::ExpertUp | Role::ExpertDown)
+        || tensor.name.contains("_exps")
+}
+
 /// Tensors without a layer that run with the output; the others run with the first layer.
 fn goes_with_output(tensor: &Tensor) -> bool {
     let first = ["per_layer_", "rope_freqs", "rope_factors"];
@@ -100,6 +106,7 @@ fn goes_with_output(tensor: &Tensor) -> bool {
 /// What each layer would take of a card.
 struct Loads<'a> {
     case: &'a Case<'a>,
+    kv: &'a [LayerCache],
     /// Weights of a layer but for experts; the output's come last.
     weights: Vec<u64>,
     experts: Vec<u64>,
@@ -107,14 +114,14 @@ struct Loads<'a> {
 }
 
 impl<'a> Loads<'a> {
-    fn of(case: &'a Case<'a>, kv: &[LayerCache]) -> Self {
+    fn of(case: &'a Case<'a>, kv: &'a [LayerCache]) -> Self {
         let layers = case.model.architecture.layers.len();
         let [mut weights, mut experts, mut caches] = [(); 3].map(|()| vec![0_u64; layers + 1]);
         for (tensor, planned) in case.model.tensors.iter().zip(&case.plan.tensors) {
             match (tensor.layer, tensor.role) {
                 (_, Role::Vision | Role::Audio | Role::PleTable) => {}
                 (_, Role::TokenEmbedding) if is_table_only(tensor) => {}
-                (Some(layer), Role::ExpertGate | Role::ExpertUp | Role::ExpertDown) => {
+                (Some(layer), _) if is_of_experts(tensor) => {
                     experts[layer.min(layers)] += planned.bytes;
                 }
                 (Some(layer), _) => weights[layer.min(layers)] += planned.bytes,
@@ -129,7 +136,7 @@ impl<'a> Loads<'a> {
         for (cache, layer) in caches.iter_mut().zip(&case.model.architecture.layers) {
             *cache += layer.recurrent().map_or(0, |block| block.state_bytes) * case.scenario.slots.max(1);
         }
-        Self { case, weights, experts, caches }
+        Self { case, kv, weights, experts, caches }
     }
 
     /// Bytes on the card, the driver's own apart.
@@ -141,7 +148,7 @@ impl<'a> Loads<'a> {
                 self.weights[layer] + experts + if split.kv_offload { self.caches[layer] } else { 0 }
             })
             .sum();
-        own.saturating_add(gpu_compute(self.case, &split).bytes)
+        own.saturating_add(gpu_compute(self.case, &split, self.kv).bytes)
     }
 
     /// All layers when they fit; else all with the experts of as few as need be left out; else as many as fit.
@@ -243,7 +250,12 @@ mod tests {
         }
         let kept = placed("llama-3.1-8b", 32, |s| (s.offload, s.kv_offload) = (Offload::All, false));
         let moved = placed("llama-3.1-8b", 32, |s| s.offload = Offload::All);
-        assert_eq!(moved.needs.gpu.bytes - kept.needs.gpu.bytes, 512 << 20);
+        let cache = |placement: &Placement| {
+            let parts = placement.of_component(crate::placement::Component::KvCache);
+            parts.map(|part| (part.pool, part.size.bytes)).collect::<Vec<_>>()
+        };
+        assert_eq!(cache(&kept), [(crate::placement::Pool::Host, 512 << 20)]);
+        assert_eq!(cache(&moved), [(crate::placement::Pool::Vram, 512 << 20)]);
         assert!(placed("llama-3.1-8b", 32, |s| s.offload = Offload::Off).split.is_none());
     }
 }

@@ -9,8 +9,8 @@ use std::ptr;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ModelParameters {
     devices: *const c_void,
-    buffer_overrides: *const c_void,
-    gpu_layers: i32,
+    pub(super) buffer_overrides: *const BufferOverride,
+    pub(super) gpu_layers: i32,
     split_mode: i32,
     pub(super) load_mode: i32,
     pub(super) lazy_mode: i32,
@@ -25,6 +25,14 @@ pub(super) struct ModelParameters {
     no_host: bool,
     pub(super) no_alloc: bool,
     load_mtp: bool,
+}
+
+/// `struct llama_model_tensor_buft_override`; a list ends with one of nulls.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BufferOverride {
+    pub(super) pattern: *const c_char,
+    pub(super) buffer_type: *const c_void,
 }
 
 /// `struct llama_context_params`.
@@ -55,7 +63,7 @@ pub(super) struct ContextParameters {
     abort: *const c_void,
     abort_data: *const c_void,
     embeddings: bool,
-    offload_kqv: bool,
+    pub(super) offload_kqv: bool,
     no_perf: bool,
     op_offload: bool,
     pub(super) full_windows: bool,
@@ -96,7 +104,7 @@ const F16: i32 = 1;
 impl ModelParameters {
     /// Whether these look like the defaults of the layout that is assumed.
     pub(super) fn are_defaults(&self) -> bool {
-        let unset = [self.devices, self.buffer_overrides, self.overrides];
+        let unset = [self.devices, self.buffer_overrides.cast(), self.overrides];
         // One lazy by size, all GPU layers, no split given, packed copies on: as `llama_model_default_params` has it.
         unset.iter().all(|pointer| pointer.is_null())
             && self.tensor_split.is_null()

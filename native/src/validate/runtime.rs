@@ -7,8 +7,8 @@
 
 use super::log;
 use super::parameters::{
-    Batch, Breakdown, ContextParameters, Entry, LAZY_OFF, LAZY_ON, LOAD_NONE, LogCallback, ModelParameters,
-    QuantiseParameters,
+    Batch, Breakdown, BufferOverride, ContextParameters, Entry, LAZY_OFF, LAZY_ON, LOAD_NONE, LogCallback,
+    ModelParameters, QuantiseParameters,
 };
 use dhurandhar_core::measurement::LoggedMemory;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
@@ -88,6 +88,14 @@ pub(super) struct LoadChoices {
     pub(super) repack: bool,
 }
 
+/// What goes to a card; the library's default when not said.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Offloaded {
+    pub(super) gpu_layers: Option<i32>,
+    /// The first layers, whose experts stay.
+    pub(super) cpu_moe_layers: u64,
+}
+
 /// The choices of a context whose sizes are wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -98,6 +106,8 @@ pub(super) struct Wanted {
     pub(super) full_windows: bool,
     pub(super) sequences: u32,
     pub(super) unified: bool,
+    /// Caches and states lie where their layer runs.
+    pub(super) kv_offload: bool,
     /// Rows of logits; the library's default when not said.
     pub(super) outputs: Option<u32>,
 }
@@ -200,11 +210,32 @@ impl Runtime {
     }
 
     /// Read a file's header and place its tensors, without allocating anything.
-    pub(super) fn place(&self, file: &Path) -> Result<LoadedModel, String> {
+    pub(super) fn place(&self, file: &Path, offload: Offloaded) -> Result<LoadedModel, String> {
         let path = text(file)?;
-        // SAFETY: as in `load`.
+        let [base, ..] = &self.libraries;
+        let host: Symbol<unsafe extern "C" fn() -> *const c_void> =
+            symbol(base, "ggml_backend_cpu_buffer_type")?;
+        // As `--n-cpu-moe` writes them (`common.h`).
+        let patterns: Vec<CString> = (0..offload.cpu_moe_layers)
+            .map(|layer| CString::new(format!(r"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps")))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        // SAFETY: takes nothing and returns a pointer that lives as long as the library.
+        let buffer_type = unsafe { host() };
+        let mut overrides: Vec<BufferOverride> = patterns
+            .iter()
+            .map(|pattern| BufferOverride { pattern: pattern.as_ptr(), buffer_type })
+            .collect();
+        overrides.push(BufferOverride { pattern: std::ptr::null(), buffer_type: std::ptr::null() });
+        // SAFETY: as in `load`; patterns and overrides outlive the call.
         let model = unsafe {
             let mut parameters = (self.default_model)();
+            if let Some(layers) = offload.gpu_layers {
+                parameters.gpu_layers = layers;
+            }
+            if overrides.len() > 1 {
+                parameters.buffer_overrides = overrides.as_ptr();
+            }
             parameters.lazy_mode = LAZY_OFF;
             parameters.load_mode = LOAD_NONE;
             parameters.no_alloc = true;
@@ -231,6 +262,7 @@ impl Runtime {
             parameters.flash_attention = i32::from(choices.flash_attention);
             (parameters.keys, parameters.values) = (choices.kv, choices.kv);
             parameters.full_windows = choices.full_windows;
+            parameters.offload_kqv = choices.kv_offload;
             (self.new_context)(model.0, parameters)
         };
         if context.is_null() {

@@ -69,6 +69,13 @@ fn validation(report: &SizeValidation, href: &str) -> Markup {
     let held_out = sum(models.iter().filter(|model| !model.built_in));
     let caches = all(models, |model| &model.caches);
     let compute = all(models, |model| &model.compute);
+    let cards = models.iter().filter(|model| !model.card.is_empty()).count();
+    let on_card = [
+        all(models, |model| &model.card.weights),
+        all(models, |model| &model.card.caches),
+        all(models, |model| &model.card.compute),
+        all(models, |model| &model.card.split_compute),
+    ];
     let packed: Vec<bool> = models
         .iter()
         .flat_map(|model| &model.packed)
@@ -87,6 +94,14 @@ fn validation(report: &SizeValidation, href: &str) -> Markup {
             li { "Weights, models from a published config that no rule was made for: " (held_out.exact_weights) " of " (held_out.models) " (" (held_out.exact_mixes) " of " (held_out.mixes) " files)." }
             li { "KV cache and recurrent state: exact in " (count(caches.1 as u64)) " of " (count(caches.0 as u64)) " settings." }
             li { "Compute buffer as reserved: within 5 % in " (count(compute.2 as u64)) " of " (count(compute.0 as u64)) " settings, exact in " (count(compute.1 as u64)) "." }
+            @if on_card[0].0 > 0 {
+                li {
+                    "On a graphics card, with one layer, half, all but one and all of them there, caches there or not, experts there or not (a build with \
+                     Vulkan on a software driver, " (cards) " models): weights exact in " (on_card[0].1) " of " (on_card[0].0) " settings, caches in " (on_card[1].1)
+                    " of " (on_card[1].0) "; the graph's buffer within 5 % in " (on_card[2].2) " of " (on_card[2].0) " with everything on the card, in "
+                    (on_card[3].2) " of " (on_card[3].0) " where the host keeps something: there copies come and go, and the interval is wide."
+                }
+            }
             @if !packed.is_empty() { li { "Packed copies by processor: exact in " (exact_packed) " of " (packed.len()) "." } }
         }
         (disagreements(models))

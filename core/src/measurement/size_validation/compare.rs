@@ -1,5 +1,6 @@
 //! What is asked of llama.cpp for each model, and its answers beside the rules.
 
+use super::card::{self, CardSetting};
 use super::{MixSizes, PackedSizes, SizedModel, Tally, processor};
 use crate::memory::{KvFormat, Runtime, Scenario, kv_cache, refused};
 use crate::model::Model;
@@ -59,6 +60,9 @@ pub struct MeasuredModel {
     pub packed: Vec<(String, String, u64)>,
     /// Contexts.
     pub settings: Vec<Setting>,
+    /// Contexts with layers on a graphics card.
+    #[serde(default)]
+    pub cards: Vec<CardSetting>,
     /// Why something was not answered.
     pub complaint: String,
 }
@@ -167,6 +171,9 @@ pub fn compare(name: &str, built_in: bool, model: &Model, measured: &MeasuredMod
         let reserved = compute_buffer(shape, &scenario).reserved;
         sized.compute.add(|| choices.words(), reserved, *compute, COMPUTE_TOLERANCE);
     }
+    for setting in &measured.cards {
+        card::add(&mut sized.card, model, setting);
+    }
     sized.caches.round();
     sized.compute.round();
     sized
@@ -174,7 +181,7 @@ pub fn compare(name: &str, built_in: bool, model: &Model, measured: &MeasuredMod
 
 impl Tally {
     /// Errors to four decimals.
-    fn round(&mut self) {
+    pub(super) fn round(&mut self) {
         for error in [&mut self.lowest, &mut self.highest] {
             *error = (*error * 1e4).round() / 1e4;
         }

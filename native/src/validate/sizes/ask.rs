@@ -3,7 +3,7 @@
 use super::child::{Reply, Task, Work, answer};
 use super::{ValidateSizesArgs, sparse};
 use dhurandhar_core::Model;
-use dhurandhar_core::measurement::size_validation::{MeasuredModel, grid};
+use dhurandhar_core::measurement::size_validation::{MeasuredModel, card_grid, grid};
 use dhurandhar_core::model::architecture::Ffn;
 use dhurandhar_core::model::export::{f16_header, typed_header};
 use dhurandhar_core::weights::{BlockType, StockType};
@@ -57,6 +57,9 @@ pub(super) fn all(
     }
     drop(file);
     contexts(&mut measured, libraries, model, &path("q4_k_m"))?;
+    if let Some(libraries) = &args.card_llama_cpp {
+        cards(&mut measured, libraries, model, &path("card"))?;
+    }
     // Among them every type that has a layout somewhere.
     const PACKED: [StockType; 5] =
         [StockType::Q4KM, StockType::Q4_0, StockType::Q8_0, StockType::Q2K, StockType::Mxfp4Moe];
@@ -96,6 +99,18 @@ fn contexts(
     };
     match answer(None, &task)? {
         Reply::Contexts(settings) => measured.settings = settings,
+        reply => measured.complaint = reply.complaint(),
+    }
+    Ok(())
+}
+
+fn cards(measured: &mut MeasuredModel, libraries: &Path, model: &Model, path: &Path) -> anyhow::Result<()> {
+    let Some(types) = measured.types.get("q4_k_m") else { return Ok(()) };
+    let file = sparse(&typed_header(model, &blocks(types))?, path.to_owned())?;
+    let work = Work::Cards(card_grid(model));
+    let task = Task { libraries: libraries.to_owned(), back_end: None, file: file.path.clone(), work };
+    match answer(None, &task)? {
+        Reply::Cards(settings) => measured.cards = settings,
         reply => measured.complaint = reply.complaint(),
     }
     Ok(())

@@ -1,7 +1,11 @@
 //! The child that has llama.cpp's libraries in it: a task on standard input, a reply on standard output.
 
+#[cfg(all(unix, not(target_env = "musl")))]
+use super::super::runtime::{Offloaded, Runtime, Wanted};
 use anyhow::Context;
-use dhurandhar_core::measurement::size_validation::Setting;
+#[cfg(all(unix, not(target_env = "musl")))]
+use dhurandhar_core::measurement::size_validation::CardSizes;
+use dhurandhar_core::measurement::size_validation::{CardSetting, Setting};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -27,6 +31,8 @@ pub(super) enum Work {
     Contexts(Vec<Setting>),
     /// Packed copies.
     Packed,
+    /// Buffers of a card and of the host.
+    Cards(Vec<CardSetting>),
 }
 
 /// What it found.
@@ -35,6 +41,7 @@ pub(super) enum Reply {
     Types { runtime: String, types: BTreeMap<String, BTreeMap<String, String>> },
     Contexts(Vec<Setting>),
     Packed(u64),
+    Cards(Vec<CardSetting>),
     Failed(String),
 }
 
@@ -89,9 +96,22 @@ pub(super) fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A context that takes next to nothing.
+#[cfg(all(unix, not(target_env = "musl")))]
+const SMALLEST: Wanted = Wanted {
+    tokens: 256,
+    ubatch: 64,
+    kv: 1,
+    flash_attention: true,
+    full_windows: false,
+    sequences: 1,
+    unified: false,
+    kv_offload: true,
+    outputs: Some(1),
+};
+
 #[cfg(all(unix, not(target_env = "musl")))]
 fn run(task: Task) -> Result<Reply, String> {
-    use super::super::runtime::Runtime;
     let runtime = Runtime::with_back_end(&task.libraries, task.back_end.as_deref())?;
     match task.work {
         Work::Quantise(mixes) => {
@@ -101,8 +121,38 @@ fn run(task: Task) -> Result<Reply, String> {
             }
             Ok(Reply::Types { runtime: runtime.version(), types })
         }
+        Work::Cards(mut settings) => {
+            for setting in &mut settings {
+                let choices = &setting.choices;
+                let narrow = |number: u64| i32::try_from(number).map_err(|_| format!("{number} is too many"));
+                let offload = Offloaded {
+                    gpu_layers: Some(narrow(choices.gpu_layers)?),
+                    cpu_moe_layers: choices.cpu_moe_layers,
+                };
+                let wanted = Wanted {
+                    tokens: narrow(choices.context)?.cast_unsigned(),
+                    ubatch: narrow(choices.ubatch)?.cast_unsigned(),
+                    kv_offload: choices.kv_offload,
+                    ..SMALLEST
+                };
+                let sizes =
+                    runtime.place(&task.file, offload).and_then(|model| runtime.sizes(model, &wanted));
+                let Ok(sizes) = sizes else { continue };
+                let mut measured = CardSizes::default();
+                for kind in sizes {
+                    // The host's buffers that a card reads are pinned: `Vulkan_Host`.
+                    let is_host = kind.kind.starts_with("CPU") || kind.kind.ends_with("_Host");
+                    let side = if is_host { &mut measured.host } else { &mut measured.card };
+                    side.model += kind.model;
+                    side.context += kind.context;
+                    side.compute += kind.compute;
+                }
+                setting.measured = Some(measured);
+            }
+            Ok(Reply::Cards(settings))
+        }
         Work::Contexts(mut settings) => {
-            let model = runtime.place(&task.file)?;
+            let model = runtime.place(&task.file, Offloaded::default())?;
             for setting in &mut settings {
                 let wanted = wanted(setting)?;
                 let sizes = runtime.sizes(model, &wanted);
@@ -113,18 +163,8 @@ fn run(task: Task) -> Result<Reply, String> {
             Ok(Reply::Contexts(settings))
         }
         Work::Packed => {
-            let model = runtime.place(&task.file)?;
-            let smallest = super::super::runtime::Wanted {
-                tokens: 256,
-                ubatch: 64,
-                kv: 1,
-                flash_attention: true,
-                full_windows: false,
-                sequences: 1,
-                unified: false,
-                outputs: Some(1),
-            };
-            let sizes = runtime.sizes(model, &smallest)?;
+            let model = runtime.place(&task.file, Offloaded::default())?;
+            let sizes = runtime.sizes(model, &SMALLEST)?;
             Ok(Reply::Packed(
                 sizes.iter().filter(|kind| kind.kind == "CPU_REPACK").map(|kind| kind.model).sum(),
             ))
@@ -139,12 +179,12 @@ fn run(_task: Task) -> Result<Reply, String> {
 
 /// The choices in llama.cpp's terms: a context of its own for each slot is so many times the tokens.
 #[cfg(all(unix, not(target_env = "musl")))]
-fn wanted(setting: &Setting) -> Result<super::super::runtime::Wanted, String> {
+fn wanted(setting: &Setting) -> Result<Wanted, String> {
     let choices = &setting.choices;
     let narrow = |number: u64| u32::try_from(number).map_err(|_| format!("{number} tokens are too many"));
     let apart = if choices.unified { 1 } else { choices.slots };
     let interface = choices.runtime == "llama-cpp-api";
-    Ok(super::super::runtime::Wanted {
+    Ok(Wanted {
         tokens: narrow(choices.context * apart)?,
         ubatch: narrow(choices.ubatch)?,
         kv: super::super::child::kv_code(&choices.kv)?,
@@ -152,6 +192,7 @@ fn wanted(setting: &Setting) -> Result<super::super::runtime::Wanted, String> {
         full_windows: interface,
         sequences: narrow(choices.slots)?,
         unified: choices.unified,
+        kv_offload: true,
         // As llama-cli and llama-server ask (`server-context.cpp`).
         outputs: (!interface).then_some(narrow(choices.slots)?),
     })

@@ -32,6 +32,9 @@ pub(crate) struct ValidateSizesArgs {
     /// Command that runs this program for 64-bit Arm, such as `qemu-aarch64 -L /usr/aarch64-linux-gnu dhurandhar`
     #[arg(long, value_name = "COMMAND")]
     arm_runner: Option<String>,
+    /// Folder with the libraries of a build with a GPU back end; a software driver will do
+    #[arg(long, value_name = "DIR")]
+    card_llama_cpp: Option<PathBuf>,
     /// Keep llama.cpp's answers here and take those that are there already, so that rules can be compared again
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
@@ -153,8 +156,26 @@ fn line(sized: &SizedModel) -> String {
         sized.weights.iter().filter(|mix| mix.other_types == 0 && mix.predicted_bytes == mix.measured_bytes);
     let packed = sized.packed.iter().filter(|packed| packed.predicted_bytes == packed.measured_bytes);
     let (caches, compute) = (&sized.caches, &sized.compute);
+    let card = &sized.card;
+    let cards = if card.weights.settings == 0 {
+        String::new()
+    } else {
+        format!(
+            "card weights {}/{} caches {}/{} compute {}/{} split {}/{} ({:+.1} to {:+.1} %)  ",
+            card.weights.exact,
+            card.weights.settings,
+            card.caches.exact,
+            card.caches.settings,
+            card.compute.within_5_percent,
+            card.compute.settings,
+            card.split_compute.within_5_percent,
+            card.split_compute.settings,
+            card.split_compute.lowest * 100.0,
+            card.split_compute.highest * 100.0
+        )
+    };
     format!(
-        "{:<24} weights {}/{}  packed {}/{}  caches {}/{}  compute {}/{} within 5 % ({:+.1} to {:+.1} %)  {}\n",
+        "{:<24} weights {}/{}  packed {}/{}  caches {}/{}  compute {}/{} within 5 % ({:+.1} to {:+.1} %)  {cards}{}\n",
         sized.model,
         exact.count(),
         sized.weights.len(),
@@ -186,9 +207,20 @@ fn summary(report: &SizeValidation) -> String {
     };
     let packed = models.iter().flat_map(|model| &model.packed);
     let exact = packed.clone().filter(|packed| packed.predicted_bytes == packed.measured_bytes).count();
+    let card = |of: fn(&SizedModel) -> (usize, usize)| {
+        let (right, all) = models.iter().map(of).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        format!("{right} of {all}")
+    };
+    let on_card = format!(
+        "on a card: weights exact {}, caches exact {}, compute within 5 % {}, split {}\n",
+        card(|model| (model.card.weights.exact, model.card.weights.settings)),
+        card(|model| (model.card.caches.exact, model.card.caches.settings)),
+        card(|model| (model.card.compute.within_5_percent, model.card.compute.settings)),
+        card(|model| (model.card.split_compute.within_5_percent, model.card.split_compute.settings)),
+    );
     format!(
         "\n{}\nweights exact in every mix: {} built-in models, {} configs\npacked copies exact: {exact} of {}\n\
-         caches exact: {} of {} settings\ncompute within 5 %: {} settings of built-in models, {} of configs\n",
+         caches exact: {} of {} settings\ncompute within 5 %: {} settings of built-in models, {} of configs\n{on_card}",
         report.runtime,
         group(true),
         group(false),
