@@ -1,7 +1,7 @@
 //! Inner products of stored rows with vectors of 16-bit integers, without writing the row down.
 //!
 //! A block's integers are multiplied and added exactly, and each sum is scaled once; results are the same bits on every
-//! instruction set.
+//! instruction set. Loops over SIMD values are written out: a closure handed to `map` is compiled without the instruction set.
 
 #![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
@@ -134,7 +134,7 @@ fn four_bits<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'_>)
         let (low, high) = simd.nibbles(simd.load_bytes(packed));
         let mut codes = [simd.words(low), simd.words(high)];
         if SIZE == 18 {
-            codes = codes.map(|code| simd.sub_words(code, middle));
+            codes = [simd.sub_words(codes[0], middle), simd.sub_words(codes[1], middle)];
         } else {
             minima += scale(block, 2) * sum;
         }
@@ -156,7 +156,7 @@ fn five_bits<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'_>)
         let high = simd.or_bytes(high, simd.spread_bits(u16::from_le_bytes([c, d])));
         let mut codes = [simd.words(low), simd.words(high)];
         if SIZE == 22 {
-            codes = codes.map(|code| simd.sub_words(code, middle));
+            codes = [simd.sub_words(codes[0], middle), simd.sub_words(codes[1], middle)];
         } else {
             minima += scale(block, 2) * sum;
         }
@@ -172,7 +172,8 @@ fn eight_bits<S: Simd>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
     let blocks = bytes.as_chunks::<34>().0.iter().zip(vector.codes.as_chunks::<32>().0);
     for ((block, x), scaled) in blocks.zip(vector.scales) {
         let (halves, _) = block[2..].as_chunks::<16>();
-        let codes = [0, 1].map(|at: usize| simd.signed_words(simd.load_bytes(&halves[at])));
+        let codes =
+            [simd.signed_words(simd.load_bytes(&halves[0])), simd.signed_words(simd.load_bytes(&halves[1]))];
         total = simd.add(total, scaled_sum(simd, codes, x, scale(block, 0) * scaled));
     }
     simd.sum(total)
@@ -205,22 +206,21 @@ fn super_blocks<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'
         let (codes, _) = codes.as_chunks::<16>();
         let (x, _) = x.as_chunks::<16>();
         let mut sum = simd.int(0);
+        let (fifths, _) = block[16..].as_chunks::<16>();
         for part in 0..2 {
-            let fifths = if SIZE == 176 {
-                block[16..].as_chunks::<16>().0.get(part).map(|fifths| simd.load_bytes(fifths))
-            } else {
-                None
-            };
             // Pairs of sub-blocks share 32 bytes: low nibbles, then high ones.
             for pair in 0..4 {
-                let (low, high) = simd.nibbles(simd.load_bytes(&codes[2 * pair + part]));
-                for (sub, code) in [(2 * pair, low), (2 * pair + 1, high)] {
-                    let code =
-                        fifths.map_or(code, |fifths| simd.or_bytes(code, simd.fifth_bits(fifths, 1 << sub)));
-                    let scale = simd.splat_words(i16::from(scales[sub]));
-                    let code = simd.mul_words(simd.words(code), scale);
-                    sum = simd.dot_words(sum, code, simd.load_words(&x[2 * sub + part]));
+                let (mut low, mut high) = simd.nibbles(simd.load_bytes(&codes[2 * pair + part]));
+                if SIZE == 176 {
+                    let fifths = simd.load_bytes(&fifths[part]);
+                    low = simd.or_bytes(low, simd.fifth_bits(fifths, 1 << (2 * pair)));
+                    high = simd.or_bytes(high, simd.fifth_bits(fifths, 2 << (2 * pair)));
                 }
+                let low = simd.mul_words(simd.words(low), simd.splat_words(i16::from(scales[2 * pair])));
+                sum = simd.dot_words(sum, low, simd.load_words(&x[4 * pair + part]));
+                let high =
+                    simd.mul_words(simd.words(high), simd.splat_words(i16::from(scales[2 * pair + 1])));
+                sum = simd.dot_words(sum, high, simd.load_words(&x[4 * pair + 2 + part]));
             }
         }
         let least: f32 = sums.iter().zip(least).map(|(sum, least)| sum * f32::from(least)).sum();
@@ -255,10 +255,10 @@ fn six_bits<S: Simd>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
                     simd.or_bytes(low.1, simd.top_bits::<4>(top)),
                     simd.or_bytes(next.1, simd.top_bits::<6>(top)),
                 ];
-                for (quarter, code) in quarters.into_iter().enumerate() {
+                for (quarter, code) in quarters.iter().enumerate() {
                     let at = 8 * half + 2 * quarter + part;
                     let scale = simd.splat_words(i16::from(block[192 + at].cast_signed()));
-                    let code = simd.mul_words(simd.sub_words(simd.words(code), middle), scale);
+                    let code = simd.mul_words(simd.sub_words(simd.words(*code), middle), scale);
                     sum = simd.dot_words(sum, code, simd.load_words(&x[at]));
                 }
             }
