@@ -1,4 +1,4 @@
-//! Embeds `profiles/{models,devices,gpus,validation}/*.yaml` as (slug, text) tables.
+//! Embeds `profiles/{models,devices,gpus,limits,validation}/*.yaml` as (slug, text) tables.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ fn main() -> io::Result<()> {
     embed(&root.join("models"), "MODELS", &out.join("models.rs"))?;
     embed(&root.join("validation"), "VALIDATION", &out.join("validation.rs"))?;
     embed(&root.join("gpus"), "GPUS", &out.join("gpus.rs"))?;
+    embed(&root.join("limits"), "LIMITS", &out.join("limits.rs"))?;
     embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))
 }
 
@@ -18,7 +19,8 @@ fn embed(folder: &Path, table: &str, target: &Path) -> io::Result<()> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    paths.sort();
+    // By name without extension: `jetsam` before `jetsam-entitled`.
+    paths.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
     let mut code = format!("static {table}: &[(&str, &str)] = &[\n");
     for path in &paths {
         println!("cargo::rerun-if-changed={}", path.display());

@@ -36,7 +36,7 @@ pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};
 pub use kv_quality::{KV_QUALITY_SCHEMA, KvQuality, LayerQuality, SettingQuality};
 pub use litert_cards::{CardRow, LITERT_CARDS, MemoryMetric, Processor};
-pub use memory::{BudgetCheck, BudgetInterpretation, MemoryProbe, MemorySample};
+pub use memory::{BudgetCheck, BudgetInterpretation, MeasuredLimit, MemoryProbe, MemorySample};
 pub use memory_summary::MemorySummary;
 pub use memory_validation::{
     Compared, LoggedMemory, MEMORY_VALIDATION_SCHEMA, MemoryCase, MemoryRun, MemoryStage, MemoryValidation,

@@ -207,8 +207,10 @@ pub fn breakdown(profile: &Profile, options: SeedOptions) -> SeedBreakdown {
 /// Verdict for a device at a target speed in tokens per second (15 when nothing is said).
 pub fn assess(profile: &Profile, options: SeedOptions, device: &Device, target_tps: f64) -> SeedAssessment {
     let memory = breakdown(profile, options);
-    let resident = device.ram_budget_mb - memory.resident_total_mb;
-    let mapped = device.ram_budget_mb - memory.mmap_total_mb;
+    // Where no budget is stated, the tightest limit stands for it.
+    let budget = device.ram_budget_mb.unwrap_or_else(|| device.least_limit_bytes() as f64 / 1_048_576.0);
+    let resident = budget - memory.resident_total_mb;
+    let mapped = budget - memory.mmap_total_mb;
     let bound = flash_bound_tps(profile, options.quant_bits, device);
     // Without a table nothing is read from flash, and no bound is shown.
     let tps = bound.unwrap_or(f64::INFINITY);

@@ -105,12 +105,12 @@ fn the_built_in_devices_keep_the_first_figures() {
         assert_eq!(device.title, fields["name"].as_str().unwrap());
         assert_eq!(device.notes, fields["notes"].as_str().unwrap());
         assert_eq!(Some(device.supports_npu), fields["supports_npu"].as_bool());
-        assert!((device.ram_budget_mb - fields["ram_budget_mb"].as_f64().unwrap()).abs() < 1e-12);
+        assert_eq!(device.ram_budget_mb, fields["ram_budget_mb"].as_f64());
         assert!((device.flash_read_gbps() - fields["flash_read_gbps"].as_f64().unwrap()).abs() < 1e-12);
         // The same fields as a file of one's own.
         let own =
             Device::from_yaml("own.yaml", &fields.to_string()).unwrap_or_else(|error| panic!("{error}"));
-        assert!((own.ram_budget_mb - device.ram_budget_mb).abs() < 1e-12);
+        assert_eq!(own.ram_budget_mb, device.ram_budget_mb);
     }
 }
 

@@ -20,6 +20,8 @@ enum Command {
     Models(predict::ModelsArgs),
     /// List the built-in devices, or show one
     Devices(predict::DevicesArgs),
+    /// Limits on memory: those of a device or a system, by state of the process, each with its source
+    Limits(predict::LimitsArgs),
     /// Read a config.json, GGUF or safetensors header and say what it holds
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
@@ -64,6 +66,7 @@ impl Cli {
             Command::AnalyzePle(args) => args.run(),
             Command::Models(args) => args.run(),
             Command::Devices(args) => args.run(),
+            Command::Limits(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
             Command::ValidateMemory(args) => args.run(),

@@ -44,8 +44,9 @@ fn json_is_the_report_of_the_core() {
         answer(&["analyze-ple", "--model", "llama-3.2-1b", "--device", "raspberry-pi-5-8gb", "--json"]);
     let model = registry::model("llama-3.2-1b").unwrap();
     let device = dhurandhar_core::device::registry::device("raspberry-pi-5-8gb").unwrap();
-    let report = Report::new(&model, &Scenario::for_model(&model), &[device], 0.0).unwrap();
-    assert_eq!(json, report.to_json());
+    let devices = [device];
+    let report = Report::new(&model, &Scenario::for_model(&model), &devices, 0.0).unwrap();
+    assert_eq!(json, report.explained(&model, &devices).unwrap().to_json());
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["schema"], "dhurandhar.analysis/2");
     assert_eq!(value["model"]["parameters"]["text"], 1_235_814_400_u64);
@@ -254,6 +255,64 @@ fn an_infeasible_device_can_fail_a_pipeline() {
 }
 
 #[test]
+fn limits_are_listed_by_device_by_system_and_whole() {
+    let phone = answer(&["limits", "--os", "android-17", "--ram", "8"]);
+    assert!(
+        phone.contains("google-play               2,304    1,536       1,536  anonymous memory"),
+        "{phone}"
+    );
+    assert!(answer(&["limits", "--device", "iphone-15-pro"]).contains("jetsam"));
+    assert!(answer(&["limits", "google-play"]).contains("2.25 GiB"));
+    let list = answer(&["limits", "--list"]);
+    assert!(list.lines().count() > 20 && list.lines().all(|line| line.len() <= 80), "{list}");
+    let json = answer(&["limits", "--os", "android-17", "--ram", "6", "--state", "service", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["limits"][0]["bytes"], 1280 << 20);
+    for (arguments, message) in [
+        (vec!["limits"], "nothing to show"),
+        (vec!["limits", "--os", "androd-17", "--ram", "8"], "no system `androd`; nearest: android"),
+        (vec!["limits", "--os", "android-19", "--ram", "8"], "nearest: android-17"),
+        (vec!["limits", "--os", "android-17", "--ram", "0"], "`--ram 0`: expected GB of memory"),
+        (vec!["limits", "--os", "android-17"], "expected --ram GB"),
+        (vec!["limits", "--device", "iphone-15-pro", "--state", "service"], "iOS has no state `service`"),
+        (vec!["limits", "google-pley"], "nearest: google-play"),
+        (
+            vec!["analyze-ple", "--device", "macbook-air-m4", "--state", "service"],
+            "macOS has no state `service`",
+        ),
+    ] {
+        assert!(refusal(&arguments).contains(message), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_store_that_shows_an_app_less_does_not_end_it_and_says_what_would_pass() {
+    let arguments = ["analyze-ple", "--model", "gemma4-e2b", "--weights", "q4_0", "--context-tokens", "8192"];
+    let ask = |state| {
+        let json =
+            answer(&[&arguments[..], &["--device", "pixel-10-pro", "--state", state, "--json"]].concat());
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()["devices"][0].clone()
+    };
+    let (front, service) = (ask("foreground"), ask("service"));
+    assert_eq!((&front["mode"], &service["mode"]), (&"resident".into(), &"resident".into()));
+    assert_eq!(front["flagged"], serde_json::json!([]));
+    let check = |verdict: &serde_json::Value| {
+        let checks = verdict["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["limit"]["id"] == "google-play").unwrap().clone()
+    };
+    assert_eq!(check(&front)["limit"]["bytes"], 4352 << 20);
+    assert_eq!(check(&service)["limit"]["bytes"], 2048 << 20);
+    let copied =
+        [&arguments[..], &["--device", "pixel-10-pro", "--state", "service", "--load", "copy"]].concat();
+    let text = answer(&copied);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("google-play in a foreground service or the background if: map the file"),
+        "{flat}"
+    );
+}
+
+#[test]
 fn a_device_of_ones_own_is_a_yaml_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("phone.yaml");
@@ -261,7 +320,7 @@ fn a_device_of_ones_own_is_a_yaml_file() {
     let text = answer(&["analyze-ple", "--device", path.to_str().unwrap()]);
     let words: Vec<&str> = text.split_whitespace().collect();
     let flat = words.join(" ");
-    assert!(flat.contains("your own budget: needs") && flat.contains("3072 allowed"), "{text}");
+    assert!(flat.contains("the stated budget: needs") && flat.contains("3072 allowed"), "{text}");
     std::fs::write(&path, "name: phone\nram_budget_mb: -5\nflash_read_gbps: 4.5\n").unwrap();
     let message = refusal(&["analyze-ple", "--device", path.to_str().unwrap()]);
     assert!(message.contains("phone.yaml:2: field `ram_budget_mb` is -5"), "{message}");

@@ -118,7 +118,7 @@ mod tests {
         assert!(form(&[(Field::Budget, "3072")]).device().is_none());
         let device = form(&[(Field::Budget, "3072"), (Field::Flash, "4.5")]).device().unwrap().unwrap();
         assert_eq!((device.name.as_str(), device.title.as_str()), (SLUG, "Your device"));
-        assert_eq!(device.ram_budget_bytes(), 3 << 30);
+        assert_eq!(device.ram_budget_bytes(), Some(3 << 30));
         assert_eq!(device.dram_bandwidth_gb_per_s, None);
     }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use dhurandhar_core::device::State as ProcessState;
 use dhurandhar_core::feasibility::{Change, Mode};
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
@@ -79,6 +80,7 @@ pub(crate) enum Setting {
     Lazy(LazyMode),
     Gpu(Offload),
     PromptCache(u64),
+    State(ProcessState),
     Target(f64),
     HitShare(f64),
 }
@@ -216,6 +218,7 @@ impl State {
             Setting::Lazy(mode) => changed.lazy = mode,
             Setting::Gpu(offload) => changed.offload = offload,
             Setting::PromptCache(mib) => changed.prompt_cache_mib = mib,
+            Setting::State(state) => changed.state = state,
             Setting::Vision(kept) => changed.vision = kept,
             Setting::Audio(kept) => changed.audio = kept,
             Setting::Ubatch(tokens) => changed.ubatch = tokens,

@@ -4,20 +4,18 @@
 //! fields (`name`, `ram_budget_mb`, `flash_read_gbps`, `supports_npu`, `notes`) are enough: the rest follows from
 //! the operating system and the storage class, and says so in `sources`.
 
-mod budget;
 mod form;
 mod gpu;
-mod limits;
+pub mod limits;
 mod processor;
 mod read;
 pub mod registry;
 mod sources;
 pub mod storage;
 
-pub use budget::default_budget_mib;
 pub use form::Form;
 pub use gpu::{Gpu, GpuKind, UnknownGpu, gpus};
-pub use limits::{Beyond, Counts, Limit};
+pub use limits::{Beyond, ByState, Counts, Limit, MemoryKind, Platform, State, Version};
 pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
@@ -35,8 +33,12 @@ pub struct Device {
     pub name: String,
     /// The name people use.
     pub title: String,
-    /// Operating system; decides which number its memory limit counts.
+    /// Operating system; decides what a stated budget counts.
     pub os: Os,
+    /// The system by the name that limits use.
+    pub platform: Platform,
+    /// Its version; the newest that is known where none is stated.
+    pub os_version: Option<Version>,
     /// What it is to its owner; decides the context that is usual on it.
     pub form: Form,
     /// Instruction sets of its processor.
@@ -47,11 +49,11 @@ pub struct Device {
     pub ram_mib: Option<u64>,
     /// Memory limit of the cgroup that the program runs in, in MiB.
     pub cgroup_mib: Option<u64>,
-    /// Memory that one app may use, in MiB.
-    pub ram_budget_mb: f64,
-    /// The same with the platform's permission to use more, in MiB.
-    pub ram_budget_entitled_mb: Option<f64>,
-    /// What the limit counts.
+    /// Memory that one app may use, in MiB, where somebody states it: it takes the place of what the system would leave.
+    pub ram_budget_mb: Option<f64>,
+    /// Limits of the system on such a device, and those of its own file.
+    pub system_limits: Vec<Limit>,
+    /// What a stated budget counts.
     pub budget_metric: BudgetMetric,
     /// Peak memory bandwidth in GB/s (1e9), where known.
     pub dram_bandwidth_gb_per_s: Option<f64>,
@@ -120,6 +122,8 @@ pub enum SourceKind {
     Published,
     /// `estimate:` an engineering estimate or a rule applied here.
     Estimate,
+    /// `second-hand:` somebody's transcription, not checked.
+    SecondHand,
     /// Whoever wrote the device file says so.
     Stated,
 }
@@ -200,6 +204,7 @@ impl Source {
             ("spec-sheet", SourceKind::SpecSheet),
             ("published", SourceKind::Published),
             ("estimate", SourceKind::Estimate),
+            ("second-hand", SourceKind::SecondHand),
         ];
         for (mark, kind) in marks {
             if let Some(rest) = text.strip_prefix(mark).and_then(|rest| rest.strip_prefix(':')) {
@@ -211,14 +216,9 @@ impl Source {
 }
 
 impl Device {
-    /// Memory that one app may use, in bytes.
-    pub fn ram_budget_bytes(&self) -> u64 {
-        whole(self.ram_budget_mb * MIB)
-    }
-
-    /// The same with the platform's permission to use more, where there is one.
-    pub fn ram_budget_entitled_bytes(&self) -> Option<u64> {
-        self.ram_budget_entitled_mb.map(|mib| whole(mib * MIB))
+    /// The stated budget in bytes.
+    pub fn ram_budget_bytes(&self) -> Option<u64> {
+        self.ram_budget_mb.map(|mib| whole(mib * MIB))
     }
 
     /// Sequential storage speed in the first version's unit: 2^30 bytes a second.

@@ -1,22 +1,21 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, Form, GIB, Gpu, Os, Processor, Source, SourceKind, Sources, Storage, StorageClass,
-    default_budget_mib, storage,
+    BudgetMetric, Device, Form, GIB, Gpu, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
+    StorageClass, limits, storage,
 };
 use crate::document::{self, DocumentError, Fields, Node};
 
 const MAX_RAM_MIB: u64 = 16_777_216;
 
 /// Fields whose source may be stated.
-const SOURCED: [&str; 16] = [
+const SOURCED: [&str; 15] = [
     "form",
     "processor",
     "gpu",
     "ram_mib",
     "cgroup_mib",
     "ram_budget_mb",
-    "ram_budget_entitled_mb",
     "budget_metric",
     "dram_bandwidth_gb_per_s",
     "page_size_kib",
@@ -31,10 +30,16 @@ const SOURCED: [&str; 16] = [
 impl Device {
     /// Parse a device; `source` names the file in messages.
     pub fn from_yaml(source: &str, text: &str) -> Result<Self, DocumentError> {
-        Self::from_node(source, &document::parse_yaml(source, text)?)
+        let node = document::parse_yaml(source, text)?;
+        let fields = Fields::of(source, &node)?;
+        let mut device = read(&fields)?;
+        system(&fields, &mut device)?;
+        fields.finish()?;
+        Ok(device)
     }
 
-    /// Read a device from a document; `source` names it in messages.
+    /// Read a device that states its own budget from a document; `source` names it in messages. It gets no limits of
+    /// its system, so that who has no use for them need not carry them.
     pub fn from_node(source: &str, node: &Node) -> Result<Self, DocumentError> {
         let fields = Fields::of(source, node)?;
         let device = read(&fields)?;
@@ -43,12 +48,40 @@ impl Device {
     }
 }
 
+/// The system, its version and the limits that follow.
+fn system(fields: &Fields<'_>, device: &mut Device) -> Result<(), DocumentError> {
+    if let Some(platform) = fields.choice("platform", &Platform::NAMES)? {
+        if platform.os() != device.os {
+            let expected = format!("a system of the family that `os` states, {}", device.os.name());
+            return Err(fields.wrong_value("platform", &format!("{:?}", platform.name()), &expected));
+        }
+        device.platform = platform;
+    }
+    if let Some(text) = limits::read::version_text(fields, "version")? {
+        let version = device.platform.version(&text);
+        device.os_version = Some(version.map_err(|unknown| {
+            fields.wrong_value("version", &text, &format!("a version that is known: {unknown}"))
+        })?);
+    }
+    let setting = limits::Setting {
+        platform: device.platform,
+        version: device.os_version,
+        ram_mib: device.ram_mib,
+        device: &device.name,
+    };
+    device.system_limits = limits::read::of_device(fields, &setting)?;
+    Ok(())
+}
+
 fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
     let name = fields.require_text("name")?;
     let mut sources = stated_sources(fields)?;
     let os = fields.choice("os", &Os::NAMES)?.unwrap_or(Os::Other);
     let ram_mib = fields.integer("ram_mib", 64..=MAX_RAM_MIB)?;
-    let budget = budget(fields, os, ram_mib, &mut sources)?;
+    let budget = fields.number("ram_budget_mb", 1.0..=ram_mib.unwrap_or(MAX_RAM_MIB) as f64)?;
+    if budget.is_none() && ram_mib.is_none() {
+        return Err(fields.missing("ram_budget_mb", "the MiB one app may use (or `ram_mib`)"));
+    }
     let metrics = [("rss", BudgetMetric::Rss), ("footprint", BudgetMetric::Footprint)];
     let metric = fields.choice("budget_metric", &metrics)?;
     let page_size = fields.integer("page_size_kib", 4..=64)?;
@@ -80,13 +113,15 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         name: name.to_owned(),
         title: fields.text("title")?.unwrap_or(name).to_owned(),
         os,
+        platform: Platform::of(os),
+        os_version: None,
         form: fields.choice("form", &Form::NAMES)?.unwrap_or(os.form()),
         processor: processor.unwrap_or(os.processor()),
         gpu,
         ram_mib,
         cgroup_mib: fields.integer("cgroup_mib", 1..=MAX_RAM_MIB)?,
-        ram_budget_mb: budget.0,
-        ram_budget_entitled_mb: budget.1,
+        ram_budget_mb: budget,
+        system_limits: Vec::new(),
         budget_metric: metric.unwrap_or(os.budget_metric()),
         dram_bandwidth_gb_per_s: fields.number("dram_bandwidth_gb_per_s", 0.1..=20_000.0)?,
         storage,
@@ -108,29 +143,6 @@ fn stated_sources(fields: &Fields<'_>) -> Result<Sources, DocumentError> {
         map.finish()?;
     }
     Ok(sources)
-}
-
-/// Budget and the budget with an entitlement, in MiB.
-fn budget(
-    fields: &Fields<'_>,
-    os: Os,
-    ram_mib: Option<u64>,
-    sources: &mut Sources,
-) -> Result<(f64, Option<f64>), DocumentError> {
-    let limit = ram_mib.unwrap_or(MAX_RAM_MIB) as f64;
-    let stated = fields.number("ram_budget_mb", 1.0..=limit)?;
-    let budget = match (stated, ram_mib) {
-        (Some(budget), _) => budget,
-        (None, Some(ram)) => {
-            let (budget, source) = default_budget_mib(os, ram);
-            insert(sources, "ram_budget_mb", source);
-            budget
-        }
-        (None, None) => {
-            return Err(fields.missing("ram_budget_mb", "the MiB one app may use (or `ram_mib`)"));
-        }
-    };
-    Ok((budget, fields.number("ram_budget_entitled_mb", budget..=limit.max(budget))?))
 }
 
 fn storage_of(fields: &Fields<'_>, sources: &mut Sources) -> Result<Storage, DocumentError> {
@@ -225,7 +237,7 @@ mod tests {
         let text = "name: Snapdragon 8 Gen 4 (UFS 4.0)\nram_budget_mb: 3072\nflash_read_gbps: 4.5\n\
                     supports_npu: true\nnotes: Measured on a desk.\n";
         let device = Device::from_yaml("d.yaml", text).unwrap();
-        assert_eq!(device.ram_budget_bytes(), 3 << 30);
+        assert_eq!(device.ram_budget_bytes(), Some(3 << 30));
         assert!((device.flash_read_gbps() - 4.5).abs() < 1e-12);
         assert_eq!(device.storage.class, None);
         assert!((device.storage.random_read_latency_us - 70.0).abs() < 1e-9);
@@ -241,8 +253,8 @@ mod tests {
     fn system_and_class_fill_the_rest() {
         let text = "name: phone\nos: ios\nram_mib: 8192\nstorage: {class: iphone-nvme}\n";
         let device = Device::from_yaml("d.yaml", text).unwrap();
-        assert!((device.ram_budget_mb - 3686.0).abs() < 1e-9);
-        assert_eq!(device.sources.get("ram_budget_mb").unwrap().kind, SourceKind::Estimate);
+        assert_eq!(device.ram_budget_mb, None);
+        assert_eq!(device.limits()[0].id, "jetsam");
         assert_eq!((device.budget_metric, device.page_bytes()), (BudgetMetric::Footprint, 16_384));
         assert_eq!(
             device.sources.get("storage.sequential_read_mb_per_s").unwrap().kind,
@@ -299,7 +311,7 @@ mod tests {
                 "name: x\nram_mib: {ram}\nram_budget_mb: {budget}\nflash_read_gbps: {flash}\npage_size_kib: {page}\n"
             );
             if let Ok(device) = Device::from_yaml("d.yaml", &text) {
-                prop_assert!(device.ram_budget_mb >= 1.0 && device.ram_budget_mb <= ram as f64);
+                prop_assert!(device.ram_budget_mb.is_some_and(|budget| budget >= 1.0 && budget <= ram as f64));
                 prop_assert!(device.storage.reads_per_s(1) > 0.0 && device.page_bytes().is_power_of_two());
             }
         }

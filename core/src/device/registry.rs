@@ -62,7 +62,6 @@ mod tests {
             assert!(device.ram_mib.is_some() && device.dram_bandwidth_gb_per_s.is_some(), "{slug}");
             let mut figures = vec![
                 "ram_mib",
-                "ram_budget_mb",
                 "budget_metric",
                 "dram_bandwidth_gb_per_s",
                 "page_size_kib",
@@ -71,7 +70,13 @@ mod tests {
                 "storage.random_read_iops",
                 "storage.queue_depth",
             ];
-            figures.extend(device.ram_budget_entitled_mb.map(|_| "ram_budget_entitled_mb"));
+            figures.extend(device.ram_budget_mb.map(|_| "ram_budget_mb"));
+            let versioned = device.os_version.is_some() || device.platform.versions().is_empty();
+            assert!(versioned || device.os == Os::Linux, "{slug}: version");
+            assert!(
+                device.system_limits.iter().all(|limit| limit.source.kind != SourceKind::Stated),
+                "{slug}"
+            );
             figures.extend(device.storage.class.as_ref().map(|_| "storage.class"));
             for figure in figures {
                 let source = device.sources.get(figure);

@@ -1,6 +1,6 @@
 //! One limit against one run: does it pass, what happens otherwise, and from how many bytes on it would.
 
-use crate::device::{Beyond, Counts, Limit};
+use crate::device::{Beyond, Counts, Limit, State};
 use crate::placement::{Held, Interval, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;
 
@@ -23,6 +23,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What a limit makes of a run with these needs, at their expected bytes.
+    pub fn of(limit: &Limit, needs: &Needs) -> Self {
+        outcome(limit, needs, expected)
+    }
+
+    /// Whether everything that the limit counts fits, tables left on storage where they have to be.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Passes | Self::PassesWithTablesOnStorage)
+    }
+
     /// For ordering: what matters to a verdict, then how many bytes are read.
     pub(super) const fn rank(self) -> (u8, u64) {
         match self {
@@ -77,8 +87,24 @@ pub struct Check {
     pub runs_from_bytes: u64,
     /// From this many bytes on everything stays in memory.
     pub resident_from_bytes: u64,
+    /// What happens in the other states of the process, where the limit allows other bytes there; filled by
+    /// [`crate::report::Report::explained`].
+    pub elsewhere: Vec<Elsewhere>,
     /// The same in a sentence.
     pub text: String,
+}
+
+/// A limit in another state of the process.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Elsewhere {
+    /// The state.
+    pub state: State,
+    /// Bytes allowed there.
+    pub bytes: u64,
+    /// What happens.
+    #[serde(flatten)]
+    pub outcome: Outcome,
 }
 
 /// What happens to a run that needs `needs`, anonymous memory being at this end of its interval.
@@ -88,7 +114,7 @@ pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -
             Held::Everything if needs.storage_bytes > 0 => Outcome::PassesWithTablesOnStorage,
             Held::Everything => Outcome::Passes,
             Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,
-            Held::Rereads(reread) if limit.beyond == Beyond::Evicts => Outcome::Slows { reread },
+            Held::Rereads(reread) if limit.beyond.drops_file_pages() => Outcome::Slows { reread },
             Held::Rereads(_) | Held::Ended => Outcome::Fails,
         },
         Counts::Anonymous if end(&needs.anonymous) <= limit.bytes => Outcome::Passes,
@@ -104,7 +130,7 @@ pub(super) fn expected(interval: &Interval) -> u64 {
 
 impl Check {
     /// Check `needs` against `limit`.
-    pub(super) fn of(limit: Limit, needs: &Needs) -> Self {
+    pub(super) fn of(limit: Limit, needs: &Needs, state: State) -> Self {
         let now = outcome(&limit, needs, expected);
         let ends: [fn(&Interval) -> u64; 2] = [|interval| interval.low, |interval| interval.high];
         let same = ends.iter().all(|end| outcome(&limit, needs, *end).rank().0 == now.rank().0);
@@ -126,20 +152,23 @@ impl Check {
             headroom_bytes: difference(limit.bytes, needed.bytes),
             runs_from_bytes: runs.bytes,
             resident_from_bytes: resident.bytes,
+            elsewhere: Vec::new(),
             text: String::new(),
             limit,
         };
-        check.text = check.sentence();
+        check.text = check.sentence(state);
         check
     }
 
-    fn sentence(&self) -> String {
+    fn sentence(&self, state: State) -> String {
         let counts = self.limit.counts.title();
         let (low, high) = (mib(self.needed.low), mib(self.needed.high));
         let needed = if low == high { format!("{low}") } else { format!("{low} to {high}") };
         let allowed = self.limit.bytes >> 20;
         let spare = (self.headroom_bytes.unsigned_abs() + (1 << 19)) >> 20;
-        let start = format!("needs {needed} MiB of {counts}; {allowed} allowed");
+        let whereabouts =
+            if self.limit.states.differs() { format!(" in {}", state.title()) } else { String::new() };
+        let start = format!("needs {needed} MiB of {counts}; {allowed} allowed{whereabouts}");
         match self.outcome {
             Outcome::Passes => format!("{start}: passes, {spare} MiB to spare"),
             Outcome::PassesWithTablesOnStorage => {
@@ -150,15 +179,50 @@ impl Check {
                 mib(reread.expected)
             ),
             Outcome::Fails => {
-                let what = if self.limit.beyond == Beyond::Fails {
-                    "allocations fail"
-                } else {
-                    "the process is ended"
+                let what = match self.limit.beyond {
+                    Beyond::Fails => "allocations fail",
+                    Beyond::Evicts | Beyond::Ends | Beyond::EndsLater => "the process is ended",
+                    Beyond::Throttles => "the process is held back",
+                    Beyond::LessVisible => "the store shows the app less",
+                    Beyond::Swaps | Beyond::Spills | Beyond::Stutters => "slower",
                 };
                 format!("{start}: fails, {spare} MiB short; {what}")
             }
         }
     }
+
+    /// Adds what happens in the other states, to the data and to the sentence.
+    pub(super) fn explain(&mut self, needs: &Needs, state: State) {
+        self.elsewhere = elsewhere(&self.limit, needs, state);
+        let mut text = std::mem::take(&mut self.text);
+        let mut others = self.elsewhere.iter().peekable();
+        while let Some(other) = others.next() {
+            text += "; in ";
+            text += other.state.title();
+            // States that allow the same are said once.
+            if let Some(alike) = others.next_if(|next| next.bytes == other.bytes) {
+                text += " or ";
+                text += alike.state.title();
+            }
+            let end = match other.outcome {
+                Outcome::Fails => "fails",
+                Outcome::Slows { .. } => "slower",
+                _ => "passes",
+            };
+            text += &format!(" {}: {end}", other.bytes >> 20);
+        }
+        self.text = text;
+    }
+}
+
+/// What happens in the states that allow other bytes.
+fn elsewhere(limit: &Limit, needs: &Needs, state: State) -> Vec<Elsewhere> {
+    let other = |(_, state): &(&str, State)| {
+        let there = limit.in_state(*state)?;
+        let outcome = outcome(&there, needs, expected);
+        (there.bytes != limit.bytes).then_some(Elsewhere { state: *state, bytes: there.bytes, outcome })
+    };
+    State::NAMES.iter().filter(|(_, known)| *known != state).filter_map(other).collect()
 }
 
 /// To the nearest, as tables of the same numbers are written.

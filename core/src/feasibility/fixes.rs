@@ -1,8 +1,9 @@
 //! The inverse questions: what is the most that fits, and what is the least one must change.
 
+use super::check::{self, Check, Outcome};
 use super::prospects::Prospects;
 use super::verdict::{Fit, Mode};
-use crate::device::{Device, GpuKind, Limit};
+use crate::device::{Device, GpuKind, Limit, State};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat};
@@ -142,23 +143,41 @@ pub struct Inverse {
     pub fixes: Vec<Fix>,
     /// When no single change is enough: the fewest of the cheapest that do it together; empty if nothing does.
     pub together: Vec<Change>,
+    /// What would pass each limit that the run fails, in the chosen state or in another; filled by
+    /// [`crate::report::Report::explained`], since most readers have no use for it.
+    pub limits: Vec<Remedy>,
+}
+
+/// What passes one limit in one state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Remedy {
+    /// The limit's short name.
+    pub limit: String,
+    /// Its name for people.
+    pub title: String,
+    /// The state of the process.
+    pub state: State,
+    /// The fewest of the cheapest changes that pass it together; empty if nothing does.
+    pub changes: Vec<Change>,
 }
 
 /// Answer the inverse questions; fixes are sought only when `infeasible`.
 pub(super) fn inverse(
     prospects: &Prospects<'_>,
     device: &Device,
+    limits: &[Limit],
     infeasible: bool,
 ) -> Result<Inverse, PlanError> {
     let now = prospects.scenario;
-    let seeker = Seeker { prospects, now, device, limits: device.limits(), machine: Machine::of(device) };
+    let seeker = Seeker { prospects, now, device, limits, machine: Machine::of(device) };
     let largest = seeker.largest_format(u64::MAX)?;
     let longest = seeker.longest_context()?;
     let name = |largest: Option<(StockType, Fit)>| largest.map(|(format, _)| format.name().to_owned());
     let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
     let has_card = seeker.machine.gpu == Some(GpuKind::Discrete) && seeker.machine.uses_gpu(now);
     let whole_on_card = if has_card {
-        let whole = Seeker { now: &whole, limits: seeker.limits.clone(), ..seeker };
+        let whole = Seeker { now: &whole, ..seeker };
         let largest_weight_format = name(whole.largest_format(u64::MAX)?);
         Some(WholeOnCard { longest_context_tokens: whole.longest_context()?, largest_weight_format })
     } else {
@@ -172,7 +191,33 @@ pub(super) fn inverse(
         whole_on_card,
         fixes,
         together,
+        limits: Vec::new(),
     })
+}
+
+/// What would pass each limit that the run fails, in the chosen state or in another.
+pub(super) fn remedies(
+    prospects: &Prospects<'_>,
+    device: &Device,
+    checks: &[Check],
+) -> Result<Vec<Remedy>, PlanError> {
+    let now = prospects.scenario;
+    let seeker = Seeker { prospects, now, device, limits: &[], machine: Machine::of(device) };
+    let mut remedies = Vec::new();
+    // Memory itself is no limit that one passes by choice; those of the system and the store are.
+    for check in checks.iter().filter(|check| !check.limit.on_request && check.limit.id != "physical") {
+        let now = (prospects.scenario.state, check.limit.bytes, check.outcome);
+        let there = check.elsewhere.iter().map(|other| (other.state, other.bytes, other.outcome));
+        for (state, bytes, _) in
+            std::iter::once(now).chain(there).filter(|(_, _, outcome)| *outcome == Outcome::Fails)
+        {
+            let limit = Limit { bytes, ..check.limit.clone() };
+            let changes = seeker.passing(&limit)?;
+            let (id, title) = (limit.id, limit.title);
+            remedies.push(Remedy { limit: id, title, state, changes });
+        }
+    }
+    Ok(remedies)
 }
 
 struct Seeker<'a> {
@@ -180,7 +225,7 @@ struct Seeker<'a> {
     /// The scenario that is asked about.
     now: &'a Scenario,
     device: &'a Device,
-    limits: Vec<Limit>,
+    limits: &'a [Limit],
     machine: Machine,
 }
 
@@ -191,7 +236,7 @@ impl Seeker<'_> {
             return Ok(None);
         }
         let needs = self.prospects.needs(scenario, self.machine)?;
-        let fit = Fit::of(&needs, &self.limits, scenario, self.device);
+        let fit = Fit::of(&needs, self.limits, scenario, self.device);
         Ok((fit.mode != Mode::Infeasible).then_some(fit))
     }
 
@@ -306,21 +351,74 @@ impl Seeker<'_> {
             }
             chosen.push(change);
             if self.fits_with(&chosen)? {
-                return self.pruned(chosen);
+                return pruned(chosen, |changes| self.fits_with(changes));
             }
         }
         Ok(Vec::new())
     }
 
-    fn pruned(&self, mut chosen: Vec<Change>) -> Result<Vec<Change>, PlanError> {
-        for index in (0..chosen.len()).rev() {
-            let mut fewer = chosen.clone();
-            fewer.remove(index);
-            if self.fits_with(&fewer)? {
-                chosen = fewer;
+    /// The fewest of the cheapest changes that pass one limit: how weights lie first, then the context, then formats.
+    fn passing(&self, limit: &Limit) -> Result<Vec<Change>, PlanError> {
+        let passes = |changes: &[Change]| self.passes_with(changes, limit);
+        let mut chosen: Vec<Change> = Vec::new();
+        let simple = self.simple_changes(None);
+        for change in simple.iter().filter(|change| **change != Change::KvQ4) {
+            chosen.push(*change);
+            if passes(&chosen)? {
+                return pruned(chosen, passes);
             }
         }
-        Ok(chosen)
+        // A shorter context costs less than a coarser cache.
+        if let Some(context) = self.context_for(&chosen, limit)? {
+            chosen.push(context);
+            return pruned(chosen, passes);
+        }
+        if simple.contains(&Change::KvQ4) {
+            chosen.retain(|earlier| *earlier != Change::KvQ8);
+            chosen.push(Change::KvQ4);
+        }
+        let now = self.text_bytes();
+        for stock in self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < now) {
+            chosen.retain(|earlier| {
+                !matches!(earlier, Change::SmallerWeights { .. } | Change::ShorterContext { .. })
+            });
+            chosen.push(Change::SmallerWeights { format: stock.format });
+            chosen.extend(self.context_for(&chosen, limit)?);
+            if passes(&chosen)? {
+                return pruned(chosen, passes);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The longest context, in whole thousands where it is long, with which these changes pass a limit.
+    fn context_for(&self, changes: &[Change], limit: &Limit) -> Result<Option<Change>, PlanError> {
+        let passes = |tokens| {
+            let mut with = changes.to_vec();
+            with.push(Change::ShorterContext { tokens });
+            self.passes_with(&with, limit)
+        };
+        let (mut low, mut high) = (512, self.prospects.scenario.context_tokens);
+        if high <= low || !passes(low)? {
+            return Ok(None);
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if passes(middle)? { low = middle } else { high = middle }
+        }
+        let tokens = if low >= 2048 { low / 1024 * 1024 } else { low };
+        Ok(Some(Change::ShorterContext { tokens }))
+    }
+
+    fn passes_with(&self, changes: &[Change], limit: &Limit) -> Result<bool, PlanError> {
+        let start = self.prospects.scenario.clone();
+        let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
+        if refused(&self.prospects.model.architecture, &scenario).is_some() {
+            return Ok(false);
+        }
+        let needs = self.prospects.needs(&scenario, self.machine)?;
+        let outcome = check::outcome(limit, &needs, check::expected);
+        Ok(matches!(outcome, Outcome::Passes | Outcome::PassesWithTablesOnStorage))
     }
 
     fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
@@ -328,4 +426,19 @@ impl Seeker<'_> {
         let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
         self.fit(&scenario).map(|fit| fit.is_some())
     }
+}
+
+/// Without the changes that were not needed, dearest first.
+fn pruned(
+    mut chosen: Vec<Change>,
+    works: impl Fn(&[Change]) -> Result<bool, PlanError>,
+) -> Result<Vec<Change>, PlanError> {
+    for index in (0..chosen.len()).rev() {
+        let mut fewer = chosen.clone();
+        fewer.remove(index);
+        if works(&fewer)? {
+            chosen = fewer;
+        }
+    }
+    Ok(chosen)
 }

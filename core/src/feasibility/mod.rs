@@ -6,8 +6,8 @@ mod prospects;
 mod thresholds;
 mod verdict;
 
-pub use check::{Certainty, Check, Outcome};
-pub use fixes::{Change, Fix, Inverse};
+pub use check::{Certainty, Check, Elsewhere, Outcome};
+pub use fixes::{Change, Fix, Inverse, Remedy};
 pub use prospects::Prospects;
 pub use thresholds::Thresholds;
 pub use verdict::{Assessment, Mode, assess};

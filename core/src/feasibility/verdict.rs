@@ -4,7 +4,7 @@ use super::check::{self, Certainty, Check, Outcome};
 use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
-use crate::device::{Counts, Device, Limit};
+use crate::device::{Counts, Device, Limit, State};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
@@ -56,8 +56,12 @@ pub struct Assessment {
     pub mode: Mode,
     /// How sure that is.
     pub certainty: Certainty,
+    /// The state of the process that this answer is for.
+    pub state: State,
     /// Every limit, checked apart; the first is the one that decides.
     pub checks: Vec<Check>,
+    /// Limits that the run is beyond although it works, by their short names: it is less visible in a store, or slower.
+    pub flagged: Vec<String>,
     /// What the run needs, by kind of memory.
     pub needs: Needs,
     /// Bytes read per token.
@@ -81,7 +85,8 @@ pub struct Assessment {
 impl Assessment {
     /// The tightest limit on memory of all kinds: what a bar of memory can be compared with.
     pub fn memory_check(&self) -> Option<&Check> {
-        let counted = self.checks.iter().filter(|check| check.limit.counts == Counts::Memory);
+        let counted =
+            self.checks.iter().filter(|check| check.limit.counts == Counts::Memory && check.limit.decides());
         counted.min_by_key(|check| check.limit.bytes)
     }
 
@@ -106,14 +111,24 @@ pub fn assess(
 }
 
 impl Prospects<'_> {
+    /// Adds to a verdict of these prospects what each limit makes of other states, and what would pass those that the run
+    /// fails.
+    pub fn explain(&self, device: &Device, verdict: &mut Assessment) -> Result<(), PlanError> {
+        for check in &mut verdict.checks {
+            check.explain(&verdict.needs, verdict.state);
+        }
+        verdict.inverse.limits = fixes::remedies(self, device, &verdict.checks)?;
+        Ok(())
+    }
+
     /// Assess the scenario on a device; see [`assess`].
     pub fn assess(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
         let scenario = self.scenario;
         let machine = Machine::of(device);
         let needs = self.needs(scenario, machine)?;
-        let limits = device.limits();
+        let limits = device.limits_in(scenario.state);
         let fit = Fit::of(&needs, &limits, scenario, device);
-        let checks = in_order(&needs, limits);
+        let checks = in_order(&needs, &limits, scenario.state);
         let (split, reads) = self.reads_on(machine);
         let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
         let mut ceilings = throughput::ceilings(
@@ -146,9 +161,17 @@ impl Prospects<'_> {
         if mode != Mode::Infeasible && !uncounted.is_empty() {
             certainty = certainty.max(Certainty::Likely);
         }
-        let inverse = fixes::inverse(self, device, mode == Mode::Infeasible)?;
+        let inverse = fixes::inverse(self, device, &limits, mode == Mode::Infeasible)?;
         let thresholds = Thresholds::of(&reads, scenario, device, &fit);
         let mut reason = reason(&checks, mode, certainty, &ceilings, scenario);
+        let mut flagged = Vec::new();
+        for check in &checks {
+            let limit = &check.limit;
+            if check.outcome == Outcome::Fails && !limit.on_request && !limit.decides() {
+                reason += &format!(" But {}: {}.", limit.title, check.text);
+                flagged.push(limit.id.clone());
+            }
+        }
         if !uncounted.is_empty() {
             reason += &format!(" At least: the {} is not counted.", uncounted.join(" and the "));
         }
@@ -156,6 +179,8 @@ impl Prospects<'_> {
             device: device.name.clone(),
             device_title: device.title.clone(),
             context_tokens: scenario.context_tokens,
+            state: scenario.state,
+            flagged,
             machine,
             split,
             mode,
@@ -186,7 +211,7 @@ pub(super) struct Fit {
 
 impl Fit {
     pub(super) fn of(needs: &Needs, limits: &[Limit], scenario: &Scenario, device: &Device) -> Self {
-        let counted = || limits.iter().filter(|limit| !limit.on_request);
+        let counted = || limits.iter().filter(|limit| limit.decides());
         let outcomes = counted().map(|limit| check::outcome(limit, needs, check::expected));
         let outcome = outcomes.max_by_key(|outcome| outcome.rank()).unwrap_or(Outcome::Passes);
         let mode = match outcome {
@@ -214,7 +239,7 @@ impl Fit {
 }
 
 /// Checks with the decisive one first: the worst outcome, then the least room for its size.
-fn in_order(needs: &Needs, limits: Vec<Limit>) -> Vec<Check> {
+fn in_order(needs: &Needs, limits: &[Limit], state: State) -> Vec<Check> {
     let counts = |limit: &Limit| limit.counts != Counts::Gpu || needs.gpu.high > 0;
     let share = |check: &Check| check.needed.bytes as f64 / check.limit.bytes.max(1) as f64;
     let is_worse = |one: &Check, other: &Check| match one.outcome.rank().cmp(&other.outcome.rank()) {
@@ -222,9 +247,15 @@ fn in_order(needs: &Needs, limits: Vec<Limit>) -> Vec<Check> {
         order => order.is_gt(),
     };
     let mut checks: Vec<Check> = Vec::new();
-    for check in limits.into_iter().filter(counts).map(|limit| Check::of(limit, needs)) {
-        let stays =
-            |known: &&Check| check.limit.on_request || (!known.limit.on_request && !is_worse(&check, known));
+    for check in
+        limits.iter().filter(|limit| counts(limit)).map(|limit| Check::of(limit.clone(), needs, state))
+    {
+        // Those that decide first, those that must be asked for last.
+        let group = |limit: &Limit| (!limit.decides(), limit.on_request);
+        let stays = |known: &&Check| match group(&known.limit).cmp(&group(&check.limit)) {
+            std::cmp::Ordering::Equal => !is_worse(&check, known),
+            order => order.is_lt(),
+        };
         let index = checks.iter().take_while(stays).count();
         checks.insert(index, check);
     }
@@ -233,7 +264,7 @@ fn in_order(needs: &Needs, limits: Vec<Limit>) -> Vec<Check> {
 
 /// A run that is said to work is as sure as its least sure limit; one that is not, as the surest limit that says so.
 fn certainty(mode: Mode, worst: Outcome, checks: &[Check]) -> Certainty {
-    let counted = checks.iter().filter(|check| !check.limit.on_request);
+    let counted = checks.iter().filter(|check| check.limit.decides());
     let sure = |check: &Check| check.certainty;
     if mode == Mode::Infeasible {
         let failing = counted.filter(|check| check.outcome.rank().0 == worst.rank().0);
@@ -291,6 +322,7 @@ fn known(check: &Check) -> &'static str {
         SourceKind::Estimate => "an estimate",
         SourceKind::Published => "published",
         SourceKind::SpecSheet => "data sheet",
+        SourceKind::SecondHand => "second hand",
         SourceKind::Stated => "as stated",
     }
 }
@@ -345,8 +377,8 @@ mod tests {
         }
     }
 
-    /// A longer context, more slots, less memory or more bytes for the same weights never give a better verdict, on any
-    /// built-in pair.
+    /// A longer context, more slots, less memory, more bytes for the same weights or a lesser state of the process never
+    /// give a better verdict, on any built-in pair.
     #[test]
     fn verdicts_are_monotone_over_the_whole_matrix() {
         let devices: Vec<Device> = devices::devices().collect();
@@ -358,7 +390,8 @@ mod tests {
             let slots = [1, 2, 4, 8].map(|slots| at(4096.min(longest), slots));
             let formats = ["q2_k", "q4_k_m", "q6_k", "q8_0", "f16"]
                 .map(|name| Scenario { weights: WeightFormat::parse(name).unwrap(), ..start.clone() });
-            for series in [contexts.as_slice(), &slots, &formats] {
+            let states = State::NAMES.map(|(_, state)| Scenario { state, ..start.clone() });
+            for series in [contexts.as_slice(), &slots, &formats, &states] {
                 let plans: Vec<WeightPlan> = series
                     .iter()
                     .map(|scenario| WeightPlan::new(&model, scenario.weights).unwrap())
@@ -400,7 +433,7 @@ mod tests {
     fn what_people_run_on_apples_devices_runs() {
         assert_eq!(verdict("qwen3-0.6b", "iphone-16-pro", |_| ()).mode, Mode::Resident);
         let mac = verdict("llama-3.1-8b", "macbook-air-m4", |s| s.context_tokens = 8192);
-        assert_eq!((mac.mode, mac.checks[0].limit.id), (Mode::Resident, "metal"), "{}", mac.reason);
+        assert_eq!((mac.mode, mac.checks[0].limit.id.as_str()), (Mode::Resident, "metal"), "{}", mac.reason);
         // Nothing was packed: only the libraries have pages that loading alone touches.
         assert!(mac.needs.load_file_bytes < 10 << 20);
         let phone = verdict("llama-3.2-1b", "iphone-16-pro", |_| ());

@@ -1,6 +1,7 @@
 //! The memory probe: decoder, caches and table in one process, judged against a budget.
 
 use super::VerdictResult;
+use crate::device::{Counts, Limit};
 use serde::{Deserialize, Serialize};
 
 /// One look at the process; bytes, `null` where the platform would not say.
@@ -16,6 +17,10 @@ pub struct MemorySample {
     pub rss_anon_bytes: Option<u64>,
     /// Of it mapped files.
     pub rss_file_bytes: Option<u64>,
+    /// Of it shared memory.
+    pub rss_shmem_bytes: Option<u64>,
+    /// Pushed out to swap or compressed memory, uncompressed size.
+    pub swap_bytes: Option<u64>,
     /// Proportional set.
     pub pss_bytes: Option<u64>,
     /// Of it mapped files.
@@ -96,6 +101,25 @@ pub struct MemoryProbe {
     pub samples: Vec<MemorySample>,
     /// Comparisons.
     pub checks: Vec<BudgetCheck>,
+    /// The limits of the device that was named, each with what it counts as it was measured; empty where none was.
+    #[serde(default)]
+    pub limits: Vec<MeasuredLimit>,
+}
+
+/// A limit by name and what it counts, as measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MeasuredLimit {
+    /// Short name of the limit.
+    pub limit: String,
+    /// What it counts.
+    pub counts: String,
+    /// Bytes that it allows in the foreground.
+    pub allowed_bytes: u64,
+    /// The most that was measured of it.
+    pub measured_bytes: u64,
+    /// Measured is within allowed.
+    pub passes: bool,
 }
 
 impl MemorySample {
@@ -103,6 +127,36 @@ impl MemorySample {
     pub fn need_bytes(&self) -> Option<u64> {
         let table = self.table_resident_bytes.or(self.rss_file_bytes)?;
         self.rss_anon_bytes.map(|anon| anon.saturating_add(table))
+    }
+
+    /// Bytes of what a limit counts: anonymous and swapped memory, or with shared memory and the table's pages, too. A GPU's
+    /// memory is not seen here.
+    pub fn counted_bytes(&self, counts: Counts) -> Option<u64> {
+        let plus = |bytes: Option<u64>| bytes.unwrap_or(0);
+        match counts {
+            Counts::Anonymous => self.rss_anon_bytes.map(|anon| anon + plus(self.swap_bytes)),
+            Counts::Memory => {
+                self.need_bytes().map(|need| need + plus(self.swap_bytes) + plus(self.rss_shmem_bytes))
+            }
+            Counts::Gpu => None,
+        }
+    }
+}
+
+impl MeasuredLimit {
+    /// Each of these limits beside the most that was measured of what it counts.
+    pub fn beside(limits: &[Limit], samples: &[MemorySample]) -> Vec<Self> {
+        let one = |limit: &Limit| {
+            let measured = samples.iter().filter_map(|sample| sample.counted_bytes(limit.counts)).max()?;
+            Some(Self {
+                limit: limit.id.clone(),
+                counts: limit.counts.title().to_owned(),
+                allowed_bytes: limit.bytes,
+                measured_bytes: measured,
+                passes: measured <= limit.bytes,
+            })
+        };
+        limits.iter().filter_map(one).collect()
     }
 }
 
@@ -153,7 +207,7 @@ impl BudgetCheck {
 
 #[cfg(test)]
 mod tests {
-    use super::{BudgetCheck, BudgetInterpretation, MemorySample, VerdictResult};
+    use super::{BudgetCheck, BudgetInterpretation, MeasuredLimit, MemorySample, VerdictResult};
 
     #[test]
     fn a_peak_over_budget_only_warns_when_it_settles() {
@@ -179,5 +233,26 @@ mod tests {
     fn presets() {
         assert_eq!(BudgetCheck::preset(4), ("int4_aggressive", 1_610_612_736));
         assert_eq!(BudgetCheck::preset(16).1, 4_294_967_296);
+    }
+
+    /// 100 MiB anonymous, 20 swapped, 5 shared, 30 of the table: 120 MiB of anonymous memory, 155 of all kinds.
+    #[test]
+    fn each_limit_gets_what_it_counts() {
+        const MIB: u64 = 1 << 20;
+        let sample = MemorySample {
+            rss_anon_bytes: Some(100 * MIB),
+            swap_bytes: Some(20 * MIB),
+            rss_shmem_bytes: Some(5 * MIB),
+            table_resident_bytes: Some(30 * MIB),
+            ..MemorySample::default()
+        };
+        let text = "name: a\nos: android\nram_mib: 8192\nstorage: {class: ufs-4.0}\nlimits:\n  - {name: lmkd, all: 150 MiB, source: me}\n";
+        let limits = crate::device::Device::from_yaml("d.yaml", text).unwrap().limits();
+        let found = MeasuredLimit::beside(&limits, &[MemorySample::default(), sample]);
+        let of = |name: &str| {
+            let limit = found.iter().find(|limit| limit.limit == name).unwrap();
+            (limit.measured_bytes / MIB, limit.passes)
+        };
+        assert_eq!((of("google-play"), of("lmkd"), of("physical")), ((120, true), (155, false), (155, true)));
     }
 }

@@ -1,6 +1,7 @@
 //! The choices a prediction is made for.
 
 use super::{KvFormat, Refusal, Runtime, refused};
+use crate::device::State;
 use crate::model::Model;
 use crate::model::architecture::Ffn;
 use crate::weights::{WeightFormat, WeightPlan};
@@ -160,6 +161,8 @@ pub struct Scenario {
     pub prompt_cache_mib: u64,
     /// Snapshots of windows and recurrent states that a server keeps for each slot (llama.cpp's `--ctx-checkpoints`).
     pub checkpoints: u64,
+    /// What the process is to the system: some limits allow less off the screen.
+    pub state: State,
     /// Tokens per second below which decoding does not count as running.
     pub target_tokens_per_s: f64,
 }
@@ -262,6 +265,7 @@ impl Scenario {
             kv_offload: true,
             prompt_cache_mib: 0,
             checkpoints: 0,
+            state: State::Foreground,
             target_tokens_per_s: 15.0,
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn report(report: &Report) -> String {
             device.context_tokens.to_string(),
             device.mode.name().to_owned(),
             device.certainty.name().to_owned(),
-            check.limit.id.to_owned(),
+            check.limit.id.clone(),
             check.limit.counts.title().to_owned(),
             check.limit.bytes.to_string(),
             check.needed.bytes.to_string(),

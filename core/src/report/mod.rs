@@ -178,6 +178,19 @@ impl Report {
         })
     }
 
+    /// The same with what each limit makes of other states of the process, and what would pass those that a run fails:
+    /// apart, since it takes long for many devices, and tables have no room for it. `model` and `devices` are those that it was made for.
+    pub fn explained(mut self, model: &Model, devices: &[Device]) -> Result<Self, ReportError> {
+        let plan = WeightPlan::new(model, self.scenario.weights)?;
+        for verdict in &mut self.devices {
+            let Some(device) = devices.iter().find(|device| device.name == verdict.device) else { continue };
+            let scenario = Scenario { context_tokens: verdict.context_tokens, ..self.scenario.clone() };
+            let prospects = Prospects::new(model, &plan, &scenario);
+            prospects.explain(device, verdict)?;
+        }
+        Ok(self)
+    }
+
     /// Indented JSON, the same bytes from page and command line.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();

@@ -24,7 +24,8 @@ wire_struct!(Order { model, scenario, devices, ple_cache_hit_share });
 impl Order {
     /// The report.
     pub fn report(&self) -> Result<Report, ReportError> {
-        Report::new(&self.model, &self.scenario, &self.devices, self.ple_cache_hit_share)
+        Report::new(&self.model, &self.scenario, &self.devices, self.ple_cache_hit_share)?
+            .explained(&self.model, &self.devices)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
 
+use crate::device::State;
 use crate::document::decimal;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
@@ -74,18 +75,20 @@ impl Query {
         put(scenario.offload != default.offload, "gpu", &scenario.offload);
         put(scenario.cpu_moe_layers != default.cpu_moe_layers, "cpu_moe", &scenario.cpu_moe_layers);
         put(scenario.kv_offload != default.kv_offload, "kv_offload", &u8::from(scenario.kv_offload));
+        put(scenario.state != default.state, "state", &scenario.state.name());
         let target = scenario.target_tokens_per_s;
         put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
         text
     }
 }
 
-fn named<T: Copy>(value: &str, names: &[(&'static str, T)]) -> Result<T, String> {
-    let found = names.iter().find(|(name, _)| *name == value);
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        format!("one of {}", names.join(", "))
-    })
+fn named<T: Copy, const N: usize>(value: &str, names: &[(&'static str, T); N]) -> Result<T, String> {
+    Ok(names[place(value, &names.map(|(name, _)| name))?].1)
+}
+
+/// One function for every list of names: a copy for each would cost the page a kilobyte.
+fn place(value: &str, names: &[&str]) -> Result<usize, String> {
+    names.iter().position(|name| *name == value).ok_or_else(|| format!("one of {}", names.join(", ")))
 }
 
 fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Result<(), String> {
@@ -118,6 +121,7 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         }
         "cpu_moe" => scenario.cpu_moe_layers = whole(0, 4096)?,
         "kv_offload" => scenario.kv_offload = flag()?,
+        "state" => scenario.state = named(value, &State::NAMES)?,
         "vision" => scenario.vision = flag()?,
         "audio" => scenario.audio = flag()?,
         "ub" => scenario.ubatch = whole(1, 65_536)?,
@@ -148,9 +152,10 @@ mod tests {
         scenario.v = KvFormat::TurboQuant(3);
         scenario.weights = WeightFormat::Bits(4);
         scenario.audio = true;
+        scenario.state = State::Service;
         scenario.target_tokens_per_s = 7.5;
         let text = Query::write(&model, &scenario);
-        assert_eq!(text, "ctx=8192&w=4bit&vbits=turbo3&slots=2&audio=1&load=copy&target=7.5");
+        assert_eq!(text, "ctx=8192&w=4bit&vbits=turbo3&slots=2&audio=1&load=copy&state=service&target=7.5");
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
         let query = Query::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let mut restored = Scenario::for_model(&model);

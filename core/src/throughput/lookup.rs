@@ -103,7 +103,7 @@ impl LookupCase {
             _ => TableGeometry::of_model(&model.architecture, plan.bits_per_weight(model), page)?,
         };
         let layout = Layout::Contiguous;
-        let left = device.ram_budget_bytes().saturating_sub(taken_bytes);
+        let left = device.least_limit_bytes().saturating_sub(taken_bytes);
         Ok(Self {
             table,
             layout,

@@ -3,7 +3,10 @@
 use core::fmt::Display;
 
 use super::{Wire, wire_enum, wire_listed, wire_struct};
-use crate::device::{BudgetMetric, Device, Form, Gpu, GpuKind, Os, Processor, Source, SourceKind, Storage};
+use crate::device::{
+    Beyond, BudgetMetric, Counts, Device, Form, Gpu, GpuKind, Limit, Os, Platform, Processor, Source,
+    SourceKind, State, Storage, Version,
+};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
     Architecture, Attention, Conduct, Embeddings, Encoder, Expanded, ExtraTensor, Extras, Ffn, KvSource,
@@ -132,13 +135,15 @@ wire_struct!(Device {
     name,
     title,
     os,
+    platform,
+    os_version,
     form,
     processor,
     gpu,
     ram_mib,
     cgroup_mib,
     ram_budget_mb,
-    ram_budget_entitled_mb,
+    system_limits,
     budget_metric,
     dram_bandwidth_gb_per_s,
     storage,
@@ -161,7 +166,28 @@ wire_enum!(GpuKind { 0 Metal, 1 Discrete });
 wire_struct!(Gpu { name, title, kind, memory_mib, bandwidth_gb_per_s, sources });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
 wire_struct!(Source { kind, text });
-wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated });
+wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand });
+wire_struct!(Limit { id, title, counts, bytes, states, beyond, source, on_request });
+wire_enum!(Platform {
+    0 Android, 1 Horizon, 2 Ios, 3 Ipados, 4 Linux, 5 Macos, 6 Windows, 7 Browser, 8 Other,
+});
+wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu });
+wire_enum!(Beyond {
+    0 Evicts, 1 Throttles, 2 Ends, 3 EndsLater, 4 Fails, 5 Swaps, 6 Spills, 7 Stutters, 8 LessVisible,
+});
+
+impl Wire for Version {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.major, self.minor).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (major, minor) = Wire::take(from)?;
+        Some(Self { major, minor })
+    }
+}
+
+wire_enum!(State { 0 Foreground, 1 Service, 2 Background, 3 Cached });
 
 wire_struct!(Scenario {
     context_tokens,
@@ -183,6 +209,7 @@ wire_struct!(Scenario {
     kv_offload,
     prompt_cache_mib,
     checkpoints,
+    state,
     target_tokens_per_s,
 });
 wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });

@@ -4,7 +4,7 @@ use super::text;
 use crate::{bad_input, model_source, output};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, Gpu, Source, registry};
+use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
@@ -64,6 +64,9 @@ pub(crate) struct AnalyzeArgs {
     /// Memory limit of the cgroup (or container) that the program runs in, MiB
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     memory_limit_mib: Option<u64>,
+    /// State of the process that runs the model: foreground, service or background [default: foreground]
+    #[arg(long, value_parser = super::state::parse)]
+    state: Option<State>,
     /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, or q4_k_m]
     #[arg(long, conflicts_with = "quant_bits")]
     weights: Option<String>,
@@ -181,6 +184,12 @@ impl AnalyzeArgs {
         let scenario = self.scenario(&model)?;
         let devices = self.devices()?;
         let report = self.report(&model, scenario, &devices)?;
+        // For all built-in devices the tables have no room for it, and data would be several times as long.
+        let report = if self.device.is_empty() {
+            report
+        } else {
+            report.explained(&model, &devices).map_err(bad_input)?
+        };
         let json = if self.json_version == 1 { report.to_json_v1() } else { report.to_json() };
         if let Some(path) = &self.json_out {
             output::save(path, &json)?;
@@ -251,6 +260,7 @@ impl AnalyzeArgs {
             kv_offload: !self.no_kv_offload,
             checkpoints: self.context_checkpoints.unwrap_or(default.checkpoints),
             prompt_cache_mib: self.prompt_cache_mib.unwrap_or(default.prompt_cache_mib),
+            state: self.state.unwrap_or_default(),
             target_tokens_per_s: self.target_decode_tps,
         })
     }
@@ -276,6 +286,12 @@ impl AnalyzeArgs {
             let text =
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
             return Err(bad_input(text));
+        }
+        if let Some(state) = self.state.filter(|_| !self.device.is_empty()) {
+            for device in &devices {
+                let known = device.platform.check_state(state);
+                known.map_err(|error| bad_input(format!("`--state` on {}: {error}", device.name)))?;
+            }
         }
         if self.memory_limit_mib.is_some() {
             for device in &mut devices {
@@ -308,6 +324,7 @@ impl AnalyzeArgs {
             (self.runtime != Runtime::LlamaCpp, "--runtime"),
             (self.no_flash_attention, "--no-flash-attention"),
             (self.no_repack, "--no-repack"),
+            (self.state.is_some(), "--state"),
             (self.json_version == 1, "--json-version"),
             (self.json_out.is_some(), "--json-out"),
             (self.markdown, "--markdown"),

@@ -89,7 +89,7 @@ fn adapters(json: bool) -> anyhow::Result<String> {
 }
 
 /// The device that `name` means: a YAML file when one is there, a built-in slug otherwise.
-pub(super) fn load(name: &str) -> anyhow::Result<Device> {
+pub(crate) fn load(name: &str) -> anyhow::Result<Device> {
     let path = Path::new(name);
     if path.is_file() {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;

@@ -3,10 +3,13 @@
 mod analyze;
 mod devices;
 mod import;
+mod limits;
 mod models;
+mod state;
 mod text;
 
 pub(crate) use analyze::AnalyzeArgs;
-pub(crate) use devices::DevicesArgs;
+pub(crate) use devices::{DevicesArgs, load as load_device};
 pub(crate) use import::ImportArgs;
+pub(crate) use limits::LimitsArgs;
 pub(crate) use models::ModelsArgs;

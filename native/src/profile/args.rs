@@ -68,6 +68,9 @@ pub struct ProfileMmapArgs {
     /// Also put decoder, caches and table into one process and compare with a deployment budget.
     #[arg(long)]
     pub measure_memory: bool,
+    /// With --measure-memory: set the limits of this device beside what was measured; slug or YAML file.
+    #[arg(long, value_name = "DEVICE", requires = "measure_memory")]
+    pub limits_of: Option<String>,
     /// Weight precision that picks the deployment budget: 4, 8 or 16 bits.
     #[arg(long, default_value_t = 8, value_name = "BITS", value_parser = parse_weight_bits)]
     pub weight_bits: u64,

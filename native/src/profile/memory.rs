@@ -102,6 +102,7 @@ fn judge(spec: &MemorySpec, budget: Budget, reply: MemoryReply) -> MemoryProbe {
         with_placeholder: reply.with_placeholder,
         samples: reply.samples,
         checks,
+        limits: Vec::new(),
     }
 }
 
@@ -155,6 +156,8 @@ fn sample(tokens: u64, storage: &mut RealStorage, table_bytes: u64) -> MemorySam
         rss_bytes: status("VmRSS:"),
         rss_anon_bytes: status("RssAnon:"),
         rss_file_bytes: status("RssFile:"),
+        rss_shmem_bytes: status("RssShmem:"),
+        swap_bytes: status("VmSwap:"),
         pss_bytes: rollup("Pss:"),
         pss_file_bytes: rollup("Pss_File:"),
         peak_rss_bytes: status("VmHWM:"),

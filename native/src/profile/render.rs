@@ -225,12 +225,13 @@ fn memory(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
             |bytes: Option<u64>| bytes.map_or("-".to_owned(), |bytes| format!("{:.1} MiB", mib(bytes)));
         writeln!(
             text,
-            "  RssAnon {}, RssFile {}, PSS {}, peak RSS {}",
+            "  RssAnon {}, RssFile {}, RssShmem {}, swap {}",
             part(last.rss_anon_bytes),
             part(last.rss_file_bytes),
-            part(last.pss_bytes),
-            part(last.peak_rss_bytes)
+            part(last.rss_shmem_bytes),
+            part(last.swap_bytes)
         )?;
+        writeln!(text, "  PSS {}, peak RSS {}", part(last.pss_bytes), part(last.peak_rss_bytes))?;
         writeln!(text, "  table in the page cache {}", part(last.table_resident_bytes))?;
     }
     for check in &memory.checks {
@@ -240,6 +241,17 @@ fn memory(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
             check.budget,
             check.interpretation.name(),
             check.detail
+        );
+        wrapped(text, "  - ", &line)?;
+    }
+    for limit in &memory.limits {
+        let line = format!(
+            "{} limit {}: {:.0} MiB of {} measured, {:.0} allowed",
+            if limit.passes { "PASS" } else { "FAIL" },
+            limit.limit,
+            mib(limit.measured_bytes),
+            limit.counts,
+            mib(limit.allowed_bytes)
         );
         wrapped(text, "  - ", &line)?;
     }

@@ -12,7 +12,7 @@ use super::subject::Subject;
 use super::table::{TableFile, real, synthetic};
 use super::{BadInput, child, cliff, environment, journal, memory, output, render, runner};
 use anyhow::{Context, Result, bail};
-use dhurandhar_core::measurement::{Limits, Note, Storage};
+use dhurandhar_core::measurement::{Limits, MeasuredLimit, Note, Storage};
 use dhurandhar_core::placement::Component;
 use dhurandhar_core::storage::{Layout, TableGeometry, mix64};
 use std::path::Path;
@@ -55,6 +55,10 @@ pub fn run(args: ProfileMmapArgs) -> Result<ExitCode> {
     }
     if let Some(bytes) = args.run_balloon {
         return super::budget::balloon::hold(bytes).map(|()| ExitCode::SUCCESS);
+    }
+    if let Some(name) = &args.limits_of {
+        // A misspelt device is found before minutes of measuring.
+        crate::predict::load_device(name)?;
     }
     let setup = Setup::new(args)?;
     if setup.args.plan {
@@ -341,7 +345,12 @@ fn run_memory(setup: &Setup, table: &TableFile) -> Result<Option<dhurandhar_core
         weights_bytes: placement.bytes(Component::Decoder) + placement.bytes(Component::PleTable),
         interpretation: args.budget_interpretation.into(),
     };
-    memory::measure(&spec, budget).map(Some)
+    let mut probe = memory::measure(&spec, budget)?;
+    if let Some(name) = &args.limits_of {
+        let device = crate::predict::load_device(name)?;
+        probe.limits = MeasuredLimit::beside(&device.limits(), &probe.samples);
+    }
+    Ok(Some(probe))
 }
 
 /// A reply for a block that could not even start.

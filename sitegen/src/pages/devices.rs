@@ -1,6 +1,7 @@
 //! A page for every built-in device, and the list of them.
 
-use dhurandhar_core::device::{Device, Source, SourceKind};
+use dhurandhar_core::device::limits::registry;
+use dhurandhar_core::device::{Device, Limit, Source, SourceKind, State};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use super::catalogue::Catalogue;
 use super::charts;
 use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
+use super::platform_limits::limit_path;
 use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
@@ -62,7 +64,7 @@ fn line(from: &SitePath, device: &Device, catalogue: &Catalogue) -> Markup {
         tr {
             th scope="row" { a href=(from.to(&device_path(&device.name))) { (device.title) } }
             td.num { (device.ram_mib.map_or_else(|| "unknown".to_owned(), count)) }
-            td.num { (count(device.limits()[0].bytes >> 20)) }
+            td.num { (count(device.tightest_limit().bytes >> 20)) }
             td.num { (device.dram_bandwidth_gb_per_s.map_or_else(|| "unknown".to_owned(), plain)) }
             td { (storage(device)) }
             td.num { (runs) " of " (catalogue.models.len()) }
@@ -90,7 +92,7 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
     let body = html! {
         h2 #device { "The device" }
         (figures(device))
-        (limits(device))
+        (limits(device, &path))
         @if !device.notes.is_empty() { p { (device.notes) } }
         (reports::on_device(&path, &device.name, measured))
         h2 #models { "Models on it" }
@@ -110,26 +112,37 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
 }
 
 fn description(device: &Device) -> String {
-    let limits = device.limits();
+    let limit = device.tightest_limit();
     format!(
         "{} MiB of {} allowed on {}: which models run, how fast, and what would make the others fit.",
-        count(limits[0].bytes >> 20),
-        limits[0].counts.title(),
+        count(limit.bytes >> 20),
+        limit.counts.title(),
         parts::os_title(device.os),
     )
 }
 
 /// Every limit with what it counts and where its number comes from.
-fn limits(device: &Device) -> Markup {
+fn limits(device: &Device, from: &SitePath) -> Markup {
+    let title = |limit: &Limit| {
+        let built_in = registry::entry(&limit.id).is_ok();
+        html! { @if built_in { a href=(from.to(&limit_path(&limit.id))) { (limit.title) } } @else { (limit.title) } }
+    };
+    let limits = device.limits();
+    // Only where the state of the process matters do other states have a column.
+    let differ = limits.iter().any(|limit| limit.states.differs());
+    let off_screen = |limit: &Limit| {
+        limit.states.get(State::Service).map_or_else(|| "none".to_owned(), |bytes| count(bytes >> 20))
+    };
     html! {
         div.scroll role="region" aria-label="Limits" tabindex="0" {
             table {
-                thead { tr { th scope="col" { "Limit" } th.num scope="col" { "MiB" } th scope="col" { "Counts" } th scope="col" { "Beyond it" } th scope="col" { "Source" } } }
+                thead { tr { th scope="col" { "Limit" } th.num scope="col" { "MiB" } @if differ { th.num scope="col" { "In a service" } } th scope="col" { "Counts" } th scope="col" { "Beyond it" } th scope="col" { "Source" } } }
                 tbody {
-                    @for limit in device.limits() {
+                    @for limit in &limits {
                         tr {
-                            th scope="row" { (limit.title) }
+                            th scope="row" { (title(limit)) }
                             td.num { (count(limit.bytes >> 20)) }
+                            @if differ { td.num { (off_screen(limit)) } }
                             td { (limit.counts.title()) }
                             td { (limit.beyond.title()) }
                             td.how { (source_text(&limit.source)) }
@@ -145,6 +158,7 @@ fn limits(device: &Device) -> Markup {
 fn figures(device: &Device) -> Markup {
     let storage = &device.storage;
     let rows = [
+        ("System", "version", Some(system(device)), ""),
         ("Memory", "ram_mib", device.ram_mib.map(count), "MiB"),
         ("Processor", "processor", Some(device.processor.title().to_owned()), ""),
         (
@@ -201,6 +215,12 @@ fn figures(device: &Device) -> Markup {
     }
 }
 
+/// System with its version.
+fn system(device: &Device) -> String {
+    let name = device.platform.title();
+    device.os_version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+}
+
 fn source(device: &Device, field: &str) -> String {
     device.sources.get(field).map_or_else(String::new, source_text)
 }
@@ -210,6 +230,7 @@ fn source_text(source: &Source) -> String {
         SourceKind::SpecSheet => "spec sheet: ",
         SourceKind::Published => "published: ",
         SourceKind::Estimate => "estimate: ",
+        SourceKind::SecondHand => "second hand: ",
         SourceKind::Stated => "",
     };
     format!("{kind}{}", source.text)

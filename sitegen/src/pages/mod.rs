@@ -15,6 +15,7 @@ mod kv_quality;
 mod limits;
 mod models;
 mod parts;
+mod platform_limits;
 mod reports;
 mod sizes;
 mod table;
@@ -123,6 +124,7 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(calculator::page(context, catalogue));
     pages.extend(accuracy::page(context)?);
     pages.extend(limits::page(context)?);
+    pages.extend(platform_limits::pages(context, catalogue));
     pages.extend(home::page(context, catalogue));
     Ok(pages)
 }

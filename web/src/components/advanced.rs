@@ -1,5 +1,6 @@
 //! Choices that most people never change, behind a fold: in the part of the application that comes when it is opened.
 
+use dhurandhar_core::device::State;
 use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime};
 use yew::{AttrValue, Html, html};
 
@@ -33,15 +34,16 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
                 { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
             }
             { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
+            { Choice { id: "state", label: "Where the app is", value: scenario.state.name().to_owned(), groups: options(&State::NAMES, ["in the foreground", "in a foreground service", "in the background"]), on_value: chosen(&props.on, |name| by_name(name, &State::NAMES).map(Setting::State)), hint: String::new() }.view() }
             if scenario.runtime.is_llama_cpp() {
                 { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
                 { Switch { id: "repack", label: "Repack weights for the processor", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
                 { Choice { id: "gpu", label: "Layers on the GPU", value: scenario.offload.to_string(), groups: gpu_groups(scenario.offload), on_value: chosen(&props.on, |name| Offload::parse(name).map(Setting::Gpu)), hint: String::new() }.view() }
                 { NumberField { id: "slots", label: "Slots (conversations side by side)", unit: "", value: scenario.slots as f64, min: 1.0, max: 256.0, step: "1", on_value: slots, on: on(), hidden_label: false }.view() }
                 { Switch { id: "shared-cache", label: "All slots share one cache", on: scenario.unified_kv, on_value: set(&props.on, Setting::SharedCache) }.view() }
-                { Choice { id: "load", label: "Weights come into memory by", value: scenario.load.name().to_owned(), groups: load_groups(), on_value: chosen(&props.on, |name| by_name(name, &LoadMode::NAMES).map(Setting::Load)), hint: String::new() }.view() }
+                { Choice { id: "load", label: "Weights come into memory by", value: scenario.load.name().to_owned(), groups: options(&LoadMode::NAMES, ["mapping the file", "copying it (--no-mmap)", "mapping and locking it"]), on_value: chosen(&props.on, |name| by_name(name, &LoadMode::NAMES).map(Setting::Load)), hint: String::new() }.view() }
                 if props.state.model.architecture.ple.is_some() {
-                    { Choice { id: "lazy", label: "PLE table read row by row", value: scenario.lazy.name().to_owned(), groups: lazy_groups(), on_value: chosen(&props.on, |name| by_name(name, &LazyMode::NAMES).map(Setting::Lazy)), hint: String::new() }.view() }
+                    { Choice { id: "lazy", label: "PLE table read row by row", value: scenario.lazy.name().to_owned(), groups: options(&LazyMode::NAMES, ["above 4 GiB", "never", "always"]), on_value: chosen(&props.on, |name| by_name(name, &LazyMode::NAMES).map(Setting::Lazy)), hint: String::new() }.view() }
                 }
                 if scenario.runtime == Runtime::LlamaServer {
                     { NumberField { id: "prompt-cache", label: "States of earlier prompts, at most", unit: "MiB", value: scenario.prompt_cache_mib as f64, min: 0.0, max: 1_048_576.0, step: "1", on_value: prompt_cache, on: on(), hidden_label: false }.view() }
@@ -58,13 +60,6 @@ fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
 
-fn load_groups() -> Vec<Group> {
-    let titles = ["mapping the file", "copying it (--no-mmap)", "mapping and locking it"];
-    let options = LoadMode::NAMES.iter().zip(titles);
-    let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
-    vec![Group { title: "", options: options.collect() }]
-}
-
 fn gpu_groups(now: Offload) -> Vec<Group> {
     let mut options = vec![
         (Offload::Auto, "all on Apple's, what fits on a card".to_owned()),
@@ -79,9 +74,9 @@ fn gpu_groups(now: Offload) -> Vec<Group> {
     vec![Group { title: "", options: options.into_iter().map(option).collect() }]
 }
 
-fn lazy_groups() -> Vec<Group> {
-    let titles = ["above 4 GiB", "never", "always"];
-    let options = LazyMode::NAMES.iter().zip(titles);
+/// Names and what people call them.
+fn options<T>(names: &[(&'static str, T); 3], titles: [&'static str; 3]) -> Vec<Group> {
+    let options = names.iter().zip(titles);
     let options = options.map(|((name, _), title)| (AttrValue::from(*name), AttrValue::from(title)));
     vec![Group { title: "", options: options.collect() }]
 }

@@ -150,9 +150,7 @@ fn cells(layer: &Layer) -> [String; 4] {
 /// A line for every device.
 pub(crate) fn devices(devices: impl Iterator<Item = Device>) -> String {
     let rows = devices.map(|device| {
-        let limits = device.limits();
-        // The platform's own limit comes first.
-        let limit = &limits[0];
+        let limit = device.tightest_limit();
         vec![
             device.name.clone(),
             device.ram_mib.map_or("-".into(), count),
@@ -163,7 +161,8 @@ pub(crate) fn devices(devices: impl Iterator<Item = Device>) -> String {
         ]
     });
     table(&["Device", "RAM MiB", "Limit", "of", "GB/s", "Storage"], &[1, 2, 4], rows.collect())
-        + "\nLimit: the platform's own, MiB, of the memory named next to it. GB/s: memory bandwidth.\n"
+        + "\nLimit: the tightest in the foreground, MiB, of the memory named next to it; all of\n\
+            them: `dhurandhar limits --device NAME`. GB/s: memory bandwidth.\n"
 }
 
 /// A line for every graphics card.
@@ -184,7 +183,12 @@ pub(crate) fn device(device: &Device) -> String {
     let mut text = format!("{} ({})\n\n", device.title, device.name);
     let fields = serde_json::to_value(device).unwrap_or_default();
     for (name, value) in fields.as_object().into_iter().flatten() {
-        if name == "sources" || name == "name" || name == "title" || value.is_null() {
+        if name == "sources"
+            || name == "system_limits"
+            || name == "name"
+            || name == "title"
+            || value.is_null()
+        {
             continue;
         }
         match value.as_object() {
@@ -195,6 +199,9 @@ pub(crate) fn device(device: &Device) -> String {
             }
             None => text += &format!("{name}: {value}\n"),
         }
+    }
+    for limit in device.limits() {
+        text += &format!("limit {}: {} MiB of {}\n", limit.id, mib(limit.bytes), limit.counts.title());
     }
     text += "\n";
     for (field, source) in device.sources.iter() {

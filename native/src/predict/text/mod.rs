@@ -1,5 +1,6 @@
 //! Reports as text for a terminal of 80 columns.
 
+pub(super) mod limits;
 mod listing;
 mod report;
 mod seed;

@@ -1,7 +1,8 @@
 //! The answer of `analyze-ple`.
 
 use crate::output::{columns, count, mib, signed_mib, wrapped};
-use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode};
+use dhurandhar_core::device::State;
+use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy};
 use dhurandhar_core::placement::{Component, Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
@@ -165,6 +166,10 @@ fn overview(report: &Report) -> String {
     if several {
         text += "Context: what is usual, 4,096 tokens on phones and boards, 8,192 on computers.\n";
     }
+    let state = report.scenario.state;
+    if state != State::Foreground {
+        text += &format!("State: {}; the foreground on systems that know no other.\n", state.name());
+    }
     text + "Spare: MiB under the limit that decides. ?: within the prediction's interval.\n\
             slow: below the target. Reasons and remedies: --device NAME.\n"
 }
@@ -285,7 +290,28 @@ fn assessment(report: &Report, device: &Assessment) -> String {
             },
         );
     }
+    for (name, text) in remedies(&device.inverse.limits) {
+        line(name, text);
+    }
     text + "\n"
+}
+
+/// What passes each limit that the run fails; states with the same answer are said once.
+fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    for (index, remedy) in remedies.iter().enumerate() {
+        let same = |other: &&Remedy| other.limit == remedy.limit && other.changes == remedy.changes;
+        if remedies[..index].iter().any(|earlier| same(&earlier)) {
+            continue;
+        }
+        let states: Vec<&str> = remedies.iter().filter(same).map(|other| other.state.title()).collect();
+        let steps: Vec<String> = remedy.changes.iter().map(Change::describe).collect();
+        let steps =
+            if steps.is_empty() { "nothing short of another model".to_owned() } else { steps.join("; ") };
+        let name = if lines.is_empty() { "Passes a limit:" } else { "" };
+        lines.push((name, format!("{} in {} if: {steps}", remedy.limit, states.join(" or "))));
+    }
+    lines
 }
 
 /// Where the answer would be another one.

@@ -1,0 +1,148 @@
+//! Limits on memory: what each counts, how many bytes it allows by state, and what happens beyond.
+//!
+//! `profiles/limits` has them, a file each. A device gets those of its system, its version and its memory when its file
+//! is read; the file may add to them, replace or drop them by name.
+
+mod amount;
+mod entry;
+mod kinds;
+mod platform;
+pub(in crate::device) mod read;
+pub mod registry;
+mod state;
+
+pub use amount::Amount;
+pub use entry::{Class, Confidence, Entry, Setting};
+pub use kinds::{Beyond, Counts, MemoryKind};
+pub use platform::{Platform, UnknownSystem, Version};
+pub use state::{ByState, State};
+
+use super::{BudgetMetric, Device, MIB, Os, Source, SourceKind, whole};
+use serde::Serialize;
+
+/// A limit by name, on one device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Limit {
+    /// Short name in data.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// Which sum over a run's memory it is compared with.
+    pub counts: Counts,
+    /// Bytes it allows in the state that was asked for.
+    pub bytes: u64,
+    /// Bytes it allows by state of the process.
+    #[cfg_attr(feature = "schema", schemars(with = "state::Named"))]
+    pub states: ByState,
+    /// What happens beyond.
+    pub beyond: Beyond,
+    /// How the number is known.
+    pub source: Source,
+    /// It holds only with a permission that the app must ask for; shown, but the verdict does not count on it.
+    pub on_request: bool,
+}
+
+impl Limit {
+    /// Whether the number is somebody's estimate, or nobody checked it: nothing is certain by it.
+    pub const fn is_estimate(&self) -> bool {
+        matches!(self.source.kind, SourceKind::Estimate | SourceKind::SecondHand)
+    }
+
+    /// Whether a verdict depends on it: not where it must be asked for first, or where a run beyond it still runs.
+    pub const fn decides(&self) -> bool {
+        !self.on_request && self.beyond.stops()
+    }
+
+    /// The same limit in another state; none where it sets none there.
+    #[inline(never)]
+    pub fn in_state(&self, state: State) -> Option<Self> {
+        let bytes = self.states.get(state)?;
+        Some(Self { bytes, ..self.clone() })
+    }
+}
+
+impl Device {
+    /// The limits that hold on this device in the foreground, in the order they are shown.
+    pub fn limits(&self) -> Vec<Limit> {
+        self.limits_in(State::Foreground)
+    }
+
+    /// The limits that hold in a state; the same in all where the system does not tell them apart.
+    #[inline(never)]
+    pub fn limits_in(&self, state: State) -> Vec<Limit> {
+        let mut limits: Vec<Limit> = self.own_budget().into_iter().collect();
+        let replaced = limits.first().map(|_| self.replaced_by_budget());
+        let kept = self.system_limits.iter().filter(|limit| Some(limit.id.as_str()) != replaced);
+        limits.extend(kept.filter_map(|limit| limit.in_state(state)));
+        for (id, title, mib) in [
+            ("cgroup", "the cgroup's memory limit", self.cgroup_mib),
+            ("physical", "physical memory", self.ram_mib),
+        ] {
+            let field = if id == "cgroup" { "cgroup_mib" } else { "ram_mib" };
+            limits.extend(mib.map(|mib| {
+                let bytes = whole(mib as f64 * MIB);
+                plain(id, title, Counts::Memory, bytes, Beyond::Evicts, self.source(field))
+            }));
+        }
+        limits.extend(self.card_limit());
+        limits
+    }
+
+    /// A graphics card's own memory.
+    fn card_limit(&self) -> Option<Limit> {
+        let card = self.gpu.as_ref()?;
+        let title = format!("the memory of {}", card.title);
+        let stated = || Source { kind: SourceKind::Stated, text: "as stated".to_owned() };
+        let source = card.sources.get("memory_mib").cloned().unwrap_or_else(stated);
+        Some(plain("vram", &title, Counts::Gpu, card.memory_bytes()?, Beyond::Fails, source))
+    }
+
+    /// The least that any deciding limit on anonymous memory or memory of all kinds allows in the foreground, bytes.
+    pub fn least_limit_bytes(&self) -> u64 {
+        let limits = self.limits();
+        let counted = limits.iter().filter(|limit| limit.decides() && limit.counts != Counts::Gpu);
+        counted.map(|limit| limit.bytes).min().unwrap_or(0)
+    }
+
+    /// The deciding limit with the fewest bytes in the foreground, the platform's own rather than memory itself.
+    pub fn tightest_limit(&self) -> Limit {
+        let limits = self.limits();
+        let least = limits.iter().filter(|limit| limit.decides()).min_by_key(|limit| limit.bytes);
+        // Every device states a budget or its memory.
+        least.unwrap_or(&limits[0]).clone()
+    }
+
+    fn source(&self, field: &str) -> Source {
+        let stated =
+            || Source { kind: SourceKind::Stated, text: "as the device's file states it".to_owned() };
+        self.sources.get(field).cloned().unwrap_or_else(stated)
+    }
+
+    /// The limit of the system that a stated budget takes the place of.
+    const fn replaced_by_budget(&self) -> &'static str {
+        match self.os {
+            Os::Android => "lmkd",
+            Os::Ios => "jetsam",
+            Os::Macos => "metal",
+            Os::Linux | Os::Windows | Os::Other => "left-by-system",
+        }
+    }
+
+    /// The limit that a stated budget is.
+    fn own_budget(&self) -> Option<Limit> {
+        let (counts, beyond) = match self.budget_metric {
+            BudgetMetric::Rss => (Counts::Memory, Beyond::Evicts),
+            BudgetMetric::Footprint => (Counts::Anonymous, Beyond::Ends),
+        };
+        let bytes = self.ram_budget_bytes()?;
+        Some(plain("budget", "the stated budget", counts, bytes, beyond, self.source("ram_budget_mb")))
+    }
+}
+
+/// A limit that is the same in every state.
+#[inline(never)]
+fn plain(id: &str, title: &str, counts: Counts, bytes: u64, beyond: Beyond, source: Source) -> Limit {
+    let (id, title) = (id.to_owned(), title.to_owned());
+    Limit { id, title, counts, bytes, states: ByState::same(bytes), beyond, source, on_request: false }
+}
