@@ -69,7 +69,7 @@ fn system(fields: &Fields<'_>, device: &mut Device) -> Result<(), DocumentError>
         ram_mib: device.ram_mib,
         device: &device.name,
     };
-    device.system_limits = limits::read::of_device(fields, &setting)?;
+    device.system_limits = limits::read::of_device(fields, &setting, device.ram_budget_mb.is_some())?;
     Ok(())
 }
 

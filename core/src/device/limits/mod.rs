@@ -17,7 +17,7 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, MIB, Os, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, MIB, Source, SourceKind, whole};
 use serde::Serialize;
 
 /// A limit by name, on one device.
@@ -72,9 +72,7 @@ impl Device {
     #[inline(never)]
     pub fn limits_in(&self, state: State) -> Vec<Limit> {
         let mut limits: Vec<Limit> = self.own_budget().into_iter().collect();
-        let replaced = limits.first().map(|_| self.replaced_by_budget());
-        let kept = self.system_limits.iter().filter(|limit| Some(limit.id.as_str()) != replaced);
-        limits.extend(kept.filter_map(|limit| limit.in_state(state)));
+        limits.extend(self.system_limits.iter().filter_map(|limit| limit.in_state(state)));
         for (id, title, mib) in [
             ("cgroup", "the cgroup's memory limit", self.cgroup_mib),
             ("physical", "physical memory", self.ram_mib),
@@ -117,16 +115,6 @@ impl Device {
         let stated =
             || Source { kind: SourceKind::Stated, text: "as the device's file states it".to_owned() };
         self.sources.get(field).cloned().unwrap_or_else(stated)
-    }
-
-    /// The limit of the system that a stated budget takes the place of.
-    const fn replaced_by_budget(&self) -> &'static str {
-        match self.os {
-            Os::Android => "lmkd",
-            Os::Ios => "jetsam",
-            Os::Macos => "metal",
-            Os::Linux | Os::Windows | Os::Other => "left-by-system",
-        }
     }
 
     /// The limit that a stated budget is.

@@ -3,7 +3,7 @@
 use super::amount::{self, Amount};
 use super::entry::{Class, Confidence, Entry, Setting};
 use super::{Beyond, Counts, Limit, MemoryKind, Platform, State, Version, registry};
-use crate::device::Source;
+use crate::device::{Os, Source};
 use crate::document::{self, DocumentError, Fields, Value, nearest_names};
 
 const MOST_RAM_MIB: u64 = 16_777_216;
@@ -157,15 +157,26 @@ fn beyond(fields: &Fields<'_>) -> Result<Option<Beyond>, DocumentError> {
     fields.choice("beyond", &Beyond::NAMES)
 }
 
+/// The limit of the system that a stated budget takes the place of.
+const fn replaced_by_budget(platform: Platform) -> &'static str {
+    match platform.os() {
+        Os::Android => "lmkd",
+        Os::Ios => "jetsam",
+        Os::Macos => "metal",
+        Os::Linux | Os::Windows | Os::Other => "left-by-system",
+    }
+}
+
 /// The limits of a device: those of its system, less and more what its own file says.
 pub(in crate::device) fn of_device(
     fields: &Fields<'_>,
     setting: &Setting<'_>,
+    has_budget: bool,
 ) -> Result<Vec<Limit>, DocumentError> {
-    let mut limits: Vec<Limit> = registry::entries()
-        .filter(|entry| entry.holds(setting))
-        .filter_map(|entry| entry.limit(setting))
-        .collect();
+    let replaced = has_budget.then(|| replaced_by_budget(setting.platform));
+    let holds = |entry: &&Entry| entry.holds(setting) && replaced != Some(entry.name.as_str());
+    let mut limits: Vec<Limit> =
+        registry::entries().filter(holds).filter_map(|entry| entry.limit(setting)).collect();
     let mut seen: Vec<&str> = Vec::new();
     for own in fields.maps("limits")? {
         let name = own.require_text("name")?;

@@ -267,6 +267,9 @@ fn a_devices_file_adds_replaces_and_drops_limits_by_name() {
         ids("ram_budget_mb: 3000\n"),
         ["budget", "google-play", "memory-limiter", "memory-limiter-kill", "physical"]
     );
+    // Unless the file asks for both.
+    let both = ids("ram_budget_mb: 3000\nlimits:\n  - name: lmkd\n");
+    assert!(both.contains(&"budget".to_owned()) && both.contains(&"lmkd".to_owned()));
 }
 
 #[test]
