@@ -7,7 +7,7 @@ mod thresholds;
 mod verdict;
 
 pub use check::{Certainty, Check, Elsewhere, Outcome};
-pub use fixes::{Change, Fix, Inverse, Remedy};
+pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
 pub use prospects::Prospects;
 pub use thresholds::Thresholds;
 pub use verdict::{Assessment, Mode, assess};

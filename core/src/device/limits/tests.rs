@@ -15,6 +15,7 @@ fn bytes(name: &str, system: &str, ram_gib: u64, device: &str) -> Option<[Option
     Some([State::Foreground, State::Service, State::Background].map(|state| limit.states.get(state)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what may be nothing")]
 fn same(bytes: u64) -> Option<[Option<u64>; 3]> {
     Some([Some(bytes); 3])
 }
@@ -177,12 +178,7 @@ fn headsets_browsers_and_what_systems_leave() {
     assert_eq!(bytes("webgpu", "browser", 8, ""), None);
     assert_eq!(bytes("android-gpu", "android-17", 8, ""), None);
     let shown = |name: &str| {
-        entry(name)
-            .unwrap()
-            .classes
-            .iter()
-            .filter_map(|class| class.bytes(None).get(State::Foreground))
-            .next()
+        entry(name).unwrap().classes.iter().find_map(|class| class.bytes(None).get(State::Foreground))
     };
     assert_eq!(shown("webgpu"), Some(256 * MIB));
     assert_eq!(shown("android-gpu"), Some(1_000_000_000));

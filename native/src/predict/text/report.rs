@@ -2,7 +2,7 @@
 
 use crate::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::device::State;
-use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy};
+use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
 use dhurandhar_core::placement::{Component, Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
@@ -190,6 +190,18 @@ fn speed(value: f64) -> String {
     }
 }
 
+/// What a graphics card holds whole.
+fn whole_on_card(whole: &WholeOnCard) -> String {
+    match (whole.longest_context_tokens, &whole.largest_weight_format) {
+        (None, None) => "in no stock format".to_owned(),
+        (None, Some(format)) => format!("not in this format; largest that is: {format}"),
+        (Some(tokens), format) => {
+            let format = format.as_deref().unwrap_or("none of the stock ones");
+            format!("up to {} tokens; largest format {format}", count(tokens))
+        }
+    }
+}
+
 fn assessment(report: &Report, device: &Assessment) -> String {
     let ceilings = &device.ceilings;
     let mut text = format!("[{}] {}\n", device.device, device.device_title);
@@ -248,17 +260,7 @@ fn assessment(report: &Report, device: &Assessment) -> String {
         line("On the card:", split.describe());
     }
     if let Some(whole) = &device.inverse.whole_on_card {
-        let tokens = whole.longest_context_tokens;
-        let text = match (tokens, &whole.largest_weight_format) {
-            (None, None) => "in no stock format".to_owned(),
-            (None, Some(format)) => format!("not in this format; largest that is: {format}"),
-            (Some(tokens), format) => format!(
-                "up to {} tokens; largest format {}",
-                count(tokens),
-                format.as_deref().unwrap_or("none of the stock ones")
-            ),
-        };
-        line("Whole there:", text);
+        line("Whole there:", whole_on_card(whole));
     }
     let longest = device.inverse.longest_context_tokens;
     line(
