@@ -112,7 +112,7 @@ pub struct Fix {
     pub mode: Mode,
     /// Headroom after it, in bytes.
     pub headroom_bytes: u64,
-    /// Expected speed after it, low and high, tokens a second; none where a bandwidth is unknown.
+    /// Expected speed after it, low and high, tokens a second; none where a bandwidth is unknown, and in tables of many devices.
     pub expected_tokens_per_s: Option<(f64, f64)>,
     /// Whether that reaches the target.
     pub meets_target: Option<bool>,
@@ -173,26 +173,43 @@ pub(super) fn inverse(
     let seeker = Seeker { prospects, now, device, limits, machine: Machine::of(device) };
     let largest = seeker.largest_format(u64::MAX)?;
     let longest = seeker.longest_context()?;
-    let name = |largest: Option<(StockType, Fit)>| largest.map(|(format, _)| format.name().to_owned());
-    let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
-    let has_card = seeker.machine.gpu == Some(GpuKind::Discrete) && seeker.machine.uses_gpu(now);
-    let whole_on_card = if has_card {
-        let whole = Seeker { now: &whole, ..seeker };
-        let largest_weight_format = name(whole.largest_format(u64::MAX)?);
-        Some(WholeOnCard { longest_context_tokens: whole.longest_context()?, largest_weight_format })
-    } else {
-        None
-    };
     let fixes = if infeasible { seeker.fixes(longest)? } else { Vec::new() };
     let together = if infeasible && fixes.is_empty() { seeker.together(longest)? } else { Vec::new() };
     Ok(Inverse {
         longest_context_tokens: longest,
-        largest_weight_format: name(largest),
-        whole_on_card,
+        largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
+        whole_on_card: None,
         fixes,
         together,
         limits: Vec::new(),
     })
+}
+
+/// Adds what takes longer: the speed after each fix, and what a graphics card holds whole.
+pub(super) fn explain(
+    prospects: &Prospects<'_>,
+    device: &Device,
+    limits: &[Limit],
+    inverse: &mut Inverse,
+) -> Result<(), PlanError> {
+    let (now, machine) = (prospects.scenario, Machine::of(device));
+    let seeker = Seeker { prospects, now, device, limits, machine };
+    for fix in &mut inverse.fixes {
+        let scenario = fix.change.applied(now);
+        let Some(fit) = seeker.fit(&scenario)? else { continue };
+        fix.expected_tokens_per_s = prospects.speed_of(&scenario, device, &fit)?;
+        fix.meets_target = fix.expected_tokens_per_s.map(|(_, high)| high >= scenario.target_tokens_per_s);
+    }
+    if machine.gpu == Some(GpuKind::Discrete) && machine.uses_gpu(now) {
+        let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
+        let whole = Seeker { now: &whole, ..seeker };
+        let largest = whole.largest_format(u64::MAX)?;
+        inverse.whole_on_card = Some(WholeOnCard {
+            longest_context_tokens: whole.longest_context()?,
+            largest_weight_format: largest.map(|(format, _)| format.name().to_owned()),
+        });
+    }
+    Ok(())
 }
 
 /// What would pass each limit that the run fails, in the chosen state or in another.
@@ -276,26 +293,13 @@ impl Seeker<'_> {
         let mut fixes = Vec::new();
         for change in self.simple_changes(longest) {
             if let Some(fit) = self.fit(&change.applied(self.now))? {
-                fixes.push(self.fix(change, &fit)?);
+                fixes.push(into_fix(change, &fit));
             }
         }
         if let Some((format, fit)) = self.largest_format(self.text_bytes())? {
-            fixes.push(self.fix(Change::SmallerWeights { format }, &fit)?);
+            fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
         }
         Ok(fixes)
-    }
-
-    fn fix(&self, change: Change, fit: &Fit) -> Result<Fix, PlanError> {
-        let scenario = change.applied(self.now);
-        let speed = self.prospects.speed_of(&scenario, self.device, fit)?;
-        Ok(Fix {
-            description: change.describe(),
-            change,
-            mode: fit.mode,
-            headroom_bytes: fit.headroom,
-            expected_tokens_per_s: speed,
-            meets_target: speed.map(|(_, high)| high >= scenario.target_tokens_per_s),
-        })
     }
 
     fn text_bytes(&self) -> u64 {
@@ -441,4 +445,15 @@ fn pruned(
         }
     }
     Ok(chosen)
+}
+
+fn into_fix(change: Change, fit: &Fit) -> Fix {
+    Fix {
+        description: change.describe(),
+        change,
+        mode: fit.mode,
+        headroom_bytes: fit.headroom,
+        expected_tokens_per_s: None,
+        meets_target: None,
+    }
 }

@@ -118,7 +118,7 @@ impl Prospects<'_> {
             check.explain(&verdict.needs, verdict.state);
         }
         verdict.inverse.limits = fixes::remedies(self, device, &verdict.checks)?;
-        Ok(())
+        fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
     }
 
     /// Assess the scenario on a device; see [`assess`].
