@@ -32,8 +32,9 @@ impl Placement {
     fn segments(&self, counts: impl Fn(&Part) -> bool) -> Vec<(Component, u64, bool)> {
         let mut segments: Vec<(Component, u64, bool)> = Vec::new();
         let left = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Load | Touch::Never);
-        for part in self.parts.iter().filter(|part| part.pool != Pool::Storage && !left(part) && counts(part))
-        {
+        // The host's memory: a card has its own.
+        let held = |part: &Part| matches!(part.pool, Pool::Host | Pool::Gpu);
+        for part in self.parts.iter().filter(|part| held(part) && !left(part) && counts(part)) {
             // Slivers of the process share a colour: there are eight.
             let component = match part.component {
                 Component::Libraries | Component::PageTables => Component::Runtime,

@@ -52,7 +52,7 @@ pub(super) const EXPECTED: &str =
 const MOST: f64 = 17_592_186_044_416.0;
 
 impl Amount {
-    /// Reads one of the forms in [`EXPECTED`].
+    /// Reads one of the forms that an error lists.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text == "none" {
