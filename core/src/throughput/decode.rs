@@ -16,7 +16,8 @@ use serde::Serialize;
 /// (28 % to 59 %; the usual range is quoted).
 const DRAM_EFFICIENCY: (f64, f64) = (0.35, 0.60);
 
-/// The same of a card's own memory: eight of ten of 112 published runs on discrete cards (median 0.65).
+/// The same of a card's own memory: an estimate after 112 published runs on discrete cards, eight of ten of them within
+/// it (median 0.65).
 const CARD_EFFICIENCY: (f64, f64) = (0.35, 0.80);
 
 /// Bytes a decoded token needs.
