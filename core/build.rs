@@ -1,4 +1,4 @@
-//! Embeds `profiles/{models,devices,gpus,limits,validation}/*.yaml` as (slug, text) tables.
+//! Embeds `profiles/{models,devices,gpus,limits,programs,validation}/*.yaml` as (slug, text) tables.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ fn main() -> io::Result<()> {
     embed(&root.join("validation"), "VALIDATION", &out.join("validation.rs"))?;
     embed(&root.join("gpus"), "GPUS", &out.join("gpus.rs"))?;
     embed(&root.join("limits"), "LIMITS", &out.join("limits.rs"))?;
+    embed(&root.join("programs"), "PROGRAMS", &out.join("programs.rs"))?;
     embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))
 }
 

@@ -1,7 +1,7 @@
 //! The built-in models and devices as one file, so that the page has neither profiles nor a reader of YAML.
 //!
 //! The site's builder writes it from the registries; the page opens single models when they are chosen. A first visit
-//! reads a short form: every name, and the details of the model and the device that are shown first.
+//! reads a short form: the model and the device that are shown first, and the names of the other devices.
 
 use crate::Model;
 use crate::device::{self, Device};
@@ -14,7 +14,7 @@ pub const FIRST_MODEL: &str = "gemma4-e2b";
 /// The device that it is shown on.
 pub const FIRST_DEVICE: &str = "pixel-9a";
 
-/// Every built-in model and device, or the names of all and the details of one of each.
+/// Every built-in model and device, or one of each and the names of the other devices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     models: Vec<Entry>,
@@ -53,14 +53,13 @@ impl Catalogue {
         Self { models: registry::models().map(model).collect(), devices, whole: true }
     }
 
-    /// The names of all, and the details of the first model and device: a quarter of the bytes.
+    /// The first model, the first device, and the names of the other devices, which a plain list shows before it is
+    /// opened; the list of models comes with the file: 6 KB instead of 40.
     #[must_use]
     pub fn first(mut self) -> Self {
-        let others = |entries: &mut Vec<Entry>, kept: &str| {
-            entries.iter_mut().filter(|entry| entry.slug != kept).for_each(|entry| entry.packed.clear());
-        };
-        others(&mut self.models, FIRST_MODEL);
-        others(&mut self.devices, FIRST_DEVICE);
+        self.models.retain(|entry| entry.slug == FIRST_MODEL);
+        let others = self.devices.iter_mut().filter(|entry| entry.slug != FIRST_DEVICE);
+        others.for_each(|entry| entry.packed.clear());
         self.whole = false;
         self
     }
@@ -140,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn the_short_form_has_every_name_and_the_first_of_each() {
+    fn the_short_form_has_the_first_of_each_and_every_devices_name() {
         let whole = Catalogue::built_in();
         let first = Catalogue::from_bytes(&whole.clone().first().to_bytes()).unwrap();
         assert!(whole.is_whole() && !first.is_whole());
-        assert!(first.titles().eq(whole.titles()) && first.device_titles().eq(whole.device_titles()));
+        assert!(first.titles().count() == 1 && first.device_titles().eq(whole.device_titles()));
         assert_eq!(first.model(FIRST_MODEL).unwrap(), whole.model(FIRST_MODEL).unwrap());
         assert_eq!(first.device(FIRST_DEVICE), whole.device(FIRST_DEVICE));
         assert!(first.model("gemma3-1b").is_err() && first.devices().count() == 1);

@@ -10,6 +10,7 @@ pub mod measurement;
 pub mod memory;
 pub mod model;
 pub mod placement;
+pub mod program;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schema;

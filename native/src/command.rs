@@ -22,6 +22,8 @@ enum Command {
     Devices(predict::DevicesArgs),
     /// Limits on memory: those of a device or a system, by state of the process, each with its source
     Limits(predict::LimitsArgs),
+    /// Programs such as Ollama or PocketPal: what each chooses when nothing is said, by system and GPU
+    Programs(predict::ProgramsArgs),
     /// Read a config.json, GGUF or safetensors header and say what it holds
     Import(predict::ImportArgs),
     /// Measure what reading a lookup table from this device's storage costs a token
@@ -67,6 +69,7 @@ impl Cli {
             Command::Models(args) => args.run(),
             Command::Devices(args) => args.run(),
             Command::Limits(args) => args.run(),
+            Command::Programs(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::ProfileMmap(args) => profile::run(*args),
             Command::ValidateMemory(args) => args.run(),

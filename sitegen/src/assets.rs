@@ -40,8 +40,8 @@ pub struct Calculator {
     pub glue: SitePath,
     /// Its module, for preloading.
     pub module: SitePath,
-    /// The names of built-in models and devices and the first of each, for preloading.
-    pub names: SitePath,
+    /// What the page shows first, for preloading.
+    pub first: SitePath,
 }
 
 impl Assets {
@@ -64,16 +64,16 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     let catalogue = hashed(site, "catalogue.bin", bundle.catalogue.clone());
     let application = [("./app.js", &glue), (PARTS, &parts), ("./app.wasm", &module)];
     let worker = hashed(site, "worker.js", renamed(&bundle.worker_js, &application)?.into_bytes());
-    let names = hashed(site, "names.bin", bundle.names.clone());
+    let first = hashed(site, "first.bin", bundle.first.clone());
     let own = [
         ("./catalogue.bin", &catalogue),
-        ("./names.bin", &names),
+        ("./first.bin", &first),
         ("./reader.js", &reader),
         ("./worker.js", &worker),
     ];
     let neighbours = [&application[..], &own].concat();
     let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &neighbours)?.into_bytes());
-    Ok(Calculator { boot, glue, module, names })
+    Ok(Calculator { boot, glue, module, first })
 }
 
 /// The application's parts and the script that loads them, and its glue, which imports that script.
@@ -161,8 +161,8 @@ mod tests {
             app: glued("app"),
             reader: glued("reader"),
             catalogue: b"catalogue".to_vec(),
-            names: b"names".to_vec(),
-            boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./names.bin'); new URL('./worker.js'); \
+            first: b"first".to_vec(),
+            boot_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm'); new URL('./catalogue.bin'); new URL('./first.bin'); new URL('./worker.js'); \
                       import('./reader.js');"
                 .into(),
             worker_js: "import './app.js'; import './app-parts.js'; new URL('./app.wasm');".into(),

@@ -39,8 +39,8 @@ pub struct Bundle {
     pub reader: Glued,
     /// The built-in models and devices, packed: few hosts would compress a file of its kind.
     pub catalogue: Vec<u8>,
-    /// Their names, and what the page shows first.
-    pub names: Vec<u8>,
+    /// Of them what the page shows first.
+    pub first: Vec<u8>,
     /// `web/start/boot.js`: starts the application.
     pub boot_js: String,
     /// `web/start/worker.js`: the worker's first script.
@@ -61,7 +61,7 @@ pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
         app: module(workspace, APP)?,
         reader: module(workspace, READER)?,
         catalogue: gzip(&Catalogue::built_in().to_bytes())?,
-        names: gzip(&Catalogue::built_in().first().to_bytes())?,
+        first: gzip(&Catalogue::built_in().first().to_bytes())?,
         boot_js: read("web/start/boot.js")?,
         worker_js: read("web/start/worker.js")?,
         reader_js: read("web/reader/reader.js")?,

@@ -286,6 +286,44 @@ fn limits_are_listed_by_device_by_system_and_whole() {
 }
 
 #[test]
+fn programs_are_listed_and_choose_for_each_device() {
+    let list = answer(&["programs"]);
+    assert!(list.contains("pocketpal") && list.lines().all(|line| line.len() <= 80), "{list}");
+    let one = answer(&["programs", "ollama"]);
+    assert!(
+        one.contains("From 4097 tokens on: micro-batch of 1024")
+            && one.contains("https://github.com/ollama/ollama"),
+        "{one}"
+    );
+    let ask = |more: &[&str]| {
+        let arguments = ["analyze-ple", "--model", "llama-3.2-3b", "--program", "pocketpal", "--json"];
+        let json = answer(&[&arguments[..], more].concat());
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()
+    };
+    let both = ask(&["--device", "pixel-9a", "--device", "iphone-16-pro"]);
+    let on = &both["program"]["on"];
+    assert_eq!((&on["pixel-9a"]["load"], &on["iphone-16-pro"]["load"]), (&"copy".into(), &"mmap".into()));
+    assert_eq!(both["devices"][1]["context_tokens"], 2048);
+    let said = ask(&["--device", "pixel-9a", "--load", "mmap", "--context-tokens", "4096"]);
+    assert_eq!(
+        (&said["scenario"]["load"], &said["scenario"]["context_tokens"]),
+        (&"mmap".into(), &4096.into())
+    );
+    assert_eq!(said["scenario"]["flash_attention"], false);
+    for (arguments, message) in [
+        (vec!["programs", "olama"], "nearest: ollama"),
+        (vec!["analyze-ple", "--program", "mlx-lm", "--device", "pixel-9a"], "expected a device with macOS"),
+        (vec!["analyze-ple", "--program", "ollama", "--runtime", "vllm"], "cannot be used with"),
+        (
+            vec!["analyze-ple", "--program", "mlx-lm", "--device", "macbook-air-m4", "--load", "copy"],
+            "a load mode with mlx",
+        ),
+    ] {
+        assert!(refusal(&arguments).contains(message), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_store_that_shows_an_app_less_does_not_end_it_and_says_what_would_pass() {
     let arguments = ["analyze-ple", "--model", "gemma4-e2b", "--weights", "q4_0", "--context-tokens", "8192"];
     let ask = |state| {

@@ -1,5 +1,5 @@
-//! What the page offers: built-in models and devices, from files that are loaded with the application (the names, and
-//! what is shown first) and when another model, device or tab is first wanted (the rest).
+//! What the page offers: built-in models and devices, from files that are loaded with the application
+//! (what is shown first) and when another model, device or tab is first wanted (the rest).
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -75,7 +75,7 @@ pub(crate) fn install_loader(load: Function) {
     LOAD.set(Some(load));
 }
 
-/// Every built-in model and device, or their names and the first of each.
+/// Every built-in model and device, or the first of each and the names of the other devices.
 pub(crate) fn catalogue() -> Rc<Catalogue> {
     CATALOGUE.with_borrow(Rc::clone)
 }

@@ -8,6 +8,7 @@ mod codec_choice;
 mod codec_drawing;
 mod components;
 mod compute;
+mod computed;
 mod context_steps;
 mod custom_device;
 mod download;

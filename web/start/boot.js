@@ -10,7 +10,7 @@ const unpacked = ({ body }) =>
 const loadCatalogue = () => fetch(new URL('./catalogue.bin', import.meta.url)).then(unpacked);
 // What is shown first is one model on one device; a link may be about any of them.
 const loadFirst = () =>
-  location.search ? loadCatalogue() : fetch(new URL('./names.bin', import.meta.url)).then(unpacked);
+  location.search ? loadCatalogue() : fetch(new URL('./first.bin', import.meta.url)).then(unpacked);
 
 try {
   const [builtIn, application] = await Promise.all([

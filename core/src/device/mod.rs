@@ -15,7 +15,7 @@ pub mod storage;
 
 pub use form::Form;
 pub use gpu::{Gpu, GpuKind, UnknownGpu, gpus};
-pub use limits::{Beyond, ByState, Counts, Limit, MemoryKind, Platform, State, Version};
+pub use limits::{Beyond, ByState, Confidence, Counts, Limit, MemoryKind, Platform, State, Version};
 pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};

@@ -163,6 +163,22 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A list, each item one of `choices`; a single text counts as a list of one.
+    pub fn choices<T: Copy>(
+        &self,
+        name: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<Vec<T>, DocumentError> {
+        let one = |text: &String| {
+            let found = choices.iter().find(|(known, _)| known == text).map(|(_, value)| *value);
+            found.ok_or_else(|| {
+                let known: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();
+                self.wrong_value(name, &format!("{text:?}"), &format!("one of {}", known.join(", ")))
+            })
+        };
+        self.texts(name)?.iter().map(one).collect()
+    }
+
     /// A list of texts; a single text counts as a list of one.
     pub fn texts(&self, name: &'static str) -> Result<Vec<String>, DocumentError> {
         let Some(node) = self.node(name) else { return Ok(Vec::new()) };

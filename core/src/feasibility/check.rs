@@ -118,8 +118,9 @@ pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -
             Held::Rereads(_) | Held::Ended => Outcome::Fails,
         },
         Counts::Anonymous if end(&needs.anonymous) <= limit.bytes => Outcome::Passes,
+        Counts::HostAnonymous if end(&needs.host_anonymous) <= limit.bytes => Outcome::Passes,
         Counts::Gpu if end(&needs.gpu) <= limit.bytes => Outcome::Passes,
-        Counts::Anonymous | Counts::Gpu => Outcome::Fails,
+        Counts::Anonymous | Counts::HostAnonymous | Counts::Gpu => Outcome::Fails,
     }
 }
 
@@ -142,6 +143,7 @@ impl Check {
         let (runs, resident) = match limit.counts {
             Counts::Memory => (needs.hot(), needs.resident()),
             Counts::Anonymous => (needs.anonymous, needs.anonymous),
+            Counts::HostAnonymous => (needs.host_anonymous, needs.host_anonymous),
             Counts::Gpu => (needs.gpu, needs.gpu),
         };
         let needed = if now == Outcome::Passes { resident } else { runs };

@@ -231,6 +231,7 @@ impl Fit {
             Counts::Memory if outcome == Outcome::Passes => needs.resident().bytes,
             Counts::Memory => needs.hot().bytes,
             Counts::Anonymous => needs.anonymous.bytes,
+            Counts::HostAnonymous => needs.host_anonymous.bytes,
             Counts::Gpu => needs.gpu.bytes,
         };
         let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);

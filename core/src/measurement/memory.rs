@@ -134,7 +134,9 @@ impl MemorySample {
     pub fn counted_bytes(&self, counts: Counts) -> Option<u64> {
         let plus = |bytes: Option<u64>| bytes.unwrap_or(0);
         match counts {
-            Counts::Anonymous => self.rss_anon_bytes.map(|anon| anon + plus(self.swap_bytes)),
+            Counts::Anonymous | Counts::HostAnonymous => {
+                self.rss_anon_bytes.map(|anon| anon + plus(self.swap_bytes))
+            }
             Counts::Memory => {
                 self.need_bytes().map(|need| need + plus(self.swap_bytes) + plus(self.rss_shmem_bytes))
             }

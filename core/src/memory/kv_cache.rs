@@ -7,8 +7,10 @@ use serde::Serialize;
 
 /// llama.cpp rounds cells up to this.
 const LLAMA_CELLS: u64 = 256;
-/// Tokens in a vLLM page.
-const VLLM_PAGE: u64 = 16;
+/// Tokens in a page of vLLM and MLC-LLM.
+const PAGE: u64 = 16;
+/// Tokens by which a cache of mlx-lm grows (`KVCache.step`).
+const MLX_STEP: u64 = 256;
 
 /// The cache of one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,7 +65,12 @@ pub fn cached(attention: &Attention, runtime: Runtime) -> Cached {
         Runtime::Transformers => true,
         Runtime::Vllm => expanded.in_vllm,
         Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => expanded.in_llama_cpp,
-        Runtime::LitertLm | Runtime::Ideal => false,
+        Runtime::LitertLm
+        | Runtime::LitertLmGpu
+        | Runtime::Mlx
+        | Runtime::Executorch
+        | Runtime::Mlc
+        | Runtime::Ideal => false,
     };
     match attention.expanded.as_ref().filter(expands) {
         Some(whole) => Cached { k: (whole.heads, whole.k_head_dim), v: (whole.heads, whole.v_head_dim) },
@@ -117,7 +124,10 @@ fn cells(window: Option<u64>, scenario: &Scenario) -> u64 {
         (Runtime::LlamaCpp | Runtime::LlamaServer, None) | (Runtime::LlamaCppApi, _) => {
             context.next_multiple_of(LLAMA_CELLS)
         }
-        (Runtime::Vllm, _) => context.next_multiple_of(VLLM_PAGE),
+        (Runtime::Vllm, _) | (Runtime::Mlc, None) => context.next_multiple_of(PAGE),
+        // Windows are kept in a ring of their size only where the exporter asks for it.
+        (Runtime::Executorch, _) => context,
+        (Runtime::Mlx, None) => context.next_multiple_of(MLX_STEP),
         (_, Some(window)) => context.min(window),
         (_, None) => context,
     }

@@ -16,6 +16,14 @@ pub enum Runtime {
     LlamaCppApi,
     /// LiteRT-LM on the CPU: memory-mapped sections, packed copy of the decoder.
     LitertLm,
+    /// LiteRT-LM on the GPU: weights copied to it, but mapped on Apple's.
+    LitertLmGpu,
+    /// MLX on Apple's GPUs: everything in buffers of its own.
+    Mlx,
+    /// ExecuTorch with XNNPACK on the CPU: a mapped file, packed matrices, a cache for the whole context.
+    Executorch,
+    /// MLC-LLM on the GPU: weights and the whole cache in its buffers.
+    Mlc,
     /// vLLM: pages of 16 tokens, window layers paged like the others.
     Vllm,
     /// Hugging Face transformers on the CPU: weights in private memory, dynamic cache.
@@ -34,11 +42,15 @@ pub struct UnknownRuntime {
 
 impl Runtime {
     /// Every runtime.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::LlamaCpp,
         Self::LlamaServer,
         Self::LlamaCppApi,
         Self::LitertLm,
+        Self::LitertLmGpu,
+        Self::Mlx,
+        Self::Executorch,
+        Self::Mlc,
         Self::Vllm,
         Self::Transformers,
         Self::Ideal,
@@ -51,6 +63,10 @@ impl Runtime {
             Self::LlamaServer => "llama-server",
             Self::LlamaCppApi => "llama-cpp-api",
             Self::LitertLm => "litert-lm",
+            Self::LitertLmGpu => "litert-lm-gpu",
+            Self::Mlx => "mlx",
+            Self::Executorch => "executorch",
+            Self::Mlc => "mlc",
             Self::Vllm => "vllm",
             Self::Transformers => "transformers",
             Self::Ideal => "ideal",
@@ -64,6 +80,10 @@ impl Runtime {
             Self::LlamaServer => "llama.cpp (server)",
             Self::LlamaCppApi => "llama.cpp (C API, full window caches)",
             Self::LitertLm => "LiteRT-LM (CPU)",
+            Self::LitertLmGpu => "LiteRT-LM (GPU)",
+            Self::Mlx => "MLX (Apple GPU)",
+            Self::Executorch => "ExecuTorch (XNNPACK)",
+            Self::Mlc => "MLC-LLM (GPU)",
             Self::Vllm => "vLLM",
             Self::Transformers => "transformers (CPU)",
             Self::Ideal => "no runtime (logical bytes)",
@@ -82,9 +102,15 @@ impl Runtime {
         matches!(self, Self::LlamaCpp | Self::LlamaServer | Self::LlamaCppApi)
     }
 
+    /// Whether it runs on a GPU whatever is asked for.
+    pub const fn needs_gpu(self) -> bool {
+        matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)
+    }
+
     /// Whether it can leave a per-layer embedding table on storage and read rows as they are needed.
     pub const fn reads_ple_lazily(self) -> bool {
-        self.is_llama_cpp() || matches!(self, Self::LitertLm | Self::Ideal)
+        self.is_llama_cpp()
+            || matches!(self, Self::LitertLm | Self::LitertLmGpu | Self::Executorch | Self::Ideal)
     }
 }
 

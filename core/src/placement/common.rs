@@ -1,8 +1,9 @@
 //! Parts that most runtimes have alike.
 
-use super::part::{Component, Interval, Kind, Part, Touch};
+use super::part::{Component, Interval, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::weights;
+use crate::device::GpuKind;
 use crate::memory::{LayerCache, Provenance, kv_cache};
 use crate::model::architecture::Ffn;
 
@@ -15,6 +16,19 @@ pub(super) fn rest(case: &Case<'_>, cache: Part, process: Part) -> Vec<Part> {
     parts.extend(weights::towers(case));
     parts.push(activations(case));
     parts.push(process);
+    parts
+}
+
+/// Where a GPU's buffers lie: in a card's memory, or in its share of the host's.
+pub(super) fn gpu_pool(case: &Case<'_>) -> Pool {
+    if case.machine.gpu == Some(GpuKind::Discrete) { Pool::Vram } else { Pool::Gpu }
+}
+
+/// The same with caches, towers and buffers in the GPU's share of memory.
+pub(super) fn on_gpu(case: &Case<'_>, mut parts: Vec<Part>) -> Vec<Part> {
+    for part in parts.iter_mut().filter(|part| part.component != Component::Runtime) {
+        part.pool = gpu_pool(case);
+    }
     parts
 }
 

@@ -42,6 +42,9 @@ impl Machine {
 
     /// In words.
     pub fn title(&self, scenario: &Scenario) -> &'static str {
+        if scenario.runtime.needs_gpu() {
+            return "all layers on the GPU";
+        }
         match self.gpu {
             Some(GpuKind::Metal) if self.uses_gpu(scenario) => "all layers on the GPU, by Metal",
             Some(GpuKind::Discrete) if self.uses_gpu(scenario) => "layers on a graphics card",

@@ -7,10 +7,13 @@
 mod common;
 pub mod compute;
 mod constants;
+mod executorch;
 mod ideal;
 mod litert_lm;
 mod llama_cpp;
 mod machine;
+mod mlc;
+mod mlx;
 mod needs;
 pub mod packed;
 mod part;

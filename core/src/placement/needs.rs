@@ -10,6 +10,8 @@ use serde::Serialize;
 pub struct Needs {
     /// Anonymous memory, a GPU's share of unified memory included: cannot be dropped.
     pub anonymous: Interval,
+    /// The same without the GPU's share.
+    pub host_anonymous: Interval,
     /// File pages that are locked or wired.
     pub wired: Interval,
     /// File pages that every token reads, all of them: the hot set.
@@ -43,7 +45,12 @@ impl Needs {
         match (part.kind, part.touch) {
             _ if part.pool == Pool::Storage => self.storage_bytes += part.size.bytes,
             _ if part.pool == Pool::Vram => {}
-            (Kind::Anonymous, _) => self.anonymous += part.size,
+            (Kind::Anonymous, _) => {
+                self.anonymous += part.size;
+                if part.pool == Pool::Host {
+                    self.host_anonymous += part.size;
+                }
+            }
             (Kind::Wired, _) => self.wired += part.size,
             (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,
             (Kind::File, Touch::Experts { active, of, matrix_bytes }) => {
@@ -101,6 +108,7 @@ impl std::ops::Add for Needs {
     fn add(self, other: Self) -> Self {
         Self {
             anonymous: self.anonymous + other.anonymous,
+            host_anonymous: self.host_anonymous + other.host_anonymous,
             wired: self.wired + other.wired,
             hot_file_bytes: self.hot_file_bytes + other.hot_file_bytes,
             expert_file_bytes: self.expert_file_bytes + other.expert_file_bytes,

@@ -1,7 +1,8 @@
 //! Every part of a run, by the rules of the runtime that it is run with.
 
 use super::{
-    Component, Kind, Machine, Needs, Part, Pool, Split, ideal, litert_lm, llama_cpp, transformers, vllm,
+    Component, Kind, Machine, Needs, Part, Pool, Split, executorch, ideal, litert_lm, llama_cpp, mlc, mlx,
+    transformers, vllm,
 };
 use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::Model;
@@ -37,6 +38,10 @@ impl<'a> Case<'a> {
         match self.scenario.runtime {
             Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => llama_cpp::weights(self),
             Runtime::LitertLm => litert_lm::weights(self),
+            Runtime::LitertLmGpu => litert_lm::gpu_weights(self),
+            Runtime::Mlx => mlx::weights(self),
+            Runtime::Executorch => executorch::weights(self),
+            Runtime::Mlc => mlc::weights(self),
             Runtime::Vllm => vllm::weights(self),
             Runtime::Transformers => transformers::weights(self),
             Runtime::Ideal => ideal::weights(self),
@@ -48,6 +53,10 @@ impl<'a> Case<'a> {
         match self.scenario.runtime {
             Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => llama_cpp::rest(self, kv),
             Runtime::LitertLm => litert_lm::rest(self, kv),
+            Runtime::LitertLmGpu => litert_lm::gpu_rest(self, kv),
+            Runtime::Mlx => mlx::rest(self, kv),
+            Runtime::Executorch => executorch::rest(self, kv),
+            Runtime::Mlc => mlc::rest(self, kv),
             Runtime::Vllm => vllm::rest(self, kv),
             Runtime::Transformers => transformers::rest(self, kv),
             Runtime::Ideal => ideal::rest(self, kv),

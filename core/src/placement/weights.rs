@@ -72,8 +72,13 @@ pub(super) fn parts(
 
 /// Parts of weights that lie in host memory once, all of this kind.
 pub(super) fn all_of(case: &Case<'_>, kind: Kind) -> Vec<Part> {
+    all_in(case, Pool::Host, kind)
+}
+
+/// Parts of weights that lie in one pool once, all of this kind.
+pub(super) fn all_in(case: &Case<'_>, pool: Pool, kind: Kind) -> Vec<Part> {
     parts(case, &|component, tensor, planned, groups| {
-        groups.add(component, Place::host(kind, touch(case, tensor, planned.bytes)), planned.bytes);
+        groups.add(component, Place { pool, kind, touch: touch(case, tensor, planned.bytes) }, planned.bytes);
     })
 }
 

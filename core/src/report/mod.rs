@@ -1,11 +1,13 @@
 //! The analysis report: one prediction with all its inputs, as data that page, site and command line share.
 
+mod by_program;
 mod csv;
 mod markdown;
 mod order;
 mod query;
 mod v1;
 
+pub use by_program::RunBy;
 pub use order::Order;
 pub use query::{Query, QueryError};
 
@@ -30,8 +32,11 @@ pub struct Report {
     pub tool_version: &'static str,
     /// What was analysed.
     pub model: ModelSummary,
-    /// The choices.
+    /// The choices; with a program, those that it makes on the first device.
     pub scenario: Scenario,
+    /// The program that chose, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<RunBy>,
     /// The weights under the chosen format.
     pub weights: WeightSummary,
     /// Where every byte lies: on the first device, or on an x86-64 computer without a GPU where none is named.
@@ -104,6 +109,19 @@ pub enum ReportError {
     /// A share outside 0 to 1.
     #[error("PLE cache hit share of {0}; expected 0 to 1")]
     HitShare(f64),
+    /// A program on a device whose system it does not run on.
+    #[error("{program} on {device}; expected a device with {systems}")]
+    System {
+        /// The program.
+        program: String,
+        /// The device.
+        device: String,
+        /// Systems that it runs on.
+        systems: String,
+    },
+    /// A program's choices depend on the device.
+    #[error("a program without a device; expected one, since what it chooses depends on it")]
+    NoDevice,
 }
 
 impl Report {
@@ -165,6 +183,7 @@ impl Report {
             tool_version: env!("CARGO_PKG_VERSION"),
             model: ModelSummary::of(model),
             scenario: scenario.clone(),
+            program: None,
             weights: WeightSummary {
                 format: plan.format.to_string(),
                 bits_per_weight: plan.bits_per_weight(model),
@@ -184,7 +203,9 @@ impl Report {
         let plan = WeightPlan::new(model, self.scenario.weights)?;
         for verdict in &mut self.devices {
             let Some(device) = devices.iter().find(|device| device.name == verdict.device) else { continue };
-            let scenario = Scenario { context_tokens: verdict.context_tokens, ..self.scenario.clone() };
+            let chosen = self.program.as_ref().and_then(|program| program.on.get(&device.name));
+            let chosen = chosen.unwrap_or(&self.scenario).clone();
+            let scenario = Scenario { context_tokens: verdict.context_tokens, ..chosen };
             let prospects = Prospects::new(model, &plan, &scenario);
             prospects.explain(device, verdict)?;
         }

@@ -171,7 +171,7 @@ wire_struct!(Limit { id, title, counts, bytes, states, beyond, source, on_reques
 wire_enum!(Platform {
     0 Android, 1 Horizon, 2 Ios, 3 Ipados, 4 Linux, 5 Macos, 6 Windows, 7 Browser, 8 Other,
 });
-wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu });
+wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu, 3 HostAnonymous });
 wire_enum!(Beyond {
     0 Evicts, 1 Throttles, 2 Ends, 3 EndsLater, 4 Fails, 5 Swaps, 6 Spills, 7 Stutters, 8 LessVisible,
 });

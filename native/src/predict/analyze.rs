@@ -8,6 +8,7 @@ use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
+use dhurandhar_core::program::{Choices, registry as programs};
 use dhurandhar_core::report::Report;
 use dhurandhar_core::seed::{self, SeedOptions};
 use dhurandhar_core::weights::WeightFormat;
@@ -30,15 +31,15 @@ pub(crate) struct AnalyzeArgs {
     /// One cache for all slots, or one for each [default: shared for llama-server]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     unified_kv: Option<bool>,
-    /// How weights come into memory: mmap, copy (llama.cpp's --no-mmap) or mlock
-    #[arg(long, value_enum, default_value_t = Load::Mmap)]
-    load: Load,
+    /// How weights come into memory: mmap, copy (llama.cpp's --no-mmap) or mlock [default: mmap]
+    #[arg(long, value_enum)]
+    load: Option<Load>,
     /// Read the weights into anonymous memory, as --load copy
     #[arg(long, conflicts_with = "load")]
     no_mmap: bool,
-    /// Read the per-layer table row by row: auto (above 4 GiB), on or off
-    #[arg(long, value_enum, default_value_t = Lazy::Auto)]
-    lazy: Lazy,
+    /// Read the per-layer table row by row: auto (above 4 GiB), on or off [default: auto]
+    #[arg(long, value_enum)]
+    lazy: Option<Lazy>,
     /// Keep all layers on the processor, where the runtime would use a GPU
     #[arg(long)]
     cpu_only: bool,
@@ -47,8 +48,9 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "CARD")]
     gpu: Option<String>,
     /// Layers on the GPU, the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
-    #[arg(long, alias = "n-gpu-layers", value_name = "N", default_value = "auto", value_parser = gpu_layers, conflicts_with = "cpu_only")]
-    gpu_layers: Offload,
+    /// [default: auto]
+    #[arg(long, alias = "n-gpu-layers", value_name = "N", value_parser = gpu_layers, conflicts_with = "cpu_only")]
+    gpu_layers: Option<Offload>,
     /// First layers whose experts stay with the processor (llama.cpp's --n-cpu-moe)
     #[arg(long, alias = "n-cpu-moe", value_name = "N", default_value_t = 0, conflicts_with = "cpu_only")]
     cpu_moe_layers: u64,
@@ -94,12 +96,16 @@ pub(crate) struct AnalyzeArgs {
     /// Load the vision tower
     #[arg(long)]
     keep_vision: bool,
-    /// The program that runs the model
-    #[arg(long, default_value = "llama-cpp", value_parser = Runtime::parse)]
-    runtime: Runtime,
-    /// Tokens computed at once in prefill
-    #[arg(long, default_value_t = 512)]
-    ubatch: u64,
+    /// The runtime whose rules of memory apply [default: llama-cpp]
+    #[arg(long, value_parser = Runtime::parse, conflicts_with = "program")]
+    runtime: Option<Runtime>,
+    /// A program that people run (ollama, pocketpal, ...; `dhurandhar programs` lists them): all that it chooses by
+    /// itself on the device; other options change single choices
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<String>,
+    /// Tokens computed at once in prefill [default: 512]
+    #[arg(long)]
+    ubatch: Option<u64>,
     /// Compute attention with the full score matrix
     #[arg(long)]
     no_flash_attention: bool,
@@ -172,6 +178,27 @@ enum Method {
     Seed,
 }
 
+/// What was said on the command line.
+#[derive(Debug)]
+struct Said {
+    choices: Choices,
+    audio: bool,
+    cpu_moe_layers: u64,
+    kv_offload: bool,
+    state: State,
+    target_tokens_per_s: f64,
+}
+
+impl Said {
+    fn apply(&self, scenario: &mut Scenario) {
+        self.choices.apply(scenario, u64::MAX);
+        scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
+        scenario.audio = self.audio;
+        (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
+        (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
+    }
+}
+
 impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let model = model_source::load(&self.model)?;
@@ -181,9 +208,11 @@ impl AnalyzeArgs {
         if self.json_version == 1 && !self.json && self.json_out.is_none() {
             return Err(bad_input("`--json-version 1` without JSON; expected --json or --json-out, too"));
         }
-        let scenario = self.scenario(&model)?;
         let devices = self.devices()?;
-        let report = self.report(&model, scenario, &devices)?;
+        let report = match &self.program {
+            Some(name) => self.by_program(&model, name, &devices)?,
+            None => self.report(&model, &devices)?,
+        };
         // For all built-in devices the tables have no room for it, and data would be several times as long.
         let report = if self.device.is_empty() {
             report
@@ -208,7 +237,10 @@ impl AnalyzeArgs {
     }
 
     /// At the asked context, or at what is usual on each device.
-    fn report(&self, model: &Model, mut scenario: Scenario, devices: &[Device]) -> anyhow::Result<Report> {
+    fn report(&self, model: &Model, devices: &[Device]) -> anyhow::Result<Report> {
+        let runtime = self.runtime.unwrap_or(Runtime::LlamaCpp);
+        let mut scenario = Scenario::for_model(model).run_by(runtime);
+        self.said()?.apply(&mut scenario);
         if self.context_tokens.is_some() {
             return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
         }
@@ -219,47 +251,67 @@ impl AnalyzeArgs {
         Report::at_usual_contexts(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input)
     }
 
-    fn scenario(&self, model: &Model) -> anyhow::Result<Scenario> {
-        let default = Scenario::for_model(model).run_by(self.runtime);
+    /// As a program runs it by itself, but for what was said.
+    fn by_program(&self, model: &Model, name: &str, devices: &[Device]) -> anyhow::Result<Report> {
+        let program = programs::program(name).map_err(bad_input)?;
+        let there: Vec<Device>;
+        let devices = if self.device.is_empty() {
+            there = devices.iter().filter(|device| program.runs_on(device)).cloned().collect();
+            &there
+        } else {
+            devices
+        };
+        let said = self.said()?;
+        let change = |scenario: &mut Scenario| said.apply(scenario);
+        Report::by_program(model, program, devices, self.ple_cache_hit, self.context_tokens, change)
+            .map_err(bad_input)
+    }
+
+    /// What the options say; nothing where they say nothing.
+    fn said(&self) -> anyhow::Result<Said> {
         let weights = match (&self.weights, self.quant_bits) {
-            (Some(name), _) => WeightFormat::parse(name).map_err(bad_input)?,
-            (None, Some(bits)) => WeightFormat::Bits(bits),
-            (None, None) => default.weights,
+            (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
+            (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
+            (None, None) => None,
         };
         let side = |name: &Option<String>| match (name, self.kv_bits) {
-            (Some(name), _) => KvFormat::parse(name).map_err(bad_input),
-            (None, Some(bits)) => Ok(KvFormat::Bits(bits)),
-            (None, None) => Ok(KvFormat::F16),
+            (Some(name), _) => KvFormat::parse(name).map(Some).map_err(bad_input),
+            (None, bits) => Ok(bits.map(KvFormat::Bits)),
         };
-        Ok(Scenario {
-            context_tokens: self.context_tokens.unwrap_or(default.context_tokens),
+        let load = match self.load {
+            None if self.no_mmap => Some(LoadMode::Copy),
+            None => None,
+            Some(Load::Mmap) => Some(LoadMode::Mmap),
+            Some(Load::Copy) => Some(LoadMode::Copy),
+            Some(Load::Mlock) => Some(LoadMode::Mlock),
+        };
+        let lazy = self.lazy.map(|lazy| match lazy {
+            Lazy::Auto => LazyMode::Auto,
+            Lazy::On => LazyMode::On,
+            Lazy::Off => LazyMode::Off,
+        });
+        let choices = Choices {
+            context_tokens: self.context_tokens,
             weights,
+            slots: self.slots,
+            unified_kv: self.unified_kv,
             k: side(&self.k_bits)?,
             v: side(&self.v_bits)?,
-            runtime: self.runtime,
-            vision: self.keep_vision && !self.strip_vision,
-            audio: self.keep_audio && !self.strip_audio,
             ubatch: self.ubatch,
-            flash_attention: !self.no_flash_attention,
-            repack: !self.no_repack,
-            slots: self.slots.unwrap_or(default.slots),
-            unified_kv: self.unified_kv.unwrap_or(default.unified_kv),
-            load: match self.load {
-                Load::Mmap if self.no_mmap => LoadMode::Copy,
-                Load::Mmap => LoadMode::Mmap,
-                Load::Copy => LoadMode::Copy,
-                Load::Mlock => LoadMode::Mlock,
-            },
-            lazy: match self.lazy {
-                Lazy::Auto => LazyMode::Auto,
-                Lazy::On => LazyMode::On,
-                Lazy::Off => LazyMode::Off,
-            },
-            offload: if self.cpu_only { Offload::Off } else { self.gpu_layers },
+            flash_attention: self.no_flash_attention.then_some(false),
+            repack: self.no_repack.then_some(false),
+            load,
+            lazy,
+            offload: if self.cpu_only { Some(Offload::Off) } else { self.gpu_layers },
+            vision: (self.keep_vision || self.strip_vision).then_some(self.keep_vision && !self.strip_vision),
+            prompt_cache_mib: self.prompt_cache_mib,
+            checkpoints: self.context_checkpoints,
+        };
+        Ok(Said {
+            choices,
+            audio: self.keep_audio && !self.strip_audio,
             cpu_moe_layers: self.cpu_moe_layers,
             kv_offload: !self.no_kv_offload,
-            checkpoints: self.context_checkpoints.unwrap_or(default.checkpoints),
-            prompt_cache_mib: self.prompt_cache_mib.unwrap_or(default.prompt_cache_mib),
             state: self.state.unwrap_or_default(),
             target_tokens_per_s: self.target_decode_tps,
         })
@@ -280,7 +332,7 @@ impl AnalyzeArgs {
                 device.gpu.clone_from(&card);
             }
         }
-        let asked = !matches!(self.gpu_layers, Offload::Auto | Offload::Off);
+        let asked = !matches!(self.gpu_layers, None | Some(Offload::Auto | Offload::Off));
         let named = !self.device.is_empty();
         if let Some(device) = devices.iter().find(|device| asked && named && device.gpu.is_none()) {
             let text =
@@ -307,12 +359,12 @@ impl AnalyzeArgs {
         let given = [
             (self.slots.is_some(), "--slots"),
             (self.unified_kv.is_some(), "--unified-kv"),
-            (self.load != Load::Mmap, "--load"),
+            (self.load.is_some(), "--load"),
             (self.no_mmap, "--no-mmap"),
-            (self.lazy != Lazy::Auto, "--lazy"),
+            (self.lazy.is_some(), "--lazy"),
             (self.cpu_only, "--cpu-only"),
             (self.gpu.is_some(), "--gpu"),
-            (self.gpu_layers != Offload::Auto, "--gpu-layers"),
+            (self.gpu_layers.is_some(), "--gpu-layers"),
             (self.cpu_moe_layers > 0, "--cpu-moe-layers"),
             (self.no_kv_offload, "--no-kv-offload"),
             (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
@@ -321,7 +373,8 @@ impl AnalyzeArgs {
             (self.weights.is_some(), "--weights"),
             (self.k_bits.is_some(), "--k-bits"),
             (self.v_bits.is_some(), "--v-bits"),
-            (self.runtime != Runtime::LlamaCpp, "--runtime"),
+            (self.runtime.is_some(), "--runtime"),
+            (self.program.is_some(), "--program"),
             (self.no_flash_attention, "--no-flash-attention"),
             (self.no_repack, "--no-repack"),
             (self.state.is_some(), "--state"),

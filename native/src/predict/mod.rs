@@ -5,6 +5,7 @@ mod devices;
 mod import;
 mod limits;
 mod models;
+mod programs;
 mod state;
 mod text;
 
@@ -13,3 +14,4 @@ pub(crate) use devices::{DevicesArgs, load as load_device};
 pub(crate) use import::ImportArgs;
 pub(crate) use limits::LimitsArgs;
 pub(crate) use models::ModelsArgs;
+pub(crate) use programs::ProgramsArgs;

@@ -16,6 +16,7 @@ mod limits;
 mod models;
 mod parts;
 mod platform_limits;
+mod programs;
 mod reports;
 mod sizes;
 mod table;
@@ -125,6 +126,7 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(accuracy::page(context)?);
     pages.extend(limits::page(context)?);
     pages.extend(platform_limits::pages(context, catalogue));
+    pages.extend(programs::page(context)?);
     pages.extend(home::page(context, catalogue));
     Ok(pages)
 }

@@ -66,6 +66,15 @@ pub(super) fn verdict(verdict: &Assessment, href: &str) -> Markup {
     }
 }
 
+/// Text whose first address is a link.
+pub(super) fn linked(text: &str) -> Markup {
+    let Some(start) = text.find("https://") else { return html! { (text) } };
+    let (before, rest) = text.split_at(start);
+    let end = rest.find([' ', ',', ';', ')']).unwrap_or(rest.len());
+    let (address, after) = rest.split_at(end);
+    html! { (before) a href=(address) { (address) } (after) }
+}
+
 /// The signs of [`verdict`] in words.
 pub(super) fn legend() -> Markup {
     html! {

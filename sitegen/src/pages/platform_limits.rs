@@ -9,7 +9,7 @@ use maud::{Markup, PreEscaped, html};
 use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::{count, mib};
-use super::parts::{USUAL_CASE, device_path, model_path};
+use super::parts::{USUAL_CASE, device_path, linked, model_path};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -100,15 +100,6 @@ fn facts(entry: &Entry) -> Markup {
     }
 }
 
-/// Text whose first address is a link.
-fn linked(text: &str) -> Markup {
-    let Some(start) = text.find("https://") else { return html! { (text) } };
-    let (before, rest) = text.split_at(start);
-    let end = rest.find([' ', ',', ';', ')']).unwrap_or(rest.len());
-    let (address, after) = rest.split_at(end);
-    html! { (before) a href=(address) { (address) } (after) }
-}
-
 /// Every class and state, whole.
 fn classes(entry: &Entry) -> Markup {
     let states: &[State] = if by_state(entry) { &State::ALL } else { &[State::Foreground] };
@@ -192,6 +183,7 @@ fn needed(limit: &Limit, needs: &Needs) -> Interval {
     match limit.counts {
         Counts::Memory => needs.hot(),
         Counts::Anonymous => needs.anonymous,
+        Counts::HostAnonymous => needs.host_anonymous,
         Counts::Gpu => needs.gpu,
     }
 }

@@ -68,7 +68,7 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         @if let Some(calculator) = calculator {
             link rel="modulepreload" href=(to(&calculator.glue));
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));
-            link rel="preload" as="fetch" crossorigin href=(to(&calculator.names));
+            link rel="preload" as="fetch" crossorigin href=(to(&calculator.first));
             script type="module" src=(to(&calculator.boot)) {}
         }
         @if let Some(base) = &chrome.base_url {
@@ -211,7 +211,7 @@ mod tests {
             boot: file("b.js"),
             glue: file("a.js"),
             module: file("a.wasm"),
-            names: SitePath::new("assets/names.bin"),
+            first: SitePath::new("assets/first.bin"),
         });
         let html = layout(&page, &chrome);
         assert!(html.contains("wasm-unsafe-eval") && html.contains("src=\"../assets/b.js\""), "{html}");

@@ -1,11 +1,9 @@
 //! The whole page: state, report, tabs.
 
-use std::rc::Rc;
-
 use dhurandhar_core::Model;
 use dhurandhar_core::device::Device;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::report::{Order, Report, ReportError};
+use dhurandhar_core::report::{Order, Report};
 use wasm_bindgen_futures::spawn_local;
 use yew::{
     Callback, Html, Properties, function_component, hook, html, use_effect_with, use_memo, use_node_ref,
@@ -23,6 +21,7 @@ use super::notices::Notices;
 use super::spoken::use_spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
 use crate::catalogue::{self, Loaded, catalogue};
+use crate::computed::Computed;
 use crate::custom_device;
 use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
 use crate::late::{self, Late};
@@ -82,10 +81,10 @@ impl Inputs {
         }
     }
 
-    fn report(&self) -> Result<Rc<Report>, ReportError> {
+    fn report(&self) -> Result<Computed, String> {
         let devices = self.devices();
         let make = || Report::new(&self.model, &self.scenario, &devices, self.ple_cache_hit_share);
-        measured("compute", make).map(Rc::new)
+        measured("compute", make).map(Computed::from).map_err(|error| error.to_string())
     }
 }
 
@@ -130,7 +129,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let panel = match (report, state.tab) {
         _ if stage < Stage::Whole => Html::default(),
         (Err(error), Tab::Memory | Tab::Devices) => {
-            html! { <p class="calc-short" role="alert">{ error.to_string() }</p> }
+            html! { <p class="calc-short" role="alert">{ error }</p> }
         }
         (Ok(report), Tab::Memory) => {
             html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), on: on.clone() }.view() } }
@@ -192,7 +191,7 @@ fn late_panel(
     props: &AppProps,
     state: &State,
     custom: Option<&Device>,
-    report: Option<&Rc<Report>>,
+    report: Option<&Computed>,
     on: &Callback<Action>,
     on_drag: &Callback<Action>,
 ) -> Html {

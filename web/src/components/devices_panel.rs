@@ -1,21 +1,19 @@
 //! The devices tab: a verdict for every device, the reader's own first.
 
-use std::rc::Rc;
-
 use dhurandhar_core::feasibility::{Assessment, Mode};
-use dhurandhar_core::report::Report;
 use yew::{Callback, Html, html};
 
 use super::device_card::DeviceCard;
 use super::device_filter::{DeviceFilter, MODES};
 use super::device_form::DeviceForm;
 use super::number_field::NumberField;
+use crate::computed::Computed;
 use crate::custom_device::{self, CustomDevice};
 use crate::state::{Action, Filter, Setting};
 
 /// What it shows.
 pub(crate) struct DevicesPanel {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
     pub(crate) filter: Filter,
     pub(crate) custom: CustomDevice,
     pub(crate) on: Callback<Action>,

@@ -1,7 +1,5 @@
 //! The figures as files, and the state as a link.
 
-use std::rc::Rc;
-
 use dhurandhar_core::report::{Order, Report};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -9,6 +7,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, HtmlCanvasElement};
 use yew::{Callback, Html, MouseEvent, NodeRef, html};
 
+use crate::computed::Computed;
 use crate::download;
 use crate::late;
 use crate::reader;
@@ -16,7 +15,7 @@ use crate::state::Action;
 
 /// What it shows.
 pub(crate) struct ExportBar {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
     /// What the report was made from, for the module that writes it.
     pub(crate) order: Callback<(), Order>,
     /// The canvas, on the tab that has one.

@@ -1,18 +1,17 @@
 //! The answer before the table: totals, and the verdict for the chosen device.
 
-use std::rc::Rc;
-
 use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::placement::Interval;
 use dhurandhar_core::report::Report;
 use yew::{Html, html};
 
 use super::verdict::{verdict, words};
+use crate::computed::Computed;
 use crate::format;
 
 /// What it shows.
 pub(crate) struct Headline {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
 }
 
 impl Headline {

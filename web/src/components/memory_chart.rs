@@ -1,9 +1,6 @@
 //! The stacked bars on a canvas, sharp at any pixel ratio, redrawn when their place or the colour scheme changes.
 
-use std::rc::Rc;
-
 use dhurandhar_chart::{Drawing, Font, Measure, Theme, paint};
-use dhurandhar_core::report::Report;
 use gloo_timers::callback::Timeout;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
@@ -12,13 +9,14 @@ use yew::{
     Html, NodeRef, Properties, function_component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref,
 };
 
+use crate::computed::Computed;
 use crate::drawing::memory_bars;
 use crate::hooks::{Appearance, use_appearance};
 use crate::timing::measured;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct MemoryChartProps {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
     pub(crate) canvas: NodeRef,
     /// Id of the table with the same figures.
     pub(crate) described_by: &'static str,

@@ -1,19 +1,17 @@
 //! The memory tab: the answer, the drawing, the table.
 
-use std::rc::Rc;
-
-use dhurandhar_core::report::Report;
 use yew::{Callback, Html, NodeRef, html};
 
 use super::decides::Decides;
 use super::headline::Headline;
 use super::memory_chart::MemoryChart;
 use super::memory_table::{MemoryTable, TABLE_ID};
+use crate::computed::Computed;
 use crate::state::Action;
 
 /// What it shows.
 pub(crate) struct MemoryPanel {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
     pub(crate) canvas: NodeRef,
     pub(crate) on: Callback<Action>,
 }

@@ -1,11 +1,9 @@
 //! Memory by component: every term with its interval, how it is known, and the rule behind it on demand.
 
-use std::rc::Rc;
-
 use dhurandhar_core::placement::{Interval, Part, Pool};
-use dhurandhar_core::report::Report;
 use yew::{Callback, Html, Properties, classes, function_component, html, use_state_eq};
 
+use crate::computed::Computed;
 use crate::format;
 
 /// Id of the table.
@@ -13,7 +11,7 @@ pub(crate) const TABLE_ID: &str = "memory-table";
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct MemoryTableProps {
-    pub(crate) report: Rc<Report>,
+    pub(crate) report: Computed,
 }
 
 #[function_component]

@@ -1,12 +1,14 @@
 //! The model: a field that filters as one types, after the ARIA combobox pattern with a list.
 
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::{
     AttrValue, Callback, FocusEvent, Html, InputEvent, KeyboardEvent, MouseEvent, Properties, TargetCast,
-    function_component, html, use_effect_with, use_node_ref, use_state,
+    function_component, html, use_effect_with, use_force_update, use_node_ref, use_state,
 };
 
-use crate::catalogue::{Loaded, catalogue};
+use crate::catalogue::{self, Loaded, catalogue};
+use crate::late;
 use crate::state::Action;
 
 const LIST: &str = "model-list";
@@ -55,6 +57,20 @@ pub(crate) fn ModelPicker(props: &ModelPickerProps) -> Html {
     let list = use_node_ref();
     let found = search.as_ref().map(|search| entries(&props.imported, &search.text)).unwrap_or_default();
     let at = search.as_ref().map(|search| search.at.min(found.len().saturating_sub(1)));
+    {
+        let (come, on) = (use_force_update(), props.on.clone());
+        use_effect_with(search.is_some(), move |open| {
+            if *open && !catalogue().is_whole() {
+                spawn_local(async move {
+                    if catalogue::complete().await {
+                        come.force_update();
+                    } else {
+                        on.emit(Action::Fail(late::ABSENT.to_owned()));
+                    }
+                });
+            }
+        });
+    }
     {
         let list = list.clone();
         use_effect_with(at, move |at| scroll_to(list.cast(), *at));
@@ -134,7 +150,9 @@ pub(crate) fn ModelPicker(props: &ModelPickerProps) -> Html {
                 onmousedown={|event: MouseEvent| event.prevent_default()}>
                 { for found.iter().enumerate().map(option) }
             </ul>
-            if open && found.is_empty() {
+            if open && !catalogue().is_whole() {
+                <p class="calc-none" role="status">{ "Loading\u{2026}" }</p>
+            } else if open && found.is_empty() {
                 <p class="calc-none" role="status">{ "No model of that name. Drop its file below." }</p>
             }
         </div>

@@ -56,6 +56,8 @@ pub enum Counts {
     /// Anonymous memory, a GPU's share of unified memory included (Apple's `phys_footprint`, Windows' private bytes);
     /// clean and wired file pages do not count.
     Anonymous,
+    /// Anonymous memory without buffers of the GPU's driver (Android's `RssAnon`).
+    HostAnonymous,
     /// Everything in the GPU's pool, wired file pages included.
     Gpu,
 }
@@ -66,7 +68,9 @@ impl Counts {
         if kinds.contains(&MemoryKind::File) {
             Self::Memory
         } else if kinds.contains(&MemoryKind::Anonymous) {
-            Self::Anonymous
+            // A driver's buffers are shared memory to the kernel.
+            let buffers = kinds.contains(&MemoryKind::Gpu) || kinds.contains(&MemoryKind::Shmem);
+            if buffers { Self::Anonymous } else { Self::HostAnonymous }
         } else {
             Self::Gpu
         }
@@ -76,7 +80,7 @@ impl Counts {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Memory => "memory",
-            Self::Anonymous => "anonymous memory",
+            Self::Anonymous | Self::HostAnonymous => "anonymous memory",
             Self::Gpu => "GPU memory",
         }
     }

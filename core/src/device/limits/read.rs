@@ -20,7 +20,7 @@ impl Entry {
 }
 
 fn entry(fields: &Fields<'_>) -> Result<Entry, DocumentError> {
-    let systems = named(fields, "systems", &Platform::NAMES)?;
+    let systems = fields.choices("systems", &Platform::NAMES)?;
     if systems.is_empty() {
         return Err(fields.missing("systems", "the systems that have the limit"));
     }
@@ -48,22 +48,6 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, DocumentError> {
     })
 }
 
-/// A list of names.
-fn named<T: Copy>(
-    fields: &Fields<'_>,
-    field: &'static str,
-    names: &[(&'static str, T)],
-) -> Result<Vec<T>, DocumentError> {
-    let one = |name: &String| {
-        let found = names.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-        found.ok_or_else(|| {
-            let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
-            fields.wrong_value(field, &format!("{name:?}"), &format!("one of {}", known.join(", ")))
-        })
-    };
-    fields.texts(field)?.iter().map(one).collect()
-}
-
 fn class(fields: &Fields<'_>) -> Result<Class, DocumentError> {
     let sizes = 0..=MOST_RAM_MIB;
     let (from, below) =
@@ -76,7 +60,7 @@ fn class(fields: &Fields<'_>) -> Result<Class, DocumentError> {
     }
     let class = Class {
         title: fields.require_text("title")?.to_owned(),
-        systems: named(fields, "systems", &Platform::NAMES)?,
+        systems: fields.choices("systems", &Platform::NAMES)?,
         ram_from_mib: from,
         ram_below_mib: below,
         from_version: version(fields, "from_version")?,
@@ -149,7 +133,7 @@ pub(in crate::device) fn version_text(
 }
 
 fn kinds(fields: &Fields<'_>) -> Result<Option<Vec<MemoryKind>>, DocumentError> {
-    let kinds = named(fields, "counts", &MemoryKind::NAMES)?;
+    let kinds = fields.choices("counts", &MemoryKind::NAMES)?;
     Ok((!kinds.is_empty()).then_some(kinds))
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod limits;
 mod listing;
+pub(super) mod programs;
 mod report;
 mod seed;
 

@@ -39,6 +39,12 @@ fn heading(report: &Report) -> String {
         }
     }
     let mut text = format!("{} ({}, {})\n", model.title, model.name, model.origin);
+    if let Some(program) = &report.program {
+        text += &wrapped(
+            &format!("as {} runs it ({}); choices on each device: --json", program.title, program.version),
+            "",
+        );
+    }
     text += &wrapped(&format!("{} text parameters: {groups}", count(counts.text)), "");
     text += &wrapped(
         &format!(
