@@ -6,7 +6,7 @@ use dhurandhar_core::device::GpuKind;
 use dhurandhar_core::memory::{Offload, Scenario};
 use dhurandhar_core::model::import::import;
 use dhurandhar_core::model::registry;
-use dhurandhar_core::placement::{Component, Machine, Placement, Pool};
+use dhurandhar_core::placement::{Component, Kind, Machine, Placement, Pool};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 
 const CARD: Machine =
@@ -113,4 +113,26 @@ fn loads_on_a_software_driver() {
             assert!(size.bytes.abs_diff(compute) <= 16, "{name}: graph {}, {compute}", size.bytes);
         }
     }
+}
+
+/// A GPU in the host's memory that copies: the same bytes as on a card with all layers there (`gemma-2-2b all` of the real
+/// loads), the table that is looked up beside them, and nothing mapped.
+#[test]
+fn an_integrated_gpu_copies_everything_into_anonymous_memory() {
+    let model = registry::model("gemma2-2b").unwrap();
+    let mut scenario = Scenario::for_model(&model);
+    (scenario.context_tokens, scenario.weights) = (8_192, WeightFormat::parse("q4_k_m").unwrap());
+    let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+    let machine = Machine { gpu: Some(GpuKind::Integrated), ..Machine::X86 };
+    let placement = Placement::of(&model, &plan, &scenario, machine);
+    assert_eq!(bytes(&placement, Pool::Gpu, &WEIGHTS), 1_702_536_192);
+    assert_eq!(bytes(&placement, Pool::Host, &WEIGHTS), 483_840_000);
+    assert_eq!(bytes(&placement, Pool::Gpu, &[Component::KvCache]), 681_574_400);
+    let weights = placement.parts.iter().filter(|part| WEIGHTS.contains(&part.component));
+    assert!(weights.clone().all(|part| part.kind == Kind::Anonymous));
+    assert_eq!(placement.bytes(Component::PackedWeights), 0);
+    // Told to use the processor only, it maps and packs as ever.
+    scenario.offload = Offload::Off;
+    let processor = Placement::of(&model, &plan, &scenario, machine);
+    assert!(processor.needs.gpu.high == 0 && processor.bytes(Component::PackedWeights) > 0);
 }

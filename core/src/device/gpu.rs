@@ -17,6 +17,9 @@ pub enum GpuKind {
     Metal,
     /// A graphics card with memory of its own (CUDA, ROCm, Vulkan, SYCL).
     Discrete,
+    /// A GPU in the host's memory whose drivers copy the model into buffers of theirs (CUDA on a Jetson or GB10, ROCm and
+    /// Vulkan on an AMD APU).
+    Integrated,
 }
 
 /// A GPU.
@@ -41,7 +44,7 @@ pub struct Gpu {
 /// A name of no built-in card.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no built-in GPU `{name}`{}; expected a name such as rtx-4060, or MiB of its memory",
+    "no built-in GPU `{name}`{}; expected a name such as rtx-4060, MiB of its memory, or integrated",
     .nearest.as_ref().map_or_else(String::new, |nearest| format!("; nearest: {nearest}"))
 )]
 pub struct UnknownGpu {
@@ -67,6 +70,16 @@ impl Gpu {
         }
     }
 
+    /// One in the host's memory, of which nothing else is known.
+    pub fn integrated() -> Self {
+        Self {
+            name: "integrated".to_owned(),
+            title: "integrated GPU".to_owned(),
+            kind: GpuKind::Integrated,
+            ..Self::metal()
+        }
+    }
+
     /// A card of which only the memory is known.
     pub fn of_memory(mib: u64) -> Option<Self> {
         MEMORY_MIB.contains(&mib).then(|| Self {
@@ -83,6 +96,9 @@ impl Gpu {
     pub fn named(name: &str) -> Result<Self, UnknownGpu> {
         if let Some(gpu) = name.parse().ok().and_then(Self::of_memory) {
             return Ok(gpu);
+        }
+        if name == "integrated" {
+            return Ok(Self::integrated());
         }
         let found = GPUS.iter().find(|(known, _)| *known == name);
         let read =

@@ -94,8 +94,13 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         Some("none") => None,
         Some("metal") => Some(Gpu::metal()),
         Some(name) => {
-            let unknown =
-                |_| fields.wrong_value("gpu", name, "none, metal, or the name of a card such as rtx-4060");
+            let unknown = |_| {
+                fields.wrong_value(
+                    "gpu",
+                    name,
+                    "none, metal, integrated, or the name of a card such as rtx-4060",
+                )
+            };
             Some(Gpu::named(name).map_err(unknown)?)
         }
     };

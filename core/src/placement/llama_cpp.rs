@@ -9,6 +9,7 @@ use super::part::{Component, Interval, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::split::{self, Split};
 use super::weights::{self, Groups, Place};
+use crate::device::GpuKind;
 use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
 use crate::model::architecture::Tokenizer;
 use crate::model::tensor::{Role, Tensor};
@@ -40,6 +41,12 @@ pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
     let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
         if gpu {
+            // The head is a second copy of a tied table where nothing is mapped.
+            if is_copied_head(case, tensor, touch) {
+                let row_bytes = planned.bytes.checked_div(tensor.rows).unwrap_or(0);
+                let place = Place::host(file_kind(case), Touch::Rows { row_bytes });
+                groups.add(component, place, planned.bytes);
+            }
             groups.add(component, on_gpu(case, tensor, planned, touch), planned.bytes);
         } else {
             on_host(case, component, tensor, planned, touch, groups);
@@ -83,7 +90,7 @@ fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
 }
 
 fn file_kind(case: &Case<'_>) -> Kind {
-    match case.scenario.load {
+    match case.machine.load(case.scenario) {
         LoadMode::Mmap => Kind::File,
         LoadMode::Copy => Kind::Anonymous,
         LoadMode::Mlock => Kind::Wired,
@@ -102,7 +109,7 @@ fn is_lazy(case: &Case<'_>, bytes: u64) -> bool {
     match case.scenario.lazy {
         LazyMode::On => true,
         LazyMode::Off => false,
-        LazyMode::Auto => bytes > LAZY_FROM && case.scenario.load == LoadMode::Mmap,
+        LazyMode::Auto => bytes > LAZY_FROM && case.machine.load(case.scenario) == LoadMode::Mmap,
     }
 }
 
@@ -139,6 +146,11 @@ fn on_host(
     }
 }
 
+fn is_copied_head(case: &Case<'_>, tensor: &Tensor, touch: Touch) -> bool {
+    let integrated = case.machine.gpu == Some(GpuKind::Integrated);
+    integrated && tensor.role == Role::TokenEmbedding && touch == Touch::Token
+}
+
 /// Metal maps the file's range of its tensors without copying it, and wires all of it; tables stay with the host.
 fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touch) -> Place {
     if matches!(tensor.role, Role::TokenEmbedding | Role::PleTable) && matches!(touch, Touch::Rows { .. }) {
@@ -146,7 +158,7 @@ fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touc
         let pool = if lazy { Pool::Storage } else { Pool::Host };
         return Place { pool, kind: file_kind(case), touch };
     }
-    let kind = if case.scenario.load == LoadMode::Copy { Kind::Anonymous } else { Kind::Wired };
+    let kind = if case.machine.load(case.scenario) == LoadMode::Copy { Kind::Anonymous } else { Kind::Wired };
     Place { pool: Pool::Gpu, kind, touch }
 }
 
@@ -223,6 +235,9 @@ fn process(case: &Case<'_>) -> [Part; 3] {
     );
     if case.machine.offloads(case.scenario) {
         own.size = Interval { low: PROCESS.low, bytes: 36 * MIB, high: 150 * MIB };
+        if case.machine.gpu == Some(GpuKind::Integrated) {
+            own.size = Interval { low: 30 * MIB, bytes: 200 * MIB, high: DRIVER.high };
+        }
         own.provenance = Provenance::Estimated;
         "process, graph and compiled kernels".clone_into(&mut own.note);
     }

@@ -1,7 +1,7 @@
 //! What of a machine decides where a runtime puts things.
 
 use crate::device::{Device, Gpu, GpuKind, Processor};
-use crate::memory::{Offload, Scenario};
+use crate::memory::{LoadMode, Offload, Scenario};
 use serde::Serialize;
 
 /// A processor, and a GPU that shares its memory where there is one.
@@ -37,7 +37,14 @@ impl Machine {
 
     /// Whether every layer runs on a GPU that shares the memory.
     pub fn offloads(&self, scenario: &Scenario) -> bool {
-        self.uses_gpu(scenario) && self.gpu == Some(GpuKind::Metal)
+        self.uses_gpu(scenario) && matches!(self.gpu, Some(GpuKind::Metal | GpuKind::Integrated))
+    }
+
+    /// How weights come into memory: llama.cpp maps nothing for GPUs that share the memory but copy all the same
+    /// (`--load-mode auto`).
+    pub fn load(&self, scenario: &Scenario) -> LoadMode {
+        let copies = self.gpu == Some(GpuKind::Integrated) && self.uses_gpu(scenario);
+        if copies && scenario.load == LoadMode::Mmap { LoadMode::Copy } else { scenario.load }
     }
 
     /// In words.
@@ -47,6 +54,7 @@ impl Machine {
         }
         match self.gpu {
             Some(GpuKind::Metal) if self.uses_gpu(scenario) => "all layers on the GPU, by Metal",
+            Some(GpuKind::Integrated) if self.uses_gpu(scenario) => "all layers on the integrated GPU",
             Some(GpuKind::Discrete) if self.uses_gpu(scenario) => "layers on a graphics card",
             _ => self.processor.title(),
         }

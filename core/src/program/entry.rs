@@ -124,7 +124,7 @@ impl Gpus {
     fn of(device: &Device) -> Self {
         match device.gpu.as_ref().map(|gpu| gpu.kind) {
             None => Self::None,
-            Some(GpuKind::Metal) => Self::Unified,
+            Some(GpuKind::Metal | GpuKind::Integrated) => Self::Unified,
             Some(GpuKind::Discrete) => Self::Card,
         }
     }

@@ -42,12 +42,12 @@ fn every_program_can_be_asked_on_every_device_it_runs_on() {
 /// GPU; the micro-batch grows with the context.
 #[test]
 fn ollama_follows_the_memory_of_the_gpu() {
-    let laptop = chosen("ollama", "qwen3-4b", "lunar-lake-laptop-16gb");
+    let laptop = chosen("ollama", "qwen3-4b", "intel-n100-16gb");
     assert_eq!((laptop.context_tokens, laptop.load, laptop.slots), (4_096, LoadMode::Copy, 1));
     assert_eq!((laptop.ubatch, laptop.runtime), (512, Runtime::LlamaServer));
     let ollama = registry::program("ollama").unwrap();
     let model = models::model("qwen3-4b").unwrap();
-    let mut desktop = devices::device("lunar-lake-laptop-16gb").unwrap();
+    let mut desktop = devices::device("intel-n100-16gb").unwrap();
     for (mib, context, ubatch) in [(8_192, 4_096, 512), (24_576, 32_768, 1_024), (49_152, 40_960, 2_048)] {
         desktop.gpu = Gpu::of_memory(mib);
         let scenario = ollama.scenario(&model, &desktop, None);

@@ -162,7 +162,7 @@ wire_struct!(Storage {
 wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
 wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });
 wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });
-wire_enum!(GpuKind { 0 Metal, 1 Discrete });
+wire_enum!(GpuKind { 0 Metal, 1 Discrete, 2 Integrated });
 wire_struct!(Gpu { name, title, kind, memory_mib, bandwidth_gb_per_s, sources });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
 wire_struct!(Source { kind, text });

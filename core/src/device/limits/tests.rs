@@ -63,7 +63,7 @@ fn google_play_goes_by_class_of_memory_and_state() {
     assert_eq!(play(16), row(4352, 2048));
     assert_eq!(play(24), None);
     let play = entry("google-play").unwrap();
-    assert_eq!((Counts::of(&play.counts), play.beyond.stops()), (Counts::Anonymous, false));
+    assert_eq!((Counts::of(&play.counts), play.beyond.stops()), (Counts::HostAnonymous, false));
     // Each class includes its lower edge, of MemTotal in MiB.
     let at = |ram| {
         let setting = Setting { platform: Platform::Android, version: None, ram_mib: Some(ram), device: "" };
@@ -257,7 +257,7 @@ fn a_devices_file_adds_replaces_and_drops_limits_by_name() {
     let new = "limits:\n  - name: app\n    counts: [anonymous]\n    beyond: killed\n    all: 25 %\n    source: \"estimate: mine\"\n";
     let phone = device(new).unwrap();
     let limit = phone.limits().into_iter().find(|limit| limit.id == "app").unwrap();
-    assert_eq!((limit.states, limit.counts), (ByState::same(2 * GIB), Counts::Anonymous));
+    assert_eq!((limit.states, limit.counts), (ByState::same(2 * GIB), Counts::HostAnonymous));
     // A budget takes the place of what the system would leave, and of nothing else.
     assert_eq!(
         ids("ram_budget_mb: 3000\n"),

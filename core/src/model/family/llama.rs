@@ -34,6 +34,7 @@ const MISTRAL: Family = Family {
     types: &[],
     gguf: &["llama"],
     widths: MISTRAL_WIDTHS,
+    defaults: &[("sliding_window", 4_096)],
     windows: Windows::Everywhere,
     ..LLAMA
 };
@@ -56,8 +57,15 @@ pub(super) const FAMILIES: &[Family] = &[
         ..MISTRAL
     },
     Family { name: "ministral", file: None, pieces_when_small: false, ..MISTRAL },
-    Family { name: "mistral3", file: None, quantised_as_70b: false, pieces_when_small: false, ..MISTRAL },
-    Family { name: "mixtral", file: Some(PLAIN_FILE), ..MISTRAL },
+    Family {
+        name: "mistral3",
+        file: None,
+        defaults: &[],
+        quantised_as_70b: false,
+        pieces_when_small: false,
+        ..MISTRAL
+    },
+    Family { name: "mixtral", file: Some(PLAIN_FILE), defaults: &[], ..MISTRAL },
     Family {
         name: "granite",
         file: Some(FileForm { factors: GRANITE_FACTORS, ..PLAIN_FILE }),

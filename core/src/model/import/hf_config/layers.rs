@@ -36,6 +36,8 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
         ["sliding_window", "sliding_window_size", "attention_window_size", "attention_chunk_size"];
     let window = match reader.integer(&WINDOWS, 0..=MAX_CONTEXT)? {
         Some(window) => window,
+        // An explicit null says that there is none, whatever the class fills in.
+        None if reader.states("sliding_window") => 0,
         None => reader
             .stated_or_default(&["sliding_window", "attention_chunk_size"], 0..=MAX_CONTEXT)?
             .unwrap_or(0),

@@ -111,6 +111,11 @@ impl<'a> Reader<'a> {
         self.text.has(name)
     }
 
+    /// Whether the text part has a field, even as an explicit null.
+    pub(super) fn states(&self, name: &str) -> bool {
+        self.text.states(name)
+    }
+
     /// The first of several names that the text part gives; the others count as read.
     fn first(&self, names: &[&'static str]) -> Option<&'static str> {
         let mut found = None;

@@ -296,6 +296,11 @@ fn inert_windows_are_no_windows() {
     assert_eq!(opted_in.architecture.cache_owners(), (2, 2));
     let everywhere = small(r#", "model_type": "mistral", "sliding_window": 1024"#);
     assert_eq!(everywhere.architecture.cache_owners(), (0, 4));
+    // Left out, `MistralConfig` fills in 4,096; null says that there is none.
+    let left_out = small(r#", "model_type": "mistral""#);
+    assert_eq!(left_out.architecture.cache_owners(), (0, 4));
+    let none = small(r#", "model_type": "mistral", "sliding_window": null"#);
+    assert_eq!(none.architecture.cache_owners(), (4, 0));
 }
 
 #[test]
