@@ -9,6 +9,7 @@ pub mod layer;
 pub mod measurement;
 pub mod memory;
 pub mod model;
+pub mod number;
 pub mod placement;
 pub mod program;
 pub mod report;

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use dhurandhar_core::number::grouped;
 use std::io::Write;
 use std::path::Path;
 
@@ -84,29 +85,22 @@ pub(crate) fn wrapped(text: &str, indent: &str) -> String {
 /// Bytes in MiB with one decimal below 100 and separators above.
 pub(crate) fn mib(bytes: u64) -> String {
     let value = bytes as f64 / MIB;
-    if value < 99.95 { format!("{value:.1}") } else { grouped(&format!("{value:.0}")) }
+    if value < 99.95 { format!("{value:.1}") } else { whole_mib(bytes) }
+}
+
+fn whole_mib(bytes: u64) -> String {
+    grouped((bytes + (1 << 19)) >> 20)
 }
 
 /// A count with separators.
 pub(crate) fn count(number: u64) -> String {
-    grouped(&number.to_string())
-}
-
-fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{sign}{text}")
+    grouped(number)
 }
 
 /// Signed bytes in whole MiB.
 pub(crate) fn signed_mib(bytes: i64) -> String {
-    grouped(&format!("{:.0}", bytes as f64 / MIB))
+    let sign = if bytes < 0 { "-" } else { "" };
+    format!("{sign}{}", whole_mib(bytes.unsigned_abs()))
 }
 
 #[cfg(test)]

@@ -355,7 +355,7 @@ fn a_device_of_ones_own_is_a_yaml_file() {
     let text = answer(&["analyze-ple", "--device", path.to_str().unwrap()]);
     let words: Vec<&str> = text.split_whitespace().collect();
     let flat = words.join(" ");
-    assert!(flat.contains("the stated budget: needs") && flat.contains("3072 allowed"), "{text}");
+    assert!(flat.contains("the stated budget: needs") && flat.contains("3,072 allowed"), "{text}");
     std::fs::write(&path, "name: phone\nram_budget_mb: -5\nflash_read_gbps: 4.5\n").unwrap();
     let message = refusal(&["analyze-ple", "--device", path.to_str().unwrap()]);
     assert!(message.contains("phone.yaml:2: field `ram_budget_mb` is -5"), "{message}");

@@ -1,6 +1,7 @@
 //! One limit against one run: does it pass, what happens otherwise, and from how many bytes on it would.
 
 use crate::device::{Beyond, Counts, Limit, State};
+use crate::number::grouped;
 use crate::placement::{Held, Interval, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;
 
@@ -165,9 +166,9 @@ impl Check {
     fn sentence(&self, state: State) -> String {
         let counts = self.limit.counts.title();
         let (low, high) = (mib(self.needed.low), mib(self.needed.high));
-        let needed = if low == high { format!("{low}") } else { format!("{low} to {high}") };
-        let allowed = self.limit.bytes >> 20;
-        let spare = (self.headroom_bytes.unsigned_abs() + (1 << 19)) >> 20;
+        let needed = if low == high { low } else { format!("{low} to {high}") };
+        let allowed = grouped(self.limit.bytes >> 20);
+        let spare = mib(self.headroom_bytes.unsigned_abs());
         let whereabouts =
             if self.limit.states.differs() { format!(" in {}", state.title()) } else { String::new() };
         let start = format!("needs {needed} MiB of {counts}; {allowed} allowed{whereabouts}");
@@ -211,7 +212,7 @@ impl Check {
                 Outcome::Slows { .. } => "slower",
                 _ => "passes",
             };
-            text += &format!(" {}: {end}", other.bytes >> 20);
+            text += &format!(" {}: {end}", grouped(other.bytes >> 20));
         }
         self.text = text;
     }
@@ -228,8 +229,8 @@ fn elsewhere(limit: &Limit, needs: &Needs, state: State) -> Vec<Elsewhere> {
 }
 
 /// To the nearest, as tables of the same numbers are written.
-fn mib(bytes: u64) -> u64 {
-    (bytes + (1 << 19)) >> 20
+fn mib(bytes: u64) -> String {
+    grouped((bytes + (1 << 19)) >> 20)
 }
 
 pub(super) fn difference(limit: u64, needed: u64) -> i64 {

@@ -1,5 +1,7 @@
 //! Numbers as text. Formatting only: every figure comes from `dhurandhar-core`.
 
+use dhurandhar_core::number::grouped;
+
 const MIB: f64 = 1_048_576.0;
 
 /// Bytes in MiB (2^20), whole, with commas.
@@ -9,16 +11,7 @@ pub(super) fn mib(bytes: u64) -> String {
 
 /// A whole number with commas.
 pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let head = digits.len() % 3;
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index != 0 && index % 3 == head {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number)
 }
 
 fn count_of(number: f64) -> String {
