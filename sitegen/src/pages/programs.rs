@@ -3,6 +3,7 @@
 use anyhow::Result;
 use dhurandhar_core::device::{Device, registry as devices};
 use dhurandhar_core::model::{Model, registry as models};
+use dhurandhar_core::placement::Pool;
 use dhurandhar_core::program::{Program, registry};
 use dhurandhar_core::report::{Report, ReportError};
 use maud::{Markup, PreEscaped, html};
@@ -81,7 +82,7 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
                             td { @for answer in &at.devices { (verdict(answer, &from.to(&device_path(&device.name)))) } }
                             td.num {
                                 (count(alone.scenario.context_tokens)) " tokens ("
-                                (mib(alone.placement.needs.hot().bytes)) ")"
+                                (mib(in_all(alone))) ")"
                             }
                         }
                     }
@@ -89,6 +90,12 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
             }
         }
     })
+}
+
+/// What full speed needs, a card's memory included.
+fn in_all(report: &Report) -> u64 {
+    let card = report.placement.parts.iter().filter(|part| part.pool == Pool::Vram);
+    report.placement.needs.hot().bytes + card.map(|part| part.size.bytes).sum::<u64>()
 }
 
 fn run(
