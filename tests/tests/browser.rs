@@ -282,6 +282,32 @@ async fn models_are_found_and_chosen_by_keyboard() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_program_makes_all_its_choices_on_the_device() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "").await?;
+            driver.find(By::Css(".calc-advanced summary")).await?.click().await?;
+            until(&driver, "return document.querySelector('#program')?.value === ''").await?;
+            let choose = "const program = document.querySelector('#program'); program.value = 'pocketpal'; \
+                          program.dispatchEvent(new Event('change', { bubbles: true })); return true";
+            until(&driver, choose).await?;
+            until(&driver, "return document.querySelector('#context').value === '2048'").await?;
+            until(&driver, "return document.querySelector('#load').value === 'copy'").await?;
+            until(&driver, "return document.querySelector('#program').value === 'pocketpal'").await?;
+            // A choice of one's own is no longer the program's.
+            let own = "const load = document.querySelector('#load'); load.value = 'mmap'; \
+                       load.dispatchEvent(new Event('change', { bubbles: true })); return true";
+            until(&driver, own).await?;
+            until(&driver, "return document.querySelector('#program').value === ''").await?;
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}
+
+#[tokio::test]
 async fn a_custom_device_joins_the_list_and_the_link() -> Result<()> {
     let stage = stage()?;
     let play = |driver: WebDriver| {

@@ -93,6 +93,8 @@ pub(crate) enum Action {
     Choose(String),
     Import(Box<Model>),
     Set(Setting),
+    /// All choices at once.
+    Adopt(Box<Scenario>),
     /// Changes that the verdict suggests.
     Make(Vec<Change>),
     /// Draw the budget of this device.
@@ -273,6 +275,7 @@ impl Reducible for State {
             Action::Choose(name) => state.choose(&name),
             Action::Import(model) => state.import(*model),
             Action::Set(setting) => state.set(setting),
+            Action::Adopt(scenario) => state.adopt(*scenario),
             Action::Make(changes) => {
                 let now = state.scenario.clone();
                 state.adopt(changes.iter().fold(now, |scenario, change| change.applied(&scenario)));

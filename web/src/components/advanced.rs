@@ -1,15 +1,17 @@
 //! Choices that most people never change, behind a fold: in the part of the application that comes when it is opened.
 
 use dhurandhar_core::device::State;
-use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime};
-use yew::{AttrValue, Html, html};
+use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::program::{Program, registry};
+use yew::{AttrValue, Callback, Html, html};
 
 use super::choice::{Choice, Group};
 use super::controls::{Controls, chosen, set};
 use super::number_field::NumberField;
 use super::switch::Switch;
+use crate::catalogue::catalogue;
 use crate::format;
-use crate::state::Setting;
+use crate::state::{Action, Setting};
 
 /// Its part of the page.
 pub(crate) fn advanced(props: &Controls<'_>) -> Html {
@@ -29,6 +31,7 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
     let on = || props.on.clone();
     html! {
         <>
+            { programs(props) }
             { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
             if props.state.model.architecture.ple.is_some() {
                 { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
@@ -54,6 +57,39 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
             </p>
         </>
     }
+}
+
+/// A program's choices on the device, all at once; the one whose choices are now made is shown.
+fn programs(props: &Controls<'_>) -> Html {
+    let Some(device) = catalogue().device(&props.state.device) else { return Html::default() };
+    let there: Vec<&Program> = registry::programs().filter(|program| program.runs_on(&device)).collect();
+    let model = props.state.model.clone();
+    let now = props.state.scenario.clone();
+    let scenario = move |program: &Program| Scenario {
+        state: now.state,
+        target_tokens_per_s: now.target_tokens_per_s,
+        ..program.scenario(&model, &device, None)
+    };
+    let chosen = there.iter().find(|program| scenario(program) == props.state.scenario);
+    let mut options = vec![(AttrValue::from(""), AttrValue::from("your own choices"))];
+    options.extend(
+        there
+            .iter()
+            .map(|program| (AttrValue::from(program.name.as_str()), AttrValue::from(program.title.as_str()))),
+    );
+    let hint = chosen.map_or_else(
+        || "All that a program chooses by itself on this device.".to_owned(),
+        |program| format!("Version {}.", program.version),
+    );
+    let value = chosen.map_or("", |program| program.name.as_str()).to_owned();
+    let on = props.on.clone();
+    let on_value = Callback::from(move |name: String| {
+        if let Ok(program) = registry::program(&name) {
+            on.emit(Action::Adopt(Box::new(scenario(program))));
+        }
+    });
+    let groups = vec![Group { title: "", options }];
+    Choice { id: "program", label: "As a program runs it", value, groups, hint, on_value }.view()
 }
 
 fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {
