@@ -21,8 +21,10 @@ pub(super) struct StockPlan {
 
 /// The choices that the weights' part of a need depends on.
 type WeightKey = (WeightFormat, Runtime, Machine, bool, LoadMode, LazyMode, Offload);
-/// The choices that the rest depends on; the last says whether a GPU holds it.
-type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], [u64; 2], bool);
+/// The choices that the rest depends on; the last say what holds it, and what a draft model's weights depend on.
+type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], [u64; 2], Held);
+/// The GPU that is used, and with a draft model the machine and choices that its weights depend on.
+type Held = (Option<GpuKind>, Option<(Machine, bool, LazyMode, LoadMode)>);
 
 /// A model and a scenario, ready to be assessed on any number of devices.
 #[derive(Debug)]
@@ -137,7 +139,10 @@ impl<'a> Prospects<'a> {
     }
 
     fn rest_needs(&self, scenario: &Scenario, machine: Machine) -> Needs {
-        let on_gpu = machine.offloads(scenario);
+        let used = machine.uses_gpu(scenario) || scenario.runtime.needs_gpu();
+        let gpu = machine.gpu.filter(|_| used);
+        let draft =
+            scenario.draft.is_some().then_some((machine, scenario.repack, scenario.lazy, scenario.load));
         let key = (
             scenario.context_tokens,
             scenario.k,
@@ -153,7 +158,7 @@ impl<'a> Prospects<'a> {
                 scenario.load == LoadMode::Copy,
             ],
             [scenario.prompt_cache_mib, scenario.checkpoints],
-            on_gpu,
+            (gpu, draft),
         );
         if let Some(needs) = find(&self.rest, &key) {
             return needs;

@@ -1,5 +1,6 @@
 //! The choices of a run, and the cache that they lead to.
 
+mod draft;
 pub mod kv_cache;
 mod kv_format;
 mod provenance;
@@ -7,6 +8,7 @@ mod refused;
 mod runtime;
 mod scenario;
 
+pub use draft::Draft;
 pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use provenance::Provenance;

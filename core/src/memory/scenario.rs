@@ -1,6 +1,6 @@
 //! The choices a prediction is made for.
 
-use super::{KvFormat, Refusal, Runtime, refused};
+use super::{Draft, KvFormat, Refusal, Runtime, refused};
 use crate::device::State;
 use crate::model::Model;
 use crate::model::architecture::Ffn;
@@ -161,6 +161,9 @@ pub struct Scenario {
     pub prompt_cache_mib: u64,
     /// Snapshots of windows and recurrent states that a server keeps for each slot (llama.cpp's `--ctx-checkpoints`).
     pub checkpoints: u64,
+    /// A smaller model that proposes tokens (llama.cpp's `--model-draft`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Draft>,
     /// What the process is to the system: some limits allow less off the screen.
     pub state: State,
     /// Tokens per second below which decoding does not count as running.
@@ -265,6 +268,7 @@ impl Scenario {
             kv_offload: true,
             prompt_cache_mib: 0,
             checkpoints: 0,
+            draft: None,
             state: State::Foreground,
             target_tokens_per_s: 15.0,
         }
@@ -353,6 +357,7 @@ impl Scenario {
                 (self.prompt_cache_mib > 0, "a prompt cache"),
                 (self.unified_kv, "one cache for all slots"),
                 (!self.repack, "a choice of packed copies"),
+                (self.draft.is_some(), "a draft model"),
             ] {
                 if asked {
                     return Err(ScenarioError::NotOffered { option, runtime, expected: "llama.cpp" });

@@ -30,6 +30,18 @@ impl Machine {
         }
     }
 
+    /// The same with so many bytes less on the card.
+    #[must_use]
+    pub fn less(self, bytes: u64) -> Self {
+        Self { gpu_memory_bytes: self.gpu_memory_bytes.map(|memory| memory.saturating_sub(bytes)), ..self }
+    }
+
+    /// The same with room for anything on the card.
+    #[must_use]
+    pub fn with_room(self) -> Self {
+        Self { gpu_memory_bytes: self.gpu_memory_bytes.map(|_| u64::MAX), ..self }
+    }
+
     /// Whether `scenario` uses the GPU here; then no weights are packed for the processor.
     pub fn uses_gpu(&self, scenario: &Scenario) -> bool {
         scenario.runtime.is_llama_cpp() && scenario.offload != Offload::Off && self.gpu.is_some()

@@ -7,6 +7,7 @@
 mod common;
 pub mod compute;
 mod constants;
+mod draft;
 mod executorch;
 mod ideal;
 mod litert_lm;

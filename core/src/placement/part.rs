@@ -44,6 +44,12 @@ pub enum Component {
     Checkpoints,
     /// States of earlier prompts that a server keeps.
     PromptCache,
+    /// Weights of a draft model, and its vocabulary.
+    Draft,
+    /// Its keys, values and states.
+    DraftCache,
+    /// Its buffers.
+    DraftCompute,
 }
 
 impl Component {
@@ -68,6 +74,9 @@ impl Component {
             Self::PageTables => "Page tables",
             Self::Checkpoints => "Context checkpoints",
             Self::PromptCache => "Prompt cache",
+            Self::Draft => "Draft model",
+            Self::DraftCache => "Draft model's cache",
+            Self::DraftCompute => "Draft model's buffers",
         }
     }
 }

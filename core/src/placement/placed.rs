@@ -1,8 +1,8 @@
 //! Every part of a run, by the rules of the runtime that it is run with.
 
 use super::{
-    Component, Kind, Machine, Needs, Part, Pool, Split, executorch, ideal, litert_lm, llama_cpp, mlc, mlx,
-    transformers, vllm,
+    Component, Kind, Machine, Needs, Part, Pool, Split, draft, executorch, ideal, litert_lm, llama_cpp, mlc,
+    mlx, transformers, vllm,
 };
 use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::Model;
@@ -29,6 +29,7 @@ impl<'a> Case<'a> {
         kv: &[LayerCache],
     ) -> Self {
         let mut case = Self { model, plan, scenario, machine, split: None };
+        case.machine = machine.less(draft::on_card(&case));
         case.split = Split::of(&case, kv);
         case
     }
@@ -50,7 +51,7 @@ impl<'a> Case<'a> {
 
     /// Parts beside the weights: what depends on context, cache types and slots.
     pub(crate) fn rest(&self, kv: &[LayerCache]) -> Vec<Part> {
-        match self.scenario.runtime {
+        let mut parts = match self.scenario.runtime {
             Runtime::LlamaCpp | Runtime::LlamaServer | Runtime::LlamaCppApi => llama_cpp::rest(self, kv),
             Runtime::LitertLm => litert_lm::rest(self, kv),
             Runtime::LitertLmGpu => litert_lm::gpu_rest(self, kv),
@@ -60,7 +61,9 @@ impl<'a> Case<'a> {
             Runtime::Vllm => vllm::rest(self, kv),
             Runtime::Transformers => transformers::rest(self, kv),
             Runtime::Ideal => ideal::rest(self, kv),
-        }
+        };
+        parts.extend(draft::parts(self));
+        parts
     }
 }
 

@@ -38,6 +38,7 @@ impl Placement {
             // Slivers of the process share a colour: there are eight.
             let component = match part.component {
                 Component::Libraries | Component::PageTables => Component::Runtime,
+                Component::DraftCache | Component::DraftCompute => Component::Draft,
                 component => component,
             };
             let file = part.kind != Kind::Anonymous;

@@ -184,7 +184,10 @@ const fn name(component: Component) -> &'static str {
         | Component::Libraries
         | Component::PageTables
         | Component::Checkpoints
-        | Component::PromptCache => "runtime",
+        | Component::PromptCache
+        | Component::Draft
+        | Component::DraftCache
+        | Component::DraftCompute => "runtime",
     }
 }
 

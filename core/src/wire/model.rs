@@ -7,7 +7,7 @@ use crate::device::{
     Beyond, BudgetMetric, Counts, Device, Form, Gpu, GpuKind, Limit, Os, Platform, Processor, Source,
     SourceKind, State, Storage, Version,
 };
-use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use crate::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::architecture::{
     Architecture, Attention, Conduct, Embeddings, Encoder, Expanded, ExtraTensor, Extras, Ffn, KvSource,
     Layer, Mixer, Order, PerLayerEmbedding, Published, Recurrent, RecurrentKind, RecurrentTensor, Tokenizer,
@@ -209,9 +209,23 @@ wire_struct!(Scenario {
     kv_offload,
     prompt_cache_mib,
     checkpoints,
+    draft,
     state,
     target_tokens_per_s,
 });
+
+impl Wire for Draft {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.model().put(out);
+        self.plan().format.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (model, weights) = (Model::take(from)?, WeightFormat::take(from)?);
+        Self::new(model, Some(weights)).ok()
+    }
+}
+
 wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
 wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });
 wire_enum!(Offload { 0 Auto, 1 Off, 2 All, 3 Layers(layers) });

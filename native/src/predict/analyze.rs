@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
-use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::program::{Choices, registry as programs};
 use dhurandhar_core::report::Report;
@@ -63,6 +63,13 @@ pub(crate) struct AnalyzeArgs {
     /// Snapshots of windows and recurrent states kept for each slot [default: 32 for llama-server]
     #[arg(long, value_name = "N")]
     context_checkpoints: Option<u64>,
+    /// A smaller model that proposes tokens (llama.cpp's --model-draft): slug or file; memory only, its gain in speed is
+    /// not predicted
+    #[arg(long, alias = "model-draft", value_name = "MODEL")]
+    draft_model: Option<String>,
+    /// Weight format of the draft model [default: as stored in its file, or q4_k_m]
+    #[arg(long, value_name = "FORMAT", requires = "draft_model")]
+    draft_weights: Option<String>,
     /// Memory limit of the cgroup (or container) that the program runs in, MiB
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     memory_limit_mib: Option<u64>,
@@ -182,6 +189,7 @@ enum Method {
 #[derive(Debug)]
 struct Said {
     choices: Choices,
+    draft: Option<Draft>,
     audio: bool,
     cpu_moe_layers: u64,
     kv_offload: bool,
@@ -194,6 +202,7 @@ impl Said {
         self.choices.apply(scenario, u64::MAX);
         scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
         scenario.audio = self.audio;
+        scenario.draft.clone_from(&self.draft);
         (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
         (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
     }
@@ -307,8 +316,14 @@ impl AnalyzeArgs {
             prompt_cache_mib: self.prompt_cache_mib,
             checkpoints: self.context_checkpoints,
         };
+        let draft = self.draft_model.as_ref().map(|name| -> anyhow::Result<Draft> {
+            let weights =
+                self.draft_weights.as_ref().map(|name| WeightFormat::parse(name).map_err(bad_input));
+            Draft::new(model_source::load(name)?, weights.transpose()?).map_err(bad_input)
+        });
         Ok(Said {
             choices,
+            draft: draft.transpose()?,
             audio: self.keep_audio && !self.strip_audio,
             cpu_moe_layers: self.cpu_moe_layers,
             kv_offload: !self.no_kv_offload,
@@ -369,6 +384,7 @@ impl AnalyzeArgs {
             (self.no_kv_offload, "--no-kv-offload"),
             (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
             (self.context_checkpoints.is_some(), "--context-checkpoints"),
+            (self.draft_model.is_some(), "--draft-model"),
             (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
             (self.weights.is_some(), "--weights"),
             (self.k_bits.is_some(), "--k-bits"),

@@ -1,0 +1,123 @@
+//! A draft model beside the model (llama.cpp's `--model-draft`): a context of its own with weights, cache and buffers.
+
+use super::part::{Component, Part, Pool};
+use super::placed::Case;
+use crate::device::GpuKind;
+use crate::memory::{KvFormat, Offload, Scenario, kv_cache};
+
+/// Its parts; none without one. It has the model's slots and context, as far as its own reaches, an f16 cache, and all its
+/// layers where the model has layers (`--gpu-layers-draft`).
+pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
+    let Some(draft) = &case.scenario.draft else { return Vec::new() };
+    let (model, plan) = (draft.model(), draft.plan());
+    let longest = model.architecture.max_context_tokens;
+    let scenario = Scenario {
+        draft: None,
+        context_tokens: case.scenario.context_tokens.min(longest),
+        weights: plan.format,
+        k: KvFormat::F16,
+        v: KvFormat::F16,
+        vision: false,
+        audio: false,
+        offload: if case.scenario.offload == Offload::Off { Offload::Off } else { Offload::All },
+        cpu_moe_layers: 0,
+        kv_offload: true,
+        prompt_cache_mib: 0,
+        checkpoints: 0,
+        ..case.scenario.clone()
+    };
+    let kv = kv_cache::layers(&model.architecture, &scenario);
+    let machine = case.machine.with_room();
+    let own = Case::new(model, plan, &scenario, machine, &kv);
+    let mut parts = own.weights();
+    parts.extend(own.rest(&kv));
+    // The process, its libraries and the card's driver are there already.
+    parts.retain(|part| {
+        !matches!(part.component, Component::Runtime | Component::Libraries) && part.size.high > 0
+    });
+    for part in &mut parts {
+        part.component = match part.component {
+            Component::KvCache | Component::RecurrentState => Component::DraftCache,
+            Component::Compute => Component::DraftCompute,
+            Component::PageTables => Component::PageTables,
+            _ => Component::Draft,
+        };
+    }
+    parts
+}
+
+/// Bytes that it takes of a card's memory.
+pub(super) fn on_card(case: &Case<'_>) -> u64 {
+    if case.scenario.draft.is_none() || case.machine.gpu != Some(GpuKind::Discrete) {
+        return 0;
+    }
+    let parts = parts(case);
+    parts.iter().filter(|part| part.pool == Pool::Vram).map(|part| part.size.bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Draft, LoadMode, Runtime};
+    use crate::model::registry;
+    use crate::placement::{Machine, Placement};
+    use crate::weights::{WeightFormat, WeightPlan};
+
+    fn placed(machine: Machine, change: impl Fn(&mut Scenario)) -> Placement {
+        let model = registry::model("qwen3-8b").unwrap();
+        let mut scenario = Scenario { context_tokens: 8_192, ..Scenario::for_model(&model) };
+        change(&mut scenario);
+        scenario.check(&model).unwrap();
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        Placement::of(&model, &plan, &scenario, machine)
+    }
+
+    fn small() -> Draft {
+        let format = WeightFormat::parse("q8_0").ok();
+        Draft::new(registry::model("qwen3-0.6b").unwrap(), format).unwrap()
+    }
+
+    /// As the draft model takes by itself, but for the process: 28 layers x 8 heads x 128 channels x 2 sides x 2 bytes a token.
+    #[test]
+    fn a_draft_model_takes_what_it_takes_alone() {
+        let alone = placed(Machine::X86, |_| {});
+        let both = placed(Machine::X86, |scenario| scenario.draft = Some(small()));
+        assert_eq!(both.bytes(Component::DraftCache), 8_192 * 28 * 8 * 128 * 2 * 2);
+        let draft = small();
+        let bytes = draft.plan().text_bytes(draft.model());
+        let mapped: u64 = both
+            .of_component(Component::Draft)
+            .filter(|part| part.kind == crate::placement::Kind::File)
+            .map(|part| part.size.bytes)
+            .sum();
+        assert_eq!(mapped, bytes);
+        assert_eq!(both.bytes(Component::KvCache), alone.bytes(Component::KvCache));
+        assert!(both.needs.hot().bytes > alone.needs.hot().bytes + 8_192 * 114_688 + bytes / 2);
+    }
+
+    #[test]
+    fn a_draft_model_leaves_less_of_a_card_to_the_model() {
+        let machine =
+            Machine { gpu: Some(GpuKind::Discrete), gpu_memory_bytes: Some(7 << 30), ..Machine::X86 };
+        let layers = |placement: &Placement| placement.split.unwrap().gpu_layers;
+        let alone = placed(machine, |_| {});
+        let both = placed(machine, |scenario| scenario.draft = Some(small()));
+        assert!(layers(&both) < layers(&alone), "{} {}", layers(&both), layers(&alone));
+        assert!(both.of_component(Component::DraftCache).all(|part| part.pool == Pool::Vram));
+        assert!(both.needs.gpu.bytes <= 7 << 30);
+    }
+
+    #[test]
+    fn copied_weights_of_a_draft_model_are_anonymous_and_other_runtimes_have_none() {
+        let copied = placed(Machine::X86, |scenario| {
+            (scenario.draft, scenario.load) = (Some(small()), LoadMode::Copy);
+        });
+        assert!(
+            copied.of_component(Component::Draft).all(|part| part.kind == crate::placement::Kind::Anonymous)
+        );
+        let model = registry::model("qwen3-8b").unwrap();
+        let scenario = Scenario { draft: Some(small()), ..Scenario::for_model(&model).run_by(Runtime::Vllm) };
+        let refused = scenario.check(&model).unwrap_err().to_string();
+        assert!(refused.starts_with("a draft model with vllm"), "{refused}");
+    }
+}
