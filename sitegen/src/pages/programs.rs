@@ -62,11 +62,11 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
                 thead {
                     tr {
                         th scope="col" { "Program" }
-                        th scope="col" { "Weights" }
+                        th scope="col" { "Verdict" }
                         th.num scope="col" { "Anonymous" }
                         th.num scope="col" { "For full speed" }
                         th.num scope="col" { "On the GPU" }
-                        th scope="col" { "Verdict" }
+                        th scope="col" { "Weights" }
                         th.num scope="col" { "By itself" }
                     }
                 }
@@ -75,11 +75,11 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
                         @let needs = &at.placement.needs;
                         tr {
                             th scope="row" { a href=(format!("#{}", program.name)) { (program.title) } }
-                            td { (at.weights.format) }
+                            td { @for answer in &at.devices { (verdict(answer, &from.to(&device_path(&device.name)))) } }
                             td.num { (mib(needs.anonymous.bytes)) }
                             td.num { (mib(needs.hot().bytes)) }
                             td.num { @if needs.gpu.bytes > 0 { (mib(needs.gpu.bytes)) } @else { "\u{2013}" } }
-                            td { @for answer in &at.devices { (verdict(answer, &from.to(&device_path(&device.name)))) } }
+                            td { (at.weights.format) }
                             td.num {
                                 (count(alone.scenario.context_tokens)) " tokens ("
                                 (mib(in_all(alone))) ")"
