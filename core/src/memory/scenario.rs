@@ -245,7 +245,7 @@ pub enum ScenarioError {
 
 impl Scenario {
     /// What people run who say nothing: 4,096 tokens (or the model's maximum; a computer's usual 8,192 are asked for by
-    /// [`crate::device::Form`]), `q4_k_m` or the file's own types, f16 cache, llama.cpp's command line, text only,
+    /// [`crate::device::Form`]), `q4_k_m` (MXFP4 where it is published so) or the file's own types, f16 cache, llama.cpp's command line, text only,
     /// 15 tok/s.
     pub fn for_model(model: &Model) -> Self {
         Self {

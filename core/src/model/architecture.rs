@@ -78,6 +78,8 @@ pub struct Conduct {
     pub quantised_as_70b: bool,
     /// llama.cpp's quantiser keeps the head of this family in 8 bits.
     pub quantised_as_falcon: bool,
+    /// Experts are published in MXFP4, and every file that people run has them so.
+    pub published_in_mxfp4: bool,
     /// Converters pad the per-layer table to the token table.
     pub padded_ple: bool,
 }

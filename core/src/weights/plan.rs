@@ -74,10 +74,11 @@ impl WeightPlan {
         Ok(Self { format, tensors, provenance })
     }
 
-    /// The format to assume when none is asked for: as stored for a file, `q4_k_m` otherwise.
+    /// The format to assume when none is asked for: as stored for a file, as published where that is MXFP4, `q4_k_m` otherwise.
     pub fn default_format(model: &Model) -> WeightFormat {
         match model.origin {
             Origin::Gguf { .. } | Origin::Safetensors { .. } => WeightFormat::AsStored,
+            _ if model.architecture.conduct.published_in_mxfp4 => WeightFormat::Stock(StockType::Mxfp4Moe),
             _ => WeightFormat::Stock(StockType::Q4KM),
         }
     }

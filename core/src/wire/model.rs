@@ -67,6 +67,7 @@ wire_struct!(Conduct {
     tokenizer,
     quantised_as_70b,
     quantised_as_falcon,
+    published_in_mxfp4,
     padded_ple,
 });
 wire_enum!(Order { 0 Usual, 1 NormsAfter, 2 Parallel, 3 Fused });

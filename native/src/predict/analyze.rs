@@ -76,7 +76,8 @@ pub(crate) struct AnalyzeArgs {
     /// State of the process that runs the model: foreground, service or background [default: foreground]
     #[arg(long, value_parser = super::state::parse)]
     state: Option<State>,
-    /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, or q4_k_m]
+    /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, mxfp4_moe for gpt-oss,
+    /// or q4_k_m]
     #[arg(long, conflicts_with = "quant_bits")]
     weights: Option<String>,
     /// Plain bits per weight without scales, as the seed counts them

@@ -109,7 +109,7 @@ pub(super) fn scenario(report: &Report) -> String {
 }
 
 /// The case that tables over many devices show, in words.
-pub(super) const USUAL_CASE: &str = "4,096 tokens of context on phones and boards, 8,192 on computers; q4_k_m weights, f16 \
+pub(super) const USUAL_CASE: &str = "4,096 tokens of context on phones and boards, 8,192 on computers; q4_k_m weights (gpt-oss as it is published, in mxfp4), f16 \
     keys and values, llama.cpp's command line, on the GPU where that is its default, one conversation, \
     text only";
 

@@ -376,6 +376,7 @@ impl Family {
             tokenizer: if small { Tokenizer::Spm } else { self.tokenizer },
             quantised_as_70b: self.quantised_as_70b,
             quantised_as_falcon: self.gguf.contains(&"falcon"),
+            published_in_mxfp4: self.gguf.contains(&"gpt-oss"),
             padded_ple: self.gguf.contains(&"gemma3n"),
         }
     }
