@@ -49,7 +49,7 @@ pub use blocks::BlockCodec;
 pub use centred::{Centred, SINK_TOKENS, mean_vector};
 pub use error::{CodecError, MAX_DIM};
 pub use kernel::Isa;
-pub(crate) use kernel::{Kernel, Simd, dot_product};
+pub(crate) use kernel::{Kernel, Simd, Split, dot_product, widened};
 pub use kind::{CodecKind, UnknownCodec};
 pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};

@@ -3,9 +3,11 @@
 //! Few tokens are multiplied row by row straight from the mapping, which reads a quarter or less of the bytes that
 //! f32 weights take; for many tokens rows are decoded into the cache, a few at a time (`host/product.rs`).
 
+use super::host;
 use super::nf4::Nf4Matrix;
 use crate::checkpoint::{Checkpoint, StoredRows};
 use burn::tensor::{Device, Tensor, TensorData};
+use dhurandhar_core::weights::dequantise::Vectors;
 use dhurandhar_core::weights::nf4::Nf4;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -13,8 +15,12 @@ use std::sync::Arc;
 
 /// Tokens up to which rows are multiplied as they are decoded.
 const FEW: usize = 8;
-/// Rows that one thread takes at a time.
+/// Rows that one thread decodes at a time.
 const ROWS: usize = 64;
+/// Parts of a product for each thread.
+const PARTS: usize = 6;
+/// Weights of a part, at least: a few microseconds.
+const LEAST: usize = 32 << 10;
 
 /// Rows in the mapping, and the order in which they count.
 #[derive(Debug, Clone)]
@@ -42,7 +48,7 @@ impl Packed {
 
     /// Whether this many tokens are multiplied row by row.
     pub(super) fn takes(&self, x: &Tensor<2>) -> bool {
-        x.dims()[0] <= FEW && !self.uploaded && !x.device().is_autodiff()
+        x.dims()[0] <= FEW && !self.uploaded && !x.device().is_autodiff() && host::is_host(x)
     }
 
     /// Whether products are the host's.
@@ -52,38 +58,42 @@ impl Packed {
 
     /// `x W^T` for `[tokens, columns]`.
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
-        let [tokens, _] = x.dims();
-        let device = x.device();
-        if !self.takes(&x) {
-            // A constant: the tape keeps it for the inputs' gradient, and asks none for it.
-            return x.matmul(self.dense(&device.inner()).transpose());
+        if self.takes(&x) {
+            return host::few(x, self);
         }
-        match x.clone().try_into_data().ok().and_then(|data| data.try_into_vec::<f32>().ok()) {
-            Some(host) => {
-                Tensor::from_data(TensorData::new(self.products(&host, tokens), [tokens, self.rows]), &device)
-            }
-            // The dense product reports whatever ails the device.
-            None => x.matmul(self.dense(&device).transpose()),
-        }
+        // A constant: the tape keeps it for the inputs' gradient, and asks none for it.
+        let device = x.device().inner();
+        x.matmul(self.dense(&device).transpose())
     }
 
-    fn products(&self, x: &[f32], tokens: usize) -> Vec<f32> {
-        let mut by_row = vec![0.0; self.rows * tokens];
-        let vectors = self.stored.decoder.prepare(x, self.columns);
-        by_row.par_chunks_mut(ROWS * tokens).enumerate().for_each(|(chunk, out)| {
-            let (mut row, first) = (vec![0.0; self.columns], chunk * ROWS);
-            // Rows in the order in which they are stored need not be looked up one by one.
-            let together = if self.interleaved.is_none() { ROWS } else { 1 };
-            for (index, out) in out.chunks_mut(together * tokens).enumerate() {
-                let first = self.source(first + index * together);
-                let bytes = self.checkpoint.rows_bytes(&self.stored, first..first + out.len() / tokens);
-                self.stored.decoder.products(bytes, &mut row, &vectors, out);
-            }
+    /// The same for numbers.
+    pub(super) fn products(&self, x: &[f32], tokens: usize) -> Vec<f32> {
+        let vectors = self.stored.decoder.prepare(x.to_vec(), self.columns);
+        let (own, rows) = (self.clone(), self.rows_each());
+        let parts = host::share(self.rows.div_ceil(rows), move |part| {
+            own.products_of(part * rows..((part + 1) * rows).min(own.rows), &vectors, tokens)
         });
-        if tokens == 1 {
-            return by_row;
+        let stored = parts.concat();
+        if tokens == 1 && self.interleaved.is_none() {
+            return stored;
         }
-        (0..tokens).flat_map(|token| by_row.iter().skip(token).step_by(tokens).copied()).collect()
+        let rows = (0..tokens).flat_map(|token| (0..self.rows).map(move |row| (token, row)));
+        rows.map(|(token, row)| stored[self.source(row) * tokens + token]).collect()
+    }
+
+    /// Rows that one thread takes at a time: few enough for all to end together, with work enough to be worth a look.
+    fn rows_each(&self) -> usize {
+        let even = self.rows.div_ceil(PARTS * rayon::current_num_threads());
+        even.max(LEAST / self.columns.max(1)).max(1)
+    }
+
+    /// The products of rows, as they are stored, with each vector.
+    fn products_of(&self, rows: Range<usize>, vectors: &Vectors<'_>, tokens: usize) -> Vec<f32> {
+        let mut out = vec![0.0; rows.len() * tokens];
+        let mut room = vec![0.0; self.columns];
+        let bytes = self.checkpoint.rows_bytes(&self.stored, rows);
+        self.stored.decoder.products(bytes, &mut room, vectors, &mut out);
+        out
     }
 
     /// The whole matrix, `[rows, columns]`.

@@ -4,21 +4,38 @@
 
 use core::arch::x86_64::*;
 
-use super::simd::{Kernel, Simd};
+use super::simd::{Kernel, Simd, Split};
 
-/// Proof that the processor has AVX2.
+/// Proof that the processor has AVX2, and F16C, which came before it; also AVX-512's VNNI for registers of this size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Avx2(());
+pub(super) struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
-    /// The proof, if the processor has AVX2.
+impl Avx2<false> {
+    /// The proof, if the processor has both.
     pub(super) fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
+        let found =
+            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c");
+        found.then_some(Self(()))
     }
 }
 
-#[target_feature(enable = "avx2")]
-fn enter<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
+impl Avx2<true> {
+    /// The proof, if the processor has all three.
+    pub(super) fn detect() -> Option<Self> {
+        let found = std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vnni");
+        Avx2::<false>::detect().filter(|_| found).map(|_| Self(()))
+    }
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn enter<K: Kernel>(simd: Avx2<false>, kernel: K) -> K::Output {
+    kernel.run(simd)
+}
+
+#[target_feature(enable = "avx2,f16c,avx512vl,avx512bw,avx512vnni")]
+fn enter_vnni<K: Kernel>(simd: Avx2<true>, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
@@ -29,19 +46,22 @@ fn signs(lanes: [i32; 8]) -> __m256 {
     unsafe { core::mem::transmute(lanes) }
 }
 
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const MANY_REGISTERS: bool = true;
 
     type F = __m256;
     type I = __m256i;
     type B = __m128i;
     type W = __m256i;
+    type C = __m256i;
+    /// Of the high bytes, and of the low ones.
+    type Sum = [__m256i; 2];
     type Table = (__m256, __m256);
 
     #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: `self` proves AVX2.
-        unsafe { enter(self, kernel) }
+        unsafe { if VNNI { enter_vnni(Avx2(()), kernel) } else { enter(Avx2(()), kernel) } }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
@@ -184,34 +204,16 @@ impl Simd for Avx2 {
         unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
     }
     #[inline(always)]
-    fn splat_words(self, x: i16) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_set1_epi16(x) }
-    }
-    #[inline(always)]
-    fn words(self, v: __m128i) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_cvtepu8_epi16(v) }
-    }
-    #[inline(always)]
     fn signed_words(self, v: __m128i) -> __m256i {
         // SAFETY: `self` proves AVX2.
         unsafe { _mm256_cvtepi8_epi16(v) }
     }
     #[inline(always)]
-    fn sub_words(self, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_sub_epi16(a, b) }
-    }
-    #[inline(always)]
-    fn mul_words(self, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_mullo_epi16(a, b) }
-    }
-    #[inline(always)]
     fn dot_words(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
+        // SAFETY: `self` proves AVX2, and VNNI where that is said.
+        unsafe {
+            if VNNI { _mm256_dpwssd_epi32(sum, a, b) } else { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
+        }
     }
     #[inline(always)]
     fn int_floats(self, v: __m256i) -> __m256 {
@@ -219,38 +221,118 @@ impl Simd for Avx2 {
         unsafe { _mm256_cvtepi32_ps(v) }
     }
     #[inline(always)]
-    fn or_bytes(self, a: __m128i, b: __m128i) -> __m128i {
-        // SAFETY: `self` proves AVX2.
-        unsafe { _mm_or_si128(a, b) }
+    fn halves(self, x: &[u16; 8]) -> __m256 {
+        // SAFETY: `self` proves F16C; the array holds the 16 bytes that are read.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())) }
     }
     #[inline(always)]
-    fn spread_bits(self, bits: u16) -> __m128i {
-        // Byte 0 of the bits to eight lanes, byte 1 to the others; each lane keeps its own bit.
+    fn join(self, first: __m128i, second: __m128i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_set_m128i(second, first) }
+    }
+    #[inline(always)]
+    fn load_codes(self, x: &[u8; 32]) -> __m256i {
+        // SAFETY: `self` proves AVX2; the array holds the 32 bytes that are read.
+        unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn low_nibbles(self, v: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_and_si256(v, _mm256_set1_epi8(15)) }
+    }
+    #[inline(always)]
+    fn high_nibbles(self, v: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_and_si256(_mm256_srli_epi16::<4>(v), _mm256_set1_epi8(15)) }
+    }
+    #[inline(always)]
+    fn or_codes(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_or_si256(a, b) }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u32) -> __m256i {
+        // Each byte of the bits to eight lanes, each of which keeps its own bit.
         // SAFETY: `self` proves AVX2.
         unsafe {
-            let order = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-            let own = _mm_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
-            let spread = _mm_shuffle_epi8(_mm_cvtsi32_si128(i32::from(bits)), order);
-            let found = _mm_cmpeq_epi8(_mm_and_si128(spread, own), own);
-            _mm_and_si128(found, _mm_set1_epi8(16))
+            let (a, b) = (0x0101_0101_0101_0101, 0x0202_0202_0202_0202);
+            let order = _mm256_setr_epi64x(0, a, b, a + b);
+            let own = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
+            let spread = _mm256_shuffle_epi8(_mm256_set1_epi32(bits.cast_signed()), order);
+            let found = _mm256_cmpeq_epi8(_mm256_and_si256(spread, own), own);
+            _mm256_and_si256(found, _mm256_set1_epi8(16))
         }
     }
     #[inline(always)]
-    fn fifth_bits(self, v: __m128i, mask: u8) -> __m128i {
-        // SAFETY: `self` proves AVX2.
-        unsafe {
-            let own = _mm_set1_epi8(mask.cast_signed());
-            _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(v, own), own), _mm_set1_epi8(16))
-        }
-    }
-    #[inline(always)]
-    fn top_bits<const SHIFT: i32>(self, v: __m128i) -> __m128i {
+    fn fifth_bits<const BIT: i32>(self, v: __m256i) -> __m256i {
         // Bits that a shift brings from a neighbour are masked away.
         // SAFETY: `self` proves AVX2.
         unsafe {
-            let low = _mm_and_si128(_mm_srli_epi16::<SHIFT>(v), _mm_set1_epi8(3));
-            _mm_slli_epi16::<4>(low)
+            let shifted = match BIT {
+                0 => _mm256_slli_epi16::<4>(v),
+                1 => _mm256_slli_epi16::<3>(v),
+                2 => _mm256_slli_epi16::<2>(v),
+                3 => _mm256_slli_epi16::<1>(v),
+                4 => v,
+                5 => _mm256_srli_epi16::<1>(v),
+                6 => _mm256_srli_epi16::<2>(v),
+                _ => _mm256_srli_epi16::<3>(v),
+            };
+            _mm256_and_si256(shifted, _mm256_set1_epi8(16))
         }
+    }
+    #[inline(always)]
+    fn top_bits<const SHIFT: i32>(self, v: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let shifted = match SHIFT {
+                0 => _mm256_slli_epi16::<4>(v),
+                2 => _mm256_slli_epi16::<2>(v),
+                4 => v,
+                _ => _mm256_srli_epi16::<2>(v),
+            };
+            _mm256_and_si256(shifted, _mm256_set1_epi8(0x30))
+        }
+    }
+    #[inline(always)]
+    fn dot_codes(self, codes: __m256i, x: Split<'_>) -> __m256i {
+        // SAFETY: `self` proves AVX2, and VNNI where that is said; the arrays hold the 32 bytes that are read.
+        unsafe {
+            let high = _mm256_loadu_si256(x.high.as_ptr().cast());
+            let low = _mm256_loadu_si256(x.low.as_ptr().cast());
+            if VNNI {
+                let high = _mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, high);
+                return _mm256_dpbusd_epi32(_mm256_slli_epi32::<8>(high), codes, low);
+            }
+            // Pairs stay within 16 bits: 2 x 63 x 128.
+            let high = _mm256_madd_epi16(_mm256_maddubs_epi16(codes, high), _mm256_set1_epi16(256));
+            let low = _mm256_madd_epi16(_mm256_maddubs_epi16(codes, low), _mm256_set1_epi16(1));
+            _mm256_add_epi32(high, low)
+        }
+    }
+    #[inline(always)]
+    fn no_sum(self) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2.
+        unsafe { [_mm256_setzero_si256(); 2] }
+    }
+    #[inline(always)]
+    fn scaled_dot(self, sum: [__m256i; 2], codes: __m256i, scales: [i16; 2], x: Split<'_>) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2; the arrays hold the 32 bytes that are read.
+        unsafe {
+            let scales = if scales[0] == scales[1] {
+                _mm256_set1_epi16(scales[0])
+            } else {
+                _mm256_set_m128i(_mm_set1_epi16(scales[1]), _mm_set1_epi16(scales[0]))
+            };
+            let high = _mm256_maddubs_epi16(codes, _mm256_loadu_si256(x.high.as_ptr().cast()));
+            let low = _mm256_maddubs_epi16(codes, _mm256_loadu_si256(x.low.as_ptr().cast()));
+            [self.dot_words(sum[0], high, scales), self.dot_words(sum[1], low, scales)]
+        }
+    }
+    #[inline(always)]
+    fn total(self, [high, low]: [__m256i; 2]) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_add_epi32(_mm256_slli_epi32::<8>(high), low) }
     }
 }
 

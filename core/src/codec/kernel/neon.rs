@@ -4,7 +4,7 @@
 
 use core::arch::aarch64::*;
 
-use super::simd::{Kernel, Simd};
+use super::simd::{Kernel, Simd, Split};
 
 /// aarch64's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ impl Simd for Neon {
     type I = I;
     type B = uint8x16_t;
     type W = (int16x8_t, int16x8_t);
+    type C = (uint8x16_t, uint8x16_t);
+    type Sum = I;
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [uint8x16_t; 4];
 
@@ -183,32 +185,12 @@ impl Simd for Neon {
         unsafe { (vld1q_s16(x.as_ptr()), vld1q_s16(x.as_ptr().add(8))) }
     }
     #[inline(always)]
-    fn splat_words(self, x: i16) -> Self::W {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe { (vdupq_n_s16(x), vdupq_n_s16(x)) }
-    }
-    #[inline(always)]
-    fn words(self, v: uint8x16_t) -> Self::W {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe { (vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(v))), vreinterpretq_s16_u16(vmovl_high_u8(v))) }
-    }
-    #[inline(always)]
     fn signed_words(self, v: uint8x16_t) -> Self::W {
         // SAFETY: NEON is mandatory on aarch64.
         unsafe {
             let v = vreinterpretq_s8_u8(v);
             (vmovl_s8(vget_low_s8(v)), vmovl_high_s8(v))
         }
-    }
-    #[inline(always)]
-    fn sub_words(self, a: Self::W, b: Self::W) -> Self::W {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe { (vsubq_s16(a.0, b.0), vsubq_s16(a.1, b.1)) }
-    }
-    #[inline(always)]
-    fn mul_words(self, a: Self::W, b: Self::W) -> Self::W {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe { (vmulq_s16(a.0, b.0), vmulq_s16(a.1, b.1)) }
     }
     #[inline(always)]
     fn dot_words(self, sum: I, a: Self::W, b: Self::W) -> I {
@@ -229,34 +211,137 @@ impl Simd for Neon {
         unsafe { (vcvtq_f32_s32(vreinterpretq_s32_u32(v.0)), vcvtq_f32_s32(vreinterpretq_s32_u32(v.1))) }
     }
     #[inline(always)]
-    fn or_bytes(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
-        // SAFETY: NEON is mandatory on aarch64.
-        unsafe { vorrq_u8(a, b) }
+    fn halves(self, x: &[u16; 8]) -> F {
+        // As `widened` does it.
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 16 bytes that are read.
+        unsafe {
+            let bits = vld1q_u16(x.as_ptr());
+            let four = |bits: uint16x4_t| {
+                let bits = vmovl_u16(bits);
+                let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7FFF)));
+                let shift = vdupq_n_f32(f32::from_bits((127 + 112) << 23));
+                let finite = vreinterpretq_u32_f32(vmulq_f32(vreinterpretq_f32_u32(magnitude), shift));
+                let other = vorrq_u32(magnitude, vdupq_n_u32(0x7F80_0000));
+                let largest = vcgeq_u32(magnitude, vdupq_n_u32(0x7C00 << 13));
+                let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+                vreinterpretq_f32_u32(vorrq_u32(vbslq_u32(largest, other, finite), sign))
+            };
+            (four(vget_low_u16(bits)), four(vget_high_u16(bits)))
+        }
     }
     #[inline(always)]
-    fn spread_bits(self, bits: u16) -> uint8x16_t {
+    fn join(self, first: uint8x16_t, second: uint8x16_t) -> Self::C {
+        (first, second)
+    }
+    #[inline(always)]
+    fn load_codes(self, x: &[u8; 32]) -> Self::C {
+        // SAFETY: NEON is mandatory on aarch64; the array holds the 32 bytes that are read.
+        unsafe { (vld1q_u8(x.as_ptr()), vld1q_u8(x.as_ptr().add(16))) }
+    }
+    #[inline(always)]
+    fn low_nibbles(self, v: Self::C) -> Self::C {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vandq_u8(v.0, vdupq_n_u8(15)), vandq_u8(v.1, vdupq_n_u8(15))) }
+    }
+    #[inline(always)]
+    fn high_nibbles(self, v: Self::C) -> Self::C {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vshrq_n_u8::<4>(v.0), vshrq_n_u8::<4>(v.1)) }
+    }
+    #[inline(always)]
+    fn or_codes(self, a: Self::C, b: Self::C) -> Self::C {
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe { (vorrq_u8(a.0, b.0), vorrq_u8(a.1, b.1)) }
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u32) -> Self::C {
         const OWN: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
-        let [low, high] = bits.to_le_bytes();
+        let [a, b, c, d] = bits.to_le_bytes();
         // SAFETY: NEON is mandatory on aarch64; the array holds the 8 bytes that are read.
         unsafe {
             let own = vld1_u8(OWN.as_ptr());
-            let found = vcombine_u8(vtst_u8(vdup_n_u8(low), own), vtst_u8(vdup_n_u8(high), own));
-            vandq_u8(found, vdupq_n_u8(16))
+            let sixteen = |low: u8, high: u8| {
+                let found = vcombine_u8(vtst_u8(vdup_n_u8(low), own), vtst_u8(vdup_n_u8(high), own));
+                vandq_u8(found, vdupq_n_u8(16))
+            };
+            (sixteen(a, b), sixteen(c, d))
         }
     }
     #[inline(always)]
-    fn fifth_bits(self, v: uint8x16_t, mask: u8) -> uint8x16_t {
+    fn fifth_bits<const BIT: i32>(self, v: Self::C) -> Self::C {
         // SAFETY: NEON is mandatory on aarch64.
-        unsafe { vandq_u8(vtstq_u8(v, vdupq_n_u8(mask)), vdupq_n_u8(16)) }
+        unsafe {
+            let own = vdupq_n_u8(1 << BIT);
+            let sixteen = vdupq_n_u8(16);
+            (vandq_u8(vtstq_u8(v.0, own), sixteen), vandq_u8(vtstq_u8(v.1, own), sixteen))
+        }
     }
     #[inline(always)]
-    fn top_bits<const SHIFT: i32>(self, v: uint8x16_t) -> uint8x16_t {
+    fn top_bits<const SHIFT: i32>(self, v: Self::C) -> Self::C {
         // A shift by a negative number goes right.
         // SAFETY: NEON is mandatory on aarch64.
         unsafe {
-            let low = vshlq_u8(v, vdupq_n_s8(-(SHIFT as i8)));
-            vshlq_n_u8::<4>(vandq_u8(low, vdupq_n_u8(3)))
+            let (shift, mask) = (vdupq_n_s8(4 - SHIFT as i8), vdupq_n_u8(0x30));
+            (vandq_u8(vshlq_u8(v.0, shift), mask), vandq_u8(vshlq_u8(v.1, shift), mask))
         }
+    }
+    #[inline(always)]
+    fn dot_codes(self, codes: Self::C, x: Split<'_>) -> I {
+        let (halves, _) = x.whole.as_chunks::<16>();
+        let zero = self.int(0);
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            (
+                quads(zero.0, widened_bytes(codes.0), self.load_words(&halves[0])),
+                quads(zero.1, widened_bytes(codes.1), self.load_words(&halves[1])),
+            )
+        }
+    }
+    #[inline(always)]
+    fn no_sum(self) -> I {
+        self.int(0)
+    }
+    #[inline(always)]
+    fn scaled_dot(self, sum: I, codes: Self::C, scales: [i16; 2], x: Split<'_>) -> I {
+        let (halves, _) = x.whole.as_chunks::<16>();
+        // SAFETY: NEON is mandatory on aarch64.
+        unsafe {
+            let scaled = |codes: uint8x16_t, scale: i16| {
+                let words = widened_bytes(codes);
+                (vmulq_n_s16(words.0, scale), vmulq_n_s16(words.1, scale))
+            };
+            (
+                quads(sum.0, scaled(codes.0, scales[0]), self.load_words(&halves[0])),
+                quads(sum.1, scaled(codes.1, scales[1]), self.load_words(&halves[1])),
+            )
+        }
+    }
+    #[inline(always)]
+    fn total(self, sum: I) -> I {
+        sum
+    }
+}
+
+/// # Safety
+/// None beyond NEON, which is mandatory on aarch64.
+#[inline(always)]
+unsafe fn widened_bytes(v: uint8x16_t) -> (int16x8_t, int16x8_t) {
+    // SAFETY: NEON is mandatory on aarch64.
+    unsafe { (vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(v))), vreinterpretq_s16_u16(vmovl_high_u8(v))) }
+}
+
+/// `sum` plus, in each lane, the products of four words each.
+///
+/// # Safety
+/// None beyond NEON, which is mandatory on aarch64.
+#[inline(always)]
+unsafe fn quads(sum: uint32x4_t, a: (int16x8_t, int16x8_t), b: (int16x8_t, int16x8_t)) -> uint32x4_t {
+    // SAFETY: NEON is mandatory on aarch64.
+    unsafe {
+        let pairs = |a: int16x8_t, b: int16x8_t| {
+            vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b))
+        };
+        vaddq_u32(sum, vreinterpretq_u32_s32(vpaddq_s32(pairs(a.0, b.0), pairs(a.1, b.1))))
     }
 }
 

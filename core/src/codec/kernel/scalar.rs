@@ -1,6 +1,6 @@
 //! The scalar twin: arrays and loops, the reference for every other instruction set.
 
-use super::simd::{Kernel, Simd};
+use super::simd::{Kernel, Simd, Split, widened};
 
 /// Plain Rust.
 #[derive(Clone, Copy)]
@@ -18,6 +18,8 @@ impl Simd for Scalar {
     type I = [i32; 8];
     type B = [u8; 16];
     type W = [i16; 16];
+    type C = [u8; 32];
+    type Sum = [i32; 8];
     type Table = [f32; 16];
 
     #[inline(always)]
@@ -113,24 +115,8 @@ impl Simd for Scalar {
         *x
     }
     #[inline(always)]
-    fn splat_words(self, x: i16) -> [i16; 16] {
-        [x; 16]
-    }
-    #[inline(always)]
-    fn words(self, v: [u8; 16]) -> [i16; 16] {
-        v.map(i16::from)
-    }
-    #[inline(always)]
     fn signed_words(self, v: [u8; 16]) -> [i16; 16] {
         v.map(|byte| i16::from(byte.cast_signed()))
-    }
-    #[inline(always)]
-    fn sub_words(self, a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
-        core::array::from_fn(|lane| a[lane].wrapping_sub(b[lane]))
-    }
-    #[inline(always)]
-    fn mul_words(self, a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
-        core::array::from_fn(|lane| a[lane].wrapping_mul(b[lane]))
     }
     #[inline(always)]
     fn dot_words(self, sum: [i32; 8], a: [i16; 16], b: [i16; 16]) -> [i32; 8] {
@@ -144,19 +130,59 @@ impl Simd for Scalar {
         v.map(|lane| lane as f32)
     }
     #[inline(always)]
-    fn or_bytes(self, a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+    fn halves(self, x: &[u16; 8]) -> [f32; 8] {
+        x.map(widened)
+    }
+    #[inline(always)]
+    fn join(self, first: [u8; 16], second: [u8; 16]) -> [u8; 32] {
+        core::array::from_fn(|lane| if lane < 16 { first[lane] } else { second[lane - 16] })
+    }
+    #[inline(always)]
+    fn load_codes(self, x: &[u8; 32]) -> [u8; 32] {
+        *x
+    }
+    #[inline(always)]
+    fn low_nibbles(self, v: [u8; 32]) -> [u8; 32] {
+        v.map(|byte| byte & 15)
+    }
+    #[inline(always)]
+    fn high_nibbles(self, v: [u8; 32]) -> [u8; 32] {
+        v.map(|byte| byte >> 4)
+    }
+    #[inline(always)]
+    fn or_codes(self, a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
         core::array::from_fn(|lane| a[lane] | b[lane])
     }
     #[inline(always)]
-    fn spread_bits(self, bits: u16) -> [u8; 16] {
+    fn spread_bits(self, bits: u32) -> [u8; 32] {
         core::array::from_fn(|lane| ((bits >> lane & 1) as u8) << 4)
     }
     #[inline(always)]
-    fn fifth_bits(self, v: [u8; 16], mask: u8) -> [u8; 16] {
-        v.map(|byte| if byte & mask == 0 { 0 } else { 16 })
+    fn fifth_bits<const BIT: i32>(self, v: [u8; 32]) -> [u8; 32] {
+        v.map(|byte| (byte >> BIT & 1) << 4)
     }
     #[inline(always)]
-    fn top_bits<const SHIFT: i32>(self, v: [u8; 16]) -> [u8; 16] {
+    fn top_bits<const SHIFT: i32>(self, v: [u8; 32]) -> [u8; 32] {
         v.map(|byte| (byte >> SHIFT & 3) << 4)
+    }
+    #[inline(always)]
+    fn dot_codes(self, codes: [u8; 32], x: Split<'_>) -> [i32; 8] {
+        self.scaled_dot([0; 8], codes, [1, 1], x)
+    }
+    #[inline(always)]
+    fn no_sum(self) -> [i32; 8] {
+        [0; 8]
+    }
+    #[inline(always)]
+    fn scaled_dot(self, sum: [i32; 8], codes: [u8; 32], scales: [i16; 2], x: Split<'_>) -> [i32; 8] {
+        core::array::from_fn(|lane| {
+            let product = |at: usize| i32::from(codes[at]) * i32::from(x.whole[at]);
+            let four: i32 = (4 * lane..4 * lane + 4).map(product).sum();
+            sum[lane].wrapping_add(four.wrapping_mul(i32::from(scales[lane / 4])))
+        })
+    }
+    #[inline(always)]
+    fn total(self, sum: [i32; 8]) -> [i32; 8] {
+        sum
     }
 }

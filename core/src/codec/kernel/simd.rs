@@ -8,6 +8,27 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// Thirty-two integers, whole and as `256 high + low`, for instructions that multiply bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Split<'a> {
+    pub(crate) whole: &'a [i16; 32],
+    pub(crate) high: &'a [i8; 32],
+    pub(crate) low: &'a [i8; 32],
+}
+
+/// A number of f16.
+#[inline(always)]
+pub(crate) fn widened(bits: u16) -> f32 {
+    const EXPONENT: u32 = 0x7C00 << 13;
+    // Exponents of f32 start 112 below those of f16.
+    const SHIFT: f32 = f32::from_bits((127 + 112) << 23);
+    let magnitude = u32::from(bits & 0x7FFF) << 13;
+    // What is not finite keeps its largest exponent.
+    let finite = (f32::from_bits(magnitude) * SHIFT).to_bits();
+    let magnitude = if magnitude >= EXPONENT { magnitude | 0x7F80_0000 } else { finite };
+    f32::from_bits(magnitude | u32::from(bits & 0x8000) << 16)
+}
+
 /// Lane-wise operations; every implementation gives the same bits.
 pub(crate) trait Simd: Copy {
     /// Whether sixteen `F` fit the registers; otherwise transforms start from runs of four.
@@ -21,6 +42,10 @@ pub(crate) trait Simd: Copy {
     type B: Copy;
     /// Sixteen i16.
     type W: Copy;
+    /// Thirty-two bytes below 64, or any until they are masked.
+    type C: Copy;
+    /// Sums of products as they are gathered.
+    type Sum: Copy;
     /// Sixteen f32 to look up by byte.
     type Table: Copy;
 
@@ -60,23 +85,30 @@ pub(crate) trait Simd: Copy {
     fn lookup(self, table: Self::Table, index: Self::B) -> (Self::F, Self::F);
 
     fn load_words(self, x: &[i16; 16]) -> Self::W;
-    fn splat_words(self, x: i16) -> Self::W;
-    /// Sixteen bytes of 0..=255 as words, in order.
-    fn words(self, v: Self::B) -> Self::W;
     /// Sixteen bytes in two's complement as words, in order.
     fn signed_words(self, v: Self::B) -> Self::W;
-    fn sub_words(self, a: Self::W, b: Self::W) -> Self::W;
-    /// The low halves of the products.
-    fn mul_words(self, a: Self::W, b: Self::W) -> Self::W;
     /// `sum` plus, in lane k, the products of words 2k and 2k + 1; wraps.
     fn dot_words(self, sum: Self::I, a: Self::W, b: Self::W) -> Self::I;
     /// Eight integers as floats, rounded to the nearest.
     fn int_floats(self, v: Self::I) -> Self::F;
-    fn or_bytes(self, a: Self::B, b: Self::B) -> Self::B;
+    /// Eight numbers of f16.
+    fn halves(self, x: &[u16; 8]) -> Self::F;
+
+    fn join(self, first: Self::B, second: Self::B) -> Self::C;
+    fn load_codes(self, x: &[u8; 32]) -> Self::C;
+    fn low_nibbles(self, v: Self::C) -> Self::C;
+    fn high_nibbles(self, v: Self::C) -> Self::C;
+    fn or_codes(self, a: Self::C, b: Self::C) -> Self::C;
     /// 16 in every byte whose bit of `bits` is set.
-    fn spread_bits(self, bits: u16) -> Self::B;
-    /// 16 in every byte that has the bit of `mask` set.
-    fn fifth_bits(self, v: Self::B, mask: u8) -> Self::B;
+    fn spread_bits(self, bits: u32) -> Self::C;
+    /// 16 in every byte that has this bit set.
+    fn fifth_bits<const BIT: i32>(self, v: Self::C) -> Self::C;
     /// `(v >> SHIFT & 3) << 4` of every byte.
-    fn top_bits<const SHIFT: i32>(self, v: Self::B) -> Self::B;
+    fn top_bits<const SHIFT: i32>(self, v: Self::C) -> Self::C;
+    /// In lane k, the products of codes 4k to 4k + 3.
+    fn dot_codes(self, codes: Self::C, x: Split<'_>) -> Self::I;
+    fn no_sum(self) -> Self::Sum;
+    /// `sum` plus [`Self::dot_codes`], the first sixteen codes times one scale, the others times another; wraps.
+    fn scaled_dot(self, sum: Self::Sum, codes: Self::C, scales: [i16; 2], x: Split<'_>) -> Self::Sum;
+    fn total(self, sum: Self::Sum) -> Self::I;
 }

@@ -4,7 +4,7 @@
 
 use core::arch::wasm32::*;
 
-use super::simd::{Kernel, Simd};
+use super::simd::{Kernel, Simd, Split};
 
 /// WASM's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ impl Simd for Simd128 {
     type I = Pair;
     type B = v128;
     type W = Pair;
+    type C = Pair;
+    type Sum = Pair;
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [v128; 4];
 
@@ -150,24 +152,8 @@ impl Simd for Simd128 {
         unsafe { (v128_load(x), v128_load(x.add(1))) }
     }
     #[inline(always)]
-    fn splat_words(self, x: i16) -> Pair {
-        (i16x8_splat(x), i16x8_splat(x))
-    }
-    #[inline(always)]
-    fn words(self, v: v128) -> Pair {
-        (u16x8_extend_low_u8x16(v), u16x8_extend_high_u8x16(v))
-    }
-    #[inline(always)]
     fn signed_words(self, v: v128) -> Pair {
         (i16x8_extend_low_i8x16(v), i16x8_extend_high_i8x16(v))
-    }
-    #[inline(always)]
-    fn sub_words(self, a: Pair, b: Pair) -> Pair {
-        (i16x8_sub(a.0, b.0), i16x8_sub(a.1, b.1))
-    }
-    #[inline(always)]
-    fn mul_words(self, a: Pair, b: Pair) -> Pair {
-        (i16x8_mul(a.0, b.0), i16x8_mul(a.1, b.1))
     }
     #[inline(always)]
     fn dot_words(self, sum: Pair, a: Pair, b: Pair) -> Pair {
@@ -178,23 +164,85 @@ impl Simd for Simd128 {
         (f32x4_convert_i32x4(v.0), f32x4_convert_i32x4(v.1))
     }
     #[inline(always)]
-    fn or_bytes(self, a: v128, b: v128) -> v128 {
-        v128_or(a, b)
+    fn halves(self, x: &[u16; 8]) -> Pair {
+        // As `widened` does it.
+        let four = |bits: v128| {
+            let magnitude = u32x4_shl(v128_and(bits, u32x4_splat(0x7FFF)), 13);
+            let finite = f32x4_mul(magnitude, f32x4_splat(f32::from_bits((127 + 112) << 23)));
+            let other = v128_or(magnitude, u32x4_splat(0x7F80_0000));
+            let largest = u32x4_ge(magnitude, u32x4_splat(0x7C00 << 13));
+            let sign = u32x4_shl(v128_and(bits, u32x4_splat(0x8000)), 16);
+            v128_or(v128_bitselect(other, finite, largest), sign)
+        };
+        // SAFETY: the array holds the 16 bytes that are read; loads need no alignment.
+        let bits = unsafe { v128_load(x.as_ptr().cast()) };
+        (four(u32x4_extend_low_u16x8(bits)), four(u32x4_extend_high_u16x8(bits)))
     }
     #[inline(always)]
-    fn spread_bits(self, bits: u16) -> v128 {
+    fn join(self, first: v128, second: v128) -> Pair {
+        (first, second)
+    }
+    #[inline(always)]
+    fn load_codes(self, x: &[u8; 32]) -> Pair {
+        let x: *const v128 = x.as_ptr().cast();
+        // SAFETY: the array holds the 32 bytes that are read; loads need no alignment.
+        unsafe { (v128_load(x), v128_load(x.add(1))) }
+    }
+    #[inline(always)]
+    fn low_nibbles(self, v: Pair) -> Pair {
+        (v128_and(v.0, u8x16_splat(15)), v128_and(v.1, u8x16_splat(15)))
+    }
+    #[inline(always)]
+    fn high_nibbles(self, v: Pair) -> Pair {
+        (u8x16_shr(v.0, 4), u8x16_shr(v.1, 4))
+    }
+    #[inline(always)]
+    fn or_codes(self, a: Pair, b: Pair) -> Pair {
+        (v128_or(a.0, b.0), v128_or(a.1, b.1))
+    }
+    #[inline(always)]
+    fn spread_bits(self, bits: u32) -> Pair {
         let own = u64x2_splat(0x8040_2010_0804_0201);
-        let [low, high] = bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
-        v128_and(u8x16_eq(v128_and(u64x2(low, high), own), own), u8x16_splat(16))
+        let [a, b, c, d] = bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
+        let sixteen = |low, high| v128_and(u8x16_eq(v128_and(u64x2(low, high), own), own), u8x16_splat(16));
+        (sixteen(a, b), sixteen(c, d))
     }
     #[inline(always)]
-    fn fifth_bits(self, v: v128, mask: u8) -> v128 {
-        let own = u8x16_splat(mask);
-        v128_and(u8x16_eq(v128_and(v, own), own), u8x16_splat(16))
+    fn fifth_bits<const BIT: i32>(self, v: Pair) -> Pair {
+        let bit = |v| u8x16_shl(v128_and(u8x16_shr(v, BIT as u32), u8x16_splat(1)), 4);
+        (bit(v.0), bit(v.1))
     }
     #[inline(always)]
-    fn top_bits<const SHIFT: i32>(self, v: v128) -> v128 {
-        u8x16_shl(v128_and(u8x16_shr(v, SHIFT as u32), u8x16_splat(3)), 4)
+    fn top_bits<const SHIFT: i32>(self, v: Pair) -> Pair {
+        let top = |v| u8x16_shl(v128_and(u8x16_shr(v, SHIFT as u32), u8x16_splat(3)), 4);
+        (top(v.0), top(v.1))
+    }
+    #[inline(always)]
+    fn dot_codes(self, codes: Pair, x: Split<'_>) -> Pair {
+        self.scaled_dot(self.int(0), codes, [1, 1], x)
+    }
+    #[inline(always)]
+    fn no_sum(self) -> Pair {
+        self.int(0)
+    }
+    #[inline(always)]
+    fn scaled_dot(self, sum: Pair, codes: Pair, scales: [i16; 2], x: Split<'_>) -> Pair {
+        let (halves, _) = x.whole.as_chunks::<16>();
+        let quads = |sum, codes, scale, x: Pair| {
+            let scale = i16x8_splat(scale);
+            let first = i32x4_dot_i16x8(i16x8_mul(u16x8_extend_low_u8x16(codes), scale), x.0);
+            let second = i32x4_dot_i16x8(i16x8_mul(u16x8_extend_high_u8x16(codes), scale), x.1);
+            let even = u32x4_shuffle::<0, 2, 4, 6>(first, second);
+            i32x4_add(sum, i32x4_add(even, u32x4_shuffle::<1, 3, 5, 7>(first, second)))
+        };
+        (
+            quads(sum.0, codes.0, scales[0], self.load_words(&halves[0])),
+            quads(sum.1, codes.1, scales[1], self.load_words(&halves[1])),
+        )
+    }
+    #[inline(always)]
+    fn total(self, sum: Pair) -> Pair {
+        sum
     }
 }
 

@@ -15,6 +15,7 @@ use super::BlockType;
 use crate::codec::{Isa, dot_product};
 use half::{bf16, f16};
 use products::Fused;
+use std::borrow::Cow;
 use vectors::Coded;
 
 /// Why blocks give no numbers.
@@ -129,11 +130,12 @@ impl RowDecoder {
     }
 
     /// Vectors of `length` numbers, made ready for products with rows of this type.
-    pub fn prepare<'a>(&self, vectors: &'a [f32], length: usize) -> Vectors<'a> {
+    pub fn prepare<'a>(&self, vectors: impl Into<Cow<'a, [f32]>>, length: usize) -> Vectors<'a> {
+        let plain = vectors.into();
         // Decoding a row pays when it serves several vectors.
-        let few = vectors.len() <= FEW * length;
-        let coded = self.fused.filter(|_| few).and_then(|fused| Coded::new(vectors, length, fused.group()));
-        Vectors { plain: vectors, length, coded }
+        let few = plain.len() <= FEW * length;
+        let coded = self.fused.filter(|_| few).and_then(|fused| Coded::new(&plain, length, fused));
+        Vectors { plain, length, coded }
     }
 
     /// The inner products of stored rows with each vector, row by row into `out`.
@@ -159,7 +161,7 @@ impl RowDecoder {
 /// Vectors that rows are multiplied with.
 #[derive(Debug, Clone)]
 pub struct Vectors<'a> {
-    plain: &'a [f32],
+    plain: Cow<'a, [f32]>,
     length: usize,
     /// The same as integers, where products are found without decoding.
     coded: Option<Coded>,

@@ -5,11 +5,10 @@
 
 #![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
-use crate::codec::{Isa, Kernel, Simd};
+use crate::codec::{Isa, Kernel, Simd, Split, widened};
 
 use super::super::BlockType;
-use super::f16_at;
-use super::vectors::{Coded, One, SUMMED};
+use super::vectors::{Coded, Part};
 
 /// Types whose products need no decoded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +51,11 @@ impl Fused {
         if matches!(self, Self::Q4K | Self::Q5K | Self::Q6K) { 256 } else { 32 }
     }
 
+    /// Numbers of a vector that are summed together: as many as share a scale or a minimum of a row.
+    pub(super) fn summed(self) -> usize {
+        if self == Self::Q6K { 16 } else { 32 }
+    }
+
     /// The inner products of stored rows with vectors of as many elements, row by row.
     pub(super) fn products(
         self,
@@ -60,7 +64,7 @@ impl Fused {
         vectors: &Coded,
         out: &mut [f32],
     ) {
-        isa.run(Products { fused: self, rows, vectors, out });
+        isa.run_integers(Products { fused: self, rows, vectors, out });
     }
 }
 
@@ -76,11 +80,11 @@ impl Kernel for Products<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         match self.fused {
-            Fused::Q4_0 => self.each(|row, x| four_bits::<S, 18>(simd, row, x)),
-            Fused::Q4_1 => self.each(|row, x| four_bits::<S, 20>(simd, row, x)),
-            Fused::Q5_0 => self.each(|row, x| five_bits::<S, 22>(simd, row, x)),
-            Fused::Q5_1 => self.each(|row, x| five_bits::<S, 24>(simd, row, x)),
-            Fused::Q8_0 => self.each(|row, x| eight_bits(simd, row, x)),
+            Fused::Q4_0 => self.each(|row, x| small_blocks::<S, Four, 18>(simd, row, x)),
+            Fused::Q4_1 => self.each(|row, x| small_blocks::<S, Four, 20>(simd, row, x)),
+            Fused::Q5_0 => self.each(|row, x| small_blocks::<S, Five, 22>(simd, row, x)),
+            Fused::Q5_1 => self.each(|row, x| small_blocks::<S, Five, 24>(simd, row, x)),
+            Fused::Q8_0 => self.each(|row, x| small_blocks::<S, Eight, 34>(simd, row, x)),
             Fused::Q4K => self.each(|row, x| super_blocks::<S, 144>(simd, row, x)),
             Fused::Q5K => self.each(|row, x| super_blocks::<S, 176>(simd, row, x)),
             Fused::Q6K => self.each(|row, x| six_bits(simd, row, x)),
@@ -90,7 +94,7 @@ impl Kernel for Products<'_> {
 
 impl Products<'_> {
     #[inline(always)]
-    fn each(self, product: impl Fn(&[u8], One<'_>) -> f32) {
+    fn each(self, product: impl Fn(&[u8], &[Part]) -> f32) {
         let count = self.out.len() / self.rows.len().max(1);
         for (row, out) in self.rows.zip(self.out.chunks_exact_mut(count.max(1))) {
             for (out, vector) in out.iter_mut().zip(self.vectors.each()) {
@@ -103,80 +107,140 @@ impl Products<'_> {
 /// The f16 at `offset`, without asking each time what the processor can do.
 #[inline(always)]
 fn scale(bytes: &[u8], offset: usize) -> f32 {
-    const EXPONENT: u16 = 0x7C00;
-    // Exponents of f32 start 112 below those of f16.
-    const SHIFT: f32 = f32::from_bits((127 + 112) << 23);
-    let bits = u16::from_le_bytes([bytes[offset], bytes[offset + 1]]);
-    if bits & EXPONENT == EXPONENT {
-        return f16_at(bytes, offset);
+    widened(u16::from_le_bytes([bytes[offset], bytes[offset + 1]]))
+}
+
+/// Types whose blocks are 32 codes with a scale, and before them a minimum where there is one.
+trait Small<const SIZE: usize> {
+    /// A minimum follows the scale.
+    const MINIMUM: bool = false;
+    /// What is taken from each code.
+    const MIDDLE: f32 = 0.0;
+    fn dot<S: Simd>(simd: S, block: &[u8; SIZE], x: Split<'_>) -> S::I;
+}
+
+/// Four bits: 18 bytes with a scale, 20 with a scale and a minimum.
+struct Four;
+/// Fifth bits before the nibbles: 22 with a scale, 24 with a scale and a minimum.
+struct Five;
+/// Signed bytes.
+struct Eight;
+
+#[inline(always)]
+fn four_bits<S: Simd, const SIZE: usize>(simd: S, block: &[u8; SIZE]) -> S::C {
+    let packed = block.last_chunk::<16>().unwrap_or(&[0; 16]);
+    let (low, high) = simd.nibbles(simd.load_bytes(packed));
+    simd.join(low, high)
+}
+
+#[inline(always)]
+fn five_bits<S: Simd, const SIZE: usize>(simd: S, block: &[u8; SIZE]) -> S::C {
+    let fifths = u32::from_le_bytes([block[SIZE - 20], block[SIZE - 19], block[SIZE - 18], block[SIZE - 17]]);
+    simd.or_codes(four_bits(simd, block), simd.spread_bits(fifths))
+}
+
+impl Small<18> for Four {
+    const MIDDLE: f32 = 8.0;
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, block: &[u8; 18], x: Split<'_>) -> S::I {
+        simd.dot_codes(four_bits(simd, block), x)
     }
-    let magnitude = f32::from_bits(u32::from(bits & !0x8000) << 13) * SHIFT;
-    f32::from_bits(magnitude.to_bits() | u32::from(bits & 0x8000) << 16)
 }
 
-/// The products of 32 codes with 32 integers, summed in lanes and scaled.
-#[inline(always)]
-fn scaled_sum<S: Simd>(simd: S, codes: [S::W; 2], x: &[i16; 32], scale: f32) -> S::F {
-    let (halves, _) = x.as_chunks::<16>();
-    let sum = simd.dot_words(simd.int(0), codes[0], simd.load_words(&halves[0]));
-    let sum = simd.dot_words(sum, codes[1], simd.load_words(&halves[1]));
-    simd.mul(simd.splat(scale), simd.int_floats(sum))
-}
-
-/// Blocks of `SIZE` bytes that end in sixteen of nibbles: 18 with a scale, 20 with a scale and a minimum.
-#[inline(always)]
-fn four_bits<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
-    let (mut total, mut minima) = (simd.splat(0.0), 0.0);
-    let middle = simd.splat_words(8);
-    let blocks = bytes.as_chunks::<SIZE>().0.iter().zip(vector.codes.as_chunks::<32>().0);
-    for ((block, x), (scaled, sum)) in blocks.zip(vector.scales.iter().zip(vector.sums)) {
-        let Some(packed) = block.last_chunk::<16>() else { continue };
-        let (low, high) = simd.nibbles(simd.load_bytes(packed));
-        let mut codes = [simd.words(low), simd.words(high)];
-        if SIZE == 18 {
-            codes = [simd.sub_words(codes[0], middle), simd.sub_words(codes[1], middle)];
-        } else {
-            minima += scale(block, 2) * sum;
-        }
-        total = simd.add(total, scaled_sum(simd, codes, x, scale(block, 0) * scaled));
+impl Small<20> for Four {
+    const MINIMUM: bool = true;
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, block: &[u8; 20], x: Split<'_>) -> S::I {
+        simd.dot_codes(four_bits(simd, block), x)
     }
-    simd.sum(total) + minima
 }
 
-/// The same with fifth bits before the nibbles: 22 with a scale, 24 with a scale and a minimum.
-#[inline(always)]
-fn five_bits<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
-    let (mut total, mut minima) = (simd.splat(0.0), 0.0);
-    let middle = simd.splat_words(16);
-    let blocks = bytes.as_chunks::<SIZE>().0.iter().zip(vector.codes.as_chunks::<32>().0);
-    for ((block, x), (scaled, sum)) in blocks.zip(vector.scales.iter().zip(vector.sums)) {
-        let Some(&[a, b, c, d, ref packed @ ..]) = block.last_chunk::<20>() else { continue };
-        let (low, high) = simd.nibbles(simd.load_bytes(packed));
-        let low = simd.or_bytes(low, simd.spread_bits(u16::from_le_bytes([a, b])));
-        let high = simd.or_bytes(high, simd.spread_bits(u16::from_le_bytes([c, d])));
-        let mut codes = [simd.words(low), simd.words(high)];
-        if SIZE == 22 {
-            codes = [simd.sub_words(codes[0], middle), simd.sub_words(codes[1], middle)];
-        } else {
-            minima += scale(block, 2) * sum;
-        }
-        total = simd.add(total, scaled_sum(simd, codes, x, scale(block, 0) * scaled));
+impl Small<22> for Five {
+    const MIDDLE: f32 = 16.0;
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, block: &[u8; 22], x: Split<'_>) -> S::I {
+        simd.dot_codes(five_bits(simd, block), x)
     }
-    simd.sum(total) + minima
 }
 
-/// A scale and 32 signed bytes.
-#[inline(always)]
-fn eight_bits<S: Simd>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
-    let mut total = simd.splat(0.0);
-    let blocks = bytes.as_chunks::<34>().0.iter().zip(vector.codes.as_chunks::<32>().0);
-    for ((block, x), scaled) in blocks.zip(vector.scales) {
+impl Small<24> for Five {
+    const MINIMUM: bool = true;
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, block: &[u8; 24], x: Split<'_>) -> S::I {
+        simd.dot_codes(five_bits(simd, block), x)
+    }
+}
+
+impl Small<34> for Eight {
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, block: &[u8; 34], x: Split<'_>) -> S::I {
+        // Signed bytes times signed bytes have no instruction everywhere.
         let (halves, _) = block[2..].as_chunks::<16>();
-        let codes =
-            [simd.signed_words(simd.load_bytes(&halves[0])), simd.signed_words(simd.load_bytes(&halves[1]))];
-        total = simd.add(total, scaled_sum(simd, codes, x, scale(block, 0) * scaled));
+        let (x, _) = x.whole.as_chunks::<16>();
+        let first = simd.signed_words(simd.load_bytes(&halves[0]));
+        let sum = simd.dot_words(simd.int(0), first, simd.load_words(&x[0]));
+        simd.dot_words(sum, simd.signed_words(simd.load_bytes(&halves[1])), simd.load_words(&x[1]))
     }
-    simd.sum(total)
+}
+
+/// What a row of small blocks sums up to.
+struct Sums<S: Simd> {
+    /// Of products, in turns.
+    totals: [S::F; 2],
+    /// Of what is added to each code.
+    offsets: S::F,
+}
+
+/// Up to eight blocks, whose scales are read together.
+#[inline(always)]
+fn add_blocks<S: Simd, T: Small<SIZE>, const SIZE: usize>(
+    simd: S,
+    sums: &mut Sums<S>,
+    blocks: &[[u8; SIZE]],
+    x: &Part,
+) {
+    let mut halves = [[0; 8]; 2];
+    for (at, block) in blocks.iter().enumerate() {
+        halves[0][at] = u16::from_le_bytes([block[0], block[1]]);
+        halves[1][at] = u16::from_le_bytes([block[2], block[3]]);
+    }
+    let mut scales = [0.0; 8];
+    let stored = simd.halves(&halves[0]);
+    simd.store(simd.mul(stored, simd.load(&x.scales)), &mut scales);
+    let (summed, _) = x.sums.as_chunks::<8>();
+    if T::MINIMUM {
+        let minima = simd.mul(simd.halves(&halves[1]), simd.load(&summed[0]));
+        sums.offsets = simd.add(sums.offsets, minima);
+    } else if T::MIDDLE > 0.0 {
+        let middles = simd.mul(simd.mul(stored, simd.splat(-T::MIDDLE)), simd.load(&summed[0]));
+        sums.offsets = simd.add(sums.offsets, middles);
+    }
+    for (at, (block, scale)) in blocks.iter().zip(scales).enumerate() {
+        let sum = T::dot(simd, block, x.split(at));
+        let product = simd.mul(simd.splat(scale), simd.int_floats(sum));
+        sums.totals[at % 2] = simd.add(sums.totals[at % 2], product);
+    }
+}
+
+/// A row of blocks of 32.
+#[inline(always)]
+fn small_blocks<S: Simd, T: Small<SIZE>, const SIZE: usize>(simd: S, bytes: &[u8], x: &[Part]) -> f32 {
+    let zero = simd.splat(0.0);
+    let mut sums = Sums::<S> { totals: [zero; 2], offsets: zero };
+    let (blocks, rest) = bytes.as_chunks::<SIZE>().0.as_chunks::<8>();
+    for (blocks, x) in blocks.iter().zip(x) {
+        add_blocks::<S, T, SIZE>(simd, &mut sums, blocks, x);
+    }
+    if let Some(x) = x.get(blocks.len()) {
+        // Rows of 576 and of 640 end in two and in four: loops of a known length.
+        match rest {
+            [first, second] => add_blocks::<S, T, SIZE>(simd, &mut sums, &[*first, *second], x),
+            [a, b, c, d] => add_blocks::<S, T, SIZE>(simd, &mut sums, &[*a, *b, *c, *d], x),
+            rest => add_blocks::<S, T, SIZE>(simd, &mut sums, rest, x),
+        }
+    }
+    let total = simd.sum(simd.add(sums.totals[0], sums.totals[1]));
+    if T::MINIMUM || T::MIDDLE > 0.0 { total + simd.sum(sums.offsets) } else { total }
 }
 
 /// Scales and minima of the eight sub-blocks of a super-block, 6 bits each in 12 bytes.
@@ -191,81 +255,100 @@ fn scales_and_minima(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
     (scales, minima)
 }
 
+/// Pairs of sub-blocks share 32 bytes: low nibbles, then high ones; fifth bits lie in bytes of their own.
+#[inline(always)]
+fn add_pair<S: Simd, const LOW: i32, const HIGH: i32>(
+    simd: S,
+    sum: S::Sum,
+    (codes, fifths): (&[u8; 32], Option<S::C>),
+    scales: &[u8; 2],
+    x: [Split<'_>; 2],
+) -> S::Sum {
+    let codes = simd.load_codes(codes);
+    let (mut low, mut high) = (simd.low_nibbles(codes), simd.high_nibbles(codes));
+    if let Some(fifths) = fifths {
+        low = simd.or_codes(low, simd.fifth_bits::<LOW>(fifths));
+        high = simd.or_codes(high, simd.fifth_bits::<HIGH>(fifths));
+    }
+    let sum = simd.scaled_dot(sum, low, [i16::from(scales[0]); 2], x[0]);
+    simd.scaled_dot(sum, high, [i16::from(scales[1]); 2], x[1])
+}
+
 /// Super-blocks of 256 in eight sub-blocks: 144 bytes with four bits a code, 176 with five.
 ///
-/// The sums of a super-block stay below 2^31: 31 x 63 x 32767 x 4 x 8 in a lane.
+/// The sums of a super-block stay below 2^31: 31 x 63 x 32639 x 4 x 8 in a lane.
 #[inline(always)]
-fn super_blocks<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
-    let (mut total, mut minima) = (simd.splat(0.0), 0.0);
-    let blocks = bytes.as_chunks::<SIZE>().0.iter().zip(vector.codes.as_chunks::<256>().0);
-    let around = vector.scales.iter().zip(vector.sums.as_chunks::<{ 256 / SUMMED }>().0);
-    for ((block, x), (scaled, sums)) in blocks.zip(around) {
-        let Some(packed) = block[4..].first_chunk::<12>() else { continue };
+fn super_blocks<S: Simd, const SIZE: usize>(simd: S, bytes: &[u8], x: &[Part]) -> f32 {
+    let (mut total, mut minima) = (simd.splat(0.0), simd.splat(0.0));
+    for (block, x) in bytes.as_chunks::<SIZE>().0.iter().zip(x) {
+        let (Some(packed), Some(codes)) = (block[4..].first_chunk::<12>(), block.last_chunk::<128>()) else {
+            continue;
+        };
         let (scales, least) = scales_and_minima(packed);
-        let Some(codes) = block.last_chunk::<128>() else { continue };
-        let (codes, _) = codes.as_chunks::<16>();
-        let (x, _) = x.as_chunks::<16>();
-        let mut sum = simd.int(0);
-        let (fifths, _) = block[16..].as_chunks::<16>();
-        for part in 0..2 {
-            // Pairs of sub-blocks share 32 bytes: low nibbles, then high ones.
-            for pair in 0..4 {
-                let (mut low, mut high) = simd.nibbles(simd.load_bytes(&codes[2 * pair + part]));
-                if SIZE == 176 {
-                    let fifths = simd.load_bytes(&fifths[part]);
-                    low = simd.or_bytes(low, simd.fifth_bits(fifths, 1 << (2 * pair)));
-                    high = simd.or_bytes(high, simd.fifth_bits(fifths, 2 << (2 * pair)));
-                }
-                let low = simd.mul_words(simd.words(low), simd.splat_words(i16::from(scales[2 * pair])));
-                sum = simd.dot_words(sum, low, simd.load_words(&x[4 * pair + part]));
-                let high =
-                    simd.mul_words(simd.words(high), simd.splat_words(i16::from(scales[2 * pair + 1])));
-                sum = simd.dot_words(sum, high, simd.load_words(&x[4 * pair + 2 + part]));
-            }
-        }
-        let least: f32 = sums.iter().zip(least).map(|(sum, least)| sum * f32::from(least)).sum();
-        minima += scale(block, 2) * least;
-        let scale = simd.splat(scale(block, 0) * scaled);
-        total = simd.add(total, simd.mul(scale, simd.int_floats(sum)));
+        let (pairs, _) = scales.as_chunks::<2>();
+        let (codes, _) = codes.as_chunks::<32>();
+        let fifths = match block[16..].first_chunk::<32>() {
+            Some(fifths) if SIZE == 176 => Some(simd.load_codes(fifths)),
+            _ => None,
+        };
+        let sum = simd.no_sum();
+        let sum = add_pair::<S, 0, 1>(simd, sum, (&codes[0], fifths), &pairs[0], [x.split(0), x.split(1)]);
+        let sum = add_pair::<S, 2, 3>(simd, sum, (&codes[1], fifths), &pairs[1], [x.split(2), x.split(3)]);
+        let sum = add_pair::<S, 4, 5>(simd, sum, (&codes[2], fifths), &pairs[2], [x.split(4), x.split(5)]);
+        let sum = add_pair::<S, 6, 7>(simd, sum, (&codes[3], fifths), &pairs[3], [x.split(6), x.split(7)]);
+        let mut floats = [0.0; 8];
+        floats.iter_mut().zip(least).for_each(|(float, least)| *float = f32::from(least));
+        let least = simd.mul(simd.load(&floats), simd.load(&x.sums.as_chunks::<8>().0[0]));
+        minima = simd.add(minima, simd.mul(simd.splat(scale(block, 2)), least));
+        let scale = simd.splat(scale(block, 0) * x.scales[0]);
+        total = simd.add(total, simd.mul(scale, simd.int_floats(simd.total(sum))));
     }
-    simd.sum(total) - minima
+    simd.sum(total) - simd.sum(minima)
 }
 
 /// Super-blocks of 256 in sixteen sub-blocks of six bits.
 ///
-/// The sums of half a super-block stay below 2^31: 32 x 128 x 32767 x 2 x 8 in a lane.
+/// The sums of a quarter stay below 2^31: 63 x 128 x 32639 x 4 x 2 in a lane.
 #[inline(always)]
-fn six_bits<S: Simd>(simd: S, bytes: &[u8], vector: One<'_>) -> f32 {
-    let mut total = simd.splat(0.0);
-    let middle = simd.splat_words(32);
-    let blocks = bytes.as_chunks::<210>().0.iter().zip(vector.codes.as_chunks::<256>().0);
-    for ((block, x), scaled) in blocks.zip(vector.scales) {
-        let (pieces, _) = block.as_chunks::<16>();
-        let (x, _) = x.as_chunks::<16>();
-        let scaled = simd.splat(scale(block, 208) * scaled);
-        for half in 0..2 {
-            let mut sum = simd.int(0);
-            for part in 0..2 {
-                let low = simd.nibbles(simd.load_bytes(&pieces[4 * half + part]));
-                let next = simd.nibbles(simd.load_bytes(&pieces[4 * half + 2 + part]));
-                let top = simd.load_bytes(&pieces[8 + 2 * half + part]);
-                let quarters = [
-                    simd.or_bytes(low.0, simd.top_bits::<0>(top)),
-                    simd.or_bytes(next.0, simd.top_bits::<2>(top)),
-                    simd.or_bytes(low.1, simd.top_bits::<4>(top)),
-                    simd.or_bytes(next.1, simd.top_bits::<6>(top)),
-                ];
-                for (quarter, code) in quarters.iter().enumerate() {
-                    let at = 8 * half + 2 * quarter + part;
-                    let scale = simd.splat_words(i16::from(block[192 + at].cast_signed()));
-                    let code = simd.mul_words(simd.sub_words(simd.words(*code), middle), scale);
-                    sum = simd.dot_words(sum, code, simd.load_words(&x[at]));
-                }
-            }
-            total = simd.add(total, simd.mul(scaled, simd.int_floats(sum)));
+fn six_bits<S: Simd>(simd: S, bytes: &[u8], x: &[Part]) -> f32 {
+    let (mut total, mut middles) = (simd.splat(0.0), simd.splat(0.0));
+    for (block, x) in bytes.as_chunks::<210>().0.iter().zip(x) {
+        let (pieces, _) = block.as_chunks::<32>();
+        let mut scales = [0_i16; 16];
+        let mut floats = [0.0; 16];
+        for (at, scale) in block[192..208].iter().enumerate() {
+            scales[at] = i16::from(scale.cast_signed());
+            floats[at] = f32::from(scale.cast_signed());
         }
+        let mut floats_sum = simd.splat(0.0);
+        for half in 0..2 {
+            let low = simd.load_codes(&pieces[2 * half]);
+            let next = simd.load_codes(&pieces[2 * half + 1]);
+            let top = simd.load_codes(&pieces[4 + half]);
+            let quarters = [
+                simd.or_codes(simd.low_nibbles(low), simd.top_bits::<0>(top)),
+                simd.or_codes(simd.low_nibbles(next), simd.top_bits::<2>(top)),
+                simd.or_codes(simd.high_nibbles(low), simd.top_bits::<4>(top)),
+                simd.or_codes(simd.high_nibbles(next), simd.top_bits::<6>(top)),
+            ];
+            for pair in 0..2 {
+                let mut sum = simd.no_sum();
+                for quarter in [2 * pair, 2 * pair + 1] {
+                    let at = 4 * half + quarter;
+                    let scales = [scales[2 * at], scales[2 * at + 1]];
+                    sum = simd.scaled_dot(sum, quarters[quarter], scales, x.split(at));
+                }
+                floats_sum = simd.add(floats_sum, simd.int_floats(simd.total(sum)));
+            }
+        }
+        let scale = scale(block, 208);
+        total = simd.add(total, simd.mul(simd.splat(scale * x.scales[0]), floats_sum));
+        let (floats, sums) = (floats.as_chunks::<8>().0, x.sums.as_chunks::<8>().0);
+        let first = simd.mul(simd.load(&floats[0]), simd.load(&sums[0]));
+        let both = simd.add(first, simd.mul(simd.load(&floats[1]), simd.load(&sums[1])));
+        middles = simd.add(middles, simd.mul(simd.splat(scale * 32.0), both));
     }
-    simd.sum(total)
+    simd.sum(total) - simd.sum(middles)
 }
 
 #[cfg(test)]
@@ -290,9 +373,25 @@ mod tests {
 
     #[test]
     fn scales_are_those_of_the_half_crate() {
-        for bits in 0..=u16::MAX {
-            let (own, other) = (scale(&bits.to_le_bytes(), 0), f16::from_bits(bits).to_f32());
-            assert!(own.to_bits() == other.to_bits() || (own.is_nan() && other.is_nan()), "{bits:#x}");
+        struct Halves<'a>(&'a [u16; 8]);
+        impl Kernel for Halves<'_> {
+            type Output = [f32; 8];
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) -> [f32; 8] {
+                let mut out = [0.0; 8];
+                simd.store(simd.halves(self.0), &mut out);
+                out
+            }
+        }
+        let all: Vec<u16> = (0..=u16::MAX).collect();
+        for bits in all.as_chunks::<8>().0 {
+            for found in [Isa::SCALAR, Isa::detect()].map(|isa| isa.run(Halves(bits))) {
+                for (own, bits) in found.iter().zip(bits) {
+                    let other = f16::from_bits(*bits).to_f32();
+                    let same = own.to_bits() == other.to_bits() || (own.is_nan() && other.is_nan());
+                    assert!(same, "{bits:#x}");
+                }
+            }
         }
     }
 
@@ -316,17 +415,25 @@ mod tests {
         let groups = row.chunks_exact(fused.group()).zip(vector.chunks_exact(fused.group()));
         let steps = groups.map(|(row, x)| {
             let largest = x.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-            row.iter().map(|w| f64::from(w.abs())).sum::<f64>() * f64::from(largest) / 65_534.0
+            row.iter().map(|w| f64::from(w.abs())).sum::<f64>() * f64::from(largest) / 65_278.0
         });
         let apart = 1.05 * steps.sum::<f64>() + 3e-6 * size;
-        let coded = Coded::new(vector, vector.len(), fused.group()).unwrap();
-        let on = |isa: Isa| {
+        let coded = Coded::new(vector, vector.len(), fused).unwrap();
+        let on = |isa: Isa, integers: bool| {
             let mut out = [0.0];
-            fused.products(isa, bytes.chunks_exact(bytes.len()), &coded, &mut out);
+            let rows = bytes.chunks_exact(bytes.len());
+            let products = Products { fused, rows, vectors: &coded, out: &mut out };
+            if integers {
+                isa.run_integers(products)
+            } else {
+                isa.run(products)
+            }
             out[0]
         };
-        let product = on(Isa::detect());
-        assert_eq!(product.to_bits(), on(Isa::SCALAR).to_bits(), "{block:?}");
+        let product = on(Isa::detect(), true);
+        for other in [on(Isa::detect(), false), on(Isa::SCALAR, true)] {
+            assert_eq!(product.to_bits(), other.to_bits(), "{block:?}");
+        }
         (product, exact, apart)
     }
 

@@ -7,6 +7,9 @@ use dhurandhar_core::layer::{Sight, softmax, softmax_back};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Multiplications that are not shared, since rayon takes longer to wake than they do.
+const FEW: usize = 1 << 19;
+
 /// What a layer's attention is made of.
 #[derive(Debug, Clone)]
 pub(in crate::decoder) struct Heads {
@@ -157,9 +160,13 @@ impl Heads {
 impl HostOp for Heads {
     fn forward(&self, inputs: &[View<'_>]) -> (Vec<f32>, Vec<usize>) {
         let sizes = Sizes::of(inputs);
-        let Sizes { query_heads, tokens, value_width, .. } = sizes;
-        let heads: Vec<Vec<f32>> =
-            (0..query_heads).into_par_iter().map(|head| self.mix_head(inputs, sizes, head)).collect();
+        let Sizes { query_heads, tokens, keys, width, value_width, .. } = sizes;
+        let mix = |head| self.mix_head(inputs, sizes, head);
+        let heads: Vec<Vec<f32>> = if query_heads * tokens * keys * (width + value_width) <= FEW {
+            (0..query_heads).map(mix).collect()
+        } else {
+            (0..query_heads).into_par_iter().map(mix).collect()
+        };
         let row = query_heads * value_width;
         let mut out = vec![0.0; tokens * row];
         for (token, out) in out.chunks_exact_mut(row.max(1)).enumerate() {

@@ -7,7 +7,7 @@ use dhurandhar_core::layer;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Numbers that one thread takes at a time, about.
+/// Numbers that one thread takes at a time, about; no more are not shared, since rayon takes longer to wake than they do.
 const RUN: usize = 1 << 14;
 
 /// Numbers of whole rows of `width` in a run.
@@ -41,8 +41,12 @@ impl HostOp for Norm {
         let View { values, shape } = inputs[0];
         let width = shape[shape.len() - 1];
         let mut out = vec![0.0; values.len()];
-        let runs = out.par_chunks_mut(run(width)).zip(values.par_chunks(run(width)));
-        runs.for_each(|(out, x)| layer::rms_norm(x, self.weight(), width, self.eps, out));
+        if values.len() <= RUN {
+            layer::rms_norm(values, self.weight(), width, self.eps, &mut out);
+        } else {
+            let runs = out.par_chunks_mut(run(width)).zip(values.par_chunks(run(width)));
+            runs.for_each(|(out, x)| layer::rms_norm(x, self.weight(), width, self.eps, out));
+        }
         (out, shape.to_vec())
     }
 
@@ -72,9 +76,15 @@ impl Rotate {
     fn turn(&self, x: &[f32], shape: &[usize], back: bool) -> Vec<f32> {
         let [_, tokens, width] = [0, 1, 2].map(|at| shape[at]);
         let mut out = vec![0.0; x.len()];
-        let heads = out.par_chunks_mut(tokens * width).zip(x.par_chunks(tokens * width));
         let angles = self.angles.each_ref().map(Vec::as_slice);
-        heads.for_each(|(out, x)| layer::rotate(x, width, angles, back, out));
+        let head = tokens * width;
+        if x.len() <= RUN {
+            let heads = out.chunks_mut(head).zip(x.chunks(head));
+            heads.for_each(|(out, x)| layer::rotate(x, width, angles, back, out));
+        } else {
+            let heads = out.par_chunks_mut(head).zip(x.par_chunks(head));
+            heads.for_each(|(out, x)| layer::rotate(x, width, angles, back, out));
+        }
         out
     }
 }
@@ -107,10 +117,13 @@ impl HostOp for Gate {
     fn forward(&self, inputs: &[View<'_>]) -> (Vec<f32>, Vec<usize>) {
         let [gate, up] = [inputs[0].values, inputs[1].values];
         let mut out = vec![0.0; gate.len()];
-        let given = gate.par_chunks(RUN).zip(up.par_chunks(RUN));
-        out.par_chunks_mut(RUN)
-            .zip(given)
-            .for_each(|(out, (gate, up))| layer::gate(self.activation, gate, up, out));
+        if gate.len() <= RUN {
+            layer::gate(self.activation, gate, up, &mut out);
+        } else {
+            let given = gate.par_chunks(RUN).zip(up.par_chunks(RUN));
+            let runs = out.par_chunks_mut(RUN).zip(given);
+            runs.for_each(|(out, (gate, up))| layer::gate(self.activation, gate, up, out));
+        }
         (out, inputs[0].shape.to_vec())
     }
 

@@ -8,10 +8,12 @@ mod attend;
 mod elementwise;
 mod matmul;
 mod product;
+mod team;
 
 pub(super) use attend::{Heads, attend};
 pub(super) use elementwise::{gated, normed, rotated};
-pub(super) use product::{Addition, adapted, product, product_back, products};
+pub(super) use product::{Addition, adapted, few, product, product_back, products};
+pub(super) use team::share;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

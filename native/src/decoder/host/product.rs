@@ -5,6 +5,7 @@
 
 use super::matmul::{Mat, Target, multiply};
 use super::{HostOp, View, is_host, one, three};
+use crate::decoder::packed::Packed;
 use crate::decoder::projection::Weight;
 use crate::decoder::{Dropout, single, word};
 use burn::tensor::Tensor;
@@ -100,6 +101,11 @@ pub(in crate::decoder) fn product(x: Tensor<2>, weight: &Weight) -> Tensor<2> {
     one(x, Frozen { weight: weight.clone() })
 }
 
+/// The same for a few tokens, with rows that are not decoded.
+pub(in crate::decoder) fn few(x: Tensor<2>, weight: &Packed) -> Tensor<2> {
+    one(x, Few { weight: weight.clone() })
+}
+
 /// The same for numbers: `[tokens, in]` to `[tokens, out]`.
 pub(in crate::decoder) fn products(weight: &Weight, x: &[f32], tokens: usize) -> Vec<f32> {
     forward(weight, x, tokens, None)
@@ -150,6 +156,26 @@ impl HostOp for Frozen {
 
     fn backward(&self, inputs: &[View<'_>], gradient: &[f32], _: &[bool]) -> Vec<Vec<f32>> {
         vec![backward(&self.weight, gradient, inputs[0].shape[0])]
+    }
+}
+
+#[derive(Debug)]
+struct Few {
+    weight: Packed,
+}
+
+impl HostOp for Few {
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, inputs: &[View<'_>]) -> (Vec<f32>, Vec<usize>) {
+        let tokens = inputs[0].shape[0];
+        (self.weight.products(inputs[0].values, tokens), vec![tokens, self.weight.rows()])
+    }
+
+    fn backward(&self, inputs: &[View<'_>], gradient: &[f32], _: &[bool]) -> Vec<Vec<f32>> {
+        vec![backward(&Weight::Packed(self.weight.clone()), gradient, inputs[0].shape[0])]
     }
 }
 
