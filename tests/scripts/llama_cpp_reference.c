@@ -1,4 +1,5 @@
-// What llama.cpp says about a model: greedy continuations with their margins, and the perplexity of a text.
+// What llama.cpp says about a model: greedy continuations with their margins, the perplexity of a text, and logits of its
+// first tokens: of every STEP-th word, at some positions.
 //
 // Build against the headers of llama.cpp v0.5.0 and the prebuilt libraries of the npm package
 // @node-llama-cpp/linux-x64:
@@ -18,6 +19,8 @@
 
 #define LENGTH 64
 #define WINDOW 256
+#define BEGINNING 64
+#define WORDS 64
 
 static void quiet(enum ggml_log_level level, const char *text, void *data) { (void)level; (void)text; (void)data; }
 
@@ -116,6 +119,26 @@ int main(int argc, char **argv) {
     printf("\n ],\n \"likelihood\": {\"window\": %d, \"tokens\": %d, \"scored\": %d, \"perplexity\": %.6f, \"first\": [",
            WINDOW, count, scored, exp(sum / scored));
     for (int i = 0; i < 32; i++) printf("%s%d", i ? ", " : "", ids[i]);
-    printf("]}\n}\n");
+    printf("]},\n \"logits\": {\"tokens\": %d, \"step\": %d, \"at\": [", BEGINNING, size / WORDS);
+    llama_memory_clear(llama_get_memory(context), true);
+    struct llama_batch batch = llama_batch_init(BEGINNING, 0, 1);
+    batch.n_tokens = BEGINNING;
+    for (int i = 0; i < BEGINNING; i++) {
+        batch.token[i] = ids[i];
+        batch.pos[i] = i;
+        batch.n_seq_id[i] = 1;
+        batch.seq_id[i][0] = 0;
+        batch.logits[i] = 1;
+    }
+    llama_decode(context, batch);
+    const int at[] = {0, 1, 7, 20, 41, BEGINNING - 1};
+    for (int p = 0; p < 6; p++) {
+        printf("%s\n  {\"position\": %d, \"logits\": [", p ? "," : "", at[p]);
+        for (int j = 0; j < WORDS; j++) {
+            printf("%s%.5f", j ? ", " : "", llama_get_logits_ith(context, at[p])[j * (size / WORDS)]);
+        }
+        printf("]}");
+    }
+    printf("\n ]}\n}\n");
     return 0;
 }

@@ -7,7 +7,7 @@ use dhurandhar::checkpoint::Checkpoint;
 use dhurandhar::checkpoint::tokenizer::{Message, Tokenizer};
 use dhurandhar::decoder::{Backend, Decoder};
 use dhurandhar::generate::{greedy, perplexity};
-use dhurandhar::kv_quality::{DumpChoice, Request, Setting, measure};
+use dhurandhar::kv_quality::{DumpChoice, KvCacheConfig, Request, measure};
 use dhurandhar_core::codec::tensor_file::read_tensors;
 use dhurandhar_core::measurement::read_kv_quality;
 use dhurandhar_tests::{checkpoints, workspace};
@@ -92,6 +92,63 @@ fn perplexity_is_that_of_llama_cpp() {
     assert!((found.value / wanted - 1.0).abs() < 1e-5, "{} for {wanted}", found.value);
 }
 
+/// `perplexity --adapter`, held to what llama.cpp says of the same text with `adapter.gguf`.
+#[test]
+fn perplexity_with_an_adapter_is_that_of_llama_cpp() {
+    let folder = workspace::root().join("tests/fixtures/smollm2-lora");
+    let reference: Value = serde_json::from_str(&fixture("smollm2-lora/llama-cpp.json")).unwrap();
+    let likelihood = &reference["text"];
+    let run = |adapter: bool| {
+        let mut command = dhurandhar_tests::program::dhurandhar().unwrap();
+        command.args(["perplexity", "--backend", "cpu", "--window", "256", "--text"]);
+        command.arg(workspace::fixture("text.txt")).arg("--checkpoint").arg(checkpoints::smollm2().unwrap());
+        if adapter {
+            command.arg("--adapter").arg(&folder);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let ["perplexity", value, "over", tokens, "tokens"] = words[..] else { panic!("{said}") };
+        (value.parse::<f64>().unwrap(), tokens.parse::<u64>().unwrap())
+    };
+    let (value, tokens) = run(true);
+    let wanted = likelihood["perplexity"].as_f64().unwrap();
+    assert_eq!(tokens, likelihood["scored"].as_u64().unwrap());
+    assert!((value / wanted - 1.0).abs() < 1e-5, "{value} for {wanted}");
+    assert!((run(false).0 / wanted - 1.0).abs() > 1e-2, "the adapter changes nothing");
+}
+
+/// Logits of the text's beginning, of words spread over the vocabulary: the largest difference from llama.cpp's.
+fn logits_apart(decoder: &Decoder, tokenizer: &Tokenizer, reference: &Value) -> f64 {
+    let reference = &reference["logits"];
+    let count = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let text = tokenizer.encode(&fixture("text.txt"), true).unwrap();
+    let hidden =
+        decoder.forward(&text[..count(&reference["tokens"])], &mut decoder.new_cache(), None).unwrap();
+    let found = decoder.backend().host(decoder.logits(&hidden)).unwrap();
+    let (mut worst, mut compared) = (0.0_f64, 0);
+    for at in reference["at"].as_array().unwrap() {
+        let row = &found[count(&at["position"]) * decoder.vocab()..][..decoder.vocab()];
+        for (word, wanted) in at["logits"].as_array().unwrap().iter().enumerate() {
+            let found = f64::from(row[word * count(&reference["step"])]);
+            let apart = (found - wanted.as_f64().unwrap()).abs();
+            worst = worst.max(apart);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 6 * 64);
+    worst
+}
+
+#[test]
+fn logits_are_those_of_llama_cpp() {
+    let (decoder, tokenizer) = model();
+    let reference: Value = serde_json::from_str(&fixture("smollm2-llama-cpp.json")).unwrap();
+    let apart = logits_apart(decoder, tokenizer, &reference);
+    assert!(apart < 1e-3, "SmolLM2: {apart}");
+}
+
 /// Gemma's windows, sandwich norms and tied head, on the published 4-bit file.
 #[test]
 fn gemma_says_what_llama_cpp_says() {
@@ -111,6 +168,8 @@ fn gemma_says_what_llama_cpp_says() {
         compared += sure;
     }
     assert!(compared >= 64, "{compared} tokens before the first near-ties");
+    let apart = logits_apart(&decoder, &tokenizer, &reference);
+    assert!(apart < 1e-3, "{apart}");
     let likelihood = &reference["likelihood"];
     let text = tokenizer.encode(&fixture("text.txt"), true).unwrap();
     assert_eq!(text[..32], ids(&likelihood["first"])[..]);
@@ -138,7 +197,7 @@ fn codecs_keep_their_order_on_real_keys_and_values() {
         "k=centred-keys:4,v=turboquant:4,sinks=4",
         "k=rotorquant:4,v=rotorquant:4",
     ];
-    let settings: Vec<Setting> = settings.iter().map(|text| text.parse().unwrap()).collect();
+    let settings: Vec<KvCacheConfig> = settings.iter().map(|text| text.parse().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     let dump = folder.path().join("kv.safetensors");
     let request = Request {

@@ -210,3 +210,89 @@ fn a_checkpoint_that_does_not_fit_leaves_nothing_half_written() {
         std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(left.all(|name| name == "metrics.jsonl"), "{said}");
 }
+
+/// A llama of 75 MB in bf16, nearly all of it in FFNs, with a tokenizer of a few words.
+fn write_model(folder: &Path) {
+    let (width, ffn, layers, vocab) = (256_usize, 8192, 6, 64);
+    let config = serde_json::json!({
+        "model_type": "llama", "hidden_size": width, "intermediate_size": ffn, "num_hidden_layers": layers,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "vocab_size": vocab, "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 256, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true,
+        "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2,
+    });
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let vocab_map: serde_json::Map<String, Value> =
+        (0..vocab).map(|id| (format!("w{id}"), id.into())).collect();
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null, "decoder": null,
+        "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "vocab": vocab_map, "unk_token": "w0"},
+    });
+    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let mut shapes =
+        vec![("model.embed_tokens".to_owned(), vec![vocab, width]), ("model.norm".to_owned(), vec![width])];
+    for layer in 0..layers {
+        let own = [
+            ("input_layernorm", vec![width]),
+            ("post_attention_layernorm", vec![width]),
+            ("self_attn.q_proj", vec![256, width]),
+            ("self_attn.k_proj", vec![128, width]),
+            ("self_attn.v_proj", vec![128, width]),
+            ("self_attn.o_proj", vec![width, 256]),
+            ("mlp.gate_proj", vec![ffn, width]),
+            ("mlp.up_proj", vec![ffn, width]),
+            ("mlp.down_proj", vec![width, ffn]),
+        ];
+        shapes.extend(own.map(|(name, shape)| (format!("model.layers.{layer}.{name}"), shape)));
+    }
+    let (mut header, mut data, mut state) = (serde_json::Map::new(), Vec::<u8>::new(), 1_u32);
+    for (name, shape) in shapes {
+        let start = data.len();
+        for _ in 0..shape.iter().product::<usize>() {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Random signs and fractions at about 1/32; norms are one.
+            let bits = if shape.len() == 1 { 0x3f80 } else { 0x3d00 | (state >> 16 & 0x807f) };
+            data.extend(u16::try_from(bits).unwrap().to_le_bytes());
+        }
+        let entry = serde_json::json!({"dtype": "BF16", "shape": shape, "data_offsets": [start, data.len()]});
+        header.insert(format!("{name}.weight"), entry);
+    }
+    let mut text = Value::Object(header).to_string();
+    while !text.len().is_multiple_of(8) {
+        text.push(' ');
+    }
+    let bytes = [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &data].concat();
+    std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+}
+
+/// The plan has no line for merging, because it works a few rows at a time.
+#[cfg(target_os = "linux")]
+#[test]
+fn merging_takes_no_more_memory_than_is_planned() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path());
+    let data = folder.path().join("data.jsonl");
+    std::fs::write(&data, "{\"prompt\": \"w3 w4 w5\", \"completion\": \"w6 w7\"}\n".repeat(4)).unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let mut command = program::dhurandhar().unwrap();
+        command.args(["train-lora", "--backend", "cpu", "--max-steps", "2", "--set", "lora.r=2"]).args(more);
+        command.arg("--checkpoint").arg(folder.path()).arg("--data").arg(&data).arg("--out").arg(&out);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = std::fs::read_to_string(out.join("measurement.json")).unwrap();
+        let memory = read_training(&text).unwrap().memory;
+        (memory.planned.total_bytes(), memory.measured_peak_bytes.unwrap())
+    };
+    let weights =
+        |path: &str| std::fs::metadata(folder.path().join(path).join("model.safetensors")).unwrap().len();
+    for base in ["--set=quantization.load_in_4bit=true", "--set=quantization.load_in_4bit=false"] {
+        let (alone, merging) = (base.len().to_string(), format!("{}-merged", base.len()));
+        let (planned, without) = run(&alone, &[base]);
+        let (_, with) = run(&merging, &[base, "--merge"]);
+        assert_eq!(weights(&format!("{merging}/merged")), weights("."));
+        let mib = |bytes: u64| bytes >> 20;
+        assert!(with < without + (24 << 20), "{base}: {} MiB, {} without", mib(with), mib(without));
+        assert!(with < planned + planned / 5, "{base}: {} MiB, {} planned", mib(with), mib(planned));
+    }
+}

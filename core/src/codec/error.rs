@@ -96,11 +96,17 @@ impl CodecError {
     ///
     /// `first` is the index of the chunk's first vector in that batch.
     #[must_use]
-    pub fn in_chunk(mut self, first: usize) -> Self {
+    pub fn in_chunk(self, first: usize) -> Self {
+        self.moved(|vector| vector + first)
+    }
+
+    /// The same error with its vector's index in another batch.
+    #[must_use]
+    pub(crate) fn moved(mut self, index: impl FnOnce(usize) -> usize) -> Self {
         match &mut self {
             Self::NotFinite { vector, .. }
             | Self::ScaleOverflow { vector, .. }
-            | Self::CorruptScale { vector, .. } => *vector += first,
+            | Self::CorruptScale { vector, .. } => *vector = index(*vector),
             _ => {}
         }
         self

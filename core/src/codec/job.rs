@@ -373,7 +373,7 @@ mod tests {
         let geometry = KvGeometry::of(&model.architecture);
         assert_eq!(geometry.widest_head(), Some(512));
         let configs =
-            vec![KvCacheConfig::recommended(4, 4), KvCacheConfig::plain(CodecKind::TurboquantMixed, 2, 2)];
+            vec![KvCacheConfig::recommended(4, 4), KvCacheConfig::plain(CodecKind::TurboquantMixed, 8, 8)];
         let jobs = [
             Job::Memory { geometry, context_tokens: 8192, configs: configs.clone() },
             Job::Cost { codecs: CodecKind::ALL.to_vec(), dim: 128 },

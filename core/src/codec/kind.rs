@@ -154,6 +154,31 @@ impl CodecKind {
         }
     }
 
+    /// Whether [`CodecKind::build`] looks at its sample.
+    pub fn takes_sample(self) -> bool {
+        matches!(self, Self::CentredKeys | Self::TurboquantMixed)
+    }
+
+    /// A sample of one vector that [`CodecKind::build`] takes the same from as from `sample`; empty where it does not look.
+    pub fn summary(self, dim: usize, sample: &[f32]) -> Vec<f32> {
+        match self {
+            Self::CentredKeys => mean_vector(sample, dim),
+            Self::TurboquantMixed => {
+                let mut marks = vec![0.0; dim];
+                MixedPrecision::quarter_channels(dim, sample)
+                    .into_iter()
+                    .for_each(|channel| marks[channel] = 1.0);
+                marks
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether what it does depends on the seed.
+    pub fn turns_at_random(self) -> bool {
+        !matches!(self, Self::SeedTurbo | Self::SeedRotor | Self::Q8_0 | Self::Q4_0 | Self::Q4_0Hadamard)
+    }
+
     /// The codec for vectors of `dim` channels.
     ///
     /// `sample` is what centres and outlier channels are taken from; other codecs do not look at it.

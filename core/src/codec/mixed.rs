@@ -63,8 +63,12 @@ impl MixedPrecision {
     ///
     /// At d = 128 and f16 scales that is 2.5 stored bits per channel for `bits` = 2 and 3.5 for 3.
     pub fn quarter(dim: usize, sample: &[f32], config: TurboQuantConfig) -> Result<Self, CodecError> {
-        let outliers = loudest_channels(sample, dim, (dim / 4).max(1));
-        Self::new(dim, &outliers, config.bits + 1, config)
+        Self::new(dim, &Self::quarter_channels(dim, sample), config.bits + 1, config)
+    }
+
+    /// The channels that [`MixedPrecision::quarter`] gives the wider codes.
+    pub fn quarter_channels(dim: usize, sample: &[f32]) -> Vec<usize> {
+        loudest_channels(sample, dim, (dim / 4).max(1))
     }
 
     fn split(&self, vectors: &[f32]) -> (Vec<f32>, Vec<f32>) {

@@ -1,13 +1,13 @@
 //! The table of codecs by bits that command line, page and content share: one row a codec and width.
 //!
-//! A [`Sweep`] is advanced in chunks of a few hundred vectors, so that a caller can report progress and stop
+//! Vectors go through a [`KvCacheCompressor`], so that a row says what the cache itself does to them. A [`Sweep`] is advanced in chunks of a few hundred vectors, so that a caller can report progress and stop
 //! between any two of them.
 
 use core::ops::ControlFlow;
 
-use half::f16;
 use serde::{Deserialize, Serialize};
 
+use super::kv_cache::{Coding, KvCacheCompressor, KvCacheConfig, KvCacheError, KvGeometry, KvMemory};
 use super::quality::{InnerProductError, InnerProductSums, Quality, QualitySums};
 use super::{Codec, CodecError, CodecKind, Source};
 
@@ -108,7 +108,9 @@ pub struct Sweep<'a> {
 
 #[derive(Debug)]
 struct Running {
-    codec: Box<dyn Codec>,
+    cache: KvCacheCompressor,
+    /// Bytes of the heads that are done.
+    memory: KvMemory,
     at: usize,
     quality: QualitySums,
     inner_product: InnerProductSums,
@@ -155,13 +157,13 @@ impl<'a> Sweep<'a> {
             None => self.start(kind, bits)?,
         };
         let head = self.head_at(running.at);
-        if running.at == head.start && running.at > 0 {
-            running.codec = kind.build(dim, bits, &self.vectors[head.clone()], self.request.seed)?;
+        if running.at == head.start {
+            running.memory = running.memory.plus(running.cache.memory());
+            open(&mut running.cache, &self.vectors[head.clone()])?;
         }
         let to = (running.at + CHUNK * dim).min(head.end);
         let chunk = &self.vectors[running.at..to];
-        let kept = self.request.sinks.saturating_sub((running.at - head.start) / dim);
-        let decoded = round_trip(&*running.codec, chunk, dim, kept)
+        let decoded = append(&mut running.cache, chunk, (running.at - head.start) / dim)
             .map_err(|error| error.in_chunk(running.at / dim))?;
         running.quality.add(chunk, &decoded, dim);
         running.inner_product.add(chunk, &decoded);
@@ -172,7 +174,8 @@ impl<'a> Sweep<'a> {
             return Ok(Step::Chunk);
         }
         self.next += 1;
-        Ok(Step::Row(Box::new(self.row(kind, bits, &running))))
+        running.memory = running.memory.plus(running.cache.memory());
+        Ok(Step::Row(Box::new(self.row(kind, bits, &running)?)))
     }
 
     /// The values of the head that holds the value at `at`.
@@ -184,30 +187,22 @@ impl<'a> Sweep<'a> {
     }
 
     fn start(&self, kind: CodecKind, bits: u32) -> Result<Running, CodecError> {
-        let SweepRequest { dim, seed, correlation, .. } = self.request;
+        let SweepRequest { dim, seed, correlation, sinks, .. } = self.request;
         Ok(Running {
-            codec: kind.build(dim, bits, &self.vectors[self.head_at(0)], seed)?,
+            cache: cache(kind, bits, dim, sinks, seed)?,
+            memory: KvMemory::default(),
             at: 0,
             quality: QualitySums::default(),
             inner_product: InnerProductSums::new(dim, correlation, seed),
         })
     }
 
-    /// Vectors kept in f16 over all heads.
-    fn kept(&self) -> usize {
-        let count = self.vectors.len() / self.request.dim;
-        let head = self.request.head_vectors.unwrap_or(count).clamp(1, count.max(1));
-        let sinks = self.request.sinks;
-        count / head * sinks.min(head) + sinks.min(count % head)
-    }
-
-    fn row(&self, kind: CodecKind, bits: u32, running: &Running) -> SweepRow {
-        let count = self.vectors.len() / self.request.dim;
-        let sinks = self.kept() as f64 / count.max(1) as f64;
-        let true_bits = 16.0 * sinks + (1.0 - sinks) * running.codec.bits_per_channel();
-        SweepRow {
+    fn row(&self, kind: CodecKind, bits: u32, running: &Running) -> Result<SweepRow, CodecError> {
+        let true_bits = running.memory.token_bits_per_channel();
+        let codec = running.cache.key_codec(0).map_err(of_codec)?;
+        Ok(SweepRow {
             codec: kind,
-            label: running.codec.label(),
+            label: codec.map(Codec::label).unwrap_or_default(),
             published_label: kind.published_label(bits),
             bits,
             true_bits,
@@ -216,20 +211,49 @@ impl<'a> Sweep<'a> {
             four_to_minus_bits: libm::ldexp(1.0, -2 * bits as i32),
             quality: running.quality.finish(),
             inner_product: running.inner_product.finish(),
+        })
+    }
+}
+
+/// A cache of one head's vectors.
+fn cache(
+    codec: CodecKind,
+    bits: u32,
+    dim: usize,
+    sinks: usize,
+    seed: u64,
+) -> Result<KvCacheCompressor, CodecError> {
+    CodecError::check_dim(dim)?;
+    let config =
+        KvCacheConfig { sinks, seed, ..KvCacheConfig::coded(Coding::Code { codec, bits }, Coding::F16) };
+    KvCacheCompressor::of_geometry(&KvGeometry::of_keys(1, dim as u32), config).map_err(of_codec)
+}
+
+/// Empties the cache for a head; what its codec takes from vectors it takes from all that are not kept in f16, as from
+/// a prompt that comes in one piece.
+fn open(cache: &mut KvCacheCompressor, head: &[f32]) -> Result<(), CodecError> {
+    let dim = cache.key_codec(0).map_err(of_codec)?.map_or(1, Codec::dim);
+    let sinks = cache.config().sinks.saturating_mul(dim).min(head.len());
+    cache.clear(0).and_then(|()| cache.calibrate(0, &head[sinks..], &[])).map_err(of_codec)
+}
+
+/// What comes back of `vectors`, which follow `held` others.
+fn append(cache: &mut KvCacheCompressor, vectors: &[f32], held: usize) -> Result<Vec<f32>, CodecError> {
+    cache.append(0, vectors, &[]).and_then(|()| cache.keys_from(0, held)).map_err(of_codec)
+}
+
+/// What the codec said; shapes are right here.
+fn of_codec(error: KvCacheError) -> CodecError {
+    match error {
+        KvCacheError::Codec { source, .. } => source,
+        other => {
+            let expected = "vectors of one head".to_owned();
+            CodecError::Parameter { field: "cache", value: other.to_string(), expected }
         }
     }
 }
 
-/// What comes back of `vectors`, the first `kept` of them through f16.
-fn round_trip(codec: &dyn Codec, vectors: &[f32], dim: usize, kept: usize) -> Result<Vec<f32>, CodecError> {
-    let mut decoded = codec.decode(&codec.encode(vectors)?)?;
-    for (at, (decoded, &x)) in decoded.iter_mut().zip(vectors).take(kept.saturating_mul(dim)).enumerate() {
-        *decoded = half_precision(x, at / dim)?;
-    }
-    Ok(decoded)
-}
-
-/// What one head comes back as from `codec`, its first `sinks` vectors through f16; the head is its own sample.
+/// What one head comes back as from the cache, its first `sinks` vectors through f16.
 pub fn coded_head(
     codec: CodecKind,
     bits: u32,
@@ -238,16 +262,9 @@ pub fn coded_head(
     sinks: usize,
     seed: u64,
 ) -> Result<Vec<f32>, CodecError> {
-    round_trip(&*codec.build(dim, bits, head, seed)?, head, dim, sinks)
-}
-
-/// The value as f16 keeps it; beyond 65504 there is none.
-fn half_precision(x: f32, vector: usize) -> Result<f32, CodecError> {
-    let half = f16::from_f32(x);
-    if half.is_finite() {
-        return Ok(half.to_f32());
-    }
-    Err(CodecError::ScaleOverflow { vector, scale: f64::from(x), format: "f16", max: 65504.0 })
+    let mut cache = cache(codec, bits, dim, sinks, seed)?;
+    open(&mut cache, head)?;
+    append(&mut cache, head, 0)
 }
 
 /// Runs a sweep to its end, or until `progress` breaks; the rows finished so far are returned either way.
@@ -349,6 +366,27 @@ mod tests {
         }
         assert_eq!(sums.finish(), two[1].quality);
         assert_eq!(run(Some(usize::MAX)), one);
+    }
+
+    #[test]
+    fn a_row_is_what_the_cache_does_to_a_prompt_in_one_piece() {
+        let x = Source::ChannelBias.generate(600, 64, 3);
+        let (codecs, sinks) = (CodecKind::ALL.to_vec(), 4);
+        let rows =
+            sweep(SweepRequest { codecs, sinks, ..request(64) }, &x, |_| ControlFlow::Continue(())).unwrap();
+        assert!(rows.len() > 30);
+        for row in rows {
+            let coding = Coding::Code { codec: row.codec, bits: row.bits };
+            let config = KvCacheConfig { sinks, ..KvCacheConfig::coded(coding, coding) };
+            let mut cache = KvCacheCompressor::of_geometry(&KvGeometry::of_keys(1, 64), config).unwrap();
+            cache.append(0, &x, &[]).unwrap();
+            let mut sums = QualitySums::default();
+            sums.add(&x, &cache.keys(0).unwrap(), 64);
+            assert_eq!(
+                (row.quality, row.true_bits),
+                (sums.finish(), cache.memory().token_bits_per_channel())
+            );
+        }
     }
 
     #[test]

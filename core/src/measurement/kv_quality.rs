@@ -38,6 +38,10 @@ pub struct KvQuality {
     pub calibrated_on_other_text: bool,
     /// Seed of every rotation.
     pub seed: u64,
+    /// Whether the halves of a head's keys were interleaved, as llama.cpp's cache has them in some families; earlier
+    /// reports, which do not say, have the halves one after the other.
+    #[serde(default)]
+    pub keys_interleaved: bool,
     /// Mean norm of keys over that of values: layer, ratio.
     pub key_to_value_norms: Vec<(usize, f64)>,
     /// One entry for each setting.
@@ -92,13 +96,23 @@ impl KvQuality {
     /// Whether `other` asks the same of the same model and text, settings apart, so that settings of both stand together.
     pub fn is_same_run(&self, other: &Self) -> bool {
         let of = |report: &Self| {
-            let Self { model, checkpoint, text_fingerprint, window, windows, unscored, seed, .. } = report;
+            let Self {
+                model,
+                checkpoint,
+                text_fingerprint,
+                window,
+                windows,
+                unscored,
+                seed,
+                keys_interleaved,
+                ..
+            } = report;
             (
                 model.clone(),
                 checkpoint.clone(),
                 text_fingerprint.clone(),
                 [*window, *windows, *unscored],
-                *seed,
+                (*seed, *keys_interleaved),
             )
         };
         of(self) == of(other)

@@ -1,8 +1,9 @@
 //! The KV cache: one span of keys and values for each layer that owns one.
 
-use super::hook::{KvHook, Part, Site};
+use super::hook::{KvHook, Site};
 use super::{Backend, DecoderError};
 use burn::tensor::{Tensor, TensorData};
+use half::f16;
 
 /// What the queries of a layer see.
 #[derive(Debug, Clone)]
@@ -79,15 +80,23 @@ impl KvCache {
         let new = match hook {
             None => Span { keys, values, coded: None, first: start },
             Some(hook) => {
-                let recent = hook.recent_window() > 0;
-                let site = |part| Site { layer, part, start, heads: 0, head_dim: 0 };
-                let coded_keys = through(hook, site(Part::Keys), &keys, backend)?;
-                let coded_values = through(hook, site(Part::Values), &values, backend)?;
-                if recent {
-                    Span { keys, values, coded: Some((coded_keys, coded_values)), first: start }
-                } else {
-                    Span { keys: coded_keys, values: coded_values, coded: None, first: start }
-                }
+                let (shapes, mut host) =
+                    ([keys.dims(), values.dims()], [backend.host(keys)?, backend.host(values)?]);
+                let near = (hook.recent_window() > 0).then(|| host.clone().map(halved));
+                let [[heads, _, key_dim], [_, _, value_dim]] = shapes;
+                let [keys, values] = &mut host;
+                hook.write(Site { layer, start, heads, key_dim, value_dim }, keys, values);
+                let back = |host: [Vec<f32>; 2]| {
+                    let [keys, values] = host;
+                    let tensor =
+                        |rows, shape| Tensor::from_data(TensorData::new(rows, shape), &backend.device);
+                    (tensor(keys, shapes[0]), tensor(values, shapes[1]))
+                };
+                let ((keys, values), coded) = match near {
+                    Some(near) => (back(near), Some(back(host))),
+                    None => (back(host), None),
+                };
+                Span { keys, values, coded, first: start }
             }
         };
         let slot = &mut self.spans[layer];
@@ -130,15 +139,8 @@ impl Span {
     }
 }
 
-/// Rows to the host, through the hook, and back.
-fn through(
-    hook: &mut dyn KvHook,
-    site: Site,
-    rows: &Tensor<3>,
-    backend: &Backend,
-) -> Result<Tensor<3>, DecoderError> {
-    let [heads, tokens, head_dim] = rows.dims();
-    let mut host = backend.host(rows.clone())?;
-    hook.write(Site { heads, head_dim, ..site }, &mut host);
-    Ok(Tensor::from_data(TensorData::new(host, [heads, tokens, head_dim]), &backend.device))
+/// Rows in half precision.
+fn halved(mut rows: Vec<f32>) -> Vec<f32> {
+    rows.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+    rows
 }

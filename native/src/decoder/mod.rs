@@ -35,7 +35,7 @@ pub use adapter::{Adapters, Dropout, LowRank, Magnitude};
 pub use backend::{Adapter, Backend, BackendChoice, adapters};
 pub use cache::KvCache;
 pub use error::DecoderError;
-pub use hook::{KvHook, Part, Site};
+pub use hook::{KvHook, Site};
 pub use load::Keep;
 pub(crate) use recipe::interleaves;
 pub use recipe::{Activation, FAMILIES, Recipe};

@@ -94,8 +94,7 @@ fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>, order: KeyOrde
     let all = rows.elements.len() / (rows.heads * rows.dim).max(1);
     let kept = tokens.unwrap_or(all).min(all);
     for head in 0..rows.heads {
-        let mut values = rows.head(head)[..kept * rows.dim].to_vec();
-        order.to_cache(&mut values, rows.dim);
+        let values = order.to_cache(&rows.head(head)[..kept * rows.dim], 1, rows.dim);
         data.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
     }
     [rows.heads, kept, rows.dim]

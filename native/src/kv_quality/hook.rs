@@ -1,11 +1,10 @@
-//! Codecs in the place of the cache, and a recorder of what passes.
+//! The coded cache in the place of the decoder's own, and a recorder of what passes.
 
 use super::order::KeyOrder;
-use super::setting::{Coding, Setting};
-use crate::decoder::{Decoder, KvHook, Part, Site};
-use dhurandhar_core::codec::{Codec, CodecError};
-use half::f16;
-use rayon::prelude::*;
+use crate::decoder::{Decoder, KvHook, Site};
+use dhurandhar_core::codec::kv_cache::{
+    KvCacheCompressor, KvCacheConfig, KvCacheError, KvGeometry, KvMemory,
+};
 use std::collections::BTreeMap;
 
 /// Keys, values and queries of a pass, by layer: `[heads, tokens, head_dim]`.
@@ -33,9 +32,10 @@ impl Rows {
 }
 
 impl KvHook for Recorder {
-    fn write(&mut self, site: Site, rows: &mut [f32]) {
-        let part = if site.part == Part::Keys { &mut self.keys } else { &mut self.values };
-        part.insert(site.layer, Rows { heads: site.heads, dim: site.head_dim, elements: rows.to_vec() });
+    fn write(&mut self, site: Site, keys: &mut [f32], values: &mut [f32]) {
+        let rows = |dim, elements: &[f32]| Rows { heads: site.heads, dim, elements: elements.to_vec() };
+        self.keys.insert(site.layer, rows(site.key_dim, keys));
+        self.values.insert(site.layer, rows(site.value_dim, values));
     }
 
     fn wants_queries(&self) -> bool {
@@ -64,116 +64,87 @@ fn norm(row: &[f32]) -> f64 {
     row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The codec of one head, or none where rows stay in half precision.
-type HeadCodec = Option<Box<dyn Codec>>;
-
-/// Codes and decodes every row that enters the cache.
+/// Puts every key and value that the decoder caches through a [`KvCacheCompressor`].
 #[derive(Debug)]
-pub struct CodecHook<'a> {
-    setting: Setting,
-    seed: u64,
-    calibration: &'a Recorder,
-    layers: usize,
+pub struct CodecHook {
+    cache: KvCacheCompressor,
+    recent: usize,
     order: KeyOrder,
-    codecs: BTreeMap<(usize, Part), Vec<HeadCodec>>,
-    failure: Option<CodecError>,
+    failure: Option<KvCacheError>,
 }
 
-impl<'a> CodecHook<'a> {
-    /// With centres from a recorded pass.
-    pub fn new(setting: Setting, seed: u64, calibration: &'a Recorder, decoder: &Decoder) -> Self {
-        let architecture = decoder.checkpoint().architecture();
-        let (layers, order) = (architecture.layers.len(), KeyOrder::of(&architecture.family));
-        Self { setting, seed, calibration, layers, order, codecs: BTreeMap::new(), failure: None }
+impl CodecHook {
+    /// With centres and loud channels from a recorded pass.
+    pub fn new(
+        config: KvCacheConfig,
+        calibration: &Recorder,
+        decoder: &Decoder,
+    ) -> Result<Self, KvCacheError> {
+        let order = KeyOrder::of(&decoder.checkpoint().architecture().family);
+        // A pass asks for all positions at once, each with its own window and its own recent tokens, which the decoder
+        // keeps track of; so the cache codes all tokens and drops none.
+        let all = KvCacheConfig { recent: 0, ..config };
+        let mut cache = KvCacheCompressor::of_geometry(&geometry(decoder), all)?;
+        for (layer, keys) in &calibration.keys {
+            let Some(values) = calibration.values.get(layer) else { continue };
+            // Sinks lie far from the centre of the rest.
+            let rest = |order: KeyOrder, rows: &Rows| {
+                let coded = order.to_cache(&rows.elements, rows.heads, rows.dim);
+                let sinks = (config.sinks * rows.heads * rows.dim).min(coded.len());
+                coded[sinks..].to_vec()
+            };
+            cache.calibrate(*layer, &rest(order, keys), &rest(KeyOrder::Halves, values))?;
+        }
+        Ok(Self { cache, recent: config.recent, order, failure: None })
     }
 
     /// The first thing that went wrong.
-    pub fn finish(&mut self) -> Result<(), CodecError> {
+    pub fn finish(&mut self) -> Result<(), KvCacheError> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Stored bits per channel of codes alone, and with what stays in f16 at a context of `tokens`.
-    pub fn bits(&self, tokens: usize) -> (f64, f64) {
-        let stored = |codec: &HeadCodec| codec.as_ref().map_or(16.0, |c| c.bits_per_channel());
-        let all: Vec<f64> = self.codecs.values().flatten().map(stored).collect();
-        let codes = all.iter().sum::<f64>() / all.len().max(1) as f64;
-        let plain = (self.setting.sinks + self.setting.recent).min(tokens) as f64 / tokens.max(1) as f64;
-        (codes, codes * (1.0 - plain) + 16.0 * plain)
-    }
-
-    fn coding(&self, layer: usize, part: Part) -> Coding {
-        let coding = if part == Part::Keys { self.setting.keys } else { self.setting.values };
-        let edge = layer < self.setting.protected || layer + self.setting.protected >= self.layers;
-        if edge { coding.protected() } else { coding }
-    }
-
-    fn build(&self, site: Site) -> Result<Vec<HeadCodec>, CodecError> {
-        let Coding::Code { codec, bits } = self.coding(site.layer, site.part) else {
-            return Ok((0..site.heads).map(|_| None).collect());
-        };
-        let recorded =
-            if site.part == Part::Keys { &self.calibration.keys } else { &self.calibration.values };
-        let sample = recorded.get(&site.layer);
-        (0..site.heads)
-            .map(|head| {
-                let rows = sample.map_or(&[][..], |rows| rows.head(head));
-                // Sinks lie far from the centre of the rest.
-                let rows = rows.get(self.setting.sinks * site.head_dim..).unwrap_or_default();
-                let mut rows = rows.to_vec();
-                self.order_of(site).to_cache(&mut rows, site.head_dim);
-                codec.build(site.head_dim, bits, &rows, self.seed).map(Some)
-            })
-            .collect()
-    }
-
-    /// Values are held as they are.
-    fn order_of(&self, site: Site) -> KeyOrder {
-        if site.part == Part::Keys { self.order } else { KeyOrder::Halves }
-    }
-
-    fn code(&mut self, site: Site, rows: &mut [f32]) -> Result<(), CodecError> {
-        let known = self.codecs.remove(&(site.layer, site.part));
-        let codecs = known.map_or_else(|| self.build(site), Ok)?;
-        let tokens = rows.len() / (site.heads * site.head_dim).max(1);
-        let plain = self.setting.sinks.saturating_sub(site.start).min(tokens) * site.head_dim;
-        let order = self.order_of(site);
-        let heads = rows.par_chunks_mut(tokens * site.head_dim).zip(&codecs);
-        let done = heads.try_for_each(|(rows, codec)| {
-            let (sinks, coded) = rows.split_at_mut(plain);
-            halve(sinks);
-            let Some(codec) = codec else {
-                halve(coded);
-                return Ok(());
-            };
-            if coded.is_empty() {
-                return Ok(());
-            }
-            order.to_cache(coded, site.head_dim);
-            let packed = codec.encode(coded)?;
-            codec.decode_into(packed.planes(), coded)?;
-            order.to_decoder(coded, site.head_dim);
-            Ok(())
-        });
-        self.codecs.insert((site.layer, site.part), codecs);
-        done
+    fn code(&mut self, site: Site, keys: &mut [f32], values: &mut [f32]) -> Result<(), KvCacheError> {
+        let Site { layer, start, heads, key_dim, value_dim } = site;
+        if start == 0 {
+            self.cache.clear(layer)?;
+        }
+        let held = self.cache.tokens(layer)?;
+        // Values are held as they are.
+        let (order, plain) = (self.order, KeyOrder::Halves);
+        let rows = [order.to_cache(keys, heads, key_dim), plain.to_cache(values, heads, value_dim)];
+        self.cache.append(layer, &rows[0], &rows[1])?;
+        keys.copy_from_slice(&order.to_decoder(&self.cache.keys_from(layer, held)?, heads, key_dim));
+        values.copy_from_slice(&plain.to_decoder(&self.cache.values_from(layer, held)?, heads, value_dim));
+        Ok(())
     }
 }
 
-/// Round to half precision.
-fn halve(rows: &mut [f32]) {
-    for value in rows {
-        *value = f16::from_f32(*value).to_f32();
-    }
+/// The decoder's layers, with windows that never close.
+fn geometry(decoder: &Decoder) -> KvGeometry {
+    KvGeometry::of(decoder.checkpoint().architecture()).without_windows()
 }
 
-impl KvHook for CodecHook<'_> {
-    fn write(&mut self, site: Site, rows: &mut [f32]) {
-        if let (Err(problem), None) = (self.code(site, rows), self.failure.as_ref()) {
-            self.failure = Some(problem);
+/// Stored bits per channel of codes alone, and with what stays in f16 at a context of `tokens`.
+pub(super) fn bits(
+    config: KvCacheConfig,
+    decoder: &Decoder,
+    tokens: usize,
+) -> Result<(f64, f64), KvCacheError> {
+    let stored = |config| {
+        let memory = KvMemory::of_geometry(&geometry(decoder), &config, tokens as u64)?;
+        Ok(memory.token_bits_per_channel())
+    };
+    Ok((stored(KvCacheConfig { sinks: 0, recent: 0, ..config })?, stored(config)?))
+}
+
+impl KvHook for CodecHook {
+    fn write(&mut self, site: Site, keys: &mut [f32], values: &mut [f32]) {
+        if self.failure.is_none() {
+            self.failure = self.code(site, keys, values).err();
         }
     }
 
     fn recent_window(&self) -> usize {
-        self.setting.recent
+        self.recent
     }
 }

@@ -1,11 +1,11 @@
 //! Errors layer by layer, on keys and values as the exact model computes them.
 
 use super::hook::{CodecHook, Recorder, Rows};
-use super::setting::Setting;
 use crate::codec::attention::Layer;
-use crate::decoder::{Decoder, KvHook, Part, Site};
+use crate::decoder::{Decoder, KvHook, Site};
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::attention::AttentionError;
+use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvCacheError};
 use dhurandhar_core::codec::quality::compare;
 use dhurandhar_core::measurement::LayerQuality;
 
@@ -14,30 +14,27 @@ pub(super) fn measure(
     decoder: &Decoder,
     window: &Recorder,
     calibration: &Recorder,
-    setting: &Setting,
-    seed: u64,
-) -> Result<Vec<LayerQuality>, CodecError> {
+    setting: &KvCacheConfig,
+) -> Result<Vec<LayerQuality>, KvCacheError> {
     // Recent tokens are exact by definition, so layers are measured without them.
-    let mut hook = CodecHook::new(Setting { recent: 0, ..*setting }, seed, calibration, decoder);
+    let mut hook = CodecHook::new(KvCacheConfig { recent: 0, ..*setting }, calibration, decoder)?;
     let mut layers = Vec::new();
-    for (&layer, keys) in &window.keys {
+    let owners = window.keys.len();
+    for (rank, (&layer, keys)) in window.keys.iter().enumerate() {
         let Some(values) = window.values.get(&layer) else { continue };
-        let mut coded = |part: Part, rows: &Rows| {
-            let site = Site { layer, part, start: 0, heads: rows.heads, head_dim: rows.dim };
-            let mut out = rows.clone();
-            hook.write(site, &mut out.elements);
-            out
-        };
-        let (coded_keys, coded_values) = (coded(Part::Keys, keys), coded(Part::Values, values));
+        let (mut coded_keys, mut coded_values) = (keys.clone(), values.clone());
+        let site = Site { layer, start: 0, heads: keys.heads, key_dim: keys.dim, value_dim: values.dim };
+        hook.write(site, &mut coded_keys.elements, &mut coded_values.elements);
         hook.finish()?;
         let sinks = setting.sinks;
         let scale = decoder.attention_scale(layer);
         let queries = window.queries.get(&layer);
         let attention = queries
             .map(|queries| compare_attention(queries, scale, (keys, values), (&coded_keys, &coded_values)))
-            .transpose()?;
-        let edge = layer < setting.protected || layer + setting.protected >= decoder.layers();
-        let theory = |coding: super::Coding, dim| if edge { None } else { coding.theory_nmse(dim) };
+            .transpose()
+            .map_err(|source| KvCacheError::Codec { layer, side: "attention", source })?;
+        let edge = setting.protects(rank, owners);
+        let theory = |coding: Coding, dim| if edge { None } else { coding.theory_nmse(dim) };
         layers.push(LayerQuality {
             layer,
             key_nmse: error(keys, &coded_keys, sinks),

@@ -4,17 +4,16 @@ mod dump;
 mod hook;
 mod layers;
 mod order;
-mod setting;
 
+pub use dhurandhar_core::codec::kv_cache::KvCacheConfig;
 pub use dump::{DumpChoice, DumpError};
 pub use hook::{CodecHook, Recorder};
-pub use setting::{Coding, Setting, SettingError};
 
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::decoder::{Decoder, word};
 use crate::generate::{GenerateError, rows};
 use burn::tensor::Tensor;
-use dhurandhar_core::codec::CodecError;
+use dhurandhar_core::codec::kv_cache::KvCacheError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
 use dhurandhar_core::measurement::{KV_QUALITY_SCHEMA, KvQuality, SettingQuality, Tool};
 use dhurandhar_core::storage::mix64;
@@ -30,13 +29,13 @@ pub enum KvQualityError {
     /// The model or the text.
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    /// A codec.
+    /// The coded cache.
     #[error("{setting}: {problem}")]
     Codec {
         /// The setting, as written.
         setting: String,
-        /// The codec's word.
-        problem: CodecError,
+        /// The cache's word.
+        problem: KvCacheError,
     },
     /// Keys and values were not written.
     #[error(transparent)]
@@ -52,8 +51,8 @@ impl From<crate::decoder::DecoderError> for KvQualityError {
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Codecs and widths.
-    pub settings: Vec<Setting>,
+    /// Codecs and widths; seeds are those of the request.
+    pub settings: Vec<KvCacheConfig>,
     /// Tokens of a window.
     pub window: usize,
     /// Windows to run.
@@ -112,18 +111,20 @@ pub fn measure(
             continue;
         }
         let failed = |problem| KvQualityError::Codec { setting: setting.to_string(), problem };
-        let layers = layers::measure(decoder, &first, &calibration, setting, request.seed).map_err(failed)?;
-        let mut hook = CodecHook::new(*setting, request.seed, &calibration, decoder);
-        let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
-        hook.finish().map_err(failed)?;
-        let mut found = SettingQuality::new(name, hook.bits(request.window), layers, divergence);
+        let seeded = |seed| KvCacheConfig { seed, ..*setting };
+        let run = |seed| -> Result<Divergence, KvQualityError> {
+            let mut hook = CodecHook::new(seeded(seed), &calibration, decoder).map_err(failed)?;
+            let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
+            hook.finish().map_err(failed)?;
+            Ok(divergence)
+        };
+        let layers = layers::measure(decoder, &first, &calibration, &seeded(request.seed)).map_err(failed)?;
+        let bits = hook::bits(*setting, decoder, request.window).map_err(failed)?;
+        let mut found = SettingQuality::new(name, bits, layers, run(request.seed)?);
         if setting.turns_at_random() && request.seeds > 1 {
             found.by_seed.push((request.seed, found.divergence.mean));
             for seed in (1..request.seeds).map(|more| request.seed.wrapping_add(more)) {
-                let mut hook = CodecHook::new(*setting, seed, &calibration, decoder);
-                let divergence = predictions(decoder, windows, &exact, request.unscored, &mut hook)?;
-                hook.finish().map_err(failed)?;
-                found.by_seed.push((seed, divergence.mean));
+                found.by_seed.push((seed, run(seed)?.mean));
             }
         }
         report.settings.push(found);
@@ -155,6 +156,7 @@ fn empty(decoder: &Decoder, request: &Request, ids: &[u32], windows: usize) -> K
         unscored: request.unscored,
         calibrated_on_other_text: false,
         seed: request.seed,
+        keys_interleaved: KeyOrder::of(&checkpoint.architecture().family) == KeyOrder::Pairs,
         key_to_value_norms: Vec::new(),
         settings: Vec::new(),
         notes: Vec::new(),
@@ -174,7 +176,7 @@ fn predictions(
     windows: &[&[u32]],
     exact: &[Tensor<2>],
     unscored: usize,
-    hook: &mut CodecHook<'_>,
+    hook: &mut CodecHook,
 ) -> Result<Divergence, KvQualityError> {
     let mut sums = DivergenceSums::default();
     for (ids, exact) in windows.iter().zip(exact) {

@@ -3,7 +3,7 @@
 use super::{BackendArg, ModelArgs, from_generate, note, read_text};
 use crate::bad_input;
 use crate::codec::BenchmarkArgs;
-use crate::kv_quality::{DumpChoice, DumpError, KvQualityError, Request, Setting, measure};
+use crate::kv_quality::{DumpChoice, DumpError, KvCacheConfig, KvQualityError, Request, measure};
 use crate::output;
 use anyhow::Context;
 use clap::Args;
@@ -46,7 +46,7 @@ struct RunArgs {
     text: Option<PathBuf>,
     /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; may be repeated
     #[arg(long = "setting", value_name = "SETTING")]
-    settings: Vec<Setting>,
+    settings: Vec<KvCacheConfig>,
     /// Tokens of a window
     #[arg(long, default_value_t = 1024, value_name = "TOKENS")]
     window: usize,
@@ -91,8 +91,12 @@ impl RunArgs {
         let name = text.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = read_text(text)?;
         let earlier = self.output.as_deref().map(earlier).transpose()?.flatten();
-        let usual =
-            || USUAL.iter().map(|text| text.parse::<Setting>().map_err(bad_input)).collect::<Result<_, _>>();
+        let usual = || {
+            USUAL
+                .iter()
+                .map(|text| text.parse::<KvCacheConfig>().map_err(bad_input))
+                .collect::<Result<_, _>>()
+        };
         let settings = if self.settings.is_empty() { usual()? } else { self.settings };
         let (decoder, tokenizer) = ModelArgs { checkpoint, backend: self.backend }.open()?;
         let choice = DumpChoice { layers: self.dump_layers, tokens: self.dump_tokens };

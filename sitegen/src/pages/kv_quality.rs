@@ -25,6 +25,7 @@ pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
 
 fn page(report: &KvQuality, slug: &str, json: String) -> Page {
     let path = SitePath::new(format!("{LIST}kv-quality-{slug}/"));
+    let seeds = report.settings.iter().map(|setting| setting.by_seed.len()).max().unwrap_or(0);
     let date = report.started.get(..10).unwrap_or(&report.started);
     let body = html! {
         p {
@@ -34,6 +35,10 @@ fn page(report: &KvQuality, slug: &str, json: String) -> Page {
             ", the first " (report.unscored) " of each not scored; text " (report.text) ", run on " (report.backend)
             ", rotations of seed " (report.seed) ". Centres were taken from "
             @if report.calibrated_on_other_text { "text that was not scored." } @else { "the first window itself." }
+            @if report.keys_interleaved { " Keys have their channels in the order of llama.cpp's cache, the halves of a head interleaved." }
+            @if seeds > 1 {
+                " Settings that turn vectors at random were run with " (seeds) " seeds: the chart shows the mean and the range, and the                  column “over seeds” the same in figures."
+            }
         }
         h2 #bits { "Quality over true bits" }
         (figure(&divergence(report), "divergence"))
@@ -131,7 +136,7 @@ fn settings(report: &KvQuality) -> Markup {
     let columns = [
         Column::code("Setting"),
         Column::number("True bits"),
-        Column::number("KL mean"),
+        Column::number("KL divergence"),
         Column::number("over seeds"),
         Column::number("median"),
         Column::number("99th percentile"),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Architecture, KvCacheError, KvSource, Mixer};
+use super::{Architecture, Coding, KvSource, Mixer};
 use crate::codec::turboquant::DEFAULT_SEED;
 use crate::codec::{CodecKind, SINK_TOKENS};
 use crate::wire::{wire_enum, wire_struct};
@@ -11,21 +11,17 @@ use crate::wire::{wire_enum, wire_struct};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KvCacheConfig {
-    /// Codec of keys.
-    pub k_codec: CodecKind,
-    /// Codec of values.
-    pub v_codec: CodecKind,
-    /// Bits of key codes.
-    pub k_bits: u32,
-    /// Bits of value codes.
-    pub v_bits: u32,
+    /// How keys are stored.
+    pub keys: Coding,
+    /// How values are stored.
+    pub values: Coding,
     /// First tokens kept in f16.
     pub sinks: usize,
     /// Most recent tokens kept in f16.
     pub recent: usize,
     /// How many of the first and of the last layers with a cache get `protected_bits`.
     pub protected_layers: usize,
-    /// Bits of keys and values in protected layers.
+    /// Bits of keys and values in protected layers; a codec that has no so many takes its most.
     pub protected_bits: u32,
     /// Seed of the rotations.
     pub seed: u64,
@@ -34,48 +30,39 @@ pub struct KvCacheConfig {
 impl KvCacheConfig {
     /// The recommended preset: centred keys with the unbiased scale, four sink tokens in f16.
     pub fn recommended(k_bits: u32, v_bits: u32) -> Self {
-        Self {
-            k_codec: CodecKind::CentredKeys,
-            sinks: SINK_TOKENS,
-            ..Self::plain(CodecKind::Turboquant, k_bits, v_bits)
-        }
+        let keys = Coding::Code { codec: CodecKind::CentredKeys, bits: k_bits };
+        let values = Coding::Code { codec: CodecKind::Turboquant, bits: v_bits };
+        Self { sinks: SINK_TOKENS, ..Self::coded(keys, values) }
     }
 
     /// One codec for all tokens of all layers.
     pub fn plain(codec: CodecKind, k_bits: u32, v_bits: u32) -> Self {
-        Self {
-            k_codec: codec,
-            v_codec: codec,
-            k_bits,
-            v_bits,
-            sinks: 0,
-            recent: 0,
-            protected_layers: 0,
-            protected_bits: 8,
-            seed: DEFAULT_SEED,
-        }
+        Self::coded(Coding::Code { codec, bits: k_bits }, Coding::Code { codec, bits: v_bits })
     }
 
-    pub(super) fn check(&self) -> Result<(), KvCacheError> {
-        let setting = |field, codec: CodecKind, expected| {
-            Err(KvCacheError::Setting { field, value: codec.name().to_owned(), expected })
-        };
-        if self.k_codec == CodecKind::TurboquantMixed {
-            return setting("k_codec", self.k_codec, "a codec that needs no calibration tensor");
-        }
-        if matches!(self.v_codec, CodecKind::TurboquantMixed | CodecKind::CentredKeys) {
-            return setting("v_codec", self.v_codec, "a codec for values that needs no calibration tensor");
-        }
-        Ok(())
+    /// All tokens of all layers alike.
+    pub fn coded(keys: Coding, values: Coding) -> Self {
+        Self { keys, values, sinks: 0, recent: 0, protected_layers: 0, protected_bits: 8, seed: DEFAULT_SEED }
     }
 
-    /// Key and value bits of the `rank`-th of `owners` layers with a cache.
-    pub(super) fn bits(&self, rank: usize, owners: usize) -> [u32; 2] {
-        if rank < self.protected_layers || owners - rank <= self.protected_layers {
-            [self.protected_bits; 2]
+    /// How keys and values of the `rank`-th of `owners` layers with a cache are stored.
+    pub fn codings(&self, rank: usize, owners: usize) -> [Coding; 2] {
+        let codings = [self.keys, self.values];
+        if self.protects(rank, owners) {
+            codings.map(|coding| coding.with_bits(self.protected_bits))
         } else {
-            [self.k_bits, self.v_bits]
+            codings
         }
+    }
+
+    /// Whether the `rank`-th of `owners` layers with a cache is a protected one.
+    pub fn protects(&self, rank: usize, owners: usize) -> bool {
+        rank < self.protected_layers || owners - rank <= self.protected_layers
+    }
+
+    /// Tokens of a side kept in f16 before the first that is coded: all where nothing is.
+    pub(super) fn sinks_of(&self, coding: Coding) -> usize {
+        if coding == Coding::F16 { usize::MAX } else { self.sinks }
     }
 }
 
@@ -83,7 +70,7 @@ impl KvCacheConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LayerShape {
-    /// Its own keys and values.
+    /// Its own keys and values; keys alone where values have no channels.
     Own { heads: u32, k_dim: u32, v_dim: u32, window: Option<u64> },
     /// Nothing: it reads those of `donor`.
     Shared { donor: usize },
@@ -143,6 +130,22 @@ impl KvGeometry {
     /// The layers of `model`.
     pub fn of(model: &Architecture) -> Self {
         Self { layers: shapes(model) }
+    }
+
+    /// A layer that caches `heads` keys of `dim` channels for each token, and no values.
+    pub fn of_keys(heads: u32, dim: u32) -> Self {
+        Self { layers: vec![LayerShape::Own { heads, k_dim: dim, v_dim: 0, window: None }] }
+    }
+
+    /// The same layers without windows, so that every token stays.
+    #[must_use]
+    pub fn without_windows(mut self) -> Self {
+        for layer in &mut self.layers {
+            if let LayerShape::Own { window, .. } = layer {
+                *window = None;
+            }
+        }
+        self
     }
 
     /// Channels of the widest head that is cached; none if nothing is.

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::config::LayerShape;
-use super::side::{Side, Store};
-use super::{KvCacheCompressor, KvCacheConfig, KvCacheError};
-use crate::codec::Packed;
+use super::side::{Side, Store, block_tokens};
+use super::{KvCacheCompressor, KvCacheConfig, KvCacheError, codec_error};
 use crate::codec::fingerprint::fnv1a;
+use crate::codec::{Codec, Packed};
 
 /// The version that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"DHKVCACH";
 const FIXED: usize = MAGIC.len() + 2 * size_of::<u32>();
@@ -63,7 +63,7 @@ struct LayerHeader {
 /// Tokens of each part, and of each block.
 #[derive(Serialize, Deserialize)]
 struct SideHeader {
-    centred: bool,
+    learned: bool,
     sinks: usize,
     blocks: Vec<usize>,
     recent: usize,
@@ -73,7 +73,7 @@ impl KvCacheCompressor {
     /// The whole cache as bytes.
     pub fn save(&self) -> Vec<u8> {
         let sides = |layer: &super::LayerCache| -> Vec<SideHeader> {
-            layer.sides.iter().flatten().map(SideHeader::of).collect()
+            layer.sides.iter().map(SideHeader::of).collect()
         };
         let layers = self
             .layers
@@ -86,7 +86,7 @@ impl KvCacheCompressor {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((header.len() as u32).to_le_bytes());
         bytes.extend(header);
-        for side in self.layers.iter().filter_map(|layer| layer.sides.as_ref()).flatten() {
+        for side in self.layers.iter().flat_map(|layer| &layer.sides) {
             write_store(&side.store, &mut bytes);
         }
         let checksum = fnv1a(bytes.iter().copied());
@@ -117,16 +117,20 @@ impl KvCacheCompressor {
         let mut reader = Reader { rest: &body[length..], from: FIXED + length };
         let shapes = header.layers.iter().map(|layer| layer.shape).collect();
         let mut cache = Self::from_shapes(shapes, header.config)?;
-        for (layer, described) in cache.layers.iter_mut().zip(&header.layers) {
+        for (index, (layer, described)) in cache.layers.iter_mut().zip(&header.layers).enumerate() {
             layer.seen = described.seen;
-            let sides = layer.sides.as_mut().map_or(&mut [][..], |sides| &mut sides[..]);
-            if sides.len() != described.sides.len() {
+            if layer.sides.len() != described.sides.len() {
                 return Err(damaged("a layer has another number of sides than its shape"));
             }
-            for (side, described) in sides.iter_mut().zip(&described.sides) {
+            for (at, (side, described)) in layer.sides.iter_mut().zip(&described.sides).enumerate() {
                 side.store = reader.store(side, described)?;
+                if let Some(learned) = side.store.learned.take() {
+                    let codecs = side.rebuilt(&learned).map_err(codec_error(index, at))?;
+                    side.take_up(Some((learned, codecs)));
+                }
             }
-            if sides.iter().any(|side| side.tokens() != sides[0].tokens() || side.tokens() > layer.seen) {
+            let tokens = layer.sides.first().map_or(0, Side::tokens);
+            if layer.sides.iter().any(|side| side.tokens() != tokens || tokens > layer.seen) {
                 return Err(damaged("keys and values hold different tokens"));
             }
         }
@@ -137,19 +141,19 @@ impl KvCacheCompressor {
 impl SideHeader {
     fn of(side: &Side) -> Self {
         Self {
-            centred: side.store.centre.is_some(),
+            learned: side.store.learned.is_some(),
             sinks: side.store.sinks.len() / side.row(),
-            blocks: side.store.blocks.iter().map(|block| block.vectors() / side.heads()).collect(),
+            blocks: side.store.blocks.iter().map(|block| block_tokens(block)).collect(),
             recent: side.store.recent.len() / side.row(),
         }
     }
 }
 
 fn write_store(store: &Store, bytes: &mut Vec<u8>) {
-    bytes.extend(store.centre.iter().flatten().flat_map(|x| x.to_le_bytes()));
+    bytes.extend(store.learned.iter().flatten().flat_map(|x| x.to_le_bytes()));
     bytes.extend(store.sinks.iter().flat_map(|x| x.to_le_bytes()));
-    for block in &store.blocks {
-        bytes.extend(block.bytes());
+    for packed in store.blocks.iter().flatten() {
+        bytes.extend(packed.bytes());
     }
     bytes.extend(store.recent.iter().flat_map(|x| x.to_le_bytes()));
 }
@@ -179,33 +183,37 @@ impl<'a> Reader<'a> {
 
     fn store(&mut self, side: &Side, described: &SideHeader) -> Result<Store, KvFileError> {
         let row = side.row();
-        let centre = if described.centred {
-            finite(side.centred())?;
+        let learned = if described.learned {
+            finite(side.learns())?;
             let bytes = self.take(row, 4)?;
-            let centre: Vec<f32> = bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
-            finite(centre.iter().all(|x| x.is_finite()))?;
-            Some(centre)
+            let learned: Vec<f32> =
+                bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
+            finite(learned.iter().all(|x| x.is_finite()))?;
+            Some(learned)
         } else {
             None
         };
         let sinks = self.halves(described.sinks, row)?;
         let mut blocks = VecDeque::new();
-        let layout = side.codec().layout();
         for &tokens in &described.blocks {
-            let vectors = tokens.saturating_mul(side.heads());
-            let bytes = self.take(vectors, layout.bytes_per_vector())?.to_vec();
-            let block = Packed::from_bytes(layout, vectors, bytes);
-            blocks.push_back(block.map_err(|error| KvFileError::Damaged { problem: error.to_string() })?);
+            let layout = side.codec(0).map(Codec::layout).ok_or_else(not_of_a_cache)?;
+            let mut block = Vec::with_capacity(side.heads());
+            for _ in 0..side.heads() {
+                let bytes = self.take(tokens, layout.bytes_per_vector())?.to_vec();
+                let packed = Packed::from_bytes(layout, tokens, bytes);
+                block.push(packed.map_err(|error| KvFileError::Damaged { problem: error.to_string() })?);
+            }
+            blocks.push_back(block);
         }
         let recent = self.halves(described.recent, row)?;
-        Ok(Store { centre, sinks, blocks, recent })
+        Ok(Store { learned, sinks, blocks, recent })
     }
 }
 
 fn finite(holds: bool) -> Result<(), KvFileError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(KvFileError::Damaged { problem: "it holds values no cache has".to_owned() })
-    }
+    if holds { Ok(()) } else { Err(not_of_a_cache()) }
+}
+
+fn not_of_a_cache() -> KvFileError {
+    KvFileError::Damaged { problem: "it holds values no cache has".to_owned() }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::side::stored_codec;
-use super::{Architecture, KvCacheConfig, KvCacheError, KvGeometry, codec_error};
+use super::{Architecture, Coding, KvCacheConfig, KvCacheError, KvGeometry, codec_error};
 
 /// Bytes by what they hold, and the same tokens in bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,7 +14,7 @@ pub struct KvMemory {
     pub packed_bytes: u64,
     /// Sink and recent tokens in f16.
     pub full_precision_bytes: u64,
-    /// Centres of keys, one f32 vector per layer and head.
+    /// What codecs took from the tokens: centres, or marks of the loudest channels; an f32 vector per layer and head.
     pub centre_bytes: u64,
     /// The same tokens, all of them, in bf16.
     pub bf16_bytes: u64,
@@ -37,7 +36,12 @@ impl KvMemory {
         if self.bf16_bytes == 0 { 0.0 } else { 16.0 * self.total_bytes() as f64 / self.bf16_bytes as f64 }
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    /// The same without centres, whose share shrinks as tokens come.
+    pub fn token_bits_per_channel(&self) -> f64 {
+        Self { centre_bytes: 0, ..*self }.bits_per_channel()
+    }
+
+    pub(in crate::codec) fn plus(self, other: Self) -> Self {
         Self {
             packed_bytes: self.packed_bytes + other.packed_bytes,
             full_precision_bytes: self.full_precision_bytes + other.full_precision_bytes,
@@ -61,31 +65,41 @@ impl KvMemory {
         config: &KvCacheConfig,
         context_tokens: u64,
     ) -> Result<Self, KvCacheError> {
-        config.check()?;
         let shapes = geometry.layers();
         let owners = shapes.iter().filter(|shape| shape.owns()).count();
         let (mut sum, mut rank) = (Self::default(), 0);
         // Layers of one width share a codec's sizes; a dense rotation takes long to build.
-        let mut known: BTreeMap<(usize, u32, usize), (u64, bool)> = BTreeMap::new();
+        let mut known: BTreeMap<(usize, u32, usize), u64> = BTreeMap::new();
         for (layer, shape) in shapes.iter().enumerate() {
             let Some((heads, dims)) = shape.heads_and_dims() else { continue };
-            let bits = config.bits(rank, owners);
+            let codings = config.codings(rank, owners);
             rank += 1;
-            let tokens = Tokens::after(context_tokens, shape.window().map(|window| window as u64), config);
-            for (side, kind) in [config.k_codec, config.v_codec].into_iter().enumerate() {
-                let key = (side, bits[side], dims[side]);
-                let (vector_bytes, centred) = if let Some(sizes) = known.get(&key) {
-                    *sizes
-                } else {
-                    let (codec, centred) = stored_codec(kind, bits[side], dims[side], config.seed)
-                        .map_err(codec_error(layer, side))?;
-                    *known.entry(key).or_insert((codec.layout().bytes_per_vector() as u64, centred))
+            let window = shape.window().map(|window| window as u64);
+            for (side, (coding, dim)) in
+                codings.into_iter().zip(dims).enumerate().filter(|(_, (_, dim))| *dim > 0)
+            {
+                let sinks = config.sinks_of(coding) as u64;
+                let tokens = Tokens::after(context_tokens, window, sinks, config.recent as u64);
+                let (vector_bytes, learns) = match coding {
+                    Coding::F16 => (0, false),
+                    Coding::Code { codec, bits } => {
+                        let bytes = if let Some(bytes) = known.get(&(side, bits, dim)) {
+                            *bytes
+                        } else {
+                            let built =
+                                codec.build(dim, bits, &[], config.seed).map_err(codec_error(layer, side))?;
+                            *known
+                                .entry((side, bits, dim))
+                                .or_insert(built.layout().bytes_per_vector() as u64)
+                        };
+                        (bytes, codec.takes_sample())
+                    }
                 };
-                let row = heads as u64 * dims[side] as u64;
+                let row = heads as u64 * dim as u64;
                 sum = sum.plus(Self {
                     packed_bytes: tokens.packed * heads as u64 * vector_bytes,
                     full_precision_bytes: 2 * tokens.full_precision * row,
-                    centre_bytes: if centred && tokens.coded_ever { 4 * row } else { 0 },
+                    centre_bytes: if learns && tokens.coded_ever { 4 * row } else { 0 },
                     bf16_bytes: 2 * (tokens.packed + tokens.full_precision) * row,
                 });
             }
@@ -102,8 +116,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn after(context: u64, window: Option<u64>, config: &KvCacheConfig) -> Self {
-        let (sinks, recent) = (config.sinks as u64, config.recent as u64);
+    fn after(context: u64, window: Option<u64>, sinks: u64, recent: u64) -> Self {
         let visible = window.map_or(context, |window| window.min(context));
         let dropped = context - visible;
         let kept_sinks = sinks.min(context).saturating_sub(dropped);
@@ -111,7 +124,7 @@ impl Tokens {
         Self {
             packed: visible - kept_sinks - kept_recent,
             full_precision: kept_sinks + kept_recent,
-            coded_ever: context > sinks + recent,
+            coded_ever: context > sinks.saturating_add(recent),
         }
     }
 }

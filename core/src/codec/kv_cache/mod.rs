@@ -3,7 +3,11 @@
 //! Layers that read another's cache hold nothing and refuse tokens by the donor's name; sliding layers drop
 //! what has left their window. The first tokens (attention sinks) and the most recent ones may stay in f16,
 //! first and last layers may have more bits. Every figure of memory is the length of bytes that are held.
+//!
+//! This is the one coder of keys and values: a sweep of codecs, the calculator, the articles and the runs of real models
+//! put their vectors through it.
 
+mod coding;
 mod config;
 mod file;
 mod memory;
@@ -11,11 +15,12 @@ mod side;
 
 use thiserror::Error;
 
+pub use coding::{Coding, SettingError};
 pub use config::{KvCacheConfig, KvGeometry};
 pub use file::{KvFileError, VERSION};
 pub use memory::KvMemory;
 
-use super::CodecError;
+use super::{Codec, CodecError};
 use crate::model::architecture::{Architecture, KvSource, Mixer};
 use config::LayerShape;
 use side::Side;
@@ -86,15 +91,11 @@ pub enum KvCacheError {
         /// What the codec said; vectors count tokens x heads within the call.
         source: CodecError,
     },
-    /// A setting of the configuration that makes no sense in a cache.
-    #[error("{field} is {value}; expected {expected}")]
-    Setting {
-        /// The setting.
-        field: &'static str,
-        /// Its value.
-        value: String,
-        /// What was expected.
-        expected: &'static str,
+    /// What codecs take from a sample would change below tokens that are coded already.
+    #[error("layer {layer} holds coded tokens; calibrate it before the first")]
+    Late {
+        /// The layer.
+        layer: usize,
     },
 }
 
@@ -110,8 +111,8 @@ struct LayerCache {
     shape: LayerShape,
     /// Tokens that ever came.
     seen: usize,
-    /// Keys and values, if the layer owns a cache.
-    sides: Option<[Side; 2]>,
+    /// Keys and values, or keys alone; nothing if the layer owns no cache.
+    sides: Vec<Side>,
 }
 
 const SIDES: [&str; 2] = ["keys", "values"];
@@ -122,24 +123,28 @@ impl KvCacheCompressor {
         Self::from_shapes(config::shapes(model), config)
     }
 
+    /// An empty cache for the layers of a model.
+    pub fn of_geometry(geometry: &KvGeometry, config: KvCacheConfig) -> Result<Self, KvCacheError> {
+        Self::from_shapes(geometry.layers().to_vec(), config)
+    }
+
     fn from_shapes(shapes: Vec<LayerShape>, config: KvCacheConfig) -> Result<Self, KvCacheError> {
-        config.check()?;
-        let owners: Vec<usize> = (0..shapes.len()).filter(|&layer| shapes[layer].owns()).collect();
+        let owners = shapes.iter().filter(|shape| shape.owns()).count();
+        let mut rank = 0;
         let mut layers = Vec::with_capacity(shapes.len());
         for (layer, shape) in shapes.into_iter().enumerate() {
-            let rank = owners.iter().position(|&owner| owner == layer);
-            let sides = match (rank, shape.heads_and_dims()) {
-                (Some(rank), Some((heads, dims))) => {
-                    let bits = config.bits(rank, owners.len());
-                    Some([
-                        Side::new(config.k_codec, bits[0], heads, dims[0], config.seed)
-                            .map_err(codec_error(layer, 0))?,
-                        Side::new(config.v_codec, bits[1], heads, dims[1], config.seed)
-                            .map_err(codec_error(layer, 1))?,
-                    ])
+            let mut sides = Vec::new();
+            if let Some((heads, dims)) = shape.heads_and_dims() {
+                for (side, (coding, dim)) in config.codings(rank, owners).into_iter().zip(dims).enumerate() {
+                    // Some layers cache no values of their own.
+                    if side == 0 || dim > 0 {
+                        let side =
+                            Side::new(coding, heads, dim, config.seed).map_err(codec_error(layer, side))?;
+                        sides.push(side);
+                    }
                 }
-                _ => None,
-            };
+                rank += 1;
+            }
             layers.push(LayerCache { shape, seen: 0, sides });
         }
         Ok(Self { config, layers })
@@ -152,54 +157,76 @@ impl KvCacheCompressor {
 
     /// Layers that own a cache.
     pub fn cached_layers(&self) -> impl Iterator<Item = usize> {
-        self.layers.iter().enumerate().filter(|(_, layer)| layer.sides.is_some()).map(|(index, _)| index)
+        self.layers.iter().enumerate().filter(|(_, layer)| !layer.sides.is_empty()).map(|(index, _)| index)
     }
 
-    /// Appends tokens: post-RoPE keys and values, each tokens x KV heads x head_dim, row-major.
+    /// Appends tokens: post-RoPE keys and values, each tokens x KV heads x head_dim, row-major, in the order of channels
+    /// that the runtime's cache has.
     ///
-    /// A layer with centred keys takes its centre, per head, from the first tokens it codes: append the
-    /// prompt in one call. After an error the cache is as it was.
+    /// Codecs that take something from the vectors, a centre for each head, take it from the first tokens that are coded
+    /// unless the layer was calibrated: append the prompt in one call. After an error the cache is as it was.
     pub fn append(&mut self, layer: usize, keys: &[f32], values: &[f32]) -> Result<(), KvCacheError> {
         let config = self.config;
         self.check(layer)?;
         let cache = &mut self.layers[layer];
-        let Some(sides) = &mut cache.sides else { return Ok(()) };
-        let tokens = keys.len() / sides[0].row();
-        for (index, (side, input)) in sides.iter().zip([keys, values]).enumerate() {
-            if input.len() != tokens * side.row() {
-                return Err(KvCacheError::Shape {
-                    layer,
-                    side: SIDES[index],
-                    got: input.len(),
-                    heads: side.heads(),
-                    dim: side.dim(),
-                    also: if index == 0 {
-                        String::new()
-                    } else {
-                        format!(", {tokens} tokens as in the keys")
-                    },
-                });
-            }
+        let tokens = cache.tokens_of(layer, keys, values)?;
+        let mut changes = Vec::with_capacity(2);
+        for (index, (side, rows)) in cache.sides.iter().zip([keys, values]).enumerate() {
+            changes.push(side.prepare(cache.seen, rows, &config).map_err(codec_error(layer, index))?);
         }
-        let key_change = sides[0].prepare(cache.seen, keys, &config).map_err(codec_error(layer, 0))?;
-        let value_change = sides[1].prepare(cache.seen, values, &config).map_err(codec_error(layer, 1))?;
         cache.seen += tokens;
         let visible = cache.shape.window().map_or(cache.seen, |window| window.min(cache.seen));
-        for (side, change) in sides.iter_mut().zip([key_change, value_change]) {
+        for (side, change) in cache.sides.iter_mut().zip(changes) {
             side.commit(change);
             side.drop_first(side.tokens() - visible);
         }
         Ok(())
     }
 
+    /// Lets the codecs of a layer take what they need from other tokens than its first, in the layout of
+    /// [`append`](Self::append); other codecs do not look.
+    pub fn calibrate(&mut self, layer: usize, keys: &[f32], values: &[f32]) -> Result<(), KvCacheError> {
+        self.check(layer)?;
+        let cache = &mut self.layers[layer];
+        cache.tokens_of(layer, keys, values)?;
+        let mut learned = Vec::with_capacity(2);
+        for (index, (side, rows)) in cache.sides.iter().zip([keys, values]).enumerate() {
+            if side.learns() && side.packed_tokens() > 0 {
+                return Err(KvCacheError::Late { layer });
+            }
+            learned.push(side.learn(rows).map_err(codec_error(layer, index))?);
+        }
+        cache.sides.iter_mut().zip(learned).for_each(|(side, learned)| side.take_up(learned));
+        Ok(())
+    }
+
+    /// Forgets the tokens of a layer, not what its codecs took from them or from a sample.
+    pub fn clear(&mut self, layer: usize) -> Result<(), KvCacheError> {
+        self.check(layer)?;
+        let cache = &mut self.layers[layer];
+        cache.seen = 0;
+        cache.sides.iter_mut().for_each(Side::clear);
+        Ok(())
+    }
+
     /// Tokens that a layer holds: all that came, or those within its window.
     pub fn tokens(&self, layer: usize) -> Result<usize, KvCacheError> {
-        Ok(self.sides(layer)?[0].tokens())
+        Ok(self.side(layer, 0)?.map_or(0, Side::tokens))
     }
 
     /// The keys of a layer, tokens x KV heads x head_dim, oldest first.
     pub fn keys(&self, layer: usize) -> Result<Vec<f32>, KvCacheError> {
-        self.sides(layer)?[0].decode().map_err(codec_error(layer, 0))
+        self.keys_from(layer, 0)
+    }
+
+    /// Its keys without the oldest `first` that it holds.
+    pub fn keys_from(&self, layer: usize, first: usize) -> Result<Vec<f32>, KvCacheError> {
+        self.decoded(layer, 0, first)
+    }
+
+    /// The codec of the keys of a layer's first head; none in f16.
+    pub(in crate::codec) fn key_codec(&self, layer: usize) -> Result<Option<&dyn Codec>, KvCacheError> {
+        Ok(self.side(layer, 0)?.and_then(|side| side.codec(0)))
     }
 
     /// Inner products of queries with all keys of a layer, computed from the codes.
@@ -208,7 +235,7 @@ impl KvCacheCompressor {
     /// grouped-query attention. The result is query heads x tokens, oldest first; centres are added back, so coded
     /// keys, sinks and recent ones are on one scale.
     pub fn scores(&self, layer: usize, queries: &[f32]) -> Result<Vec<f32>, KvCacheError> {
-        let keys = &self.sides(layer)?[0];
+        let Some(keys) = self.side(layer, 0)? else { return Ok(Vec::new()) };
         let (heads, dim) = (keys.heads(), keys.dim());
         if !queries.len().is_multiple_of(heads * dim) {
             return Err(KvCacheError::Queries { layer, got: queries.len(), heads, dim });
@@ -221,15 +248,25 @@ impl KvCacheCompressor {
         Ok(scores)
     }
 
-    /// The values of a layer, tokens x KV heads x head_dim, oldest first.
+    /// The values of a layer, tokens x KV heads x head_dim, oldest first; nothing where it caches keys alone.
     pub fn values(&self, layer: usize) -> Result<Vec<f32>, KvCacheError> {
-        self.sides(layer)?[1].decode().map_err(codec_error(layer, 1))
+        self.values_from(layer, 0)
+    }
+
+    /// Its values without the oldest `first` that it holds.
+    pub fn values_from(&self, layer: usize, first: usize) -> Result<Vec<f32>, KvCacheError> {
+        self.decoded(layer, 1, first)
     }
 
     /// Bytes held now, and what the same tokens take in bf16.
     pub fn memory(&self) -> KvMemory {
-        let sides = self.layers.iter().filter_map(|layer| layer.sides.as_ref()).flatten();
+        let sides = self.layers.iter().flat_map(|layer| &layer.sides);
         sides.fold(KvMemory::default(), |sum, side| sum.plus(side.memory()))
+    }
+
+    fn decoded(&self, layer: usize, side: usize, first: usize) -> Result<Vec<f32>, KvCacheError> {
+        let found = self.side(layer, side)?;
+        found.map_or(Ok(Vec::new()), |found| found.decode(first).map_err(codec_error(layer, side)))
     }
 
     fn check(&self, layer: usize) -> Result<(), KvCacheError> {
@@ -242,9 +279,37 @@ impl KvCacheCompressor {
         }
     }
 
-    fn sides(&self, layer: usize) -> Result<&[Side; 2], KvCacheError> {
+    fn side(&self, layer: usize, side: usize) -> Result<Option<&Side>, KvCacheError> {
         self.check(layer)?;
-        self.layers[layer].sides.as_ref().ok_or(KvCacheError::Recurrent { layer })
+        Ok(self.layers[layer].sides.get(side))
+    }
+}
+
+impl LayerCache {
+    /// How many tokens keys and values hold, if they agree.
+    fn tokens_of(&self, layer: usize, keys: &[f32], values: &[f32]) -> Result<usize, KvCacheError> {
+        let tokens = self.sides.first().map_or(0, |side| keys.len() / side.row());
+        for (index, (side, rows)) in self.sides.iter().zip([keys, values]).enumerate() {
+            if rows.len() != tokens * side.row() {
+                let also =
+                    if index == 0 { String::new() } else { format!(", {tokens} tokens as in the keys") };
+                let (heads, dim) = (side.heads(), side.dim());
+                return Err(KvCacheError::Shape {
+                    layer,
+                    side: SIDES[index],
+                    got: rows.len(),
+                    heads,
+                    dim,
+                    also,
+                });
+            }
+        }
+        if self.sides.len() == 1 && !values.is_empty() {
+            let (side, got) = (SIDES[1], values.len());
+            let also = ", none: the layer caches keys alone".to_owned();
+            return Err(KvCacheError::Shape { layer, side, got, heads: 0, dim: 0, also });
+        }
+        Ok(tokens)
     }
 }
 

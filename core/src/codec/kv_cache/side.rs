@@ -4,67 +4,60 @@ use std::collections::VecDeque;
 
 use half::f16;
 
-use super::KvCacheConfig;
 use super::memory::KvMemory;
+use super::{Coding, KvCacheConfig};
 use crate::codec::kernel::dot_product;
-use crate::codec::{Codec, CodecError, CodecKind, Isa, Packed, mean_vector};
+use crate::codec::{Codec, CodecError, Isa, Packed};
 
 /// Tokens of a full block; appending to an open one rewrites at most this many.
 const BLOCK_TOKENS: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Side {
-    codec: Box<dyn Codec>,
-    centred: bool,
+    coding: Coding,
+    seed: u64,
     heads: usize,
+    dim: usize,
+    /// None in f16; one for all heads until something was taken from their vectors, then one for each.
+    codecs: Vec<Box<dyn Codec>>,
     pub(super) store: Store,
 }
 
 /// What is held, and saved.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Store {
-    /// heads x dim, once the first tokens are coded.
-    pub(super) centre: Option<Vec<f32>>,
+    /// What codecs took from vectors, heads x dim: centres, or marks of the loudest channels.
+    pub(super) learned: Option<Vec<f32>>,
     pub(super) sinks: Vec<f16>,
-    pub(super) blocks: VecDeque<Packed>,
+    /// Every block holds a batch for each head.
+    pub(super) blocks: VecDeque<Vec<Packed>>,
     pub(super) recent: Vec<f16>,
 }
+
+/// What codecs took from vectors, and the codecs.
+type Learned = (Vec<f32>, Vec<Box<dyn Codec>>);
 
 /// What an append will do, worked out before anything is changed.
 #[derive(Debug)]
 pub(super) struct Change {
-    centre: Option<Vec<f32>>,
+    learned: Option<Learned>,
     sinks: Vec<f16>,
-    packed: Packed,
+    packed: Vec<Packed>,
     recent: Vec<f16>,
 }
 
-/// The codec behind a kind, and whether vectors are centred first.
-pub(super) fn stored_codec(
-    kind: CodecKind,
-    bits: u32,
-    dim: usize,
-    seed: u64,
-) -> Result<(Box<dyn Codec>, bool), CodecError> {
-    let centred = kind == CodecKind::CentredKeys;
-    let kind = if centred { CodecKind::TurboquantUnbiased } else { kind };
-    Ok((kind.build(dim, bits, &[], seed)?, centred))
-}
-
 impl Side {
-    pub(super) fn new(
-        kind: CodecKind,
-        bits: u32,
-        heads: usize,
-        dim: usize,
-        seed: u64,
-    ) -> Result<Self, CodecError> {
+    pub(super) fn new(coding: Coding, heads: usize, dim: usize, seed: u64) -> Result<Self, CodecError> {
+        CodecError::check_dim(dim)?;
         if heads == 0 {
             let (value, expected) = ("0".to_owned(), "at least 1".to_owned());
             return Err(CodecError::Parameter { field: "kv_heads", value, expected });
         }
-        let (codec, centred) = stored_codec(kind, bits, dim, seed)?;
-        Ok(Self { codec, centred, heads, store: Store::default() })
+        let codecs = match coding {
+            Coding::F16 => Vec::new(),
+            Coding::Code { codec, bits } => vec![codec.build(dim, bits, &[], seed)?],
+        };
+        Ok(Self { coding, seed, heads, dim, codecs, store: Store::default() })
     }
 
     pub(super) fn heads(&self) -> usize {
@@ -72,20 +65,22 @@ impl Side {
     }
 
     pub(super) fn dim(&self) -> usize {
-        self.codec.dim()
+        self.dim
     }
 
-    pub(super) fn codec(&self) -> &dyn Codec {
-        &*self.codec
+    /// The codec of a head; none in f16.
+    pub(super) fn codec(&self, head: usize) -> Option<&dyn Codec> {
+        codec_of(&self.codecs, head)
     }
 
-    pub(super) fn centred(&self) -> bool {
-        self.centred
+    /// Whether the codec takes something from vectors.
+    pub(super) fn learns(&self) -> bool {
+        matches!(self.coding, Coding::Code { codec, .. } if codec.takes_sample())
     }
 
     /// Values of one token.
     pub(super) fn row(&self) -> usize {
-        self.heads * self.dim()
+        self.heads * self.dim
     }
 
     pub(super) fn tokens(&self) -> usize {
@@ -93,7 +88,43 @@ impl Side {
     }
 
     pub(super) fn packed_tokens(&self) -> usize {
-        self.store.blocks.iter().map(Packed::vectors).sum::<usize>() / self.heads
+        self.store.blocks.iter().map(|block| block_tokens(block)).sum()
+    }
+
+    /// Forgets every token, not what was taken from vectors.
+    pub(super) fn clear(&mut self) {
+        let learned = self.store.learned.take();
+        self.store = Store { learned, ..Store::default() };
+    }
+
+    /// What codecs take from `rows`, tokens x heads x dim; nothing of codecs that do not look.
+    pub(super) fn learn(&self, rows: &[f32]) -> Result<Option<Learned>, CodecError> {
+        let Coding::Code { codec, .. } = self.coding else { return Ok(None) };
+        if !codec.takes_sample() {
+            return Ok(None);
+        }
+        let sample = |head| codec.summary(self.dim, &self.of_head(rows, head));
+        let learned: Vec<f32> = (0..self.heads).flat_map(sample).collect();
+        let codecs = self.rebuilt(&learned)?;
+        Ok(Some((learned, codecs)))
+    }
+
+    /// The codecs behind what was taken from vectors.
+    pub(super) fn rebuilt(&self, learned: &[f32]) -> Result<Vec<Box<dyn Codec>>, CodecError> {
+        let Coding::Code { codec, bits } = self.coding else { return Ok(Vec::new()) };
+        learned.chunks_exact(self.dim).map(|sample| codec.build(self.dim, bits, sample, self.seed)).collect()
+    }
+
+    pub(super) fn take_up(&mut self, learned: Option<Learned>) {
+        if let Some((learned, codecs)) = learned {
+            (self.store.learned, self.codecs) = (Some(learned), codecs);
+        }
+    }
+
+    /// The vectors of one head.
+    fn of_head(&self, rows: &[f32], head: usize) -> Vec<f32> {
+        let own = head * self.dim..(head + 1) * self.dim;
+        rows.chunks_exact(self.row()).flat_map(|row| row[own.clone()].iter().copied()).collect()
     }
 
     /// Works out where `rows`, which follow `seen` earlier tokens, will go.
@@ -104,44 +135,50 @@ impl Side {
         config: &KvCacheConfig,
     ) -> Result<Change, CodecError> {
         let row = self.row();
-        let sinks = config.sinks.saturating_sub(seen).saturating_mul(row).min(rows.len());
+        let sinks = config.sinks_of(self.coding).saturating_sub(seen).saturating_mul(row).min(rows.len());
         let (sinks, rows) = rows.split_at(sinks);
-        let sinks = half_precision(sinks, self.dim())?;
+        let sinks = half_precision(sinks, self.dim)?;
         let mut flowing: Vec<f32> = self.store.recent.iter().map(|x| x.to_f32()).collect();
         flowing.extend_from_slice(rows);
         let coded = flowing.len().saturating_sub(config.recent.saturating_mul(row));
-        let recent = half_precision(&flowing[coded..], self.dim())?;
+        let within_call = |error: CodecError| {
+            let [first, earlier] = [sinks.len(), self.store.recent.len()].map(|values| values / self.dim);
+            error.moved(|vector| (vector + first).saturating_sub(earlier))
+        };
+        let recent = half_precision(&flowing[coded..], self.dim)
+            .map_err(|error| within_call(error.in_chunk(coded / self.dim)))?;
         flowing.truncate(coded);
-        let fresh =
-            (self.centred && self.store.centre.is_none() && coded > 0).then(|| mean_vector(&flowing, row));
-        if let Some(centre) = fresh.as_ref().or(self.store.centre.as_ref()) {
-            shift(&mut flowing, centre, -1.0);
-        }
-        let packed = self.codec.encode(&flowing)?;
-        Ok(Change { centre: fresh, sinks, packed, recent })
+        let fresh = self.store.learned.is_none() && coded > 0;
+        let learned = if fresh { self.learn(&flowing).map_err(within_call)? } else { None };
+        let codecs = learned.as_ref().map_or(&self.codecs, |(_, codecs)| codecs);
+        let heads = (0..self.heads).filter_map(|head| Some((head, codec_of(codecs, head)?)));
+        let packed = heads.map(|(head, codec)| {
+            let in_batch = |error: CodecError| error.moved(|vector| vector * self.heads + head);
+            codec.encode(&self.of_head(&flowing, head)).map_err(|error| within_call(in_batch(error)))
+        });
+        let packed = packed.collect::<Result<_, _>>()?;
+        Ok(Change { learned, sinks, packed, recent })
     }
 
     pub(super) fn commit(&mut self, change: Change) {
+        self.take_up(change.learned);
         let store = &mut self.store;
-        store.centre = change.centre.or(store.centre.take());
         store.sinks.extend(change.sinks);
         store.recent = change.recent;
         let mut rest = change.packed;
-        while rest.vectors() > 0 {
-            let room = match store.blocks.back() {
-                Some(last) if last.vectors() < BLOCK_TOKENS * self.heads => {
-                    BLOCK_TOKENS * self.heads - last.vectors()
-                }
-                _ => {
-                    store.blocks.push_back(Packed::zeroed(self.codec.layout(), 0));
-                    BLOCK_TOKENS * self.heads
-                }
-            };
-            let (head, tail) = rest.split(room);
-            if let Some(last) = store.blocks.back_mut() {
-                *last = last.joined(&head);
+        while block_tokens(&rest) > 0 {
+            let open = store.blocks.back().map_or(BLOCK_TOKENS, |last| block_tokens(last));
+            if open >= BLOCK_TOKENS {
+                let empty = |head: &Packed| Packed::zeroed(head.layout(), 0);
+                store.blocks.push_back(rest.iter().map(empty).collect());
             }
-            rest = tail;
+            let Some(last) = store.blocks.back_mut() else { return };
+            let room = BLOCK_TOKENS - block_tokens(last);
+            let (fitting, tails): (Vec<_>, Vec<_>) = rest.into_iter().map(|head| head.split(room)).unzip();
+            for (held, more) in last.iter_mut().zip(&fitting) {
+                *held = held.joined(more);
+            }
+            rest = tails;
         }
     }
 
@@ -154,11 +191,12 @@ impl Side {
         left -= sinks;
         while left > 0 {
             let Some(first) = self.store.blocks.front_mut() else { break };
-            let held = first.vectors() / self.heads;
+            let held = block_tokens(first);
             if held > left {
-                *first = core::mem::replace(first, Packed::zeroed(self.codec.layout(), 0))
-                    .split(left * self.heads)
-                    .1;
+                for head in first {
+                    let empty = Packed::zeroed(head.layout(), 0);
+                    *head = core::mem::replace(head, empty).split(left).1;
+                }
                 return;
             }
             self.store.blocks.pop_front();
@@ -168,22 +206,38 @@ impl Side {
         self.store.recent.drain(..recent * row);
     }
 
-    pub(super) fn decode(&self) -> Result<Vec<f32>, CodecError> {
-        let mut out: Vec<f32> = self.store.sinks.iter().map(|x| x.to_f32()).collect();
+    /// What is held from token `first` on, tokens x heads x dim.
+    pub(super) fn decode(&self, first: usize) -> Result<Vec<f32>, CodecError> {
+        let (row, dim) = (self.row(), self.dim);
+        let mut out = Vec::with_capacity(self.tokens().saturating_sub(first) * row);
+        let mut passed = first;
+        let kept = |rows: &[f16], passed: &mut usize, out: &mut Vec<f32>| {
+            let skipped = (*passed).min(rows.len() / row);
+            *passed -= skipped;
+            out.extend(rows[skipped * row..].iter().map(|x| x.to_f32()));
+        };
+        kept(&self.store.sinks, &mut passed, &mut out);
         for block in &self.store.blocks {
-            let mut rows = self.codec.decode(block)?;
-            if let Some(centre) = &self.store.centre {
-                shift(&mut rows, centre, 1.0);
+            let skipped = passed.min(block_tokens(block));
+            passed -= skipped;
+            let start = out.len();
+            out.resize(start + (block_tokens(block) - skipped) * row, 0.0);
+            let mut vectors = vec![0.0; (block_tokens(block) - skipped) * dim];
+            for (head, packed) in block.iter().enumerate() {
+                let Some(codec) = self.codec(head) else { continue };
+                codec.decode_into(packed.planes().split_at(skipped).1, &mut vectors)?;
+                for (row, vector) in out[start..].chunks_exact_mut(row).zip(vectors.chunks_exact(dim)) {
+                    row[head * dim..][..dim].copy_from_slice(vector);
+                }
             }
-            out.extend(rows);
         }
-        out.extend(self.store.recent.iter().map(|x| x.to_f32()));
+        kept(&self.store.recent, &mut passed, &mut out);
         Ok(out)
     }
 
     /// Appends the products of `query` with every key of `head`, oldest first.
     pub(super) fn scores(&self, query: &[f32], head: usize, out: &mut Vec<f32>) -> Result<(), CodecError> {
-        let (dim, store) = (self.dim(), &self.store);
+        let (dim, store) = (self.dim, &self.store);
         let kept = |rows: &[f16], out: &mut Vec<f32>| {
             let mut key = vec![0.0; dim];
             for row in rows.chunks_exact(self.row()) {
@@ -192,14 +246,11 @@ impl Side {
             }
         };
         kept(&store.sinks, out);
-        let centre = store.centre.as_ref();
-        let shift = centre.map_or(0.0, |rows| dot_product(Isa::detect(), query, &rows[head * dim..][..dim]));
-        for block in &store.blocks {
-            let planes = block.planes().every(head, self.heads);
+        for packed in store.blocks.iter().filter_map(|block| block.get(head)) {
+            let Some(codec) = self.codec(head) else { continue };
             let first = out.len();
-            out.resize(first + planes.vectors(), 0.0);
-            self.codec.inner_products(query, planes, &mut out[first..])?;
-            out[first..].iter_mut().for_each(|score| *score += shift);
+            out.resize(first + packed.vectors(), 0.0);
+            codec.inner_products(query, packed.planes(), &mut out[first..])?;
         }
         kept(&store.recent, out);
         Ok(())
@@ -208,18 +259,21 @@ impl Side {
     pub(super) fn memory(&self) -> KvMemory {
         let store = &self.store;
         KvMemory {
-            packed_bytes: store.blocks.iter().map(|block| block.bytes().len() as u64).sum(),
+            packed_bytes: store.blocks.iter().flatten().map(|packed| packed.bytes().len() as u64).sum(),
             full_precision_bytes: 2 * (store.sinks.len() + store.recent.len()) as u64,
-            centre_bytes: 4 * store.centre.as_ref().map_or(0, Vec::len) as u64,
+            centre_bytes: 4 * store.learned.as_ref().map_or(0, Vec::len) as u64,
             bf16_bytes: 2 * (self.tokens() * self.row()) as u64,
         }
     }
 }
 
-fn shift(rows: &mut [f32], centre: &[f32], sign: f32) {
-    for row in rows.chunks_exact_mut(centre.len()) {
-        row.iter_mut().zip(centre).for_each(|(x, centre)| *x += sign * centre);
-    }
+fn codec_of(codecs: &[Box<dyn Codec>], head: usize) -> Option<&dyn Codec> {
+    codecs.get(head).or(codecs.first()).map(|codec| &**codec)
+}
+
+/// Tokens of a block, or of batches on their way into one.
+pub(super) fn block_tokens(block: &[Packed]) -> usize {
+    block.first().map_or(0, Packed::vectors)
 }
 
 /// Values as f16, which has none beyond 65504.

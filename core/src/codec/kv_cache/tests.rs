@@ -69,11 +69,6 @@ fn shared_recurrent_and_missing_layers_are_named() {
         cache.append(0, &[0.0; 64], &[0.0; 128]),
         Err(KvCacheError::Shape { side: "values", .. })
     ));
-    let bad = KvCacheConfig { v_codec: CodecKind::CentredKeys, ..KvCacheConfig::recommended(4, 4) };
-    assert!(matches!(
-        KvCacheCompressor::new(&model(), bad),
-        Err(KvCacheError::Setting { field: "v_codec", .. })
-    ));
     let bad = KvCacheConfig::recommended(9, 4);
     assert!(matches!(KvCacheCompressor::new(&model(), bad), Err(KvCacheError::Codec { layer: 0, .. })));
 }
@@ -154,13 +149,15 @@ fn files_round_trip_and_damage_is_an_error() {
         KvCacheConfig { recent: 5, protected_layers: 1, ..KvCacheConfig::recommended(3, 2) },
         KvCacheConfig::plain(CodecKind::SeedRotor, 4, 4),
         KvCacheConfig::plain(CodecKind::TurboquantProdHadamard, 4, 4),
+        KvCacheConfig::plain(CodecKind::TurboquantMixed, 3, 3),
+        KvCacheConfig::coded(Coding::F16, Coding::Code { codec: CodecKind::Q8_0, bits: 8 }),
     ] {
         let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
         fill(&mut cache, &[150, 1]);
         let bytes = cache.save();
         let loaded = KvCacheCompressor::load(&bytes).unwrap();
         assert_eq!(loaded.save(), bytes);
-        assert_eq!(loaded.keys(1), cache.keys(1));
+        assert_eq!((loaded.keys(1), loaded.values(0)), (cache.keys(1), cache.values(0)));
         assert_eq!(loaded.memory(), cache.memory());
         for cut in (0..bytes.len()).step_by(97) {
             assert!(KvCacheCompressor::load(&bytes[..cut]).is_err(), "cut at {cut}");
@@ -176,9 +173,9 @@ fn files_round_trip_and_damage_is_an_error() {
 
 #[test]
 fn scores_from_codes_are_those_of_the_decoded_keys() {
-    for k_codec in CodecKind::ALL.into_iter().filter(|kind| *kind != CodecKind::TurboquantMixed) {
-        let k_bits = 4.max(*k_codec.bits_range().start());
-        let config = KvCacheConfig { k_codec, recent: 10, ..KvCacheConfig::recommended(k_bits, 4) };
+    for codec in CodecKind::ALL {
+        let keys = Coding::Code { codec, bits: 4.max(*codec.bits_range().start()) };
+        let config = KvCacheConfig { keys, recent: 10, ..KvCacheConfig::recommended(4, 4) };
         let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
         fill(&mut cache, &[200, 1, 300, 1]);
         for (layer, heads, dim) in [(0, 2, 32), (1, 1, 64)] {
@@ -194,7 +191,7 @@ fn scores_from_codes_are_those_of_the_decoded_keys() {
                     let score = scores[at * tokens + token];
                     assert!(
                         (score - direct).abs() < 1e-3,
-                        "{k_codec:?} head {at} token {token}: {score} {direct}"
+                        "{codec:?} head {at} token {token}: {score} {direct}"
                     );
                 }
             }
@@ -213,4 +210,98 @@ fn queries_of_the_wrong_shape_are_named() {
     );
     assert_eq!(cache.scores(0, &[]), Ok(Vec::new()));
     assert_eq!(cache.scores(3, &[]), Err(KvCacheError::Shared { layer: 3, donor: 1 }));
+}
+
+/// Two heads of 32 channels, tokens x heads x dim, and the vectors of one of them.
+fn two_heads(tokens: usize) -> (Vec<f32>, [Vec<f32>; 2]) {
+    let rows = Source::ChannelBias.generate(2 * tokens, 32, 9);
+    let head = |head: usize| rows.chunks_exact(32).skip(head).step_by(2).flatten().copied().collect();
+    let heads = [head(0), head(1)];
+    (rows, heads)
+}
+
+#[test]
+fn every_head_comes_back_as_its_codec_alone_would_give_it_back() {
+    let (rows, heads) = two_heads(300);
+    let (sample, sample_heads) = two_heads(90);
+    for codec in CodecKind::ALL {
+        let bits = 3.clamp(*codec.bits_range().start(), *codec.bits_range().end());
+        let coding = Coding::Code { codec, bits };
+        let config = KvCacheConfig { sinks: 5, seed: 7, ..KvCacheConfig::coded(coding, coding) };
+        let mut prompt = KvCacheCompressor::new(&model(), config).unwrap();
+        prompt.append(0, &rows, &rows).unwrap();
+        let mut calibrated =
+            KvCacheCompressor::of_geometry(&KvGeometry::of(&model()).without_windows(), config).unwrap();
+        calibrated.calibrate(0, &sample, &sample).unwrap();
+        // Other tokens before do not count.
+        calibrated.append(0, &rows[..64 * 40], &rows[..64 * 40]).unwrap();
+        calibrated.clear(0).unwrap();
+        for part in [&rows[..64 * 2], &rows[64 * 2..64 * 270], &rows[64 * 270..]] {
+            calibrated.append(0, part, part).unwrap();
+        }
+        assert_eq!(prompt.tokens(0), Ok(100));
+        let held = [(&prompt, 200, &heads), (&calibrated, 0, &sample_heads)];
+        for (cache, first, samples) in held {
+            let found = [cache.keys(0).unwrap(), cache.values(0).unwrap()];
+            assert_eq!(found[0], found[1], "{codec:?}");
+            for (at, head) in heads.iter().enumerate() {
+                let from = if first == 0 { 0 } else { 5 * 32 };
+                let alone = codec.build(32, bits, &samples[at][from..], 7).unwrap();
+                let mut wanted = alone.decode(&alone.encode(head).unwrap()).unwrap();
+                for (wanted, x) in wanted.iter_mut().zip(&head[..5 * 32]) {
+                    *wanted = half::f16::from_f32(*x).to_f32();
+                }
+                let came: Vec<f32> =
+                    found[0].chunks_exact(32).skip(at).step_by(2).flatten().copied().collect();
+                assert_eq!(came, wanted[first * 32..], "{codec:?}, head {at}");
+            }
+        }
+        let rest = calibrated.keys_from(0, 283).unwrap();
+        assert_eq!(rest, calibrated.keys(0).unwrap()[64 * 283..]);
+        let late = calibrated.calibrate(0, &sample, &sample);
+        assert_eq!(late.is_err(), codec.takes_sample());
+    }
+}
+
+#[test]
+fn f16_alone_codes_nothing_and_protected_layers_take_what_a_codec_has() {
+    let keys = Coding::Code { codec: CodecKind::Q4_0, bits: 4 };
+    let config = KvCacheConfig { protected_layers: 1, ..KvCacheConfig::coded(keys, Coding::F16) };
+    let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
+    let all = fill(&mut cache, &[40, 2]);
+    let wanted: Vec<f32> = all[1].iter().map(|x| half::f16::from_f32(*x).to_f32()).collect();
+    assert_eq!(cache.values(1).unwrap(), wanted);
+    assert!(compare(&all[0], &cache.keys(0).unwrap(), 32).nmse > 1e-3);
+    assert_eq!(KvMemory::of(&model(), &config, 42), Ok(cache.memory()));
+    let wide = KvCacheConfig { protected_layers: 1, ..KvCacheConfig::plain(CodecKind::Turboquant, 2, 2) };
+    let mut cache = KvCacheCompressor::new(&model(), wide).unwrap();
+    let all = fill(&mut cache, &[40]);
+    assert!(compare(&all[0], &cache.keys(0).unwrap(), 32).nmse < 1e-3);
+    assert!(compare(&all[1], &cache.keys(1).unwrap(), 64).nmse > 5e-2);
+}
+
+#[test]
+fn a_layer_may_cache_keys_alone() {
+    let config = KvCacheConfig::plain(CodecKind::Turboquant, 4, 4);
+    let geometry = KvGeometry::of_keys(2, 32);
+    let mut cache = KvCacheCompressor::of_geometry(&geometry, config).unwrap();
+    let rows = Random::new(1, 2).normals(64 * 3);
+    cache.append(0, &rows, &[]).unwrap();
+    assert_eq!((cache.tokens(0), cache.values(0)), (Ok(3), Ok(Vec::new())));
+    assert_eq!(KvMemory::of_geometry(&geometry, &config, 3), Ok(cache.memory()));
+    let error = cache.append(0, &rows, &rows).unwrap_err();
+    assert!(matches!(error, KvCacheError::Shape { side: "values", .. }), "{error}");
+    assert_eq!(KvCacheCompressor::load(&cache.save()).unwrap().keys(0), cache.keys(0));
+}
+
+#[test]
+fn vectors_are_counted_within_the_call() {
+    let config = KvCacheConfig { sinks: 3, recent: 2, ..KvCacheConfig::plain(CodecKind::Turboquant, 4, 4) };
+    let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
+    for (tokens, at) in [(10, 17), (10, 5), (10, 19)] {
+        let mut rows = vec![1.0; 64 * tokens];
+        rows[at * 32 + 6] = f32::INFINITY;
+        let error = cache.append(0, &rows, &rows).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("layer 0, keys: vector {at}, channel 6 is inf")), "{error}");
+    }
 }

@@ -176,3 +176,130 @@ fn fitted(
     }
     Ok(examples)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Checkpoint;
+    use crate::checkpoint::tokenizer::Tokenizer;
+    use crate::train::config::TemplateChoice;
+    use serde_json::{Value, json};
+
+    /// A tokenizer whose every word is a token, with ChatML's marks among them.
+    fn tokenizer() -> Tokenizer {
+        let folder = tempfile::tempdir().unwrap();
+        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/parity/llama");
+        for name in ["config.json", "model.safetensors"] {
+            std::fs::copy(base.join(name), folder.path().join(name)).unwrap();
+        }
+        let words = "<|im_start|> <|im_end|> system user assistant be brief add 1 2 3 what is up all well";
+        let vocab: serde_json::Map<String, Value> = std::iter::once("?")
+            .chain(words.split(' '))
+            .zip(0..)
+            .map(|(word, id)| (word.into(), json!(id)))
+            .collect();
+        let special = |id: u32, content: &str| {
+            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": true})
+        };
+        let whole = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+            "decoder": null, "added_tokens": [special(1, "<|im_start|>"), special(2, "<|im_end|>")],
+            "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "?"},
+        });
+        std::fs::write(folder.path().join("tokenizer.json"), whole.to_string()).unwrap();
+        Tokenizer::open(&Checkpoint::open(folder.path()).unwrap()).unwrap()
+    }
+
+    /// What a file of these bytes is read as, or why not.
+    fn read(name: &str, bytes: &[u8]) -> Result<Vec<Example>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let text = format!("base_model: tiny\ndataset_name: {}\n", json!(path));
+        let config = Config::parse("test.yaml", &text, &[]).unwrap();
+        let mut tokenizer = tokenizer();
+        let encoder = Encoder::new(&mut tokenizer, TemplateChoice::ChatMl, false);
+        load(&config, &encoder).map(|split| split.train).map_err(|error| error.to_string())
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        value.to_string().into_bytes()
+    }
+
+    #[test]
+    fn one_conversation_reads_alike_in_every_form_and_file() {
+        let openai = json!({"messages": [
+            {"role": "user", "content": "add 1 2"}, {"role": "assistant", "content": "3"}]});
+        let forms = [
+            openai.clone(),
+            json!({"messages": [
+                {"role": "user", "content": [{"type": "text", "text": "add "}, {"type": "text", "text": "1 2"}]},
+                {"role": "assistant", "content": [{"type": "text", "text": "3"}]}]}),
+            json!({"conversations": [{"from": "human", "value": "add 1 2"}, {"from": "gpt", "value": "3"}]}),
+            json!({"instruction": "add", "input": "1 2", "output": "3"}),
+            json!({"prompt": "add 1 2", "completion": "3"}),
+        ];
+        let wanted = read("a.jsonl", &bytes(&openai)).unwrap();
+        assert_eq!(wanted.len(), 1);
+        let trained = wanted[0].trained.iter().filter(|trained| **trained).count();
+        assert!((1..wanted[0].ids.len()).contains(&trained), "{wanted:?}");
+        let mark = "\u{feff}".as_bytes();
+        for form in &forms {
+            let (line, list) = (bytes(form), bytes(&json!([form])));
+            let pretty = serde_json::to_vec_pretty(&json!([form])).unwrap();
+            for (name, content) in [
+                ("a.jsonl", line.clone()),
+                ("a.jsonl", [mark, &line].concat()),
+                ("a.jsonl", [b"\r\n", &line[..], b"\r\n\n"].concat()),
+                ("a.json", list.clone()),
+                ("a.json", [mark, b"\n ", &list].concat()),
+                ("a.jsonl", pretty),
+            ] {
+                let found = read(name, &content).unwrap();
+                let tokens = |examples: &[Example]| {
+                    examples.iter().map(|e| (e.ids.clone(), e.trained.clone())).collect::<Vec<_>>()
+                };
+                assert_eq!(tokens(&found), tokens(&wanted), "{name}: {}", String::from_utf8_lossy(&content));
+            }
+        }
+        let system = json!({"conversations": [
+            {"from": "system", "value": "be brief"}, {"from": "human", "value": "add 1 2"}, {"from": "gpt", "value": "3"}]});
+        let both = read("a.json", &bytes(&json!([openai, system]))).unwrap();
+        assert_eq!((both.len(), both[1].line), (2, 2));
+        assert!(both[1].ids.len() > both[0].ids.len());
+        assert_eq!(both[0].ids, wanted[0].ids);
+    }
+
+    #[test]
+    fn a_mark_before_running_text_is_no_word() {
+        let plain = read("a.txt", b"what is up all well").unwrap();
+        assert_eq!(plain, read("a.txt", "\u{feff}what is up all well".as_bytes()).unwrap());
+        assert!(plain[0].trained.iter().all(|trained| *trained));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_place() {
+        let good = "{\"prompt\": \"add\", \"completion\": \"3\"}";
+        for (name, content, wanted) in [
+            (
+                "a.json",
+                format!("[{good}, 7]").into_bytes(),
+                "item 2 of the list: a number; expected an object",
+            ),
+            ("a.json", format!("[{good},\n{good}\n").into_bytes(), "a.json:3: not JSON"),
+            ("a.json", b"[]".to_vec(), "no example is left"),
+            (
+                "a.jsonl",
+                format!("{good}\n{{\"conversations\": 1}}\n").into_bytes(),
+                "a.jsonl:2: `conversations` is a number",
+            ),
+            ("a.jsonl", [good.as_bytes(), b"\n\xff\xfe\n"].concat(), "a.jsonl:2: a byte that is no UTF-8"),
+            ("a.jsonl", vec![0x1f, 0x8b, 8, 0], "compressed by gzip"),
+        ] {
+            let error = read(name, &content).unwrap_err();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}

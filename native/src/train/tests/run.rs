@@ -5,6 +5,7 @@ use crate::decoder::BackendChoice;
 use crate::train::config::Config;
 use crate::train::data::{Example, Split};
 use crate::train::params::Pair;
+use crate::train::targets::Selector;
 use crate::train::trainer::{Event, Trainer};
 use crate::train::{TrainError, peft, saved};
 use dhurandhar_core::measurement::Ending;
@@ -124,6 +125,78 @@ fn a_resumed_run_is_the_same_run() {
     let bytes = |folder: &Path| std::fs::read(folder.join(peft::TENSORS)).unwrap();
     assert_eq!(bytes(straight.path()), bytes(halved.path()));
     assert_eq!(saved::steps(halved.path()), [3, 6]);
+}
+
+/// 12 examples, two rows a pass and two passes a step: three steps an epoch.
+#[test]
+fn a_strategy_of_epochs_saves_and_evaluates_after_each() {
+    let decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let split = split(128);
+    let run = |more: &[&str], until: u64| {
+        let folder = tempfile::tempdir().unwrap();
+        let more = [&["training.max_steps=8"], more].concat();
+        let config = config(folder.path(), &more);
+        let plan = adapters(&decoder, config.lora.r);
+        let mut trainer = Trainer::new(&config, &decoder, &plan, &split).unwrap();
+        let (stop, mut evaluated) = (AtomicBool::new(false), Vec::new());
+        let mut observe = |event: &Event| {
+            match event {
+                Event::Eval(evaluation) => evaluated.push(evaluation.step),
+                Event::Step(step) => stop.store(step.step >= until, Ordering::Relaxed),
+                Event::Saved { .. } => {}
+            }
+            Ok(())
+        };
+        trainer.run(&stop, &mut observe).unwrap();
+        (saved::steps(folder.path()), evaluated)
+    };
+    let both = ["training.save_strategy=epoch", "training.eval_strategy=epoch"];
+    assert_eq!(run(&both, 99), (vec![3, 6, 8], vec![0, 3, 6, 8]));
+    // `save_steps` and `eval_steps` of the file, 3 and 2, mean nothing then; with the other strategy they do.
+    assert_eq!(run(&both[..1], 99), (vec![3, 6, 8], vec![0, 2, 4, 6, 8]));
+    assert_eq!(run(&["training.save_strategy=no", both[1]], 99), (vec![8], vec![0, 3, 6, 8]));
+    // An interruption within an epoch saves there.
+    assert_eq!(run(&both, 4), (vec![3, 4], vec![0, 3]));
+}
+
+/// `layers_to_transform`, as PEFT has it: the other layers stay without an adapter, on disk and in what is computed.
+#[test]
+fn only_the_layers_that_are_named_are_adapted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut decoder = decoder("llama", Backend::cpu(), Keep::Mapped);
+    let mut config = config(folder.path(), &["lora.layers_to_transform=[1]", "training.max_steps=2"]);
+    let selector = Selector::of(&config.lora, decoder.checkpoint().module_root()).unwrap();
+    let plan =
+        AdapterPlan::new(&model(&decoder), config.lora.r, |layer, target| selector.picks(layer, target))
+            .unwrap();
+    assert!(!plan.shapes.is_empty() && plan.shapes.iter().all(|shape| shape.layer == 1));
+    let split = split(128);
+    let mut trainer = Trainer::new(&config, &decoder, &plan, &split).unwrap();
+    trainer.run(&AtomicBool::new(false), &mut |_| Ok(())).unwrap();
+    trainer.export().unwrap();
+    let parameters = trainer.parameters;
+    let file = TensorFile::read(&folder.path().join(peft::TENSORS)).unwrap();
+    assert_eq!(file.tensors.len(), 2 * plan.shapes.len());
+    assert!(file.tensors.keys().all(|name| name.contains(".layers.1.")), "{:?}", file.tensors.keys());
+    let text = std::fs::read_to_string(folder.path().join(peft::CONFIG)).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["layers_to_transform"],
+        serde_json::json!([1])
+    );
+    assert_eq!(peft::load(folder.path(), &model(&decoder)).unwrap(), parameters);
+    // What is trained moves the model, and layer 1 alone moves it as much.
+    let logits = |decoder: &Decoder| {
+        let hidden = decoder.forward(&[5, 9, 70, 31, 8], &mut decoder.new_cache(), None).unwrap();
+        decoder.next_logits(&hidden).unwrap()
+    };
+    let plain = logits(&decoder);
+    decoder.attach(parameters.on_device(&decoder).plain(None));
+    assert_ne!(logits(&decoder), plain);
+    // A layer that the model does not have leaves nothing to train.
+    config.lora.layers = Some(vec![99]);
+    let selector = Selector::of(&config.lora, decoder.checkpoint().module_root()).unwrap();
+    let none = AdapterPlan::new(&model(&decoder), 2, |layer, target| selector.picks(layer, target));
+    assert!(none.is_err(), "{none:?}");
 }
 
 #[test]

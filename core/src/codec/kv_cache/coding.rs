@@ -1,17 +1,21 @@
-//! How keys and values are coded: `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`, or `k=f16,v=q4_0`.
+//! How one of keys and values is stored, and a whole setting as text:
+//! `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`, or `k=f16,v=q4_0`.
 
-use dhurandhar_core::codec::CodecKind;
-use std::fmt;
-use std::str::FromStr;
+use core::fmt;
+use core::str::FromStr;
 
-/// Bits that protected layers get.
-const PROTECTED_BITS: u32 = 8;
+use serde::{Deserialize, Serialize};
+
+use super::KvCacheConfig;
+use crate::codec::CodecKind;
+use crate::wire::wire_enum;
 
 /// Half precision, as written.
 const F16: &str = "f16";
 
 /// How one of keys and values is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Coding {
     /// In half precision, so that the other alone is coded.
     F16,
@@ -24,9 +28,11 @@ pub enum Coding {
     },
 }
 
+wire_enum!(Coding { 0 F16, 1 Code { codec, bits } });
+
 impl Coding {
     /// The expected error in theory of vectors of `dim` channels, where one is known.
-    pub(super) fn theory_nmse(self, dim: usize) -> Option<f64> {
+    pub fn theory_nmse(self, dim: usize) -> Option<f64> {
         match self {
             Self::F16 => None,
             Self::Code { codec, bits } => codec.theory_nmse(dim, bits),
@@ -35,45 +41,16 @@ impl Coding {
 
     /// Whether its result depends on the seed.
     fn turns_at_random(self) -> bool {
-        match self {
-            Self::F16 => false,
-            Self::Code { codec, .. } => {
-                !matches!(codec, CodecKind::Q8_0 | CodecKind::Q4_0 | CodecKind::Q4_0Hadamard)
-            }
-        }
+        matches!(self, Self::Code { codec, .. } if codec.turns_at_random())
     }
 
-    /// The same codec with the width of protected layers.
+    /// The same with `bits`, or as many as the codec takes; half precision stays what it is.
     #[must_use]
-    pub(super) fn protected(self) -> Self {
+    pub(super) fn with_bits(self, bits: u32) -> Self {
         match self {
             Self::F16 => Self::F16,
-            Self::Code { codec, .. } => {
-                Self::Code { codec, bits: PROTECTED_BITS.min(*codec.bits_range().end()) }
-            }
+            Self::Code { codec, .. } => Self::Code { codec, bits: bits.min(*codec.bits_range().end()) },
         }
-    }
-}
-
-/// One setting of a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// Keys.
-    pub keys: Coding,
-    /// Values.
-    pub values: Coding,
-    /// First tokens kept in f16.
-    pub sinks: usize,
-    /// Newest tokens kept as computed.
-    pub recent: usize,
-    /// Layers at either end that get 8 bits.
-    pub protected: usize,
-}
-
-impl Setting {
-    /// Whether its result depends on the seed.
-    pub(super) fn turns_at_random(&self) -> bool {
-        self.keys.turns_at_random() || self.values.turns_at_random()
     }
 }
 
@@ -102,13 +79,13 @@ impl fmt::Display for Coding {
     }
 }
 
-impl fmt::Display for Setting {
+/// Without the seed and the bits of protected layers, which are the same in all settings that are compared.
+impl fmt::Display for KvCacheConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "k={},v={}", self.keys, self.values)?;
-        for (name, count) in [("sinks", self.sinks), ("recent", self.recent), ("protect", self.protected)] {
-            if count > 0 {
-                write!(f, ",{name}={count}")?;
-            }
+        let counts = [("sinks", self.sinks), ("recent", self.recent), ("protect", self.protected_layers)];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, ",{name}={count}")?;
         }
         Ok(())
     }
@@ -140,7 +117,7 @@ impl FromStr for Coding {
     }
 }
 
-impl FromStr for Setting {
+impl FromStr for KvCacheConfig {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
@@ -173,9 +150,16 @@ impl FromStr for Setting {
             found: "missing".to_owned(),
             expected: "a codec and its bits, as in k=turboquant:4".to_owned(),
         };
-        let [sinks, recent, protected] = counts;
+        let [sinks, recent, protected_layers] = counts;
         let (keys, values) = (keys.ok_or_else(|| missing("k"))?, values.ok_or_else(|| missing("v"))?);
-        Ok(Self { keys, values, sinks, recent, protected })
+        Ok(Self { sinks, recent, protected_layers, ..Self::coded(keys, values) })
+    }
+}
+
+impl KvCacheConfig {
+    /// Whether its result depends on the seed.
+    pub fn turns_at_random(&self) -> bool {
+        self.keys.turns_at_random() || self.values.turns_at_random()
     }
 }
 
@@ -189,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn what_turns_at_random_says_so() {
+        let turns = |text: &str| text.parse::<KvCacheConfig>().unwrap().turns_at_random();
+        assert!(turns("k=f16,v=rotorquant:3") && turns("k=q8_0,v=turboquant:3"));
+        assert!(!turns("k=f16,v=q4_0-hadamard") && !turns("k=seed-turbo:4,v=q8_0"));
+    }
+
+    #[test]
     fn settings_read_back_as_written() {
         for text in [
             "k=turboquant:4,v=turboquant:4",
@@ -196,7 +187,7 @@ mod tests {
             "k=f16,v=turboquant:3",
             "k=q4_0-hadamard,v=q8_0",
         ] {
-            assert_eq!(text.parse::<Setting>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<KvCacheConfig>().unwrap().to_string(), text);
         }
         for (text, part) in [
             ("k=turboquant:9,v=turboquant:4", "1 to 8 bits"),
@@ -206,7 +197,7 @@ mod tests {
             ("k=turboquant,v=f16", "a name, a colon and bits"),
             ("k=q8_0:4,v=f16", "expected 8 bits"),
         ] {
-            assert!(text.parse::<Setting>().unwrap_err().to_string().contains(part), "{text}");
+            assert!(text.parse::<KvCacheConfig>().unwrap_err().to_string().contains(part), "{text}");
         }
     }
 }
