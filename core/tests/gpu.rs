@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use dhurandhar_core::device::GpuKind;
-use dhurandhar_core::memory::{Offload, Scenario};
+use dhurandhar_core::memory::{LoadMode, Offload, Scenario};
 use dhurandhar_core::model::import::import;
 use dhurandhar_core::model::registry;
 use dhurandhar_core::placement::{Component, Kind, Machine, Placement, Pool};
@@ -131,6 +131,15 @@ fn an_integrated_gpu_copies_everything_into_anonymous_memory() {
     let weights = placement.parts.iter().filter(|part| WEIGHTS.contains(&part.component));
     assert!(weights.clone().all(|part| part.kind == Kind::Anonymous));
     assert_eq!(placement.bytes(Component::PackedWeights), 0);
+    // No layer there and no GPU are the same where the memory is shared; on a card the buffers stay, and nothing is packed.
+    let none = Scenario { offload: Offload::Layers(0), ..scenario.clone() };
+    assert_eq!(Placement::of(&model, &plan, &none, machine).needs.gpu.high, 0);
+    let card = Placement::of(&model, &plan, &none, CARD);
+    assert!(card.needs.gpu.bytes > 0 && card.bytes(Component::PackedWeights) == 0);
+    // Locked, the tables stay mapped and the GPU still has its copy.
+    let locked = Scenario { load: LoadMode::Mlock, ..scenario.clone() };
+    let locked = Placement::of(&model, &plan, &locked, machine);
+    assert!(locked.of_component(Component::Decoder).all(|part| part.kind == Kind::Anonymous));
     // Told to use the processor only, it maps and packs as ever.
     scenario.offload = Offload::Off;
     let processor = Placement::of(&model, &plan, &scenario, machine);

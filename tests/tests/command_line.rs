@@ -324,6 +324,27 @@ fn programs_are_listed_and_choose_for_each_device() {
 }
 
 #[test]
+fn a_gpu_in_the_hosts_memory_takes_all_layers_or_none() {
+    for option in [["--gpu-layers", "10"], ["--cpu-moe-layers", "4"]] {
+        let model = if option[0] == "--gpu-layers" { "qwen3-4b" } else { "qwen3-30b-a3b" };
+        let arguments = ["analyze-ple", "--model", model, "--device", "strix-halo-64gb"];
+        let said = refusal(&[&arguments[..], &option].concat());
+        assert!(said.contains("shares the host's memory") && said.contains(option[0]), "{said}");
+    }
+    // A card that is larger than half of the computer's memory is as large as it is.
+    let text = answer(&[
+        "analyze-ple",
+        "--model",
+        "qwen3-30b-a3b",
+        "--device",
+        "desktop-rtx-3060-12gb",
+        "--gpu",
+        "RTX-4090",
+    ]);
+    assert!(text.contains("Verdict:        RESIDENT") && !text.contains("shared GPU memory"), "{text}");
+}
+
+#[test]
 fn a_store_that_shows_an_app_less_does_not_end_it_and_says_what_would_pass() {
     let arguments = ["analyze-ple", "--model", "gemma4-e2b", "--weights", "q4_0", "--context-tokens", "8192"];
     let ask = |state| {

@@ -97,10 +97,11 @@ impl Gpu {
         if let Some(gpu) = name.parse().ok().and_then(Self::of_memory) {
             return Ok(gpu);
         }
-        if name == "integrated" {
+        let asked = name.to_ascii_lowercase();
+        if asked == "integrated" {
             return Ok(Self::integrated());
         }
-        let found = GPUS.iter().find(|(known, _)| *known == name);
+        let found = GPUS.iter().find(|(known, _)| *known == asked);
         let read =
             found.and_then(|(name, text)| Self::from_yaml(&format!("profiles/gpus/{name}.yaml"), text).ok());
         read.ok_or_else(|| UnknownGpu {

@@ -44,6 +44,8 @@ pub enum Change {
     },
     /// Keys and values in 4-bit blocks.
     KvQ4,
+    /// No layers on the GPU.
+    OnProcessor,
     /// Smaller weights.
     SmallerWeights {
         /// Format name.
@@ -75,6 +77,9 @@ impl Change {
             Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
             Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
             Self::ShorterContext { tokens } => after.context_tokens = tokens,
+            Self::OnProcessor => {
+                (after.offload, after.cpu_moe_layers, after.kv_offload) = (Offload::Off, 0, true);
+            }
             Self::SmallerWeights { format } => after.weights = WeightFormat::Stock(format),
         }
         after
@@ -95,6 +100,7 @@ impl Change {
             Self::KvQ8 => "store keys and values as q8_0".into(),
             Self::ShorterContext { tokens } => format!("limit the context to {tokens} tokens"),
             Self::KvQ4 => "store keys and values as q4_0".into(),
+            Self::OnProcessor => "run all layers on the processor".into(),
             Self::SmallerWeights { format } => format!("quantise the weights to {}", format.name()),
         }
     }
@@ -279,6 +285,9 @@ impl Seeker<'_> {
 
     /// The largest stock format that fits and has fewer than `below` bytes of text weights.
     fn largest_format(&self, below: u64) -> Result<Option<(StockType, Fit)>, PlanError> {
+        if !self.now.runtime.takes_stock_formats() {
+            return Ok(None);
+        }
         for stock in self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < below) {
             let weights = WeightFormat::Stock(stock.format);
             let scenario = Scenario { weights, ..self.now.clone() };
@@ -329,13 +338,15 @@ impl Seeker<'_> {
         offer(llama && packs, Change::NoRepack);
         offer(llama && now.ubatch > 128, Change::SmallerUbatch { tokens: 128 });
         offer(now.slots > 1, Change::OneSlot);
-        offer(wide > bits(KvFormat::Q8_0), Change::KvQ8);
+        let stock = now.runtime.takes_stock_formats();
+        offer(stock && wide > bits(KvFormat::Q8_0), Change::KvQ8);
         if let Some(tokens) = longest.filter(|tokens| *tokens < now.context_tokens) {
             // A round number is easier to defend, and still fits.
             let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
             offer(tokens >= 512, Change::ShorterContext { tokens });
         }
-        offer(wide > bits(KvFormat::Q4_0), Change::KvQ4);
+        offer(stock && wide > bits(KvFormat::Q4_0), Change::KvQ4);
+        offer(self.machine.offloads(now), Change::OnProcessor);
         changes
     }
 
@@ -344,7 +355,8 @@ impl Seeker<'_> {
         let mut changes = self.simple_changes(longest);
         changes.push(Change::ShorterContext { tokens: self.now.context_tokens.min(4096) });
         let now = self.text_bytes();
-        let smaller = self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < now);
+        let offered = self.now.runtime.takes_stock_formats();
+        let smaller = self.prospects.stock()?.iter().filter(|stock| offered && stock.text_bytes < now);
         changes.extend(smaller.map(|stock| Change::SmallerWeights { format: stock.format }));
         let mut chosen: Vec<Change> = Vec::new();
         for change in changes {
@@ -382,7 +394,8 @@ impl Seeker<'_> {
             chosen.push(Change::KvQ4);
         }
         let now = self.text_bytes();
-        for stock in self.prospects.stock()?.iter().filter(|stock| stock.text_bytes < now) {
+        let offered = self.now.runtime.takes_stock_formats();
+        for stock in self.prospects.stock()?.iter().filter(|stock| offered && stock.text_bytes < now) {
             chosen.retain(|earlier| {
                 !matches!(earlier, Change::SmallerWeights { .. } | Change::ShorterContext { .. })
             });

@@ -102,6 +102,11 @@ impl Runtime {
         matches!(self, Self::LlamaCpp | Self::LlamaServer | Self::LlamaCppApi)
     }
 
+    /// Whether it takes llama.cpp's weight formats and cache types.
+    pub const fn takes_stock_formats(self) -> bool {
+        self.is_llama_cpp() || matches!(self, Self::Ideal)
+    }
+
     /// Whether it runs on a GPU whatever is asked for.
     pub const fn needs_gpu(self) -> bool {
         matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)

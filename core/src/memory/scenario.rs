@@ -57,7 +57,7 @@ pub enum Offload {
     Off,
     /// Every layer and the output.
     All,
-    /// The output and this many layers less one, the last ones.
+    /// The output and this many layers less one, the last ones; a card without any still has buffers.
     Layers(u64),
 }
 
@@ -97,10 +97,7 @@ impl Offload {
             "auto" => Self::Auto,
             "off" => Self::Off,
             "all" => Self::All,
-            number => match number.parse().ok()? {
-                0 => Self::Off,
-                layers => Self::Layers(layers),
-            },
+            number => Self::Layers(number.parse().ok()?),
         })
     }
 }

@@ -158,7 +158,8 @@ fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touc
         let pool = if lazy { Pool::Storage } else { Pool::Host };
         return Place { pool, kind: file_kind(case), touch };
     }
-    let kind = if case.machine.load(case.scenario) == LoadMode::Copy { Kind::Anonymous } else { Kind::Wired };
+    let copies = case.machine.gpu == Some(GpuKind::Integrated) || case.scenario.load == LoadMode::Copy;
+    let kind = if copies { Kind::Anonymous } else { Kind::Wired };
     Place { pool: Pool::Gpu, kind, touch }
 }
 

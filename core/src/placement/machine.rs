@@ -44,7 +44,12 @@ impl Machine {
 
     /// Whether `scenario` uses the GPU here; then no weights are packed for the processor.
     pub fn uses_gpu(&self, scenario: &Scenario) -> bool {
-        scenario.runtime.is_llama_cpp() && scenario.offload != Offload::Off && self.gpu.is_some()
+        let asked = match scenario.offload {
+            Offload::Off => false,
+            Offload::Layers(0) => self.gpu == Some(GpuKind::Discrete),
+            _ => true,
+        };
+        asked && scenario.runtime.is_llama_cpp() && self.gpu.is_some()
     }
 
     /// Whether every layer runs on a GPU that shares the memory.

@@ -23,6 +23,9 @@ pub struct Program {
     pub choices: Choices,
     /// What it chooses elsewhere, in the order in which they are applied.
     pub variants: Vec<Variant>,
+    /// Permissions that it asks the system for: limits by name that hold then, each with the one that it takes the place of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<(String, String)>,
     /// Where that is written.
     pub source: String,
     /// How it is known.
@@ -139,11 +142,12 @@ impl Variant {
     }
 }
 
-/// Bytes that GPUs may use: a card's own, or what the driver lends of unified memory.
+/// Bytes that GPUs may use: a card's own, or what the driver lends of unified memory, all of it where no limit is known.
 fn gpu_memory(device: &Device) -> u64 {
     let lent =
         || device.limits().into_iter().find(|limit| limit.counts == Counts::Gpu).map(|limit| limit.bytes);
-    device.gpu.as_ref().and_then(|gpu| gpu.memory_bytes().or_else(lent)).unwrap_or(0)
+    let all = || device.ram_mib.map(|mib| mib << 20);
+    device.gpu.as_ref().and_then(|gpu| gpu.memory_bytes().or_else(lent).or_else(all)).unwrap_or(0)
 }
 
 impl Choices {
@@ -176,6 +180,19 @@ impl Program {
     /// Whether it runs on a device's system.
     pub fn runs_on(&self, device: &Device) -> bool {
         self.systems.is_empty() || self.systems.contains(&device.platform)
+    }
+
+    /// The device as it is to the program, which has asked for its permissions.
+    pub fn permitted(&self, device: &Device) -> Device {
+        let mut device = device.clone();
+        for (granted, replaced) in &self.permissions {
+            let Some(limit) = device.system_limits.iter_mut().find(|limit| limit.id == *granted) else {
+                continue;
+            };
+            limit.on_request = false;
+            device.system_limits.retain(|limit| limit.id != *replaced);
+        }
+        device
     }
 
     /// What it does with `model` on `device` when nothing, or no more than the context, is said.
@@ -241,7 +258,10 @@ impl Choices {
             flag(self.unified_kv, "one cache for all slots", "a cache for each slot"),
             lazy,
             flag(self.vision, "the vision tower", "no vision tower"),
-            self.prompt_cache_mib.map(|mib| format!("up to {mib} MiB for earlier prompts")),
+            self.prompt_cache_mib.map(|mib| match mib {
+                0 => "no states of earlier prompts".to_owned(),
+                mib => format!("up to {mib} MiB for earlier prompts"),
+            }),
             self.checkpoints.map(|count| format!("{count} checkpoints a slot")),
         ]
         .into_iter()

@@ -1,8 +1,8 @@
 //! Reading programs from YAML. Choices have the names that the command line gives them.
 
 use super::{Choices, Gpus, Program, Variant};
-use crate::device::{Confidence, Platform};
-use crate::document::{self, DocumentError, Fields};
+use crate::device::{Confidence, Platform, limits};
+use crate::document::{self, DocumentError, Fields, Node, Value};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime};
 use crate::weights::WeightFormat;
 
@@ -28,10 +28,28 @@ fn program(fields: &Fields<'_>) -> Result<Program, DocumentError> {
         systems: fields.choices("systems", &Platform::NAMES)?,
         choices: choices(fields)?,
         variants: fields.maps("variants")?.iter().map(variant).collect::<Result<_, _>>()?,
+        permissions: permissions(fields)?,
         source: fields.require_text("source")?.to_owned(),
         confidence: confidence.ok_or_else(|| fields.missing("confidence", "how its choices are known"))?,
         note: fields.text("note")?.unwrap_or_default().to_owned(),
     })
+}
+
+/// Limits by name with those that they take the place of.
+fn permissions(fields: &Fields<'_>) -> Result<Vec<(String, String)>, DocumentError> {
+    let Some(map) = fields.map("permissions")? else { return Ok(Vec::new()) };
+    let known: Vec<(&str, &str)> = limits::registry::names().map(|name| (name, name)).collect();
+    let one = |(name, node): &(String, Node)| {
+        let replaced = match &node.value {
+            Value::Text(text) if known.iter().any(|(known, _)| known == text) => text.clone(),
+            _ => return Err(map.wrong(name, node, "the limit that it takes the place of")),
+        };
+        if known.iter().all(|(known, _)| known != name) {
+            return Err(fields.wrong_value("permissions", &format!("{name:?}"), "the name of a limit"));
+        }
+        Ok((name.clone(), replaced))
+    };
+    map.entries().iter().map(one).collect()
 }
 
 fn variant(fields: &Fields<'_>) -> Result<Variant, DocumentError> {

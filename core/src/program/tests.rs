@@ -3,6 +3,7 @@
 use super::registry::{self, files};
 use super::{Gpus, Program};
 use crate::device::{Gpu, registry as devices};
+use crate::feasibility::{Change, Mode};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario};
 use crate::model::registry as models;
 use crate::placement::{Component, Kind, Machine, Placement, Pool};
@@ -48,6 +49,9 @@ fn ollama_follows_the_memory_of_the_gpu() {
     let ollama = registry::program("ollama").unwrap();
     let model = models::model("qwen3-4b").unwrap();
     let mut desktop = devices::device("intel-n100-16gb").unwrap();
+    // A GB10 lends all of its memory; the micro-batch grows on cards only.
+    let spark = chosen("ollama", "llama-3.1-8b", "dgx-spark-128gb");
+    assert_eq!((spark.context_tokens, spark.ubatch), (131_072, 512));
     for (mib, context, ubatch) in [(8_192, 4_096, 512), (24_576, 32_768, 1_024), (49_152, 40_960, 2_048)] {
         desktop.gpu = Gpu::of_memory(mib);
         let scenario = ollama.scenario(&model, &desktop, None);
@@ -74,6 +78,41 @@ fn pocketpal_copies_on_android_and_maps_on_ios() {
     };
     assert!(needs(&android, "pixel-9a").anonymous.bytes > 2_000 * MIB);
     assert!(needs(&ios, "iphone-16-pro").anonymous.bytes < 700 * MIB);
+}
+
+/// Its entitlement raises what jetsam allows, so that the higher limit decides.
+#[test]
+fn pocketpal_asks_ios_for_more_memory() {
+    let model = models::model("qwen3-4b").unwrap();
+    let phone = devices::device("iphone-16-pro").unwrap();
+    let permitted = registry::program("pocketpal").unwrap().permitted(&phone);
+    let ids: Vec<String> =
+        permitted.limits().into_iter().filter(|limit| limit.decides()).map(|limit| limit.id).collect();
+    assert!(ids.contains(&"jetsam-entitled".to_owned()) && !ids.contains(&"jetsam".to_owned()), "{ids:?}");
+    let at = |program: &str| {
+        let program = registry::program(program).unwrap();
+        let report =
+            Report::by_program(&model, program, std::slice::from_ref(&phone), 0.0, Some(24_576), |_| {});
+        report.unwrap().devices[0].mode
+    };
+    assert_eq!((at("llama-rn"), at("pocketpal")), (Mode::Infeasible, Mode::Resident));
+}
+
+/// A runtime that reads no GGUF is told of no stock formats.
+#[test]
+fn remedies_are_what_the_program_can_do() {
+    let model = models::model("qwen3-32b").unwrap();
+    let mac = [devices::device("macbook-air-m4").unwrap()];
+    let mlx = registry::program("mlx-lm").unwrap();
+    let report = Report::by_program(&model, mlx, &mac, 0.0, None, |_| {}).unwrap();
+    let verdict = &report.explained(&model, &mac).unwrap().devices[0];
+    let inverse = &verdict.inverse;
+    let stock =
+        |change: &Change| matches!(change, Change::SmallerWeights { .. } | Change::KvQ8 | Change::KvQ4);
+    assert_eq!((verdict.mode, &inverse.largest_weight_format), (Mode::Infeasible, &None));
+    let changes = inverse.fixes.iter().map(|fix| fix.change).chain(inverse.together.iter().copied());
+    let passing = inverse.limits.iter().flat_map(|remedy| remedy.changes.iter().copied());
+    assert!(!changes.chain(passing).any(|change| stock(&change)));
 }
 
 fn placed(program: &str, model: &str, device: &str, context: u64) -> Placement {

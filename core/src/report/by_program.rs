@@ -52,6 +52,7 @@ impl Report {
         let mut whole: Option<Self> = None;
         let mut on = BTreeMap::new();
         for device in devices {
+            let device = &program.permitted(device);
             let chosen = scenario(device);
             let report = Self::new(model, &chosen, std::slice::from_ref(device), ple_cache_hit_share)?;
             on.insert(device.name.clone(), chosen);

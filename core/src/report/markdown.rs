@@ -17,6 +17,12 @@ pub(super) fn report(report: &Report) -> String {
         scenario.v,
         scenario.runtime.title()
     );
+    if let Some(program) = &report.program {
+        text += &format!(
+            "As {} runs it ({}), each device by its own choices; the table is that of the first device.\n\n",
+            program.title, program.version
+        );
+    }
     text += "| Component | MiB | Memory | Touched | Known | Notes |\n|---|---:|---|---|---|---|\n";
     for part in &report.placement.parts {
         text += &format!(

@@ -4,11 +4,11 @@ use super::text;
 use crate::{bad_input, model_source, output};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
+use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
-use dhurandhar_core::program::{Choices, registry as programs};
+use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
 use dhurandhar_core::seed::{self, SeedOptions};
 use dhurandhar_core::weights::WeightFormat;
@@ -44,7 +44,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long)]
     cpu_only: bool,
     /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
-    /// memory, or none
+    /// memory, integrated for one in the host's memory, or none
     #[arg(long, value_name = "CARD")]
     gpu: Option<String>,
     /// Layers on the GPU, the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
@@ -219,8 +219,13 @@ impl AnalyzeArgs {
             return Err(bad_input("`--json-version 1` without JSON; expected --json or --json-out, too"));
         }
         let devices = self.devices()?;
-        let report = match &self.program {
-            Some(name) => self.by_program(&model, name, &devices)?,
+        let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
+        let devices = match program {
+            Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
+            None => devices,
+        };
+        let report = match program {
+            Some(program) => self.by_program(&model, program, &devices)?,
             None => self.report(&model, &devices)?,
         };
         // For all built-in devices the tables have no room for it, and data would be several times as long.
@@ -262,8 +267,7 @@ impl AnalyzeArgs {
     }
 
     /// As a program runs it by itself, but for what was said.
-    fn by_program(&self, model: &Model, name: &str, devices: &[Device]) -> anyhow::Result<Report> {
-        let program = programs::program(name).map_err(bad_input)?;
+    fn by_program(&self, model: &Model, program: &Program, devices: &[Device]) -> anyhow::Result<Report> {
         let there: Vec<Device>;
         let devices = if self.device.is_empty() {
             there = devices.iter().filter(|device| program.runs_on(device)).cloned().collect();
@@ -335,7 +339,10 @@ impl AnalyzeArgs {
 
     fn devices(&self) -> anyhow::Result<Vec<Device>> {
         let mut devices: Vec<Device> = if self.device.is_empty() {
-            registry::devices().collect()
+            // Where a system does not know the state, there is nothing to say.
+            let knows =
+                |device: &Device| self.state.is_none_or(|state| device.platform.check_state(state).is_ok());
+            registry::devices().filter(knows).collect()
         } else {
             self.device.iter().map(|name| super::devices::load(name)).collect::<anyhow::Result<_>>()?
         };
@@ -354,6 +361,21 @@ impl AnalyzeArgs {
             let text =
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
             return Err(bad_input(text));
+        }
+        let split = match self.gpu_layers {
+            Some(Offload::Layers(layers)) if layers > 0 => Some("--gpu-layers"),
+            _ if self.cpu_moe_layers > 0 => Some("--cpu-moe-layers"),
+            _ if self.no_kv_offload => Some("--no-kv-offload"),
+            _ => None,
+        };
+        let shares =
+            |device: &&Device| device.gpu.as_ref().is_some_and(|gpu| gpu.kind != GpuKind::Discrete) && named;
+        if let Some((option, device)) = split.zip(devices.iter().find(shares)) {
+            return Err(bad_input(format!(
+                "`{option}` on {}, whose GPU shares the host's memory: only all layers or none are described there; expected \
+                 --gpu-layers all or --cpu-only",
+                device.name
+            )));
         }
         if let Some(state) = self.state.filter(|_| !self.device.is_empty()) {
             for device in &devices {

@@ -17,7 +17,7 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, MIB, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, GpuKind, MIB, Source, SourceKind, whole};
 use serde::Serialize;
 
 /// A limit by name, on one device.
@@ -72,7 +72,11 @@ impl Device {
     #[inline(never)]
     pub fn limits_in(&self, state: State) -> Vec<Limit> {
         let mut limits: Vec<Limit> = self.own_budget().into_iter().collect();
-        limits.extend(self.system_limits.iter().filter_map(|limit| limit.in_state(state)));
+        // What a system lends of the host's memory to a GPU is nothing to a card that has its own.
+        let has_card = self.gpu.as_ref().is_some_and(|gpu| gpu.kind == GpuKind::Discrete);
+        let lent = |limit: &&Limit| has_card && limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
+        let system = self.system_limits.iter().filter(|limit| !lent(limit));
+        limits.extend(system.filter_map(|limit| limit.in_state(state)));
         for (id, title, mib) in [
             ("cgroup", "the cgroup's memory limit", self.cgroup_mib),
             ("physical", "physical memory", self.ram_mib),

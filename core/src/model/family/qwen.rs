@@ -89,7 +89,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         types: &["qwen3moe", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"],
         gguf: &["qwen3moe", "qwen3vlmoe"],
-        defaults: &[],
+        defaults: &[("moe_intermediate_size", 768)],
         widths: &[],
         ..QWEN3
     },

@@ -40,10 +40,11 @@ fn heading(report: &Report) -> String {
     }
     let mut text = format!("{} ({}, {})\n", model.title, model.name, model.origin);
     if let Some(program) = &report.program {
-        text += &wrapped(
-            &format!("as {} runs it ({}); choices on each device: --json", program.title, program.version),
-            "",
-        );
+        let several = match report.devices.as_slice() {
+            [first, _, ..] => format!("; the table is that of {}, the others are in --json", first.device),
+            _ => String::new(),
+        };
+        text += &wrapped(&format!("as {} runs it ({}){several}", program.title, program.version), "");
     }
     text += &wrapped(&format!("{} text parameters: {groups}", count(counts.text)), "");
     text += &wrapped(
@@ -97,8 +98,10 @@ fn memory(report: &Report) -> String {
         let ends = range(total.low, total.high).trim_start().to_owned();
         rows.push(vec![name.to_owned(), mib(total.bytes), String::new(), String::new(), ends]);
     }
-    if placement.of_component(Component::PleTable).next().is_some() {
-        let ratio = format!("{:.2}x", placement.ple_to_decoder_ratio());
+    // A copied table is not told apart from what was copied with it.
+    let ratio = placement.ple_to_decoder_ratio();
+    if ratio > 0.0 {
+        let ratio = format!("{ratio:.2}x");
         rows.push(vec!["PLE/decoder ratio".into(), ratio]);
     }
     // The rule behind each part stands below it, over the whole width.
@@ -274,7 +277,9 @@ fn assessment(report: &Report, device: &Assessment) -> String {
         longest.map_or("none fits".into(), |tokens| format!("{} tokens", count(tokens))),
     );
     let largest = &device.inverse.largest_weight_format;
-    line("Largest format:", largest.clone().unwrap_or_else(|| "none of the stock formats fits".into()));
+    if report.scenario.runtime.takes_stock_formats() {
+        line("Largest format:", largest.clone().unwrap_or_else(|| "none of the stock formats fits".into()));
+    }
     for (name, text) in flips(device) {
         line(name, text);
     }

@@ -157,7 +157,8 @@ impl<'a> Reader<'a> {
         let family = self.family;
         let default = names.iter().find_map(|name| {
             // An explicit null says that there is none.
-            let width = family.width_of(name).filter(|_| self.nested && !self.text.states(name));
+            let filled = self.nested || *name == "num_key_value_heads";
+            let width = family.width_of(name).filter(|_| filled && !self.text.states(name));
             Some((name, family.default_of(name).or(width)?))
         });
         Ok(default.map(|(name, value)| self.class_default(name, value)))

@@ -299,6 +299,15 @@ fn inert_windows_are_no_windows() {
     // Left out, `MistralConfig` fills in 4,096; null says that there is none.
     let left_out = small(r#", "model_type": "mistral""#);
     assert_eq!(left_out.architecture.cache_owners(), (0, 4));
+    // The class has eight key-value heads; null says as many as there are heads.
+    let heads = |extra: &str| {
+        let text = r#"{"model_type": "mistral", "hidden_size": 512, "intermediate_size": 64, "num_hidden_layers": 1,
+            "num_attention_heads": 16, "vocab_size": 100, "max_position_embeddings": 1024"#;
+        let model =
+            crate::model::import::import("config.json", format!("{text}{extra}}}").as_bytes(), None).unwrap();
+        model.architecture.attention_layers().next().map(|(_, attention)| attention.kv_heads)
+    };
+    assert_eq!((heads(""), heads(r#", "num_key_value_heads": null"#)), (Some(8), Some(16)));
     let none = small(r#", "model_type": "mistral", "sliding_window": null"#);
     assert_eq!(none.architecture.cache_owners(), (4, 0));
 }
