@@ -6,21 +6,22 @@ use core::arch::x86_64::*;
 
 use super::simd::{Kernel, Simd, Split};
 
-/// Proof that the processor has AVX2, and F16C, which came before it; also AVX-512's VNNI for registers of this size.
+/// Proof that the processor has AVX2, F16C and FMA; and AVX-512's VNNI for registers of this size where it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Avx2<const VNNI: bool>(());
 
 impl Avx2<false> {
-    /// The proof, if the processor has both.
+    /// The proof, if the processor has them.
     pub(super) fn detect() -> Option<Self> {
-        let found =
-            std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("f16c");
+        let found = std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("f16c")
+            && std::arch::is_x86_feature_detected!("fma");
         found.then_some(Self(()))
     }
 }
 
 impl Avx2<true> {
-    /// The proof, if the processor has all three.
+    /// The proof, if the processor has them.
     pub(super) fn detect() -> Option<Self> {
         let found = std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512bw")
@@ -29,25 +30,19 @@ impl Avx2<true> {
     }
 }
 
-#[target_feature(enable = "avx2,f16c")]
+#[target_feature(enable = "avx2,f16c,fma")]
 fn enter<K: Kernel>(simd: Avx2<false>, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
-#[target_feature(enable = "avx2,f16c,avx512vl,avx512bw,avx512vnni")]
+#[target_feature(enable = "avx2,f16c,fma,avx512vl,avx512bw,avx512vnni")]
 fn enter_vnni<K: Kernel>(simd: Avx2<true>, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
-/// A mask that flips signs, from the bits of its lanes.
-#[inline(always)]
-fn signs(lanes: [i32; 8]) -> __m256 {
-    // SAFETY: [i32; 8] and __m256 are 32 bytes of plain data.
-    unsafe { core::mem::transmute(lanes) }
-}
-
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const MANY_REGISTERS: bool = true;
+    const TURNS: bool = true;
 
     type F = __m256;
     type I = __m256i;
@@ -105,22 +100,16 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
     #[inline(always)]
     fn butterflies(self, v: __m256) -> __m256 {
-        const M: i32 = i32::MIN;
-        // Each stage adds the swapped neighbour to itself, the upper half of a pair with its sign flipped.
-        // SAFETY: `self` proves AVX2.
+        // Each stage adds the swapped neighbour to itself, the upper half of a pair with its sign flipped. A product with
+        // one or minus one is exact, so that the fused sum is rounded as a plain one.
+        // SAFETY: `self` proves AVX2 and FMA.
         unsafe {
-            let v = _mm256_add_ps(
-                _mm256_permute_ps::<0b10_11_00_01>(v),
-                _mm256_xor_ps(v, signs([0, M, 0, M, 0, M, 0, M])),
-            );
-            let v = _mm256_add_ps(
-                _mm256_permute_ps::<0b01_00_11_10>(v),
-                _mm256_xor_ps(v, signs([0, 0, M, M, 0, 0, M, M])),
-            );
-            _mm256_add_ps(
-                _mm256_permute2f128_ps::<1>(v, v),
-                _mm256_xor_ps(v, signs([0, 0, 0, 0, M, M, M, M])),
-            )
+            let signs = _mm256_setr_ps(1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0);
+            let v = _mm256_fmadd_ps(v, signs, _mm256_permute_ps::<0b10_11_00_01>(v));
+            let signs = _mm256_setr_ps(1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0);
+            let v = _mm256_fmadd_ps(v, signs, _mm256_permute_ps::<0b01_00_11_10>(v));
+            let signs = _mm256_setr_ps(1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0);
+            _mm256_fmadd_ps(v, signs, _mm256_permute2f128_ps::<1>(v, v))
         }
     }
     #[inline(always)]
@@ -130,6 +119,41 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
             let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+    #[inline(always)]
+    fn transpose(self, [a, b, c, d, e, f, g, h]: [__m256; 8]) -> [__m256; 8] {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            // Pairs of lanes, then fours, within halves; then halves change places.
+            let pairs = [
+                (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)),
+                (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d)),
+                (_mm256_unpacklo_ps(e, f), _mm256_unpackhi_ps(e, f)),
+                (_mm256_unpacklo_ps(g, h), _mm256_unpackhi_ps(g, h)),
+            ];
+            let low = [
+                _mm256_shuffle_ps::<0b01_00_01_00>(pairs[0].0, pairs[1].0),
+                _mm256_shuffle_ps::<0b11_10_11_10>(pairs[0].0, pairs[1].0),
+                _mm256_shuffle_ps::<0b01_00_01_00>(pairs[0].1, pairs[1].1),
+                _mm256_shuffle_ps::<0b11_10_11_10>(pairs[0].1, pairs[1].1),
+            ];
+            let high = [
+                _mm256_shuffle_ps::<0b01_00_01_00>(pairs[2].0, pairs[3].0),
+                _mm256_shuffle_ps::<0b11_10_11_10>(pairs[2].0, pairs[3].0),
+                _mm256_shuffle_ps::<0b01_00_01_00>(pairs[2].1, pairs[3].1),
+                _mm256_shuffle_ps::<0b11_10_11_10>(pairs[2].1, pairs[3].1),
+            ];
+            [
+                _mm256_permute2f128_ps::<0x20>(low[0], high[0]),
+                _mm256_permute2f128_ps::<0x20>(low[1], high[1]),
+                _mm256_permute2f128_ps::<0x20>(low[2], high[2]),
+                _mm256_permute2f128_ps::<0x20>(low[3], high[3]),
+                _mm256_permute2f128_ps::<0x31>(low[0], high[0]),
+                _mm256_permute2f128_ps::<0x31>(low[1], high[1]),
+                _mm256_permute2f128_ps::<0x31>(low[2], high[2]),
+                _mm256_permute2f128_ps::<0x31>(low[3], high[3]),
+            ]
         }
     }
     #[inline(always)]

@@ -5,6 +5,7 @@ use half::f16;
 use super::quantise::{dot, join_nibbles, nibble_values, quantise, table, values};
 use super::rotate::{load_rotated, padded_len, store_unrotated};
 use super::simd::{Kernel, Simd};
+use super::turned::{Turned, VECTORS};
 use crate::codec::CodecError;
 use crate::codec::pack::{pack_plane, plane_widths, unpack_plane};
 use crate::codec::planes::{Planes, PlanesMut};
@@ -45,39 +46,73 @@ impl Kernel for EncodeBatch<'_, '_> {
     fn run<S: Simd>(mut self, simd: S) -> Result<(), CodecError> {
         let codec = self.codec;
         let mut work = Workspace::new(codec.dim);
-        for (vector, x) in self.vectors.chunks_exact(codec.dim).enumerate() {
-            let mut squares = load_rotated(simd, &codec.rotation, x, &mut work.z, &mut work.values);
-            let mut exponent = 0;
-            if !PLAIN_SQUARES.contains(&squares) {
-                let Some((y, power)) = rescaled(x, vector)? else {
-                    write_zero(&mut self.out, vector);
-                    continue;
-                };
-                squares = simd.run(Load { rotation: &codec.rotation, x: &y, work: &mut work });
-                exponent = power;
-            }
-            let norm = squares.sqrt();
-            let factor = codec.unit / norm;
-            quantise(simd, &codec.book, &work.z, factor, &mut work.codes);
-            let ratio = match codec.scale_mode {
-                ScaleMode::Paper => 1.0,
-                mode => scale_ratio(simd, codec, mode, factor, &mut work),
+        let mut turned = Turned::new(simd, &codec.rotation, work.z.len());
+        let mut first = 0;
+        for run in self.vectors.chunks(VECTORS * codec.dim) {
+            // No closure: it would be compiled without the instruction set.
+            let squares = match &mut turned {
+                Some(turned) if run.len() == VECTORS * codec.dim => Some(turned.load(simd, run)),
+                _ => None,
             };
-            let scale = libm::ldexp(f64::from(norm) * f64::from(ratio), exponent);
-            write_scale(codec.scale_format, scale, vector, self.out.row(0, vector))?;
-            let codes = &work.codes[..codec.dim];
-            if codec.whole_nibbles() {
-                join_nibbles(simd, codes, self.out.row(1, vector));
-                continue;
+            for (at, x) in run.chunks_exact(codec.dim).enumerate() {
+                let vector = first + at;
+                let squares = match (&squares, &turned) {
+                    (Some(squares), Some(turned)) => {
+                        let from = &turned.vectors[at * turned.stride..];
+                        for (z, from) in work.z.as_chunks_mut::<8>().0.iter_mut().zip(from.as_chunks::<8>().0)
+                        {
+                            simd.store(simd.load(from), z);
+                        }
+                        squares[at]
+                    }
+                    _ => load_rotated(simd, &codec.rotation, x, &mut work.z, &mut work.values),
+                };
+                encode_one(simd, codec, (x, vector, squares), &mut work, &mut self.out)?;
             }
-            let mut shift = 0;
-            for (plane, width) in plane_widths(codec.book.bits()).enumerate() {
-                pack_plane(codes, shift, width, self.out.row(plane + 1, vector));
-                shift += width;
-            }
+            first += VECTORS;
         }
         Ok(())
     }
+}
+
+/// Codes and scale of a vector whose rotated coordinates lie in `work.z`.
+#[inline(always)]
+fn encode_one<S: Simd>(
+    simd: S,
+    codec: &TurboQuant,
+    (x, vector, mut squares): (&[f32], usize, f32),
+    work: &mut Workspace,
+    out: &mut PlanesMut<'_>,
+) -> Result<(), CodecError> {
+    let mut exponent = 0;
+    if !PLAIN_SQUARES.contains(&squares) {
+        let Some((y, power)) = rescaled(x, vector)? else {
+            write_zero(out, vector);
+            return Ok(());
+        };
+        squares = simd.run(Load { rotation: &codec.rotation, x: &y, work });
+        exponent = power;
+    }
+    let norm = squares.sqrt();
+    let factor = codec.unit / norm;
+    quantise(simd, &codec.book, &work.z, factor, &mut work.codes);
+    let ratio = match codec.scale_mode {
+        ScaleMode::Paper => 1.0,
+        mode => scale_ratio(simd, codec, mode, factor, work),
+    };
+    let scale = libm::ldexp(f64::from(norm) * f64::from(ratio), exponent);
+    write_scale(codec.scale_format, scale, vector, out.row(0, vector))?;
+    let codes = &work.codes[..codec.dim];
+    if codec.whole_nibbles() {
+        join_nibbles(simd, codes, out.row(1, vector));
+        return Ok(());
+    }
+    let mut shift = 0;
+    for (plane, width) in plane_widths(codec.book.bits()).enumerate() {
+        pack_plane(codes, shift, width, out.row(plane + 1, vector));
+        shift += width;
+    }
+    Ok(())
 }
 
 /// A load outside the hot loop, so that its code is not there twice.
@@ -179,7 +214,7 @@ pub(crate) fn read_scale(bytes: &[u8], vector: usize) -> Result<f32, CodecError>
     }
 }
 
-/// Writes the values of a vector's codes into `work.z`.
+/// Writes the values of a vector's codes into `z`.
 #[inline(always)]
 fn load_values<S: Simd>(
     simd: S,
@@ -187,14 +222,14 @@ fn load_values<S: Simd>(
     table: S::Table,
     packed: &Planes<'_>,
     vector: usize,
-    work: &mut Workspace,
+    (z, codes): (&mut [f32], &mut [u8]),
 ) {
     if codec.whole_nibbles() {
-        nibble_values(simd, table, packed.row(1, vector), &mut work.z);
+        nibble_values(simd, table, packed.row(1, vector), z);
         return;
     }
-    unpack(codec, packed, vector, &mut work.codes);
-    values(simd, &codec.book, &work.codes, &mut work.z);
+    unpack(codec, packed, vector, codes);
+    values(simd, &codec.book, codes, z);
 }
 
 #[inline(always)]
@@ -222,15 +257,38 @@ impl Kernel for DecodeBatch<'_> {
         let codec = self.codec;
         let table = table(simd, &codec.book);
         let mut work = Workspace::new(codec.dim);
-        for (vector, out) in self.out.chunks_exact_mut(codec.dim).enumerate() {
-            let scale = read_scale(self.packed.row(0, vector), vector)?;
-            if scale == 0.0 {
-                out.fill(0.0);
+        let mut turned = Turned::new(simd, &codec.rotation, work.z.len());
+        let mut first = 0;
+        for run in self.out.chunks_mut(VECTORS * codec.dim) {
+            if let Some(turned) = turned.as_mut().filter(|_| run.len() == VECTORS * codec.dim) {
+                let mut factors = [0.0; VECTORS];
+                for (at, factor) in factors.iter_mut().enumerate() {
+                    let vector = first + at;
+                    *factor = read_scale(self.packed.row(0, vector), vector)? * codec.inverse_unit;
+                    let z = &mut turned.vectors[at * turned.stride..(at + 1) * turned.stride];
+                    load_values(simd, codec, table, &self.packed, vector, (z, &mut work.codes));
+                }
+                turned.unrotate(simd, &factors, run);
+                for (at, out) in run.chunks_exact_mut(codec.dim).enumerate() {
+                    // A vector of zeros has no signs.
+                    if read_scale(self.packed.row(0, first + at), first + at)? == 0.0 {
+                        out.fill(0.0);
+                    }
+                }
+                first += VECTORS;
                 continue;
             }
-            load_values(simd, codec, table, &self.packed, vector, &mut work);
-            let factor = scale * codec.inverse_unit;
-            store_unrotated(simd, &codec.rotation, &mut work.z, &mut work.values, factor, out);
+            for (at, out) in run.chunks_exact_mut(codec.dim).enumerate() {
+                let scale = read_scale(self.packed.row(0, first + at), first + at)?;
+                if scale == 0.0 {
+                    out.fill(0.0);
+                    continue;
+                }
+                load_values(simd, codec, table, &self.packed, first + at, (&mut work.z, &mut work.codes));
+                let factor = scale * codec.inverse_unit;
+                store_unrotated(simd, &codec.rotation, &mut work.z, &mut work.values, factor, out);
+            }
+            first += VECTORS;
         }
         Ok(())
     }
@@ -255,7 +313,7 @@ impl Kernel for ScoreBatch<'_> {
         let table = table(simd, &codec.book);
         for (vector, out) in self.out.iter_mut().enumerate() {
             let scale = read_scale(self.packed.row(0, vector), vector)?;
-            load_values(simd, codec, table, &self.packed, vector, &mut work);
+            load_values(simd, codec, table, &self.packed, vector, (&mut work.z, &mut work.codes));
             *out = scale / root * dot(simd, self.rotated_query, &work.z[..codec.dim]);
         }
         Ok(())

@@ -17,6 +17,7 @@ mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
+mod turned;
 
 pub(crate) use batch::{DecodeBatch, EncodeBatch, ScoreBatch, read_scale, write_scale};
 pub(crate) use rotate::RotateOne;

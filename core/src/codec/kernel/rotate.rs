@@ -73,9 +73,9 @@ pub(crate) fn store_unrotated<S: Simd>(
     }
 }
 
-/// The sign flips of round 0 during the load, then the rounds of windows and flips.
+/// Writes `x` with the signs of round 0 into `z`; returns |x|².
 #[inline(always)]
-fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32], spare: &mut [f32]) -> f32 {
+pub(crate) fn load_flipped<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]) -> f32 {
     let mut squares = [simd.splat(0.0); 4];
     let signs = hadamard.signs(0).as_chunks::<8>().0;
     let (blocks, tail) = x.as_chunks::<8>();
@@ -98,6 +98,13 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
     for (k, ((x, z), signs)) in rest.zip(z_rest).zip(s_rest).enumerate() {
         squares[k % 4] = flipped(simd, squares[k % 4], x, z, signs);
     }
+    total(simd, squares)
+}
+
+/// The sign flips of round 0 during the load, then the rounds of windows and flips.
+#[inline(always)]
+fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32], spare: &mut [f32]) -> f32 {
+    let squares = load_flipped(simd, hadamard, x, z);
     for round in 0..hadamard.rounds() {
         if round > 0 {
             reorder(&hadamard.orders(round)[0], z, spare);
@@ -109,7 +116,7 @@ fn load_hadamard<S: Simd>(simd: S, hadamard: &Hadamard, x: &[f32], z: &mut [f32]
         }
         forward_round(simd, hadamard, round, z);
     }
-    total(simd, squares)
+    squares
 }
 
 /// Writes eight entries with their signs; returns `sum` with their squares added.

@@ -34,6 +34,9 @@ pub(crate) trait Simd: Copy {
     /// Whether sixteen `F` fit the registers; otherwise transforms start from runs of four.
     const MANY_REGISTERS: bool;
 
+    /// Whether eight vectors are worth turning round, so that each register holds one channel of all.
+    const TURNS: bool = false;
+
     /// Eight f32.
     type F: Copy;
     /// Eight i32.
@@ -65,6 +68,14 @@ pub(crate) trait Simd: Copy {
     fn butterflies(self, v: Self::F) -> Self::F;
     /// ((l0+l4)+(l2+l6)) + ((l1+l5)+(l3+l7)).
     fn sum(self, v: Self::F) -> f32;
+
+    /// Lane j of row i becomes lane i of row j.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::F; 8]) -> [Self::F; 8] {
+        let mut lanes = [[0.0; 8]; 8];
+        lanes.iter_mut().zip(rows).for_each(|(lanes, row)| self.store(row, lanes));
+        core::array::from_fn(|j| self.load(&core::array::from_fn(|i| lanes[i][j])))
+    }
 
     fn int(self, x: i32) -> Self::I;
     /// `count` plus one in every lane where `v >= threshold`.

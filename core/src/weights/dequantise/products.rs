@@ -424,9 +424,9 @@ mod tests {
             let rows = bytes.chunks_exact(bytes.len());
             let products = Products { fused, rows, vectors: &coded, out: &mut out };
             if integers {
-                isa.run_integers(products)
+                isa.run_integers(products);
             } else {
-                isa.run(products)
+                isa.run(products);
             }
             out[0]
         };
