@@ -170,9 +170,9 @@ impl CodecKind {
             Self::CentredKeys => mean_vector(sample, dim),
             Self::TurboquantMixed => {
                 let mut marks = vec![0.0; dim];
-                MixedPrecision::quarter_channels(dim, sample)
-                    .into_iter()
-                    .for_each(|channel| marks[channel] = 1.0);
+                for channel in MixedPrecision::quarter_channels(dim, sample) {
+                    marks[channel] = 1.0;
+                }
                 marks
             }
             _ => Vec::new(),
