@@ -3,7 +3,7 @@
 
 Usage: peers_kv_quality.py MODEL_FOLDER TEXT REPORT.json [--window 1024] [--unscored 64] [--seeds 4] [--halves] [SETTING...]
 
-MODEL_FOLDER holds the checkpoint in f32 (scripts/gguf_to_f32.py makes one), REPORT.json is what
+MODEL_FOLDER holds the checkpoint in f32, REPORT.json is what
 `dhurandhar benchmark-kv --checkpoint ... --text TEXT --output REPORT.json` wrote. Prints both sides and their ratios.
 Every key (after RoPE) and value is coded, the newest included. Keys are in the order of llama.cpp's cache, which has the
 two halves of a head interleaved; with --halves as transformers has them.
@@ -15,6 +15,7 @@ import json
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.models.llama import modeling_llama
 
 SINKS = 4
 
@@ -85,14 +86,14 @@ def blocks(x, bits, turn):
 
 def coder(setting, part, centres, seed):
     fields = dict(field.split("=") for field in setting.split(","))
-    name, _, bits = fields["k" if part == 0 else "v"].partition(":")
+    name, _, bits = fields["kvq"[part]].partition(":")
     sinks = int(fields.get("sinks", 0))
 
     def code(x, layer):
         if name == "f16":
             return half(x)
-        if name in ("q8_0", "q4_0", "q4_0-hadamard"):
-            coded = blocks(x, 8 if name == "q8_0" else 4, name.endswith("hadamard"))
+        if name in ("q8_0", "q8_0-hadamard", "q4_0", "q4_0-hadamard"):
+            coded = blocks(x, 8 if name.startswith("q8_0") else 4, name.endswith("hadamard"))
         elif name == "centred-keys":
             centre = centres[layer][:, None]
             coded = centre + turboquant(x - centre, int(bits), seed, True)
@@ -140,6 +141,26 @@ class CodedCache(DynamicCache):
         return super().update(*pair, layer_idx, *more, **named)
 
 
+class Queries:
+    """Rounds queries before their products with keys, as llama.cpp's processor back end does: `q=q8_0` in a setting."""
+
+    code = None
+    plain = staticmethod(modeling_llama.eager_attention_forward)
+
+    @classmethod
+    def attend(cls, module, query, *more, **named):
+        if cls.code:
+            host = query[0].double().numpy()
+            host = interleaved(host) if CodedCache.pairs else host
+            host = cls.code(host, None)
+            host = halves(host) if CodedCache.pairs else host
+            query = torch.from_numpy(host)[None].to(query.dtype)
+        return cls.plain(module, query, *more, **named)
+
+
+modeling_llama.eager_attention_forward = Queries.attend
+
+
 @torch.no_grad()
 def logits(model, ids, cache):
     return model(torch.tensor([ids]), past_key_values=cache, use_cache=True).logits[0].double()
@@ -157,7 +178,7 @@ def main():
     options.add_argument("settings", nargs="*")
     options = options.parse_intermixed_args()
     CodedCache.pairs = not options.halves
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32, attn_implementation="eager").eval()
     ids = AutoTokenizer.from_pretrained(options.model)(open(options.text).read(), add_special_tokens=False).input_ids
     window, rest = ids[: options.window], ids[options.window : 2 * options.window]
     recorded = CodedCache()
@@ -179,7 +200,9 @@ def main():
         for seed in range(options.seeds if ":" in setting else 1):
             codes = [coder(setting, part, centres, seed) for part in (0, 1)] + [sinks]
             cache = CodedCache(codes)
+            Queries.code = coder(setting.split(",sinks")[0], 2, centres, seed) if ",q=" in setting else None
             coded = torch.log_softmax(logits(model, window, cache), -1)[options.unscored : -1]
+            Queries.code = None
             divergence = (exact.exp() * (exact - coded)).sum(-1).mean().item()
             found.append([divergence, *(np.mean(errors) for errors in cache.errors)])
         here = np.mean(found, 0)

@@ -169,7 +169,8 @@ fn gemma_says_what_llama_cpp_says() {
     }
     assert!(compared >= 64, "{compared} tokens before the first near-ties");
     let apart = logits_apart(&decoder, &tokenizer, &reference);
-    assert!(apart < 1e-3, "{apart}");
+    // llama.cpp looks GELU up in a table of 16-bit floats: 0.0054 here, where SmolLM2 has less than 0.001.
+    assert!(apart < 1e-2, "{apart}");
     let likelihood = &reference["likelihood"];
     let text = tokenizer.encode(&fixture("text.txt"), true).unwrap();
     assert_eq!(text[..32], ids(&likelihood["first"])[..]);

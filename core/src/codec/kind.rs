@@ -54,6 +54,9 @@ pub enum CodecKind {
     /// llama.cpp's 8-bit cache type, a line to compare with.
     #[serde(rename = "q8_0")]
     Q8_0,
+    /// The same after a Hadamard transform, as llama.cpp does at widths of whole 64s.
+    #[serde(rename = "q8_0-hadamard")]
+    Q8_0Hadamard,
     /// llama.cpp's 4-bit cache type, a line to compare with.
     #[serde(rename = "q4_0")]
     Q4_0,
@@ -72,7 +75,7 @@ pub struct UnknownCodec {
 
 impl CodecKind {
     /// All codecs, in the order that tables show them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Turboquant,
         Self::TurboquantNorm,
         Self::TurboquantUnbiased,
@@ -90,6 +93,7 @@ impl CodecKind {
         Self::SeedTurbo,
         Self::SeedRotor,
         Self::Q8_0,
+        Self::Q8_0Hadamard,
         Self::Q4_0,
         Self::Q4_0Hadamard,
     ];
@@ -114,6 +118,7 @@ impl CodecKind {
             Self::SeedTurbo => "seed-turbo",
             Self::SeedRotor => "seed-rotor",
             Self::Q8_0 => "q8_0",
+            Self::Q8_0Hadamard => "q8_0-hadamard",
             Self::Q4_0 => "q4_0",
             Self::Q4_0Hadamard => "q4_0-hadamard",
         }
@@ -124,7 +129,7 @@ impl CodecKind {
         match self {
             Self::SeedTurbo | Self::SeedRotor => 2..=8,
             Self::TurboquantMixed => 1..=7,
-            Self::Q8_0 => 8..=8,
+            Self::Q8_0 | Self::Q8_0Hadamard => 8..=8,
             Self::Q4_0 | Self::Q4_0Hadamard => 4..=4,
             _ => 1..=8,
         }
@@ -165,9 +170,9 @@ impl CodecKind {
             Self::CentredKeys => mean_vector(sample, dim),
             Self::TurboquantMixed => {
                 let mut marks = vec![0.0; dim];
-                MixedPrecision::quarter_channels(dim, sample)
-                    .into_iter()
-                    .for_each(|channel| marks[channel] = 1.0);
+                for channel in MixedPrecision::quarter_channels(dim, sample) {
+                    marks[channel] = 1.0;
+                }
                 marks
             }
             _ => Vec::new(),
@@ -176,7 +181,15 @@ impl CodecKind {
 
     /// Whether what it does depends on the seed.
     pub fn turns_at_random(self) -> bool {
-        !matches!(self, Self::SeedTurbo | Self::SeedRotor | Self::Q8_0 | Self::Q4_0 | Self::Q4_0Hadamard)
+        !matches!(
+            self,
+            Self::SeedTurbo
+                | Self::SeedRotor
+                | Self::Q8_0
+                | Self::Q8_0Hadamard
+                | Self::Q4_0
+                | Self::Q4_0Hadamard
+        )
     }
 
     /// The codec for vectors of `dim` channels.
@@ -211,7 +224,7 @@ impl CodecKind {
             Self::SeedTurbo => Box::new(SeedTurbo::new(dim, bits)?),
             Self::SeedRotor => Box::new(SeedRotor::new(dim, bits)?),
             Self::Q8_0 | Self::Q4_0 => Box::new(BlockCodec::new(dim, bits, false)?),
-            Self::Q4_0Hadamard => Box::new(BlockCodec::new(dim, bits, true)?),
+            Self::Q8_0Hadamard | Self::Q4_0Hadamard => Box::new(BlockCodec::new(dim, bits, true)?),
             _ => Box::new(TurboQuant::new(dim, config)?),
         })
     }

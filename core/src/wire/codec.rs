@@ -21,7 +21,7 @@ wire_enum!(Job {
 wire_struct!(Part { request, input });
 wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
 wire_struct!(SweepRequest { codecs, bits, dim, head_vectors, sinks, correlation, seed });
-wire_struct!(KvCacheConfig { keys, values, sinks, recent, protected_layers, protected_bits, seed });
+wire_struct!(KvCacheConfig { keys, values, queries, sinks, recent, protected_layers, protected_bits, seed });
 wire_listed!(CodecKind, Source);
 wire_enum!(Answer {
     0 Tensors(tensors),

@@ -9,8 +9,8 @@ use super::projection::Projection;
 use super::recipe::Recipe;
 use super::rope::Rotation;
 use super::{DecoderError, Pass, host, single, word};
-use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
+use burn::tensor::{Tensor, TensorData};
 use dhurandhar_core::model::architecture::{Attention as Shape, KvSource};
 use dhurandhar_core::training::Target;
 
@@ -126,10 +126,12 @@ impl Attention {
         let rotation = self.rotated.then(|| pass.rotation(self.head_dim, self.local)).transpose()?;
         let query = pass.project(self.layer, Target::Query, &self.query, x.clone());
         let query = heads(query, self.query_heads, self.head_dim);
-        let query = turned(normed(query, self.query_norm.as_ref()), rotation.as_ref());
+        let mut query = turned(normed(query, self.query_norm.as_ref()), rotation.as_ref());
         if let Some(hook) = pass.hook.as_deref_mut().filter(|hook| hook.wants_queries()) {
-            let rows = pass.backend.host(query.clone())?;
-            hook.queries(self.layer, pass.cache.len(), &rows);
+            let shape = query.dims();
+            let mut rows = pass.backend.host(query)?;
+            hook.queries(self.layer, pass.cache.len(), self.head_dim, &mut rows);
+            query = Tensor::from_data(TensorData::new(rows, shape), &pass.backend.device);
         }
         if let Some(key) = &self.key {
             let raw = pass.project(self.layer, Target::Key, key, x.clone());

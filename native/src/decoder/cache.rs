@@ -141,6 +141,8 @@ impl Span {
 
 /// Rows in half precision.
 fn halved(mut rows: Vec<f32>) -> Vec<f32> {
-    rows.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+    for value in &mut rows {
+        *value = f16::from_f32(*value).to_f32();
+    }
     rows
 }

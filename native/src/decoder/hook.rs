@@ -32,6 +32,6 @@ pub trait KvHook {
         false
     }
 
-    /// Queries of a layer after norm and rotary embedding, `[query heads, tokens, head_dim]`, unscaled.
-    fn queries(&mut self, _layer: usize, _start: usize, _rows: &[f32]) {}
+    /// Queries of a layer after norm and rotary embedding, `[query heads, tokens, dim]`, unscaled; they may be replaced.
+    fn queries(&mut self, _layer: usize, _start: usize, _dim: usize, _rows: &mut [f32]) {}
 }

@@ -42,7 +42,7 @@ impl KvHook for Recorder {
         true
     }
 
-    fn queries(&mut self, layer: usize, _start: usize, rows: &[f32]) {
+    fn queries(&mut self, layer: usize, _start: usize, _dim: usize, rows: &mut [f32]) {
         self.queries.insert(layer, rows.to_vec());
     }
 }
@@ -146,5 +146,20 @@ impl KvHook for CodecHook {
 
     fn recent_window(&self) -> usize {
         self.recent
+    }
+
+    fn wants_queries(&self) -> bool {
+        self.cache.config().queries.is_some()
+    }
+
+    fn queries(&mut self, layer: usize, _start: usize, dim: usize, rows: &mut [f32]) {
+        // Every head's rows lie together, and each is rounded alone, so heads and tokens need no other order.
+        let inward = self.order.to_cache(rows, 1, dim);
+        match self.cache.config().rounded_queries(&inward, dim) {
+            Ok(rounded) => rows.copy_from_slice(&self.order.to_decoder(&rounded, 1, dim)),
+            Err(source) => {
+                self.failure.get_or_insert(KvCacheError::Codec { layer, side: "queries", source });
+            }
+        }
     }
 }

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Settings that tell the codecs apart, with what a stock runtime offers as lines to compare with.
-const USUAL: [&str; 9] = [
+const USUAL: [&str; 10] = [
     "k=q8_0,v=q8_0",
+    "k=q8_0-hadamard,v=q8_0-hadamard",
     "k=q4_0,v=q4_0",
     "k=q4_0-hadamard,v=q4_0-hadamard",
     "k=turboquant:4,v=turboquant:4",
@@ -44,7 +45,7 @@ struct RunArgs {
     /// UTF-8 text of at least one window, for --checkpoint
     #[arg(long, value_name = "FILE", requires = "checkpoint")]
     text: Option<PathBuf>,
-    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; may be repeated
+    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; q=q8_0 rounds queries too; may be repeated
     #[arg(long = "setting", value_name = "SETTING")]
     settings: Vec<KvCacheConfig>,
     /// Tokens of a window

@@ -1,5 +1,5 @@
 //! How one of keys and values is stored, and a whole setting as text:
-//! `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`, or `k=f16,v=q4_0`.
+//! `k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2`, or `k=f16,v=q4_0`; `q=q8_0` rounds queries too.
 
 use core::fmt;
 use core::str::FromStr;
@@ -83,6 +83,9 @@ impl fmt::Display for Coding {
 impl fmt::Display for KvCacheConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "k={},v={}", self.keys, self.values)?;
+        if let Some(queries) = self.queries {
+            write!(f, ",q={queries}")?;
+        }
         let counts = [("sinks", self.sinks), ("recent", self.recent), ("protect", self.protected_layers)];
         for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             write!(f, ",{name}={count}")?;
@@ -121,7 +124,7 @@ impl FromStr for KvCacheConfig {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
-        let (mut keys, mut values, mut counts) = (None, None, [0; 3]);
+        let (mut keys, mut values, mut queries, mut counts) = (None, None, None, [0; 3]);
         for part in text.split(',') {
             let wrong = |expected: &str| SettingError {
                 field: "setting".to_owned(),
@@ -138,10 +141,14 @@ impl FromStr for KvCacheConfig {
                     values = Some(value.parse()?);
                     continue;
                 }
+                "q" => {
+                    queries = Some(value.parse()?);
+                    continue;
+                }
                 "sinks" => 0,
                 "recent" => 1,
                 "protect" => 2,
-                _ => return Err(wrong("k, v, sinks, recent or protect")),
+                _ => return Err(wrong("k, v, q, sinks, recent or protect")),
             };
             counts[slot] = value.parse().map_err(|_| wrong("a whole number"))?;
         }
@@ -152,14 +159,14 @@ impl FromStr for KvCacheConfig {
         };
         let [sinks, recent, protected_layers] = counts;
         let (keys, values) = (keys.ok_or_else(|| missing("k"))?, values.ok_or_else(|| missing("v"))?);
-        Ok(Self { sinks, recent, protected_layers, ..Self::coded(keys, values) })
+        Ok(Self { queries, sinks, recent, protected_layers, ..Self::coded(keys, values) })
     }
 }
 
 impl KvCacheConfig {
     /// Whether its result depends on the seed.
     pub fn turns_at_random(&self) -> bool {
-        self.keys.turns_at_random() || self.values.turns_at_random()
+        [self.keys, self.values].into_iter().chain(self.queries).any(Coding::turns_at_random)
     }
 }
 
@@ -186,13 +193,14 @@ mod tests {
             "k=centred-keys:3,v=rotorquant:2,sinks=4,recent=128,protect=2",
             "k=f16,v=turboquant:3",
             "k=q4_0-hadamard,v=q8_0",
+            "k=q4_0,v=q4_0,q=q8_0,sinks=4",
         ] {
             assert_eq!(text.parse::<KvCacheConfig>().unwrap().to_string(), text);
         }
         for (text, part) in [
             ("k=turboquant:9,v=turboquant:4", "1 to 8 bits"),
             ("k=turboquant:4", "`v` is `missing`"),
-            ("k=turboquant:4,v=turboquant:4,window=3", "k, v, sinks, recent or protect"),
+            ("k=turboquant:4,v=turboquant:4,window=3", "k, v, q, sinks, recent or protect"),
             ("k=tq:4,v=turboquant:4", "a known codec"),
             ("k=turboquant,v=f16", "a name, a colon and bits"),
             ("k=q8_0:4,v=f16", "expected 8 bits"),

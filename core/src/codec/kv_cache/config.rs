@@ -1,10 +1,11 @@
 //! How a cache is coded, and which layers of a model have one.
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Coding, KvSource, Mixer};
 use crate::codec::turboquant::DEFAULT_SEED;
-use crate::codec::{CodecKind, SINK_TOKENS};
+use crate::codec::{CodecError, CodecKind, SINK_TOKENS};
 use crate::wire::{wire_enum, wire_struct};
 
 /// Codecs, bits and exceptions of a cache.
@@ -15,6 +16,9 @@ pub struct KvCacheConfig {
     pub keys: Coding,
     /// How values are stored.
     pub values: Coding,
+    /// How queries are rounded before they meet keys; not at all when `None`. llama.cpp's processor back end rounds them to
+    /// 8 bits where keys are quantised.
+    pub queries: Option<Coding>,
     /// First tokens kept in f16.
     pub sinks: usize,
     /// Most recent tokens kept in f16.
@@ -42,7 +46,28 @@ impl KvCacheConfig {
 
     /// All tokens of all layers alike.
     pub fn coded(keys: Coding, values: Coding) -> Self {
-        Self { keys, values, sinks: 0, recent: 0, protected_layers: 0, protected_bits: 8, seed: DEFAULT_SEED }
+        Self {
+            keys,
+            values,
+            queries: None,
+            sinks: 0,
+            recent: 0,
+            protected_layers: 0,
+            protected_bits: 8,
+            seed: DEFAULT_SEED,
+        }
+    }
+
+    /// Queries of `dim` channels as products with keys see them.
+    pub fn rounded_queries(&self, queries: &[f32], dim: usize) -> Result<Vec<f32>, CodecError> {
+        match self.queries {
+            None => Ok(queries.to_vec()),
+            Some(Coding::F16) => Ok(queries.iter().map(|query| f16::from_f32(*query).to_f32()).collect()),
+            Some(Coding::Code { codec, bits }) => {
+                let codec = codec.build(dim, bits, &[], self.seed)?;
+                codec.decode(&codec.encode(queries)?)
+            }
+        }
     }
 
     /// How keys and values of the `rank`-th of `owners` layers with a cache are stored.

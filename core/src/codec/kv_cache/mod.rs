@@ -86,7 +86,7 @@ pub enum KvCacheError {
     Codec {
         /// The layer.
         layer: usize,
-        /// `keys` or `values`.
+        /// `keys`, `values` or `queries`.
         side: &'static str,
         /// What the codec said; vectors count tokens x heads within the call.
         source: CodecError,
@@ -115,7 +115,7 @@ struct LayerCache {
     sides: Vec<Side>,
 }
 
-const SIDES: [&str; 2] = ["keys", "values"];
+const SIDES: [&str; 3] = ["keys", "values", "queries"];
 
 impl KvCacheCompressor {
     /// An empty cache for `model`.
@@ -241,6 +241,7 @@ impl KvCacheCompressor {
             return Err(KvCacheError::Queries { layer, got: queries.len(), heads, dim });
         }
         let group = queries.len() / (heads * dim);
+        let queries = self.config.rounded_queries(queries, dim).map_err(codec_error(layer, 2))?;
         let mut scores = Vec::with_capacity(group * heads * keys.tokens());
         for (index, query) in queries.chunks_exact(dim).enumerate() {
             keys.scores(query, index / group, &mut scores).map_err(codec_error(layer, 0))?;

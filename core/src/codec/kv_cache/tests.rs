@@ -305,3 +305,21 @@ fn vectors_are_counted_within_the_call() {
         assert!(error.starts_with(&format!("layer 0, keys: vector {at}, channel 6 is inf")), "{error}");
     }
 }
+
+#[test]
+fn rounded_queries_meet_the_same_keys() {
+    let q8 = Coding::Code { codec: CodecKind::Q8_0, bits: 8 };
+    let plain = KvCacheConfig::coded(q8, q8);
+    let rounding = KvCacheConfig { queries: Some(q8), ..plain };
+    let queries = Random::new(9, 9).normals(6 * 32);
+    let scores = |config: KvCacheConfig, queries: &[f32]| {
+        let mut cache = KvCacheCompressor::new(&model(), config).unwrap();
+        fill(&mut cache, &[50]);
+        cache.scores(0, queries).unwrap()
+    };
+    let rounded = rounding.rounded_queries(&queries, 32).unwrap();
+    assert_ne!(rounded, queries);
+    assert!(compare(&queries, &rounded, 32).nmse < 1e-4);
+    assert_eq!(scores(rounding, &queries), scores(plain, &rounded));
+    assert_eq!(plain.rounded_queries(&queries, 32).unwrap(), queries);
+}

@@ -3,7 +3,7 @@
 use crate::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::device::State;
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
-use dhurandhar_core::placement::{Component, Kind, Part, Pool};
+use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
