@@ -58,7 +58,7 @@ fn bundle() -> Bundle {
         app,
         reader: glued("reader"),
         catalogue: b"models and devices".to_vec(),
-        names: b"their names".to_vec(),
+        first: b"what is shown first".to_vec(),
         boot_js: read("web/start/boot.js"),
         worker_js: read("web/start/worker.js"),
         reader_js: read("web/reader/reader.js"),

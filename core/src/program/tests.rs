@@ -87,7 +87,7 @@ fn pocketpal_asks_ios_for_more_memory() {
     let phone = devices::device("iphone-16-pro").unwrap();
     let permitted = registry::program("pocketpal").unwrap().permitted(&phone);
     let ids: Vec<String> =
-        permitted.limits().into_iter().filter(|limit| limit.decides()).map(|limit| limit.id).collect();
+        permitted.limits().into_iter().filter(crate::device::Limit::decides).map(|limit| limit.id).collect();
     assert!(ids.contains(&"jetsam-entitled".to_owned()) && !ids.contains(&"jetsam".to_owned()), "{ids:?}");
     let at = |program: &str| {
         let program = registry::program(program).unwrap();
