@@ -289,7 +289,8 @@ async fn a_program_makes_all_its_choices_on_the_device() -> Result<()> {
         async move {
             stage.open(&driver, "").await?;
             driver.find(By::Css(".calc-advanced summary")).await?.click().await?;
-            until(&driver, "return document.querySelector('#program')?.value === ''").await?;
+            // The page begins with what llama.cpp's command line does.
+            until(&driver, "return document.querySelector('#program')?.value === 'llama-cli'").await?;
             let choose = "const program = document.querySelector('#program'); program.value = 'pocketpal'; \
                           program.dispatchEvent(new Event('change', { bubbles: true })); return true";
             until(&driver, choose).await?;
