@@ -291,7 +291,7 @@ fn programs_are_listed_and_choose_for_each_device() {
     assert!(list.contains("pocketpal") && list.lines().all(|line| line.len() <= 80), "{list}");
     let one = answer(&["programs", "ollama"]);
     assert!(
-        one.contains("From 4097 tokens on: micro-batch of 1024")
+        one.contains("With a graphics card, from 4097 tokens on: micro-batch of 1024")
             && one.contains("https://github.com/ollama/ollama"),
         "{one}"
     );
