@@ -6,8 +6,9 @@
 use crate::Model;
 use crate::device::{self, Device};
 use crate::document::nearest_names;
+use crate::leaf::wire;
+use crate::leaf::wire::wire_struct;
 use crate::model::registry::{self, UnknownModel};
-use crate::wire::{self, wire_struct};
 
 /// The model that the page shows first.
 pub const FIRST_MODEL: &str = "gemma4-e2b";

@@ -6,10 +6,10 @@ pub mod device;
 pub mod document;
 pub mod feasibility;
 pub mod layer;
+pub mod leaf;
 pub mod measurement;
 pub mod memory;
 pub mod model;
-pub mod number;
 pub mod placement;
 pub mod program;
 pub mod report;
@@ -20,6 +20,5 @@ pub mod storage;
 pub mod throughput;
 pub mod training;
 pub mod weights;
-pub mod wire;
 
 pub use model::Model;

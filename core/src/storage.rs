@@ -13,7 +13,7 @@ mod two_lists;
 
 pub use cache::{PageCache, Replacement, miss_curve, miss_pages};
 pub use cost::{EngineCost, Sweep, gather_time_us, prefill_added_s, stall_share, sweep_time_s};
-pub use draw::{Draws, Permutation, ZipfTable, mix64};
+pub use draw::{Draws, Permutation, ZipfTable};
 pub use locate::{LocateError, TensorPlace};
 pub use readahead::{readahead_bytes_per_row, touched_pages};
 pub use table::{Extent, GeometryError, Layout, TableGeometry};

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use dhurandhar_core::codec::job::{Input, Job, Part};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
-use dhurandhar_core::wire;
+use dhurandhar_core::leaf::wire;
 use dhurandhar_tests::browser::{stage, until};
 use serde_json::Value;
 use thirtyfour::prelude::WebDriver;

@@ -10,6 +10,7 @@ use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
 use super::turboquant::DEFAULT_SEED;
 use super::{CodecError, CodecKind, Packed, Source};
+use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::throughput::{Lookup, LookupCase};
 
 /// What is asked.
@@ -269,11 +270,36 @@ impl Meter {
     }
 }
 
+wire_enum!(Job {
+    0 Inspect,
+    1 Sweep { vectors, parts },
+    2 Memory { geometry, context_tokens, configs },
+    3 Cost { codecs, dim },
+    4 Fingerprints,
+    5 Repeat { codec, bits, dim, vectors, encodes, decodes },
+    6 Lookup(case),
+});
+wire_struct!(Part { request, input });
+wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
+wire_enum!(Answer {
+    0 Tensors(tensors),
+    1 Progress(progress),
+    2 Row(part, row),
+    3 Memory(memory),
+    4 Cost(costs),
+    5 Fingerprints(hashes),
+    6 Done,
+    7 Failed(why),
+    8 Lookup(lookup),
+});
+wire_struct!(TensorShape { name, shape });
+wire_struct!(Costs { codecs, published_turbo, published_rotor });
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::sweep::sweep_source;
-    use crate::wire;
+    use crate::leaf::wire;
     use core::ops::ControlFlow;
 
     fn answers(job: &Job, file: &[u8]) -> Vec<Answer> {

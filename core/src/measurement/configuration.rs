@@ -1,6 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::Flag;
+use crate::leaf::wire::wire_enum;
 use crate::storage::{Layout, PageCache, Replacement};
 use serde::{Deserialize, Serialize};
 
@@ -414,6 +415,15 @@ impl Configuration {
         })
     }
 }
+
+wire_enum!(Engine {
+    0 MmapDefault, 1 MmapRandom, 2 MmapSequential, 3 MmapWillneed, 4 MmapThreads, 5 Pread, 6 Direct, 7 IoUring,
+    8 IoUringDirect,
+});
+wire_enum!(Pattern {
+    0 SequentialPrefill, 1 RandomDecode, 2 RandomScatter, 3 ZipfDecode, 4 TraceDecode, 5 PromptPrefill,
+});
+wire_enum!(State { 0 Cold, 1 Warm, 2 Budget });
 
 #[cfg(test)]
 mod tests {

@@ -15,8 +15,8 @@ use crate::generate::{GenerateError, rows};
 use burn::tensor::Tensor;
 use dhurandhar_core::codec::kv_cache::KvCacheError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{KV_QUALITY_SCHEMA, KvQuality, SettingQuality, Tool};
-use dhurandhar_core::storage::mix64;
 use order::KeyOrder;
 use std::path::PathBuf;
 

@@ -17,7 +17,8 @@ use super::architecture::{Architecture, Tokenizer};
 use super::family::{self, Family, FileForm};
 use super::tensor::{Active, Role};
 use super::{Model, Tensor};
-use crate::weights::{BlockType, StockType, WeightFormat, WeightPlan};
+use crate::leaf::BlockType;
+use crate::weights::{StockType, WeightFormat, WeightPlan};
 use header::Header;
 
 /// The beginning of a file, up to where tensor data starts.

@@ -38,7 +38,7 @@ use super::architecture::{Architecture, Conduct, ExtraTensor, Order, Tokenizer};
 use super::import::hf_config::{Facts, Reader};
 use super::tensor::{Active, Role};
 use crate::document::DocumentError;
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 
 /// What a family has where a description does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,7 @@
 //! smaller than for a text format. Only what [`encode`] wrote is meant to be decoded: foreign bytes give `None` or
 //! another value, and a model's figures are not checked again.
 
-mod codec;
-mod model;
 mod primitives;
-mod storage;
 
 /// A value that can be handed over.
 pub trait Wire: Sized {
@@ -36,13 +33,13 @@ pub fn decode<T: Wire>(mut bytes: &[u8]) -> Option<T> {
 /// Hands a struct over field by field.
 macro_rules! wire_struct {
     ($type:ty { $($field:ident),+ $(,)? }) => {
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
-                $($crate::wire::Wire::put(&self.$field, out);)+
+                $($crate::leaf::wire::Wire::put(&self.$field, out);)+
             }
 
             fn take(from: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: $crate::wire::Wire::take(from)?),+ })
+                Some(Self { $($field: $crate::leaf::wire::Wire::take(from)?),+ })
             }
         }
     };
@@ -51,13 +48,13 @@ macro_rules! wire_struct {
 /// Hands an enum over as a code and the fields of its variant.
 macro_rules! wire_enum {
     ($type:ty { $($code:literal $variant:ident $({ $($field:ident),+ })? $(( $($item:ident),+ ))?),+ $(,)? }) => {
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
                 match self {
                     $(Self::$variant $({ $($field),+ })? $(( $($item),+ ))? => {
                         out.push($code);
-                        $($($crate::wire::Wire::put($field, out);)+)?
-                        $($($crate::wire::Wire::put($item, out);)+)?
+                        $($($crate::leaf::wire::Wire::put($field, out);)+)?
+                        $($($crate::leaf::wire::Wire::put($item, out);)+)?
                     })+
                 }
             }
@@ -67,8 +64,8 @@ macro_rules! wire_enum {
                 *from = rest;
                 match code {
                     $($code => {
-                        $($(let $field = $crate::wire::Wire::take(from)?;)+)?
-                        $($(let $item = $crate::wire::Wire::take(from)?;)+)?
+                        $($(let $field = $crate::leaf::wire::Wire::take(from)?;)+)?
+                        $($(let $item = $crate::leaf::wire::Wire::take(from)?;)+)?
                         Some(Self::$variant $({ $($field),+ })? $(( $($item),+ ))?)
                     })+
                     _ => None,
@@ -81,21 +78,37 @@ macro_rules! wire_enum {
 /// Hands an enum without fields over as its place in the list of all of them.
 macro_rules! wire_listed {
     ($($type:ty),+) => {$(
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
                 let place = Self::ALL.iter().position(|one| one == self);
-                $crate::wire::Wire::put(&place.unwrap_or(usize::MAX), out);
+                $crate::leaf::wire::Wire::put(&place.unwrap_or(usize::MAX), out);
             }
 
             fn take(from: &mut &[u8]) -> Option<Self> {
-                let place: usize = $crate::wire::Wire::take(from)?;
+                let place: usize = $crate::leaf::wire::Wire::take(from)?;
                 Self::ALL.get(place).copied()
             }
         }
     )+};
 }
 
-pub(crate) use {wire_enum, wire_listed, wire_struct};
+/// Hands a value over by its name, as in links.
+macro_rules! wire_named {
+    ($type:ty) => {
+        impl $crate::leaf::wire::Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                $crate::leaf::wire::Wire::put(&self.to_string(), out);
+            }
+
+            fn take(from: &mut &[u8]) -> Option<Self> {
+                let name: String = $crate::leaf::wire::Wire::take(from)?;
+                Self::parse(&name).ok()
+            }
+        }
+    };
+}
+
+pub(crate) use {wire_enum, wire_listed, wire_named, wire_struct};
 
 #[cfg(test)]
 mod tests {
