@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod codec;
 pub mod device;
 pub mod document;
+pub mod export;
 pub mod feasibility;
 pub mod layer;
 pub mod leaf;
@@ -20,5 +21,6 @@ pub mod storage;
 pub mod throughput;
 pub mod training;
 pub mod weights;
+pub mod work;
 
 pub use model::Model;

@@ -24,7 +24,6 @@ mod centred;
 pub mod cost;
 mod error;
 pub mod fingerprint;
-pub mod job;
 mod kernel;
 mod kind;
 pub mod kv_cache;
@@ -54,6 +53,7 @@ pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
 pub use qjl::{ProdConfig, SketchKind, TurboQuantProd};
 pub use random::Random;
 pub use synthetic::Source;
+pub(crate) use turboquant::DEFAULT_SEED;
 pub use turboquant::{ScaleFormat, ScaleMode, TurboQuant, TurboQuantConfig};
 
 use crate::leaf::simd::{Isa, dot_product};

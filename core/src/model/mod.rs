@@ -3,7 +3,6 @@
 pub mod architecture;
 mod compact;
 mod expand;
-pub mod export;
 pub mod family;
 pub mod import;
 pub mod inventory;

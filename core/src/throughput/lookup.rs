@@ -1,14 +1,14 @@
 //! A table on storage, one case answered in full: pages, misses, stall, prefill, verdict, and the cliff behind.
 //!
-//! Only puts together what [`crate::storage`] and the policy of [`crate::measurement`] compute for the profiler.
+//! Only puts together what [`crate::storage`] computes for the profiler.
 
 use crate::device::Device;
 use crate::leaf::wire::wire_struct;
-use crate::measurement::{Engine, Policy, PolicyInputs, VerdictResult};
 use crate::model::Model;
 use crate::storage::{
-    EngineCost, GeometryError, Layout, PageCache, Sweep, TableGeometry, gather_time_us, miss_curve,
-    miss_pages, prefill_added_s, readahead_bytes_per_row, stall_share, sweep_time_s,
+    Engine, EngineCost, GeometryError, Layout, PageCache, Policy, PolicyInputs, Sweep, TableGeometry,
+    VerdictResult, gather_time_us, miss_curve, miss_pages, prefill_added_s, readahead_bytes_per_row,
+    stall_share, sweep_time_s,
 };
 use crate::weights::WeightPlan;
 

@@ -30,7 +30,7 @@ mod towers;
 pub(super) use foreign::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, UNDESCRIBED};
 pub(super) use marks::by_parts;
 pub use names::Renames;
-pub(super) use names::rename;
+pub(crate) use names::rename;
 pub(super) use older::ffn_biases;
 pub(super) use towers::{audio, vision};
 

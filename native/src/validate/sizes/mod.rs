@@ -233,6 +233,6 @@ fn summary(report: &SizeValidation) -> String {
 }
 
 /// A file with this header; what follows is a hole.
-fn sparse(header: &dhurandhar_core::model::export::GgufHeader, path: PathBuf) -> anyhow::Result<Sparse> {
+fn sparse(header: &dhurandhar_core::export::GgufHeader, path: PathBuf) -> anyhow::Result<Sparse> {
     super::sparse::put(header, path)
 }
