@@ -2,8 +2,8 @@
 
 use dhurandhar_core::document::decimal;
 use dhurandhar_core::measurement::{Engine, Overlay};
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::{Layout, TableGeometry};
-use dhurandhar_core::throughput::LookupCase;
 
 /// Layouts offered.
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Contiguous, Layout::LayerMajor, Layout::Padded];

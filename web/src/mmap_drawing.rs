@@ -2,7 +2,7 @@
 
 use dhurandhar_chart::{Axis, Limit, Line, LineChart, LinePoint, LineStyle};
 use dhurandhar_core::measurement::{MeasuredPoint, Overlay, Pattern, State};
-use dhurandhar_core::throughput::{Lookup, LookupCase};
+use dhurandhar_core::speed::{Lookup, LookupCase};
 
 const MIB: f64 = 1_048_576.0;
 

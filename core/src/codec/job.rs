@@ -10,7 +10,7 @@ use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use super::tensor_file::{Tensor, read_tensors};
 use super::turboquant::DEFAULT_SEED;
 use super::{CodecError, CodecKind, Packed, Source};
-use crate::throughput::{Lookup, LookupCase};
+use crate::speed::{Lookup, LookupCase};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,4 +14,4 @@ pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use provenance::Provenance;
 pub use refused::{Refusal, refused};
 pub use runtime::{Runtime, UnknownRuntime};
-pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError};
+pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError, Turn};

@@ -5,7 +5,7 @@ use super::{ModelSummary, Report, WeightSummary};
 use crate::feasibility::{Assessment, Inverse};
 use crate::memory::{LayerCache, Provenance, Scenario};
 use crate::placement::{Component, Interval, Kind, Part, cached_rows};
-use crate::throughput::{Bound, Ceilings, Reads};
+use crate::speed::{Bound, Ceilings, Reads};
 use serde::Serialize;
 
 /// `dhurandhar.analysis/1`.

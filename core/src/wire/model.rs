@@ -4,10 +4,10 @@ use core::fmt::Display;
 
 use super::{Wire, wire_enum, wire_listed, wire_struct};
 use crate::device::{
-    Beyond, BudgetMetric, Counts, Device, Form, Gpu, GpuKind, Limit, Os, Platform, Processor, Source,
-    SourceKind, State, Storage, Version,
+    Beyond, BudgetMetric, Counts, Device, Form, Gpu, GpuKind, Limit, Maker, MeasuredSpeed, Os, Platform,
+    Processor, Source, SourceKind, State, Storage, Version,
 };
-use crate::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use crate::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Turn};
 use crate::model::architecture::{
     Architecture, Attention, Conduct, Embeddings, Encoder, Expanded, ExtraTensor, Extras, Ffn, KvSource,
     Layer, Mixer, Order, PerLayerEmbedding, Published, Recurrent, RecurrentKind, RecurrentTensor, Tokenizer,
@@ -147,6 +147,9 @@ wire_struct!(Device {
     system_limits,
     budget_metric,
     dram_bandwidth_gb_per_s,
+    cpu_gflops,
+    cpu_int8_gops,
+    measured_speeds,
     storage,
     page_size_kib,
     supports_npu,
@@ -164,7 +167,20 @@ wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
 wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });
 wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });
 wire_enum!(GpuKind { 0 Metal, 1 Discrete, 2 Integrated });
-wire_struct!(Gpu { name, title, kind, memory_mib, bandwidth_gb_per_s, sources });
+wire_struct!(MeasuredSpeed { on_gpu, of_prompt, mixture, format_group, log_ratio });
+wire_struct!(Gpu {
+    name,
+    title,
+    kind,
+    memory_mib,
+    bandwidth_gb_per_s,
+    hbm,
+    maker,
+    vector_tflops,
+    matrix_tflops,
+    sources,
+});
+wire_enum!(Maker { 0 Nvidia, 1 Amd, 2 Intel, 3 Apple, 4 Qualcomm, 5 Arm });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
 wire_struct!(Source { kind, text });
 wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand });
@@ -213,7 +229,9 @@ wire_struct!(Scenario {
     draft,
     state,
     target_tokens_per_s,
+    turn,
 });
+wire_struct!(Turn { cached_tokens, prompt_tokens, answer_tokens });
 
 impl Wire for Draft {
     fn put(&self, out: &mut Vec<u8>) {

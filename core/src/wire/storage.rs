@@ -2,8 +2,8 @@
 
 use super::{wire_enum, wire_struct};
 use crate::measurement::{Engine, MeasuredPoint, Overlay, Pattern, State, VerdictResult};
+use crate::speed::{CliffStep, Lookup, LookupCase};
 use crate::storage::{Layout, TableGeometry};
-use crate::throughput::{CliffStep, Lookup, LookupCase};
 
 wire_struct!(TableGeometry { rows, layers, layer_bytes, page_bytes });
 wire_enum!(Layout { 0 Contiguous, 1 Padded, 2 LayerMajor });

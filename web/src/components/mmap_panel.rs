@@ -6,7 +6,7 @@ use dhurandhar_core::codec::job::Job;
 use dhurandhar_core::device::Device;
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::throughput::LookupCase;
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;

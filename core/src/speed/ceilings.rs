@@ -1,7 +1,7 @@
 //! Ceilings for decoding: memory bandwidth, storage latency, and reads of weights that do not stay in memory.
 //!
 //! A decoded token reads every active weight and the cache once: bandwidth over bytes is a ceiling that no CPU or
-//! GPU passes. A lookup in a mapped table costs page faults: latency, not bandwidth. What is read again for every token
+//! GPU passes; [`super::forecast`] says what is reached of it. A lookup in a mapped table costs page faults: latency, not bandwidth. What is read again for every token
 //! under a limit on memory is said by [`crate::placement::held`]; here it becomes time.
 
 use crate::device::{Device, Gpu};
@@ -11,14 +11,6 @@ use crate::model::tensor::{Active, Role};
 use crate::placement::ReRead;
 use crate::weights::WeightPlan;
 use serde::Serialize;
-
-/// Share of the DRAM ceiling that phones, boards and laptops reach in published runs of one model on six devices
-/// (28 % to 59 %; the usual range is quoted).
-const DRAM_EFFICIENCY: (f64, f64) = (0.35, 0.60);
-
-/// The same of a card's own memory: an estimate after 112 published runs on discrete cards, eight of ten of them within
-/// it (median 0.65).
-const CARD_EFFICIENCY: (f64, f64) = (0.35, 0.80);
 
 /// Bytes a decoded token needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +31,7 @@ pub struct Reads {
     pub row_bytes: u64,
 }
 
-/// What binds.
+/// The bottleneck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -75,7 +67,7 @@ impl Bound {
 pub struct Ceilings {
     /// Bandwidth over bytes read per token; none where the bandwidth is unknown.
     pub dram_tokens_per_s: Option<f64>,
-    /// What is usually reached of it, low and high.
+    /// What is expected by [`super::Speed`], low and high.
     pub expected_tokens_per_s: Option<(f64, f64)>,
     /// Pages of storage that one row touches on average.
     pub pages_per_row: f64,
@@ -93,7 +85,7 @@ pub struct Ceilings {
     pub reread_tokens_per_s: Option<f64>,
     /// Time that prefill of the whole context adds for distinct rows read one by one, in seconds.
     pub prefill_stall_s: f64,
-    /// Which resource binds.
+    /// The bottleneck.
     pub bound: Bound,
 }
 
@@ -144,14 +136,6 @@ pub(crate) fn pages_per_row(row_bytes: u64, device: &Device) -> f64 {
     if row_bytes == 0 { 0.0 } else { 1.0 + (row_bytes - 1) as f64 / device.page_bytes() as f64 }
 }
 
-/// Memory bandwidth in bytes a second with which `tokens_per_s` is reached at best; none where it does not decide.
-pub(crate) fn dram_bytes_per_s_for(reads: &Reads, device: &Device, tokens_per_s: f64) -> Option<f64> {
-    let from_card = stream_times(reads, device).map_or(0.0, |(_, card)| card / CARD_EFFICIENCY.1);
-    let left = 1.0 / tokens_per_s - from_card;
-    let host = streamed(reads) - reads.gpu_bytes as f64;
-    (left > 0.0 && host > 0.0).then(|| host / left / DRAM_EFFICIENCY.1)
-}
-
 /// Seconds that a token's bytes take at full bandwidth: from the host's memory, and from a card's own; nothing where a
 /// bandwidth that counts is unknown.
 fn stream_times(reads: &Reads, device: &Device) -> Option<(f64, f64)> {
@@ -194,21 +178,15 @@ pub fn ceilings(
     let sequential = storage_bytes_per_s(device);
     let again_s =
         reread.map(|read| [read.low, read.expected, read.high].map(|bytes| bytes as f64 / sequential));
-    let [again_best, again, again_worst] = again_s.unwrap_or_default();
+    let [_, again, _] = again_s.unwrap_or_default();
     let latency = storage.random_read_latency_us * 1e-6;
     let miss = if on_storage { (1.0 - cache_hit_share).clamp(0.0, 1.0) } else { 0.0 };
     let stall_s_worst = pages_per_row * latency * miss;
     let stall_s_best = if on_storage { latency * miss } else { 0.0 };
     let token_s = dram_s.unwrap_or(0.0) + stall_s_worst + again;
-    let reached = |(host, card): (f64, f64), host_share: f64, card_share: f64, stall: f64| {
-        1.0 / (host / host_share + card / card_share + stall)
-    };
     Ceilings {
         dram_tokens_per_s: dram_s.map(|seconds| 1.0 / seconds),
-        expected_tokens_per_s: times.map(|times| {
-            let worst = reached(times, DRAM_EFFICIENCY.0, CARD_EFFICIENCY.0, stall_s_worst + again_worst);
-            (worst, reached(times, DRAM_EFFICIENCY.1, CARD_EFFICIENCY.1, stall_s_best + again_best))
-        }),
+        expected_tokens_per_s: None,
         pages_per_row,
         stall_s_worst,
         stall_s_best,
