@@ -16,7 +16,6 @@ mod memory;
 mod memory_summary;
 mod memory_validation;
 mod overlay;
-mod policy;
 mod predict;
 mod published_verdicts;
 mod read;
@@ -30,7 +29,7 @@ mod verdict_validation;
 
 pub use alternatives::Alternative;
 pub use configuration::{
-    Block, ColdProof, Configuration, Counters, Engine, Failure, Interval, Latency, Pattern, PercentilePoint,
+    Block, ColdProof, Configuration, Counters, Failure, Interval, Latency, Pattern, PercentilePoint,
     Prediction, Residency, State, Summary,
 };
 pub use environment::{Conditions, Cpu, Device, Host, Storage};
@@ -45,7 +44,6 @@ pub use memory_validation::{
     PredictedMemory,
 };
 pub use overlay::{MeasuredPoint, Overlay};
-pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use predict::Calibration;
 pub use published_verdicts::{PUBLISHED_VERDICTS, PublishedVerdict};
 pub use read::{
@@ -64,4 +62,8 @@ pub use verdict_summary::{Cliffs, Rereads, VerdictSummary};
 pub use verdict_validation::{
     DecodedToken, RunOutcome, STEADY_BYTES, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictEnding,
     VerdictRun, VerdictStep, VerdictValidation,
+};
+
+pub use crate::storage::{
+    Criterion, Engine, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult,
 };

@@ -6,15 +6,19 @@
 mod cache;
 mod cost;
 mod draw;
+mod engine;
 mod locate;
+mod policy;
 mod readahead;
 mod table;
 mod two_lists;
 
 pub use cache::{PageCache, Replacement, miss_curve, miss_pages};
 pub use cost::{EngineCost, Sweep, gather_time_us, prefill_added_s, stall_share, sweep_time_s};
-pub use draw::{Draws, Permutation, ZipfTable, mix64};
+pub use draw::{Draws, Permutation, ZipfTable};
+pub use engine::Engine;
 pub use locate::{LocateError, TensorPlace};
+pub use policy::{Criterion, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult};
 pub use readahead::{readahead_bytes_per_row, touched_pages};
 pub use table::{Extent, GeometryError, Layout, TableGeometry};
 

@@ -3,6 +3,7 @@
 //! Vectors go through a [`KvCacheCompressor`], so that a row says what the cache itself does to them. A [`Sweep`] is advanced in chunks of a few hundred vectors, so that a caller can report progress and stop
 //! between any two of them.
 
+use crate::leaf::wire::wire_struct;
 use core::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
@@ -299,6 +300,21 @@ pub fn sweep_source(
     let values = source.generate(vectors, request.dim, source_seed);
     sweep(request, &values, progress)
 }
+
+wire_struct!(SweepRequest { codecs, bits, dim, head_vectors, sinks, correlation, seed });
+wire_struct!(Progress { done, total });
+wire_struct!(SweepRow {
+    codec,
+    label,
+    published_label,
+    bits,
+    true_bits,
+    ratio_to_bf16,
+    theory_nmse,
+    four_to_minus_bits,
+    quality,
+    inner_product,
+});
 
 #[cfg(test)]
 mod tests {

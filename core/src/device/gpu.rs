@@ -2,8 +2,10 @@
 //!
 //! Graphics cards are YAML files in `profiles/gpus`; a device names one, or a command adds one to any device.
 
-use super::{MIB, Source, Sources, whole};
+use super::{Source, Sources, whole};
 use crate::document::{self, DocumentError, Fields, Node, nearest_names};
+use crate::leaf::units::MIB;
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
 
 include!(concat!(env!("OUT_DIR"), "/gpus.rs"));
@@ -194,7 +196,7 @@ impl Gpu {
 
     /// Memory of its own in bytes.
     pub fn memory_bytes(&self) -> Option<u64> {
-        self.memory_mib.map(|mib| whole(mib as f64 * MIB))
+        self.memory_mib.map(|mib| whole(mib as f64 * MIB as f64))
     }
 
     /// Peak bandwidth of its own memory in bytes a second.
@@ -207,6 +209,21 @@ impl Gpu {
 pub fn gpus() -> impl Iterator<Item = Gpu> {
     GPUS.iter().filter_map(|(name, _)| Gpu::named(name).ok())
 }
+
+wire_enum!(GpuKind { 0 Metal, 1 Discrete, 2 Integrated });
+wire_struct!(Gpu {
+    name,
+    title,
+    kind,
+    memory_mib,
+    bandwidth_gb_per_s,
+    hbm,
+    maker,
+    vector_tflops,
+    matrix_tflops,
+    sources,
+});
+wire_enum!(Maker { 0 Nvidia, 1 Amd, 2 Intel, 3 Apple, 4 Qualcomm, 5 Arm });
 
 #[cfg(test)]
 mod tests {

@@ -20,10 +20,9 @@ pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
 
+use crate::leaf::units::{GIB, MIB};
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
-
-const MIB: f64 = 1_048_576.0;
-const GIB: f64 = 1_073_741_824.0;
 
 /// A phone, board or computer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -241,12 +240,12 @@ impl Source {
 impl Device {
     /// The stated budget in bytes.
     pub fn ram_budget_bytes(&self) -> Option<u64> {
-        self.ram_budget_mb.map(|mib| whole(mib * MIB))
+        self.ram_budget_mb.map(|mib| whole(mib * MIB as f64))
     }
 
     /// Sequential storage speed in the first version's unit: 2^30 bytes a second.
     pub fn flash_read_gbps(&self) -> f64 {
-        self.storage.sequential_read_mb_per_s * 1e6 / GIB
+        self.storage.sequential_read_mb_per_s * 1e6 / GIB as f64
     }
 
     /// Peak memory bandwidth in bytes a second.
@@ -269,3 +268,32 @@ impl Device {
 fn whole(bytes: f64) -> u64 {
     bytes.round() as u64
 }
+
+wire_struct!(MeasuredSpeed { on_gpu, of_prompt, mixture, format_group, log_ratio });
+wire_struct!(Device {
+    name,
+    title,
+    os,
+    platform,
+    os_version,
+    form,
+    processor,
+    gpu,
+    ram_mib,
+    cgroup_mib,
+    ram_budget_mb,
+    system_limits,
+    budget_metric,
+    dram_bandwidth_gb_per_s,
+    cpu_gflops,
+    cpu_int8_gops,
+    measured_speeds,
+    storage,
+    page_size_kib,
+    supports_npu,
+    notes,
+    sources,
+});
+wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
+wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
+wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand });

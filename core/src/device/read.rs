@@ -1,10 +1,11 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, Form, GIB, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources,
-    Storage, StorageClass, gpu::TFLOPS, limits, storage,
+    BudgetMetric, Device, Form, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
+    StorageClass, gpu::TFLOPS, limits, storage,
 };
 use crate::document::{self, DocumentError, Fields, Node};
+use crate::leaf::units::GIB;
 
 const MAX_RAM_MIB: u64 = 16_777_216;
 
@@ -213,7 +214,7 @@ struct StatedStorage {
 impl StatedStorage {
     fn read(fields: &Fields<'_>) -> Result<Self, DocumentError> {
         // The first version's unit is 2^30 bytes a second.
-        let flash = fields.number("flash_read_gbps", 1e-4..=1_000.0)?.map(|gib| gib * GIB / 1e6);
+        let flash = fields.number("flash_read_gbps", 1e-4..=1_000.0)?.map(|gib| gib * GIB as f64 / 1e6);
         let Some(map) = fields.map("storage")? else {
             return Ok(Self { sequential: flash, ..Self::default() });
         };

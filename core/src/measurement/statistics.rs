@@ -4,7 +4,7 @@
 //! bootstrap, seeded, so that the same blocks always give the same interval).
 
 use super::Interval;
-use crate::storage::mix64;
+use crate::leaf::mix64;
 
 const RESAMPLES: u64 = 1000;
 

@@ -1,5 +1,6 @@
 //! What different runtimes do with the same model.
 
+use crate::leaf::wire::wire_named;
 use serde::Serialize;
 use std::fmt;
 
@@ -124,3 +125,5 @@ impl fmt::Display for Runtime {
         f.write_str(self.name())
     }
 }
+
+wire_named!(Runtime);

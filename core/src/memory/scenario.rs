@@ -2,6 +2,7 @@
 
 use super::{Draft, KvFormat, Refusal, Runtime, refused};
 use crate::device::State;
+use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Model;
 use crate::model::architecture::Ffn;
 use crate::weights::{WeightFormat, WeightPlan};
@@ -425,3 +426,33 @@ impl Scenario {
         Ok(())
     }
 }
+
+wire_struct!(Scenario {
+    context_tokens,
+    slots,
+    unified_kv,
+    weights,
+    k,
+    v,
+    runtime,
+    vision,
+    audio,
+    ubatch,
+    flash_attention,
+    repack,
+    load,
+    lazy,
+    offload,
+    cpu_moe_layers,
+    kv_offload,
+    prompt_cache_mib,
+    checkpoints,
+    draft,
+    state,
+    target_tokens_per_s,
+    turn,
+});
+wire_struct!(Turn { cached_tokens, prompt_tokens, answer_tokens });
+wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
+wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });
+wire_enum!(Offload { 0 Auto, 1 Off, 2 All, 3 Layers(layers) });

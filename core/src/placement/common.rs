@@ -1,13 +1,14 @@
 //! Parts that most runtimes have alike.
 
-use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::weights;
 use crate::device::GpuKind;
-use crate::memory::{LayerCache, Provenance, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::{LayerCache, kv_cache};
 use crate::model::architecture::Ffn;
-
-pub(super) const MIB: u64 = 1 << 20;
 
 /// Everything beside the weights, for runtimes whose graphs are not followed here.
 pub(super) fn rest(case: &Case<'_>, cache: Part, process: Part) -> Vec<Part> {

@@ -5,10 +5,11 @@
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
 use super::constants;
-use super::part::Interval;
 use super::placed::Case;
 use super::split::Split;
-use crate::memory::{KvFormat, LayerCache, Provenance, Runtime, Scenario, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::memory::{KvFormat, LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::architecture::{Architecture, Attention, Ffn, Layer, Order};
 
 /// A compute buffer, in bytes.

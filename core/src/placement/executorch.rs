@@ -1,11 +1,14 @@
 //! ExecuTorch with XNNPACK on the processor: the program's file mapped, matrices packed into memory of the process, a cache
 //! for the whole context that is planned when the model is exported (commit cff6f4dd).
 
-use super::common::{self, MIB};
-use super::part::{Component, Interval, Kind, Part, Touch};
+use super::common;
+use super::part::{Component, Kind, Part, Touch};
 use super::placed::Case;
 use super::weights::{self, Place};
-use crate::memory::{LayerCache, Provenance};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::LayerCache;
 use crate::model::tensor::{Role, Tensor};
 
 /// Matrices are read once and packed; tables are looked up in the file.

@@ -5,17 +5,19 @@
 
 use super::compute::{compute_buffer, gpu_compute, host_compute};
 use super::packed::is_packed;
-use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::split::{self, Split};
 use super::weights::{self, Groups, Place};
 use crate::device::GpuKind;
-use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::{LayerCache, LazyMode, LoadMode, kv_cache};
 use crate::model::architecture::Tokenizer;
 use crate::model::tensor::{Role, Tensor};
 use crate::weights::PlannedTensor;
 
-const MIB: u64 = 1 << 20;
 /// What a small program takes before it loads llama.cpp's libraries (a C program on Linux, measured 4.7 MiB).
 pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
 /// Anonymous pages of the process and its graph beside everything that has a part of its own.

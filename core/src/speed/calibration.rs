@@ -8,10 +8,11 @@ use super::forecast::{gpu, processor};
 use super::law::Timed;
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use crate::device::{Device, MeasuredSpeed};
+use crate::leaf::BlockType;
 use crate::measurement::{BenchRow, Timed as BenchTimed};
 use crate::memory::{KvFormat, Runtime, Scenario};
 use crate::model::{Model, registry};
-use crate::weights::{BlockType, WeightFormat, WeightPlan};
+use crate::weights::{WeightFormat, WeightPlan};
 use thiserror::Error;
 
 /// Why a row says nothing about the device.

@@ -1,13 +1,14 @@
 //! A table on storage, one case answered in full: pages, misses, stall, prefill, verdict, and the cliff behind.
 //!
-//! Only puts together what [`crate::storage`] and the policy of [`crate::measurement`] compute for the profiler.
+//! Only puts together what [`crate::storage`] computes for the profiler.
 
 use crate::device::Device;
-use crate::measurement::{Engine, Policy, PolicyInputs, VerdictResult};
+use crate::leaf::wire::wire_struct;
 use crate::model::Model;
 use crate::storage::{
-    EngineCost, GeometryError, Layout, PageCache, Sweep, TableGeometry, gather_time_us, miss_curve,
-    miss_pages, prefill_added_s, readahead_bytes_per_row, stall_share, sweep_time_s,
+    Engine, EngineCost, GeometryError, Layout, PageCache, Policy, PolicyInputs, Sweep, TableGeometry,
+    VerdictResult, gather_time_us, miss_curve, miss_pages, prefill_added_s, readahead_bytes_per_row,
+    stall_share, sweep_time_s,
 };
 use crate::weights::WeightPlan;
 
@@ -199,15 +200,44 @@ impl LookupCase {
     }
 }
 
+wire_struct!(LookupCase {
+    table,
+    layout,
+    engine,
+    zipf_exponent,
+    cache_bytes,
+    miss_us,
+    target_tokens_per_s,
+    prompt_tokens,
+    decoder_bytes,
+    memory_bytes_per_s,
+    storage_bytes_per_s,
+});
+wire_struct!(CliffStep { held_share, tokens_per_s });
+wire_struct!(Lookup {
+    row_bytes,
+    table_bytes,
+    pages_per_token,
+    cold_bytes_per_token,
+    misses_per_token,
+    stall_us,
+    stall_share,
+    cold_stall_us,
+    prefill_s,
+    result,
+    curve,
+    cliff,
+});
+
 #[cfg(test)]
 mod tests {
     use super::{LookupCase, VerdictResult};
     use crate::device::registry::device;
+    use crate::leaf::wire;
     use crate::measurement::Engine;
     use crate::model::registry::model;
     use crate::storage::{Layout, TableGeometry};
     use crate::weights::WeightPlan;
-    use crate::wire;
     use proptest::prelude::*;
 
     fn case() -> LookupCase {

@@ -1,9 +1,10 @@
 //! What one token and one prompt ask of a processor: bytes, products, layers.
 
+use crate::leaf::BlockType;
 use crate::memory::{Scenario, kv_cache};
 use crate::model::Model;
 use crate::model::tensor::{Active, Role, Tensor};
-use crate::weights::{BlockType, WeightPlan};
+use crate::weights::WeightPlan;
 
 /// Groups of weight formats that processors decode at different rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Bytes of every tensor of a model under a weight format.
 
 use super::stock::{self, StockType};
-use super::{BlockType, UniformFormat, WeightFormat};
-use crate::memory::Provenance;
+use super::{UniformFormat, WeightFormat};
+use crate::leaf::BlockType;
+use crate::leaf::Provenance;
 use crate::model::architecture::{Architecture, Attention, Mixer, RecurrentKind};
 use crate::model::{Model, Origin, Role, Tensor};
 

@@ -4,7 +4,7 @@
 //! 0.5 without an importance matrix, held to the quantiser itself by `validate-sizes`; two published files come out to the
 //! byte as well (see the tests).
 
-use super::BlockType;
+use crate::leaf::BlockType;
 use crate::model::tensor::{Active, Role, Tensor};
 
 macro_rules! stock_types {

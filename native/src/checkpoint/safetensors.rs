@@ -2,8 +2,8 @@
 
 use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
 use crate::inputs::hints;
+use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::model::import::hf_config;
-use dhurandhar_core::weights::BlockType;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -3,12 +3,12 @@
 use crate::BadInput;
 use crate::cli::{files, output};
 use anyhow::{Context, Result, bail};
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{
     KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, TRAINING_SCHEMA,
     VERDICT_VALIDATION_SCHEMA, read_kv_quality, read_memory_validation, read_mmap_profile, read_training,
     read_verdict_validation, schema_of,
 };
-use dhurandhar_core::storage::mix64;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,7 +1,8 @@
 //! safetensors files of adapters and training states: named tensors after a JSON header.
 
 use super::TrainError;
-use dhurandhar_core::weights::{BlockType, dequantise::dequantise};
+use dhurandhar_core::leaf::BlockType;
+use dhurandhar_core::leaf::dequantise::dequantise;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,6 +2,7 @@
 //!
 //! Measurements are the JSON files below `content/measurements/verdicts/`; the page's prose is the author's.
 
+use dhurandhar_core::leaf::units::in_mib;
 use std::fs;
 
 use anyhow::{Context as _, Result};
@@ -23,7 +24,6 @@ use crate::path::{SitePath, extension};
 const PLACE: &str = "docs/limits/";
 /// Below the content folder.
 const MEASUREMENTS: &str = "measurements/verdicts";
-const MIB: f64 = 1_048_576.0;
 
 /// The page with its tables.
 pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
@@ -120,7 +120,7 @@ fn runs(label: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
 }
 
 fn mib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / MIB)
+    format!("{:.1}", in_mib(bytes))
 }
 
 fn cells(row: &VerdictRun, named: bool) -> Vec<String> {

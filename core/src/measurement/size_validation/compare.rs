@@ -2,13 +2,14 @@
 
 use super::card::{self, CardSetting};
 use super::{MixSizes, PackedSizes, SizedModel, Tally, processor};
+use crate::export::file_names;
+use crate::leaf::BlockType;
 use crate::memory::{KvFormat, Runtime, Scenario, kv_cache, refused};
 use crate::model::Model;
-use crate::model::export::file_names;
 use crate::model::tensor::Role;
 use crate::placement::compute::compute_buffer;
 use crate::placement::packed::is_packed;
-use crate::weights::{BlockType, WeightFormat, WeightPlan};
+use crate::weights::{WeightFormat, WeightPlan};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -2,10 +2,9 @@
 
 use crate::validate::case::Subject;
 use clap::{Args, ValueEnum};
+use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::measurement::MemoryCase;
 use std::path::PathBuf;
-
-const GIB: f64 = 1_073_741_824.0;
 
 /// What llama.cpp takes in memory, measured in a process of its own, beside the prediction
 #[derive(Debug, Args)]
@@ -90,6 +89,6 @@ impl ValidateMemoryArgs {
         reason = "saturates, which is as good as no limit"
     )]
     pub(super) fn max_memory_bytes(&self) -> u64 {
-        (self.max_memory * GIB) as u64
+        (self.max_memory * GIB as f64) as u64
     }
 }

@@ -1,9 +1,9 @@
 //! Writes GGUF headers for tests: by hand, or of a whole model under llama.cpp's key and tensor names.
 
+use crate::leaf::BlockType;
 use crate::model::architecture::{Architecture, Ffn, Recurrent, RecurrentKind};
 use crate::model::tensor::{Active, Role};
 use crate::model::{Model, Tensor};
-use crate::weights::BlockType;
 
 /// A header under construction.
 #[derive(Default)]

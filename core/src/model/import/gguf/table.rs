@@ -3,7 +3,7 @@
 use super::super::super::family;
 use super::GgufError;
 use super::cursor::Cursor;
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 use std::collections::HashSet;
 
 /// Longest tensor name accepted, in bytes (llama.cpp stops at 63).

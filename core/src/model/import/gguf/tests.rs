@@ -3,9 +3,9 @@
 use super::super::hf_config;
 use super::sample::{self, Sample, small};
 use super::*;
+use crate::leaf::BlockType;
 use crate::model::architecture::Attention;
 use crate::model::{Model, Role};
-use crate::weights::BlockType;
 use proptest::prelude::*;
 
 fn config(name: &str) -> Model {

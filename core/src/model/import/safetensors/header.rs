@@ -2,7 +2,7 @@
 
 use super::SafetensorsError;
 use crate::document::{DocumentError, Fields, Node, Value, parse_json};
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 
 /// Longest header that the reference implementation accepts, in bytes.
 const MAX_HEADER: u64 = 100_000_000;

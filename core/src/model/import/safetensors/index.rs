@@ -6,7 +6,7 @@ use super::super::super::{Model, Origin};
 use super::SafetensorsError;
 use super::names;
 use crate::document::{Fields, Value, parse_json};
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 
 /// The index of a sharded checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

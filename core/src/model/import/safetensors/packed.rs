@@ -2,7 +2,7 @@
 //! compressed-tensors, MXFP4). Their bytes are counted with the matrix they belong to.
 
 use super::header::{Header, TensorInfo};
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 use std::collections::HashMap;
 
 /// Endings of tensors that accompany a packed matrix.

@@ -2,6 +2,7 @@
 //!
 //! Sizes are those of the GGUF format's block structures (llama.cpp, `ggml-common.h`).
 
+use crate::leaf::wire::wire_listed;
 use serde::Serialize;
 
 macro_rules! block_types {
@@ -102,6 +103,8 @@ impl BlockType {
         rows.saturating_mul(row_length.div_ceil(self.elements()).saturating_mul(self.bytes()))
     }
 }
+
+wire_listed!(BlockType);
 
 #[cfg(test)]
 mod tests {

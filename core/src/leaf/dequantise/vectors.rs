@@ -4,7 +4,7 @@
 //! be seen in the logits.
 
 use super::products::Fused;
-use crate::codec::Split;
+use crate::leaf::simd::Split;
 
 /// Two hundred and fifty-six numbers of a vector, in 32s; zeros beyond its end.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! The verdict: what the table adds to a token, to the first token and to memory, against a versioned policy.
 
+use crate::leaf::wire::wire_enum;
 use serde::{Deserialize, Serialize};
 
 /// Outcome, worst last.
@@ -259,6 +260,8 @@ impl SeedGate {
         Self { result: result.to_owned(), target_tps, cold_tps, warm_tps, caveat }
     }
 }
+
+wire_enum!(VerdictResult { 0 Pass, 1 Warn, 2 Fail, 3 Invalid });
 
 #[cfg(test)]
 mod tests {

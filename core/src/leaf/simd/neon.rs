@@ -4,7 +4,7 @@
 
 use core::arch::aarch64::*;
 
-use super::simd::{Kernel, Simd, Split};
+use super::lanes::{Kernel, Simd, Split};
 
 /// aarch64's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Numbers as text.
+//! Numbers as text. `dhurandhar-chart` groups the digits of its axes itself: it draws and depends on nothing here.
 
 /// A whole number with a comma between groups of three digits.
 pub fn grouped(number: u64) -> String {

@@ -12,7 +12,7 @@ mod vectors;
 mod tests;
 
 use super::BlockType;
-use crate::codec::{Isa, dot_product};
+use crate::leaf::simd::{Isa, dot_product};
 use half::{bf16, f16};
 use products::Fused;
 use std::borrow::Cow;

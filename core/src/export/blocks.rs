@@ -1,8 +1,8 @@
 //! Blocks of made-up weights: random codes under small finite scales, so that a runtime computes with them as with real
 //! ones. A hole would do for sizes, but nothing reads a hole from storage.
 
-use crate::storage::mix64;
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
+use crate::leaf::mix64;
 
 /// A tensor's place in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn weight(bytes: &[u8]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::dequantise::dequantise;
+    use crate::leaf::dequantise::dequantise;
 
     /// Every type that a stock format uses gives small finite numbers that differ from one another.
     #[test]

@@ -1,6 +1,6 @@
 //! The scalar twin: arrays and loops, the reference for every other instruction set.
 
-use super::simd::{Kernel, Simd, Split, widened};
+use super::lanes::{Kernel, Simd, Split, widened};
 
 /// Plain Rust.
 #[derive(Clone, Copy)]
@@ -83,7 +83,9 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn narrow(self, low: [i32; 8], high: [i32; 8]) -> [u8; 16] {
-        core::array::from_fn(|lane| if lane < 8 { low[lane] as u8 } else { high[lane - 8] as u8 })
+        core::array::from_fn(|lane| {
+            if lane < 8 { low[lane].to_le_bytes()[0] } else { high[lane - 8].to_le_bytes()[0] }
+        })
     }
     #[inline(always)]
     fn load_bytes(self, x: &[u8; 16]) -> [u8; 16] {

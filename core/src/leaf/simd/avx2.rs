@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::simd::{Kernel, Simd, Split};
+use super::lanes::{Kernel, Simd, Split};
 
 /// Proof that the processor has AVX2, F16C and FMA; and AVX-512's VNNI for registers of this size where it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

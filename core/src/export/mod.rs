@@ -13,11 +13,13 @@ mod vocabulary;
 
 pub use blocks::Placed;
 
-use super::architecture::{Architecture, Tokenizer};
-use super::family::{self, Family, FileForm};
-use super::tensor::{Active, Role};
-use super::{Model, Tensor};
-use crate::weights::{BlockType, StockType, WeightFormat, WeightPlan};
+use crate::leaf::BlockType;
+use crate::model::architecture::{Architecture, Tokenizer};
+use crate::model::family;
+use crate::model::family::{Family, FileForm};
+use crate::model::tensor::{Active, Role};
+use crate::model::{Model, Tensor};
+use crate::weights::{StockType, WeightFormat, WeightPlan};
 use header::Header;
 
 /// The beginning of a file, up to where tensor data starts.
@@ -116,7 +118,7 @@ fn form(shape: &Architecture) -> Result<(&'static str, &'static Family, &'static
     })?;
     // Converters call a hybrid without recurrent layers by its attention-only name.
     let experts =
-        shape.layers.iter().any(|layer| matches!(layer.ffn, super::architecture::Ffn::Experts { .. }));
+        shape.layers.iter().any(|layer| matches!(layer.ffn, crate::model::architecture::Ffn::Experts { .. }));
     let plain = form.without_state.filter(|_| shape.state_bytes() == 0 && !experts);
     Ok((plain.unwrap_or(name), family, form))
 }

@@ -1,7 +1,7 @@
 //! Bytes of a GGUF header, version 3, little endian (the format's specification in the ggml repository).
 
 use super::{GgufHeader, Placed};
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
 
 /// Alignment of tensor data, in bytes.
 const ALIGNMENT: u64 = 32;

@@ -3,13 +3,13 @@
 //! Asking needs nothing of the codecs but their names, so that a page stays small; [`run`] does the work and tells
 //! of every row and every per cent as soon as there is one.
 
-use super::cost::{Operations, operations, published_rotor, published_turbo};
-use super::fingerprint::{Fingerprint, fingerprints};
-use super::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
-use super::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
-use super::tensor_file::{Tensor, read_tensors};
-use super::turboquant::DEFAULT_SEED;
-use super::{CodecError, CodecKind, Packed, Source};
+use crate::codec::cost::{Operations, operations, published_rotor, published_turbo};
+use crate::codec::fingerprint::{Fingerprint, fingerprints};
+use crate::codec::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
+use crate::codec::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
+use crate::codec::tensor_file::{Tensor, read_tensors};
+use crate::codec::{CodecError, CodecKind, DEFAULT_SEED, Packed, Source};
+use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::speed::{Lookup, LookupCase};
 
 /// What is asked.
@@ -269,12 +269,38 @@ impl Meter {
     }
 }
 
+wire_enum!(Job {
+    0 Inspect,
+    1 Sweep { vectors, parts },
+    2 Memory { geometry, context_tokens, configs },
+    3 Cost { codecs, dim },
+    4 Fingerprints,
+    5 Repeat { codec, bits, dim, vectors, encodes, decodes },
+    6 Lookup(case),
+});
+wire_struct!(Part { request, input });
+wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
+wire_enum!(Answer {
+    0 Tensors(tensors),
+    1 Progress(progress),
+    2 Row(part, row),
+    3 Memory(memory),
+    4 Cost(costs),
+    5 Fingerprints(hashes),
+    6 Done,
+    7 Failed(why),
+    8 Lookup(lookup),
+});
+wire_struct!(TensorShape { name, shape });
+wire_struct!(Costs { codecs, published_turbo, published_rotor });
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::sweep::sweep_source;
-    use crate::wire;
+    use crate::leaf::wire;
     use core::ops::ControlFlow;
+    use proptest::prelude::*;
 
     fn answers(job: &Job, file: &[u8]) -> Vec<Answer> {
         let mut all = Vec::new();
@@ -387,6 +413,22 @@ mod tests {
                 assert_eq!(memory[0], Ok(direct));
                 assert!(memory[1].is_err());
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = wire::decode::<Job>(&bytes);
+            let _ = wire::decode::<Answer>(&bytes);
+        }
+
+        #[test]
+        fn jobs_come_back(vectors in any::<usize>(), dim in any::<usize>(), seed in any::<u64>(), correlation in any::<f64>().prop_filter("equal to itself", |x| !x.is_nan()), place in any::<usize>()) {
+            let request = SweepRequest { codecs: CodecKind::ALL.to_vec(), bits: (1..9).collect(), dim, head_vectors: Some(dim), sinks: 4, correlation, seed };
+            let parts = [Input::Tensor(place), Input::Source(Source::LowRank, 7)].map(|input| Part { request: request.clone(), input });
+            let job = Job::Sweep { vectors, parts: parts.to_vec() };
+            prop_assert_eq!(wire::decode::<Job>(&wire::encode(&job)), Some(job));
         }
     }
 }

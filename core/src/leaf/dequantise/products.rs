@@ -5,7 +5,7 @@
 
 #![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
-use crate::codec::{Isa, Kernel, Simd, Split, widened};
+use crate::leaf::simd::{Isa, Kernel, Simd, Split, widened};
 
 use super::super::BlockType;
 use super::vectors::{Coded, Part};
@@ -357,7 +357,7 @@ mod tests {
 
     use super::*;
     use crate::codec::Random;
-    use crate::weights::dequantise::dequantise;
+    use crate::leaf::dequantise::dequantise;
     use half::f16;
 
     const FUSED: [BlockType; 8] = [
@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn the_largest_codes_and_vectors_overflow_nothing() {
         for block in FUSED {
-            let (elements, size) = crate::weights::dequantise::block_shape(block);
+            let (elements, size) = crate::leaf::dequantise::block_shape(block);
             for byte in [0xff, 0x80, 0x7f, 0] {
                 let mut bytes = vec![byte; size];
                 for at in scales(block) {
@@ -462,7 +462,7 @@ mod tests {
             seed in any::<u64>(), count in 1_usize..12,
         ) {
             for block in FUSED {
-                let (elements, size) = crate::weights::dequantise::block_shape(block);
+                let (elements, size) = crate::leaf::dequantise::block_shape(block);
                 let vector = Random::new(seed, 2).normals(count * elements);
                 let mut random = Random::new(seed, 3);
                 let mut bytes: Vec<u8> = (0..count * size).map(|_| random.bits().to_le_bytes()[0]).collect();

@@ -6,10 +6,7 @@
 //! smaller than for a text format. Only what [`encode`] wrote is meant to be decoded: foreign bytes give `None` or
 //! another value, and a model's figures are not checked again.
 
-mod codec;
-mod model;
 mod primitives;
-mod storage;
 
 /// A value that can be handed over.
 pub trait Wire: Sized {
@@ -36,13 +33,13 @@ pub fn decode<T: Wire>(mut bytes: &[u8]) -> Option<T> {
 /// Hands a struct over field by field.
 macro_rules! wire_struct {
     ($type:ty { $($field:ident),+ $(,)? }) => {
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
-                $($crate::wire::Wire::put(&self.$field, out);)+
+                $($crate::leaf::wire::Wire::put(&self.$field, out);)+
             }
 
             fn take(from: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: $crate::wire::Wire::take(from)?),+ })
+                Some(Self { $($field: $crate::leaf::wire::Wire::take(from)?),+ })
             }
         }
     };
@@ -51,13 +48,13 @@ macro_rules! wire_struct {
 /// Hands an enum over as a code and the fields of its variant.
 macro_rules! wire_enum {
     ($type:ty { $($code:literal $variant:ident $({ $($field:ident),+ })? $(( $($item:ident),+ ))?),+ $(,)? }) => {
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
                 match self {
                     $(Self::$variant $({ $($field),+ })? $(( $($item),+ ))? => {
                         out.push($code);
-                        $($($crate::wire::Wire::put($field, out);)+)?
-                        $($($crate::wire::Wire::put($item, out);)+)?
+                        $($($crate::leaf::wire::Wire::put($field, out);)+)?
+                        $($($crate::leaf::wire::Wire::put($item, out);)+)?
                     })+
                 }
             }
@@ -67,8 +64,8 @@ macro_rules! wire_enum {
                 *from = rest;
                 match code {
                     $($code => {
-                        $($(let $field = $crate::wire::Wire::take(from)?;)+)?
-                        $($(let $item = $crate::wire::Wire::take(from)?;)+)?
+                        $($(let $field = $crate::leaf::wire::Wire::take(from)?;)+)?
+                        $($(let $item = $crate::leaf::wire::Wire::take(from)?;)+)?
                         Some(Self::$variant $({ $($field),+ })? $(( $($item),+ ))?)
                     })+
                     _ => None,
@@ -81,53 +78,41 @@ macro_rules! wire_enum {
 /// Hands an enum without fields over as its place in the list of all of them.
 macro_rules! wire_listed {
     ($($type:ty),+) => {$(
-        impl $crate::wire::Wire for $type {
+        impl $crate::leaf::wire::Wire for $type {
             fn put(&self, out: &mut Vec<u8>) {
                 let place = Self::ALL.iter().position(|one| one == self);
-                $crate::wire::Wire::put(&place.unwrap_or(usize::MAX), out);
+                $crate::leaf::wire::Wire::put(&place.unwrap_or(usize::MAX), out);
             }
 
             fn take(from: &mut &[u8]) -> Option<Self> {
-                let place: usize = $crate::wire::Wire::take(from)?;
+                let place: usize = $crate::leaf::wire::Wire::take(from)?;
                 Self::ALL.get(place).copied()
             }
         }
     )+};
 }
 
-pub(crate) use {wire_enum, wire_listed, wire_struct};
+/// Hands a value over by its name, as in links.
+macro_rules! wire_named {
+    ($type:ty) => {
+        impl $crate::leaf::wire::Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                $crate::leaf::wire::Wire::put(&self.to_string(), out);
+            }
+
+            fn take(from: &mut &[u8]) -> Option<Self> {
+                let name: String = $crate::leaf::wire::Wire::take(from)?;
+                Self::parse(&name).ok()
+            }
+        }
+    };
+}
+
+pub(crate) use {wire_enum, wire_listed, wire_named, wire_struct};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::Model;
-    use crate::codec::job::{Answer, Input, Job, Part};
-    use crate::codec::sweep::SweepRequest;
-    use crate::codec::{CodecKind, Source};
-    use crate::device::{self, Device};
-    use crate::model::registry;
-    use proptest::prelude::*;
-
-    #[test]
-    fn every_built_in_model_and_device_comes_back_bit_for_bit() {
-        for model in registry::models() {
-            let back: Model = decode(&encode(&model)).unwrap();
-            assert_eq!(back, Model { profile: None, ..model });
-        }
-        for device in device::registry::devices() {
-            let back: Device = decode(&encode(&device)).unwrap();
-            assert_eq!(format!("{back:?}"), format!("{device:?}"));
-            assert_eq!(back, device);
-        }
-    }
-
-    #[test]
-    fn a_table_of_tensors_from_a_file_comes_back() {
-        let (bytes, length) = crate::model::import::gguf::sample::small().finish();
-        let model = crate::model::import::import("a.gguf", &bytes, Some(length)).unwrap();
-        assert!(model.tensors.iter().any(|tensor| tensor.stored.is_some()));
-        assert_eq!(decode::<Model>(&encode(&model)).unwrap(), Model { profile: None, ..model });
-    }
+    use super::{decode, encode};
 
     #[test]
     fn floats_keep_their_bits_and_numbers_their_size() {
@@ -139,22 +124,5 @@ mod tests {
         assert_eq!(encode(&128_u64).len(), 2);
         assert_eq!(decode::<u64>(&encode(&u64::MAX)), Some(u64::MAX));
         assert_eq!(decode::<u32>(&encode(&(1_u64 << 32))), None);
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode::<Device>(&bytes);
-            let _ = decode::<Job>(&bytes);
-            let _ = decode::<Answer>(&bytes);
-        }
-
-        #[test]
-        fn jobs_come_back(vectors in any::<usize>(), dim in any::<usize>(), seed in any::<u64>(), correlation in any::<f64>().prop_filter("equal to itself", |x| !x.is_nan()), place in any::<usize>()) {
-            let request = SweepRequest { codecs: CodecKind::ALL.to_vec(), bits: (1..9).collect(), dim, head_vectors: Some(dim), sinks: 4, correlation, seed };
-            let parts = [Input::Tensor(place), Input::Source(Source::LowRank, 7)].map(|input| Part { request: request.clone(), input });
-            let job = Job::Sweep { vectors, parts: parts.to_vec() };
-            prop_assert_eq!(decode::<Job>(&encode(&job)), Some(job));
-        }
     }
 }

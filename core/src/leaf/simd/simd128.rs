@@ -4,7 +4,7 @@
 
 use core::arch::wasm32::*;
 
-use super::simd::{Kernel, Simd, Split};
+use super::lanes::{Kernel, Simd, Split};
 
 /// WASM's vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
