@@ -26,7 +26,7 @@ def block(program, path, size, engine, shape, count, seed, realtime):
         "zipf_exponent": 1.0, "trace": [], "group": None, "settle_ms": 0, "realtime": realtime,
         "stop_share": 0.04,
     }
-    out = subprocess.run([program, "profile-mmap", "--run-block"], input=json.dumps(spec), text=True,
+    out = subprocess.run([program, "worker", "block"], input=json.dumps(spec), text=True,
                          stdout=subprocess.PIPE, check=True).stdout
     found = json.loads(out)["windows"][0]["block"]
     counters = found["counters"]

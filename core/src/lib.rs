@@ -17,8 +17,8 @@ pub mod report;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod seed;
+pub mod speed;
 pub mod storage;
-pub mod throughput;
 pub mod training;
 pub mod weights;
 pub mod work;

@@ -10,7 +10,7 @@ use crate::codec::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use crate::codec::{CodecError, CodecKind, DEFAULT_SEED, Packed, Source};
 use crate::format::tensors::{Tensor, read_tensors};
 use crate::leaf::wire::{wire_enum, wire_struct};
-use crate::throughput::{Lookup, LookupCase};
+use crate::speed::{Lookup, LookupCase};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,31 +4,23 @@
 
 #[cfg(feature = "burn")]
 pub mod checkpoint;
-mod codec;
-pub mod command;
+mod cli;
+pub mod commands;
 #[cfg(feature = "burn")]
 pub mod decoder;
-mod document;
 #[cfg(feature = "burn")]
 pub mod generate;
-mod hints;
-#[cfg(feature = "burn")]
+mod inputs;
 pub mod kv_quality;
-mod model_source;
-mod output;
-mod predict;
-pub mod profile;
-pub mod publish;
+mod machine;
+mod profile;
 #[cfg(feature = "burn")]
-pub mod real;
+mod train;
 #[cfg_attr(
     not(all(unix, not(target_env = "musl"))),
     expect(dead_code, reason = "without shared libraries to load, only the refusal is left")
 )]
 mod validate;
-
-#[cfg(feature = "burn")]
-pub mod train;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! The `dhurandhar` command: parse, run, report an error once.
 
 use clap::Parser;
-use dhurandhar::command::Cli;
+use dhurandhar::commands::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -94,7 +94,7 @@ fn space_that_was_only_reserved_is_no_table() {
 #[test]
 fn a_balloon_that_memory_cannot_hold_ends_by_itself() {
     let mut command = Command::new(PROGRAM);
-    command.args(["profile-mmap", "--run-balloon", "8000000000"]).stdin(Stdio::piped());
+    command.args(["worker", "balloon"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: one system call with a pointer to a local value.
     unsafe {
         command.pre_exec(|| {
@@ -105,7 +105,9 @@ fn a_balloon_that_memory_cannot_hold_ends_by_itself() {
             }
         });
     }
-    let output = command.output().unwrap();
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"8000000000\n").unwrap();
+    let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(output.stdout, b"", "it never says that it is up");
     assert!(stderr(&output).contains("no more memory"), "{}", stderr(&output));

@@ -94,7 +94,7 @@ fn every_cold_block_is_proved_cold_or_void() {
             checked += 1;
         }
     }
-    eprintln!("{checked} cold blocks, verdict {}", profile.verdict.result.name());
+    assert!(checked > 0, "no cold block was valid");
     // What was written is gone, only the result is left.
     assert!(bytes_in(directory.path()) < 1 << 20);
     assert!(profile.device.name.len() > 1 && !profile.run.arguments.iter().any(|text| text.contains('/')));
@@ -208,11 +208,12 @@ fn a_write_that_fails_half_way_leaves_nothing() {
 #[test]
 fn a_balloon_holds_memory_until_its_input_ends() {
     let mut balloon = Command::new(program())
-        .args(["profile-mmap", "--run-balloon", "67108864"])
+        .args(["worker", "balloon"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    std::io::Write::write_all(balloon.stdin.as_mut().unwrap(), b"67108864\n").unwrap();
     let mut line = String::new();
     let mut output = std::io::BufReader::new(balloon.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut output, &mut line).unwrap();
@@ -298,7 +299,7 @@ fn start_block(path: &Path, bytes: u64, engine: &str, pacing_us: u64) -> std::pr
         "zipf_exponent": 1.0, "trace": [], "group": null, "settle_ms": 0, "realtime": false, "stop_share": 0.04,
     });
     let mut child = Command::new(program())
-        .args(["profile-mmap", "--run-block"])
+        .args(["worker", "block"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

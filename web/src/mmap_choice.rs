@@ -3,8 +3,8 @@
 use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::leaf::units::MIB;
 use dhurandhar_core::measurement::{Engine, Overlay};
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::{Layout, TableGeometry};
-use dhurandhar_core::throughput::LookupCase;
 
 /// Layouts offered.
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Contiguous, Layout::LayerMajor, Layout::Padded];

@@ -3,7 +3,7 @@
 use dhurandhar_chart::{Axis, Limit, Line, LineChart, LinePoint, LineStyle};
 use dhurandhar_core::leaf::units::{MIB, in_mib};
 use dhurandhar_core::measurement::{MeasuredPoint, Overlay, Pattern, State};
-use dhurandhar_core::throughput::{Lookup, LookupCase};
+use dhurandhar_core::speed::{Lookup, LookupCase};
 
 /// The prediction of `case`, and the points of `measured` that read the same way.
 pub(crate) fn stall(case: &LookupCase, lookup: &Lookup, measured: Option<&Overlay>) -> LineChart {

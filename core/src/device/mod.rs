@@ -14,7 +14,7 @@ mod sources;
 pub mod storage;
 
 pub use form::Form;
-pub use gpu::{Gpu, GpuKind, UnknownGpu, gpus};
+pub use gpu::{Gpu, GpuKind, Maker, UnknownGpu, gpus};
 pub use limits::{Beyond, ByState, Confidence, Counts, Limit, MemoryKind, Platform, State, Version};
 pub use processor::Processor;
 pub use sources::Sources;
@@ -56,6 +56,13 @@ pub struct Device {
     pub budget_metric: BudgetMetric,
     /// Peak memory bandwidth in GB/s (1e9), where known.
     pub dram_bandwidth_gb_per_s: Option<f64>,
+    /// Peak of the processor's large cores together in GFLOP/s, single precision, where known.
+    pub cpu_gflops: Option<f64>,
+    /// The same of its 8-bit products in GOP/s, where known; four times as many are usual.
+    pub cpu_int8_gops: Option<f64>,
+    /// Speeds measured on it, as deviations from what is expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measured_speeds: Vec<MeasuredSpeed>,
     /// Storage that holds the model file.
     pub storage: Storage,
     /// Size of a memory page in KiB.
@@ -67,6 +74,22 @@ pub struct Device {
     /// Where each figure comes from, by field name (`storage.` before the storage's fields).
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Source>"))]
     pub sources: Sources,
+}
+
+/// A measured speed, as far as other speeds of the device follow from it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MeasuredSpeed {
+    /// Measured on the GPU, not on the processor.
+    pub on_gpu: bool,
+    /// Of a prompt, not of decoding.
+    pub of_prompt: bool,
+    /// The model chooses among experts.
+    pub mixture: bool,
+    /// Group of the weights' format.
+    pub format_group: String,
+    /// Logarithm of measured over expected.
+    pub log_ratio: f64,
 }
 
 /// Operating systems that limit memory in different ways.
@@ -246,6 +269,7 @@ fn whole(bytes: f64) -> u64 {
     bytes.round() as u64
 }
 
+wire_struct!(MeasuredSpeed { on_gpu, of_prompt, mixture, format_group, log_ratio });
 wire_struct!(Device {
     name,
     title,
@@ -261,6 +285,9 @@ wire_struct!(Device {
     system_limits,
     budget_metric,
     dram_bandwidth_gb_per_s,
+    cpu_gflops,
+    cpu_int8_gops,
+    measured_speeds,
     storage,
     page_size_kib,
     supports_npu,

@@ -11,6 +11,7 @@ mod environment;
 mod flag;
 mod kv_quality;
 mod litert_cards;
+mod llama_bench;
 mod memory;
 mod memory_summary;
 mod memory_validation;
@@ -35,6 +36,7 @@ pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};
 pub use kv_quality::{KV_QUALITY_SCHEMA, KvQuality, LayerQuality, SettingQuality};
 pub use litert_cards::{CardRow, LITERT_CARDS, MemoryMetric, Processor};
+pub use llama_bench::{BenchError, BenchFile, BenchRow, Timed, read_llama_bench};
 pub use memory::{BudgetCheck, BudgetInterpretation, MeasuredLimit, MemoryProbe, MemorySample};
 pub use memory_summary::MemorySummary;
 pub use memory_validation::{

@@ -12,4 +12,4 @@ pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use refused::{Refusal, refused};
 pub use runtime::{Runtime, UnknownRuntime};
-pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError};
+pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError, Turn};

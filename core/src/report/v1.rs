@@ -7,7 +7,7 @@ use crate::leaf::Interval;
 use crate::leaf::Provenance;
 use crate::memory::{LayerCache, Scenario};
 use crate::placement::{Component, Kind, Part, cached_rows};
-use crate::throughput::{Bound, Ceilings, Reads};
+use crate::speed::{Bound, Ceilings, Reads};
 use serde::Serialize;
 
 /// `dhurandhar.analysis/1`.

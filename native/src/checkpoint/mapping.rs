@@ -22,7 +22,7 @@ impl Mapping {
             reason = "checkpoints are not written while they are read; the map is read-only"
         )]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-        match crate::hints::pointer(&map) {
+        match crate::inputs::hints::pointer(&map) {
             Some(problem) => Err(CheckpointError::Header { path: path.to_owned(), problem }),
             None => Ok(Self { map }),
         }

@@ -83,7 +83,7 @@ impl Checkpoint {
         } else if is("safetensors") {
             safetensors::open_file(path)
         } else {
-            Err(unknown(&crate::hints::file(path)))
+            Err(unknown(&crate::inputs::hints::file(path)))
         }
     }
 

@@ -1,7 +1,7 @@
 //! safetensors checkpoints, single or in shards, with the `config.json` that describes them.
 
 use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
-use crate::hints;
+use crate::inputs::hints;
 use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::model::import::hf_config;
 use serde_json::Value;

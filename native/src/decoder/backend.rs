@@ -1,10 +1,8 @@
 //! Where tensors live: a GPU through wgpu, or the CPU backend.
 
 use super::DecoderError;
+use crate::machine::adapters::{Adapter, adapters};
 use burn::tensor::{Device, DeviceKind, FloatDType, Tensor};
-use burn_wgpu::wgpu;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,58 +29,6 @@ pub struct Backend {
     pub half: Option<FloatDType>,
 }
 
-/// A graphics adapter, as `dhurandhar devices --gpu` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Adapter {
-    /// Name by its driver.
-    pub name: String,
-    /// Graphics API.
-    pub api: String,
-    /// `discrete_gpu`, `integrated_gpu`, `virtual_gpu`, `cpu` or `other`.
-    pub kind: &'static str,
-    /// Driver and its version.
-    pub driver: String,
-    /// Largest buffer a kernel can bind, in bytes.
-    pub max_binding_bytes: u64,
-    /// Largest buffer, in bytes.
-    pub max_buffer_bytes: u64,
-    /// Kernels can compute in f16.
-    pub f16: bool,
-}
-
-/// Adapters that wgpu finds on this machine, in its order.
-pub fn adapters() -> Vec<Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    ready(instance.enumerate_adapters(wgpu::Backends::all())).iter().map(Adapter::read).collect()
-}
-
-impl Adapter {
-    fn read(adapter: &wgpu::Adapter) -> Self {
-        let (info, limits) = (adapter.get_info(), adapter.limits());
-        let kind = match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => "discrete_gpu",
-            wgpu::DeviceType::IntegratedGpu => "integrated_gpu",
-            wgpu::DeviceType::VirtualGpu => "virtual_gpu",
-            wgpu::DeviceType::Cpu => "cpu",
-            wgpu::DeviceType::Other => "other",
-        };
-        Self {
-            name: info.name,
-            api: format!("{:?}", info.backend),
-            kind,
-            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-            max_binding_bytes: limits.max_storage_buffer_binding_size,
-            max_buffer_bytes: limits.max_buffer_size,
-            f16: adapter.features().contains(wgpu::Features::SHADER_F16),
-        }
-    }
-
-    /// A processor in the guise of a GPU: right, but far slower than the CPU backend.
-    pub fn is_software(&self) -> bool {
-        self.kind == "cpu"
-    }
-}
-
 impl Backend {
     /// Open what was asked for. `auto` passes over software adapters.
     pub fn open(choice: BackendChoice) -> Result<Self, DecoderError> {
@@ -99,7 +45,7 @@ impl Backend {
             (_, None) => match found.iter().find(usable) {
                 Some(adapter) => Ok(Self::wgpu(adapter, DeviceKind::Cpu)),
                 None => Err(DecoderError::Device(
-                    "no graphics adapter found; install a Vulkan, Metal or DirectX 12 driver, or use --backend cpu"
+                    "no graphics adapter found; install a Vulkan, Metal or DirectX 12 driver, or compute on the CPU"
                         .to_owned(),
                 )),
             },
@@ -158,14 +104,6 @@ impl Backend {
 /// faster in either.
 fn half_precision(gpu: bool, supports: impl Fn(FloatDType) -> bool) -> Option<FloatDType> {
     [FloatDType::BF16, FloatDType::F16].into_iter().find(|format| gpu && supports(*format))
-}
-
-/// The value of a future that is ready when first asked, as native adapter listing is.
-fn ready<T>(future: impl Future<Output = Vec<T>>) -> Vec<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => Vec::new(),
-    }
 }
 
 #[cfg(test)]

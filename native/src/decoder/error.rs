@@ -63,7 +63,9 @@ pub enum DecoderError {
     #[error("{0}")]
     Device(String),
     /// A tensor larger than the adapter's buffers.
-    #[error("`{tensor}` takes {bytes} bytes, but adapter {adapter} binds at most {limit}; use --backend cpu")]
+    #[error(
+        "`{tensor}` takes {bytes} bytes, but adapter {adapter} binds at most {limit}; compute on the CPU"
+    )]
     Buffer {
         /// Tensor.
         tensor: String,

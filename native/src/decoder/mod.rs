@@ -32,7 +32,7 @@ mod settings;
 mod tests;
 
 pub use adapter::{Adapters, Dropout, LowRank, Magnitude};
-pub use backend::{Adapter, Backend, BackendChoice, adapters};
+pub use backend::{Backend, BackendChoice};
 pub use cache::KvCache;
 pub use error::DecoderError;
 pub use hook::{KvHook, Site};

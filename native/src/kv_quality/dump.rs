@@ -47,9 +47,7 @@ pub(super) fn write(
 ) -> Result<(), DumpError> {
     let bytes = file(recorded, choice, order)?;
     let failed = |source| DumpError::Io { path: path.to_owned(), source };
-    let partial = path.with_extension("safetensors.partial");
-    std::fs::write(&partial, bytes).map_err(failed)?;
-    std::fs::rename(&partial, path).map_err(failed)
+    crate::cli::files::write(path, &bytes).map_err(failed)
 }
 
 /// The bytes of the file.

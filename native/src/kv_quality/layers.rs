@@ -1,7 +1,7 @@
 //! Errors layer by layer, on keys and values as the exact model computes them.
 
+use super::attention::Layer;
 use super::hook::{CodecHook, Recorder, Rows};
-use crate::codec::attention::Layer;
 use crate::decoder::{Decoder, KvHook, Site};
 use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::attention::AttentionError;

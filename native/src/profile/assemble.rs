@@ -1,9 +1,9 @@
 //! From windows to a report: merged histograms, intervals over blocks, flags, prediction, verdict.
 
 use super::block::latency;
-use super::os::evict;
 use super::plan::Planned;
 use super::session::Outcome;
+use crate::machine::evict;
 use dhurandhar_core::measurement::{
     Configuration, Engine, Flag, FlagCode, Latency, Pattern, PercentilePoint, PolicyInputs, State, Summary,
     median_interval,

@@ -18,11 +18,11 @@ const STEADY_CHANGE: f64 = 0.05;
 
 /// What became of a block that could not finish.
 #[derive(Debug)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// The error.
-    pub error: io::Error,
+    pub(crate) error: io::Error,
     /// Tokens read before.
-    pub tokens: u64,
+    pub(crate) tokens: u64,
 }
 
 impl From<io::Error> for Broken {
@@ -32,7 +32,7 @@ impl From<io::Error> for Broken {
 }
 
 /// Runs one block; `open` makes the reader after the eviction.
-pub fn run_block(
+pub(crate) fn run_block(
     spec: &BlockSpec,
     storage: &mut dyn Storage,
     clock: &dyn Clock,
@@ -201,7 +201,7 @@ fn share_read(spec: &BlockSpec, start: &Counters, now: &Counters) -> f64 {
 }
 
 /// Quantiles of a histogram of nanoseconds.
-pub fn latency(histogram: &Histogram<u64>) -> Latency {
+pub(crate) fn latency(histogram: &Histogram<u64>) -> Latency {
     let us = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
     Latency {
         tokens: histogram.len(),
@@ -215,7 +215,7 @@ pub fn latency(histogram: &Histogram<u64>) -> Latency {
 }
 
 /// What was counted between two readings; `None` where either is missing.
-pub fn difference(start: &Counters, end: &Counters) -> Counters {
+pub(crate) fn difference(start: &Counters, end: &Counters) -> Counters {
     let sub = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| b.saturating_sub(a));
     Counters {
         major_faults: sub(start.major_faults, end.major_faults),

@@ -1,16 +1,16 @@
 //! Child processes: one block each, so that a dying mapping kills a child and becomes a result.
 
 use super::block::run_block;
-use super::budget::cgroup;
-use super::os::{self, RealStorage};
 use super::reader;
 use super::seam::SystemClock;
 use super::spec::{BlockSpec, Reply};
-use anyhow::{Context, Result};
+use super::storage::RealStorage;
+use crate::cli::child::{self, Job};
+use crate::machine::{self, cgroup};
+use anyhow::Result;
 use dhurandhar_core::measurement::Failure;
-use std::io::{Read, Write};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
+use std::time::Duration;
 
 /// A child that says nothing for this long is ended.
 const PATIENCE: Duration = Duration::from_mins(15);
@@ -19,14 +19,14 @@ const PATIENCE: Duration = Duration::from_mins(15);
 const NO_EXEC: Option<i32> = Some(8);
 
 /// Runs blocks: in a child process, or scripted in tests.
-pub trait BlockRunner {
+pub(crate) trait BlockRunner {
     /// Always comes back: whatever happens to the child is a reply.
     fn run(&mut self, spec: &BlockSpec) -> Reply;
 }
 
 /// Starts this program again for every block.
 #[derive(Debug, Default)]
-pub struct ChildRunner;
+pub(crate) struct ChildRunner;
 
 impl BlockRunner for ChildRunner {
     fn run(&mut self, spec: &BlockSpec) -> Reply {
@@ -48,57 +48,22 @@ fn failed(kind: &str, detail: String) -> Reply {
 }
 
 fn spawn(spec: &BlockSpec) -> Result<Reply> {
-    let mut child = Command::new(std::env::current_exe().context("cannot find this program")?)
-        .args(["profile-mmap", "--run-block"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start a child process")?;
-    let mut stdin = child.stdin.take().context("the child has no input")?;
-    // A child that died already shows in its status, not here.
-    let _ = stdin.write_all(&serde_json::to_vec(spec)?);
-    drop(stdin);
-    let mut stdout = child.stdout.take().context("the child has no output")?;
-    let mut stderr = child.stderr.take().context("the child has no error output")?;
-    let out = std::thread::spawn(move || {
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).map(|_| text)
-    });
-    let err = std::thread::spawn(move || {
-        let mut text = String::new();
-        stderr.read_to_string(&mut text).map(|_| text)
-    });
-    let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
+    Ok(child::ask(child::worker(Job::Block)?, spec, Some(PATIENCE))?.unwrap_or_else(|ended| {
+        if ended.late {
+            return failed("time_out", format!("no answer within {} s", PATIENCE.as_secs()));
         }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(failed("time_out", format!("no answer within {} s", PATIENCE.as_secs())));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let text = out.join().ok().and_then(Result::ok).unwrap_or_default();
-    let complaint = err.join().ok().and_then(Result::ok).unwrap_or_default();
-    if status.success() {
-        return serde_json::from_str(&text).context("the child's answer is not understood");
-    }
-    Ok(interpret(status, complaint.trim()))
+        interpret(ended.status, ended.complaint.trim())
+    }))
 }
 
 /// Why io_uring cannot be used here, from a child that tried; `None` if it can.
 #[cfg(target_os = "linux")]
 pub(super) fn io_uring_refused() -> Option<String> {
-    let tried = std::env::current_exe().and_then(|program| {
-        let mut child = Command::new(program);
-        child.args(["profile-mmap", "--run-io-uring"]).stdin(Stdio::null()).output()
-    });
+    let tried = child::worker(Job::IoUring).map_err(anyhow::Error::from);
+    let tried = tried.and_then(|command| child::listen(command, &(), None, |_| {}));
     match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => match interpret(output.status, String::from_utf8_lossy(&output.stderr).trim()) {
+        Ok(ended) if ended.status.success() => None,
+        Ok(ended) => match interpret(ended.status, ended.complaint.trim()) {
             Reply::Failed(failure) => Some(format!("io_uring: {}", failure.detail)),
             Reply::Windows(_) => None,
         },
@@ -131,15 +96,9 @@ fn interpret(status: ExitStatus, complaint: &str) -> Reply {
     failed("refused", format!("{status}: {complaint}"))
 }
 
-/// The child's side: a specification on standard input, a reply on standard output.
-pub fn serve() -> Result<()> {
-    follow_parent();
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    let spec: BlockSpec = serde_json::from_str(&text).context("the block specification is not understood")?;
-    let reply = answer(&spec);
-    serde_json::to_writer(std::io::stdout().lock(), &reply)?;
-    Ok(())
+/// The child's side.
+pub(crate) fn serve() -> Result<()> {
+    child::answer(&answer(&child::task()?))
 }
 
 fn answer(spec: &BlockSpec) -> Reply {
@@ -149,7 +108,7 @@ fn answer(spec: &BlockSpec) -> Reply {
             cgroup::join(group)?;
         }
         if spec.realtime {
-            os::realtime()?;
+            machine::realtime()?;
         }
         let mut storage = RealStorage::open(&spec.place, spec.group.clone())?;
         let mut open = || reader::open(spec.key.engine, &spec.place);
@@ -162,14 +121,6 @@ fn answer(spec: &BlockSpec) -> Reply {
             detail: broken.error.to_string(),
             tokens: Some(broken.tokens),
         }),
-    }
-}
-
-/// Ends this process when its parent goes, however that happens.
-pub fn follow_parent() {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     }
 }
 

@@ -1,17 +1,16 @@
 //! The decoder-eviction cliff: a decoder-sized file swept once a token beside table rows, under ever less memory.
 
-use super::budget::cgroup::{self, Group, Parent};
-use super::os::{counters, evict};
 use super::reader;
 use super::seam::{Clock, SystemClock};
 use super::spec::Place;
+use crate::cli::child::{self, Job};
+use crate::machine::cgroup::{self, Group, Parent};
+use crate::machine::{counters, evict};
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::measurement::{Cliff, CliffPoint, Engine, median};
 use dhurandhar_core::storage::{Draws, Extent, Layout, Sweep, TableGeometry, sweep_time_s};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// Bytes copied at a time while sweeping.
 const STEP: u64 = 1 << 20;
@@ -116,30 +115,15 @@ pub(super) fn measure(
 }
 
 fn run(spec: &SweepSpec) -> Result<SweepReply> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["profile-mmap", "--run-sweep"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start a child process")?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&serde_json::to_vec(spec)?)?;
+    match child::ask(child::worker(Job::Sweep)?, spec, None)? {
+        Ok(reply) => Ok(reply),
+        Err(ended) => bail!("the sweep ended with {}", ended.status),
     }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("the sweep ended with {}", output.status);
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// The child's side.
-pub(super) fn serve() -> Result<()> {
-    super::child::follow_parent();
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    let spec: SweepSpec = serde_json::from_str(&text)?;
-    serde_json::to_writer(std::io::stdout().lock(), &sweep(&spec)?)?;
-    Ok(())
+pub(crate) fn serve() -> Result<()> {
+    child::answer(&sweep(&child::task()?)?)
 }
 
 fn sweep(spec: &SweepSpec) -> Result<SweepReply> {

@@ -1,18 +1,17 @@
-//! `--measure-memory`: everything but the table as touched memory, the table mapped beside it, looked at as
-//! decoding goes on.
+//! The memory probe: everything but the table as touched memory, the table mapped in addition, looked at as decoding
+//! goes on.
 
-use super::os::proc;
-use super::os::{RealStorage, counters};
 use super::reader;
 use super::seam::Storage;
 use super::spec::Place;
+use super::storage::RealStorage;
 use super::table::content;
-use anyhow::{Context, Result, bail};
+use crate::cli::child::{self, Job};
+use crate::machine::{counters, memory::available_bytes, proc};
+use anyhow::{Result, bail};
 use dhurandhar_core::measurement::{BudgetCheck, BudgetInterpretation, Engine, MemoryProbe, MemorySample};
 use dhurandhar_core::storage::{Draws, Layout, TableGeometry};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
 
 /// Tokens between two looks.
 const EVERY: u64 = 25;
@@ -56,25 +55,16 @@ struct MemoryReply {
 
 /// Runs the probe in a child and judges it.
 pub(super) fn measure(spec: &MemorySpec, budget: Budget) -> Result<MemoryProbe> {
-    let available = super::budget::balloon::available_bytes();
+    let available = available_bytes();
     if let Some(available) = available.filter(|available| *available < spec.placeholder_bytes) {
         bail!("{} bytes are needed beside the table, {available} are available", spec.placeholder_bytes);
     }
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["profile-mmap", "--run-memory"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start a child process")?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&serde_json::to_vec(spec)?)?;
+    match child::ask(child::worker(Job::Memory)?, spec, None)? {
+        Ok(reply) => Ok(judge(spec, budget, reply)),
+        Err(ended) => {
+            bail!("the memory probe ended with {}: this memory is not to be had here", ended.status)
+        }
     }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("the memory probe ended with {}: this memory is not to be had here", output.status);
-    }
-    let reply: MemoryReply = serde_json::from_slice(&output.stdout)?;
-    Ok(judge(spec, budget, reply))
 }
 
 fn judge(spec: &MemorySpec, budget: Budget, reply: MemoryReply) -> MemoryProbe {
@@ -107,13 +97,8 @@ fn judge(spec: &MemorySpec, budget: Budget, reply: MemoryReply) -> MemoryProbe {
 }
 
 /// The child's side.
-pub(super) fn serve() -> Result<()> {
-    super::child::follow_parent();
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    let spec: MemorySpec = serde_json::from_str(&text)?;
-    serde_json::to_writer(std::io::stdout().lock(), &probe(&spec)?)?;
-    Ok(())
+pub(crate) fn serve() -> Result<()> {
+    child::answer(&probe(&child::task()?)?)
 }
 
 fn probe(spec: &MemorySpec) -> Result<MemoryReply> {

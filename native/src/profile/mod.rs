@@ -1,37 +1,30 @@
-//! `profile-mmap`: what a lookup table on storage costs a token, measured on this device.
+//! What a lookup table on storage costs a token, measured on this device.
 //!
-//! The parent plans, writes the table and starts one child a block; a child evicts, proves, reads and
-//! counts. Every figure is judged by `core::measurement` and set beside the prediction of `core::storage`.
+//! The parent plans, writes the table and starts one child a block; a child evicts, proves, reads and counts. Every
+//! number is judged by `core::measurement` and compared with the prediction of `core::storage`.
 
-pub mod args;
 mod assemble;
-pub mod block;
-pub mod budget;
-pub mod child;
-mod cliff;
-mod date;
-mod environment;
+pub(crate) mod balloon;
+pub(crate) mod block;
+pub(crate) mod child;
+pub(crate) mod cliff;
 #[cfg(test)]
 mod fake;
+mod gather;
 mod journal;
-mod memory;
-pub mod os;
-mod output;
-pub mod plan;
-pub mod reader;
-mod render;
+pub(crate) mod memory;
+pub(crate) mod plan;
+pub(crate) mod reader;
+mod request;
 mod run;
 mod runner;
-pub mod seam;
-pub mod session;
-pub mod spec;
+pub(crate) mod seam;
+pub(crate) mod session;
+pub(crate) mod spec;
+mod storage;
 mod subject;
-pub mod table;
-pub mod validity;
+pub(crate) mod table;
+pub(crate) mod validity;
 
-pub use args::ProfileMmapArgs;
-pub(crate) use date::now;
-pub(crate) use environment::device;
-pub use run::run;
-
-use crate::BadInput;
+pub(crate) use request::{Probe, Progress, Request};
+pub(crate) use run::{Setup, measure};

@@ -3,8 +3,8 @@
 mod mode;
 mod size;
 
-pub use mode::Mode;
-pub use size::STOP_SHARE;
+pub(crate) use mode::Mode;
+pub(crate) use size::STOP_SHARE;
 
 use super::spec::Key;
 use dhurandhar_core::measurement::{Engine, Note, Pattern, State};
@@ -14,67 +14,67 @@ use size::sized;
 
 /// Everything the plan depends on.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// How much.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// The table, token-major and unpadded.
-    pub geometry: TableGeometry,
+    pub(crate) geometry: TableGeometry,
     /// Tokens a configuration.
-    pub num_tokens: u64,
+    pub(crate) num_tokens: u64,
     /// Untimed tokens before a warm block.
-    pub warmup_tokens: u64,
+    pub(crate) warmup_tokens: u64,
     /// Leave out everything cold.
-    pub warm_only: bool,
+    pub(crate) warm_only: bool,
     /// The engine that the runtime in question uses: the verdict rests on it.
-    pub deployed: Engine,
+    pub(crate) deployed: Engine,
     /// Decode speed to hold, tokens a second.
-    pub target_tps: f64,
+    pub(crate) target_tps: f64,
     /// Memory limits, bytes; empty where none can be set.
-    pub budgets: Vec<u64>,
+    pub(crate) budgets: Vec<u64>,
     /// Tokens of a prompt.
-    pub prompt_tokens: u64,
+    pub(crate) prompt_tokens: u64,
     /// Whether a recorded trace is at hand.
-    pub trace: bool,
+    pub(crate) trace: bool,
     /// Readahead window of the device, bytes.
-    pub readahead_bytes: u64,
+    pub(crate) readahead_bytes: u64,
     /// Seed of order and draws.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Engines that this platform lacks, with the reason.
-    pub missing: fn(Engine) -> Option<&'static str>,
+    pub(crate) missing: fn(Engine) -> Option<&'static str>,
 }
 
 /// A configuration and its size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// Which.
-    pub key: Key,
+    pub(crate) key: Key,
     /// Its rows (padded rows are fewer in the same file).
-    pub geometry: TableGeometry,
+    pub(crate) geometry: TableGeometry,
     /// Timed tokens a block.
-    pub tokens: u64,
+    pub(crate) tokens: u64,
     /// Untimed tokens before.
-    pub warm_up: u64,
+    pub(crate) warm_up: u64,
     /// Children.
-    pub blocks: u64,
+    pub(crate) blocks: u64,
     /// Timed windows a child.
-    pub windows: u64,
+    pub(crate) windows: u64,
     /// Upper bound of what all its blocks read from storage, bytes.
-    pub read_bytes: u64,
+    pub(crate) read_bytes: u64,
 }
 
 /// The whole run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Configurations in report order.
-    pub configurations: Vec<Planned>,
+    pub(crate) configurations: Vec<Planned>,
     /// Indices into them, one a block, interleaved.
-    pub order: Vec<usize>,
+    pub(crate) order: Vec<usize>,
     /// What was left out and why.
-    pub notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// Lays out a run.
-pub fn plan(settings: &Settings) -> Plan {
+pub(crate) fn plan(settings: &Settings) -> Plan {
     let mut notes = Vec::new();
     let mut configurations: Vec<Planned> = Vec::new();
     for key in keys(settings) {
@@ -191,7 +191,7 @@ fn pause_us(target_tps: f64) -> u64 {
 
 impl Plan {
     /// Upper bound of all reads, bytes.
-    pub fn read_bytes(&self) -> u64 {
+    pub(crate) fn read_bytes(&self) -> u64 {
         self.configurations.iter().map(|planned| planned.read_bytes).sum()
     }
 }

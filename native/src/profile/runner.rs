@@ -1,9 +1,9 @@
 //! Children under a memory limit: a control group or a balloon made for one block and gone after it.
 
-use super::budget::balloon::{Balloon, FLOOR};
-use super::budget::cgroup::{Group, Parent};
+use super::balloon::{Balloon, FLOOR};
 use super::child::{BlockRunner, ChildRunner};
 use super::spec::{BlockSpec, Reply};
+use crate::machine::cgroup::{Group, Parent};
 use dhurandhar_core::measurement::{Flag, FlagCode};
 
 /// How far a limit may be from what was asked for.

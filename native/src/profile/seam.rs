@@ -7,7 +7,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// Monotonic time.
-pub trait Clock {
+pub(crate) trait Clock {
     /// Nanoseconds since some fixed start.
     fn now_ns(&self) -> u64;
     /// Returns at or after `ns`.
@@ -15,7 +15,7 @@ pub trait Clock {
 }
 
 /// The file under test as the operating system sees it.
-pub trait Storage {
+pub(crate) trait Storage {
     /// Asks the system to drop the table from the page cache.
     fn evict(&mut self) -> io::Result<()>;
     /// Share of the table in the page cache, 0 to 1; `None` where it cannot be observed.
@@ -29,24 +29,24 @@ pub trait Storage {
 }
 
 /// One way of bringing bytes to the reader.
-pub trait Reader {
+pub(crate) trait Reader {
     /// Reads every byte of the extents (offsets from the start of the table).
     fn fetch(&mut self, extents: &[Extent]) -> io::Result<()>;
 }
 
 /// The machine's own clock.
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
     /// Starts at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }
 
     /// Median cost of reading the clock, nanoseconds.
-    pub fn overhead_ns(&self) -> f64 {
+    pub(crate) fn overhead_ns(&self) -> f64 {
         let before = self.now_ns();
         for _ in 0..1000 {
             std::hint::black_box(self.now_ns());

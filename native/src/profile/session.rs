@@ -10,24 +10,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What came of one configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Windows in the order they ran, voided ones too.
-    pub windows: Vec<Window>,
+    pub(crate) windows: Vec<Window>,
     /// Children that did not come back.
-    pub failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure>,
     /// Flags of the configuration as a whole.
-    pub flags: Vec<Flag>,
+    pub(crate) flags: Vec<Flag>,
 }
 
 impl Outcome {
     /// Windows that count.
-    pub fn valid(&self) -> impl Iterator<Item = &Window> {
+    pub(crate) fn valid(&self) -> impl Iterator<Item = &Window> {
         self.windows.iter().filter(|window| window.block.valid)
     }
 }
 
 /// Remembers finished blocks across runs.
-pub trait Journal {
+pub(crate) trait Journal {
     /// The reply that an earlier run got for this very block.
     fn recall(&mut self, spec: &BlockSpec) -> Option<Reply>;
     /// Keeps a reply.
@@ -35,22 +35,22 @@ pub trait Journal {
 }
 
 /// Told after every block: blocks done, blocks planned, configuration just run.
-pub type Progress<'a> = dyn FnMut(u64, u64, &str) + 'a;
+pub(crate) type Progress<'a> = dyn FnMut(u64, u64, &str) + 'a;
 
 /// Everything a session needs from outside.
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     /// Starts blocks.
-    pub runner: &'a mut dyn BlockRunner,
+    pub(crate) runner: &'a mut dyn BlockRunner,
     /// Remembers them.
-    pub journal: &'a mut dyn Journal,
+    pub(crate) journal: &'a mut dyn Journal,
     /// For the time limit.
-    pub clock: &'a dyn Clock,
+    pub(crate) clock: &'a dyn Clock,
     /// Set by Ctrl-C.
-    pub stop: &'a AtomicBool,
+    pub(crate) stop: &'a AtomicBool,
     /// No block starts after this, nanoseconds of `clock`.
-    pub deadline_ns: u64,
+    pub(crate) deadline_ns: u64,
     /// Readahead of the device, bytes.
-    pub readahead_bytes: u64,
+    pub(crate) readahead_bytes: u64,
 }
 
 /// How often a block may be repeated on average before a configuration is given up.
@@ -60,7 +60,7 @@ const ENOUGH: u64 = 5;
 
 impl Session<'_> {
     /// Runs the plan. `spec` makes the specification of block number `order` of a configuration.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         plan: &Plan,
         spec: &mut dyn FnMut(&Planned, u64) -> BlockSpec,
@@ -161,7 +161,7 @@ fn conclude(planned: &Planned, outcome: &mut Outcome) {
 
 /// No memory.
 #[derive(Debug, Default)]
-pub struct NoJournal;
+pub(crate) struct NoJournal;
 
 impl Journal for NoJournal {
     fn recall(&mut self, _spec: &BlockSpec) -> Option<Reply> {

@@ -7,29 +7,29 @@ use std::path::PathBuf;
 
 /// Which configuration: everything that sets two results of a report apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Key {
+pub(crate) struct Key {
     /// Page-cache state.
-    pub state: State,
+    pub(crate) state: State,
     /// Row order.
-    pub pattern: Pattern,
+    pub(crate) pattern: Pattern,
     /// Row layout.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// Way of reading.
-    pub engine: Engine,
+    pub(crate) engine: Engine,
     /// Pause between token starts, microseconds.
-    pub pacing_us: u64,
+    pub(crate) pacing_us: u64,
     /// Memory limit, bytes; 0 without.
-    pub budget_bytes: u64,
+    pub(crate) budget_bytes: u64,
 }
 
 impl Key {
     /// Back to back, no limit.
-    pub fn new(pattern: Pattern, layout: Layout, engine: Engine, state: State) -> Self {
+    pub(crate) fn new(pattern: Pattern, layout: Layout, engine: Engine, state: State) -> Self {
         Self { state, pattern, layout, engine, pacing_us: 0, budget_bytes: 0 }
     }
 
     /// The short unique name in reports.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let mut id = format!(
             "{}/{}/{}/{}",
             self.pattern.name(),
@@ -49,63 +49,63 @@ impl Key {
 
 /// Where the table is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub(crate) struct Place {
     /// Path a child can open; for an unlinked file the descriptor it inherits.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// First byte of the table in the file.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// Bytes of the table.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One block for a child to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BlockSpec {
+pub(crate) struct BlockSpec {
     /// Configuration.
-    pub key: Key,
+    pub(crate) key: Key,
     /// Position in the schedule.
-    pub order: u64,
+    pub(crate) order: u64,
     /// Seed of this block's draws.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Seed of what all blocks share: which rows are hot.
-    pub stream_seed: u64,
+    pub(crate) stream_seed: u64,
     /// Tokens to time in a window.
-    pub tokens: u64,
+    pub(crate) tokens: u64,
     /// Untimed tokens before.
-    pub warm_up: u64,
+    pub(crate) warm_up: u64,
     /// Windows to time one after the other (1 unless under a budget).
-    pub windows: u64,
+    pub(crate) windows: u64,
     /// Geometry of this configuration's rows.
-    pub geometry: TableGeometry,
+    pub(crate) geometry: TableGeometry,
     /// Where the bytes are.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Exponent of the Zipf stream.
-    pub zipf_exponent: f64,
+    pub(crate) zipf_exponent: f64,
     /// Recorded token ids.
-    pub trace: Vec<u64>,
+    pub(crate) trace: Vec<u64>,
     /// Control group to join before the first read.
-    pub group: Option<PathBuf>,
+    pub(crate) group: Option<PathBuf>,
     /// Pause between eviction and reading, milliseconds.
-    pub settle_ms: u64,
+    pub(crate) settle_ms: u64,
     /// Read under the real-time scheduler, so that other work does not delay it.
-    pub realtime: bool,
+    pub(crate) realtime: bool,
     /// Share of the table after which a cold block ends.
-    pub stop_share: f64,
+    pub(crate) stop_share: f64,
 }
 
 /// One window as a child saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Window {
+pub(crate) struct Window {
     /// Result without verdict flags of the parent.
-    pub block: Block,
+    pub(crate) block: Block,
     /// Latencies: (nanoseconds, count), ascending.
-    pub histogram: Vec<(u64, u64)>,
+    pub(crate) histogram: Vec<(u64, u64)>,
 }
 
 /// A child's answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reply {
+pub(crate) enum Reply {
     /// It ran.
     Windows(Vec<Window>),
     /// It could not.
@@ -114,7 +114,7 @@ pub enum Reply {
 
 impl BlockSpec {
     /// The rows this block asks for.
-    pub fn draws(&self) -> Draws {
+    pub(crate) fn draws(&self) -> Draws {
         let rows = match self.key.pattern {
             Pattern::RandomScatter => self.geometry.rows * self.geometry.layers,
             _ => self.geometry.rows,
@@ -131,7 +131,7 @@ impl BlockSpec {
     }
 
     /// Puts the extents of the next token into `into`.
-    pub fn token(&self, draws: &mut Draws, into: &mut Vec<Extent>) {
+    pub(crate) fn token(&self, draws: &mut Draws, into: &mut Vec<Extent>) {
         into.clear();
         if self.key.pattern == Pattern::RandomScatter {
             into.extend(draws.take(self.slices()).map(|slice| self.geometry.slice_extent(slice)));

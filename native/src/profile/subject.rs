@@ -1,8 +1,8 @@
 //! What is measured: the table of a model, and the memory that the rest of the model takes.
 
-use super::BadInput;
-use super::args::ProfileMmapArgs;
+use super::request::Request;
 use super::table::real;
+use crate::BadInput;
 use anyhow::Result;
 use dhurandhar_core::Model;
 use dhurandhar_core::memory::Scenario;
@@ -24,20 +24,20 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Finds the model and sizes its table.
-    pub(super) fn new(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
-        if real::is_checkpoint(&args.model) {
-            return Self::of_checkpoint(args, page_bytes);
+    pub(super) fn new(request: &Request, page_bytes: u64) -> Result<Self> {
+        if real::is_checkpoint(&request.model) {
+            return Self::of_checkpoint(request, page_bytes);
         }
-        let model = crate::model_source::load(&args.model)?;
-        let geometry = TableGeometry::of_model(&model.architecture, args.quant_bits, page_bytes)
+        let model = crate::inputs::model::load(&request.model)?;
+        let geometry = TableGeometry::of_model(&model.architecture, request.weight_bits, page_bytes)
             .map_err(|error| BadInput(error.to_string()))?;
         Ok(Self { model: Some(model), tensor: None, geometry })
     }
 
-    fn of_checkpoint(args: &ProfileMmapArgs, page_bytes: u64) -> Result<Self> {
-        let tensor = real::locate(Path::new(&args.model), args.tensor.as_deref())?;
+    fn of_checkpoint(request: &Request, page_bytes: u64) -> Result<Self> {
+        let tensor = real::locate(Path::new(&request.model), request.tensor.as_deref())?;
         // The model is a convenience here (its layers, its memory); a tensor can be read without it.
-        let model = crate::model_source::load(&args.model).ok();
+        let model = crate::inputs::model::load(&request.model).ok();
         let layers = model
             .as_ref()
             .filter(|m| m.architecture.ple.is_some())

@@ -17,7 +17,7 @@ const RUN_DELAY: f64 = 0.05;
 const AT_TICK: f64 = 0.02;
 
 /// Flags of one window; `readahead_bytes` is the device's setting.
-pub fn flags(spec: &BlockSpec, window: &Window, readahead_bytes: u64) -> Vec<Flag> {
+pub(crate) fn flags(spec: &BlockSpec, window: &Window, readahead_bytes: u64) -> Vec<Flag> {
     let mut flags = window.block.flags.clone();
     if spec.key.state == State::Cold {
         cold_residency(spec, window, readahead_bytes, &mut flags);

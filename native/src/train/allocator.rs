@@ -5,7 +5,7 @@
 /// Training frees and takes buffers of a layer's size thousands of times a step; by default glibc maps each one anew.
 /// Larger ones, the logits, come once a step: kept, what the next step allocates first would nest in their place and
 /// they would need another.
-pub(super) fn keep_buffers() {
+pub(crate) fn keep_buffers() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         const LARGEST: libc::c_int = 24 << 20;

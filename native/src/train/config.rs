@@ -10,63 +10,63 @@ use std::path::PathBuf;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Config {
+pub(crate) struct Config {
     /// Checkpoint file or folder; a built-in model's name for `--dry-run`.
-    pub base_model: String,
+    pub(crate) base_model: String,
     /// JSON lines or text, or a folder with one file per split.
-    pub dataset: Option<PathBuf>,
+    pub(crate) dataset: Option<PathBuf>,
     /// File name, without ending, of the training split in a folder.
-    pub split_train: String,
+    pub(crate) split_train: String,
     /// The same for evaluation.
-    pub split_eval: String,
+    pub(crate) split_eval: String,
     /// Share of a single file's examples kept for evaluation.
-    pub eval_fraction: f64,
+    pub(crate) eval_fraction: f64,
     /// How conversations are written.
-    pub template: TemplateChoice,
+    pub(crate) template: TemplateChoice,
     /// Train on all tokens instead of replies and completions only.
-    pub train_on_prompt: bool,
+    pub(crate) train_on_prompt: bool,
     /// What happens to examples longer than `max_seq_length`.
-    pub overlong: Overlong,
+    pub(crate) overlong: Overlong,
     /// Leave audio towers out; they are never loaded, so this only decides whether that is reported.
-    pub strip_audio_encoder: bool,
+    pub(crate) strip_audio_encoder: bool,
     /// Prompts that are answered without and with the adapter after the run, for its card and report.
-    pub sample_prompts: Vec<String>,
+    pub(crate) sample_prompts: Vec<String>,
     /// What the report calls the machine.
-    pub device_name: Option<String>,
+    pub(crate) device_name: Option<String>,
     /// Adapters.
-    pub lora: LoraConfig,
+    pub(crate) lora: LoraConfig,
     /// The loop.
-    pub training: TrainingConfig,
+    pub(crate) training: TrainingConfig,
     /// How the base is kept.
-    pub base: Base,
+    pub(crate) base: Base,
     /// Products in half precision, where a GPU can compute in it (`bf16`, `fp16`, `bnb_4bit_compute_dtype`).
-    pub half: bool,
+    pub(crate) half: bool,
     /// Settings that were accepted and change nothing, in sentences.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Adapters.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoraConfig {
+pub(crate) struct LoraConfig {
     /// Rank.
-    pub r: u64,
+    pub(crate) r: u64,
     /// Numerator of the scale.
-    pub alpha: f64,
+    pub(crate) alpha: f64,
     /// Share of inputs dropped in training.
-    pub dropout: f64,
+    pub(crate) dropout: f64,
     /// Divide by `sqrt(r)` instead of `r` (Kalajdzievski, arXiv:2312.03732).
-    pub use_rslora: bool,
+    pub(crate) use_rslora: bool,
     /// Learn the lengths of the adapted matrices' rows too (Liu et al., arXiv:2402.09353).
-    pub use_dora: bool,
+    pub(crate) use_dora: bool,
     /// Names, or one pattern.
-    pub targets: Targets,
+    pub(crate) targets: Targets,
     /// Layers that are adapted; all where none are named.
-    pub layers: Option<Vec<u64>>,
+    pub(crate) layers: Option<Vec<u64>>,
 }
 
 /// Which modules are adapted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Targets {
+pub(crate) enum Targets {
     /// Module names such as `q_proj`, or ends of paths such as `self_attn.q_proj`.
     Names(Vec<String>),
     /// A regular expression over whole paths such as `model.layers.3.self_attn.q_proj`, as in PEFT.
@@ -75,60 +75,60 @@ pub enum Targets {
 
 /// The loop.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TrainingConfig {
+pub(crate) struct TrainingConfig {
     /// Folder that everything is written to.
-    pub output_dir: PathBuf,
+    pub(crate) output_dir: PathBuf,
     /// Passes over the data.
-    pub epochs: f64,
+    pub(crate) epochs: f64,
     /// Steps, whatever the epochs; `None` lets the epochs decide.
-    pub max_steps: Option<u64>,
+    pub(crate) max_steps: Option<u64>,
     /// Rows of one pass.
-    pub batch: usize,
+    pub(crate) batch: usize,
     /// Passes of one step.
-    pub accumulation: usize,
+    pub(crate) accumulation: usize,
     /// Longest sequence, in tokens.
-    pub max_seq_length: usize,
+    pub(crate) max_seq_length: usize,
     /// Several examples in one row, blind to each other.
-    pub packing: bool,
+    pub(crate) packing: bool,
     /// Gradients.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Peak rate.
-    pub learning_rate: f64,
+    pub(crate) learning_rate: f64,
     /// After the warm-up.
-    pub schedule: ScheduleKind,
+    pub(crate) schedule: ScheduleKind,
     /// Share of steps that warm up.
-    pub warmup_ratio: f64,
+    pub(crate) warmup_ratio: f64,
     /// Steps that warm up; overrides the share.
-    pub warmup_steps: Option<u64>,
+    pub(crate) warmup_steps: Option<u64>,
     /// Decoupled weight decay.
-    pub weight_decay: f64,
+    pub(crate) weight_decay: f64,
     /// First and second decay.
-    pub betas: (f64, f64),
+    pub(crate) betas: (f64, f64),
     /// Denominator's epsilon.
-    pub eps: f64,
+    pub(crate) eps: f64,
     /// Largest global gradient norm; 0 clips nothing.
-    pub max_grad_norm: f64,
+    pub(crate) max_grad_norm: f64,
     /// Steps between lines of progress.
-    pub logging_steps: u64,
+    pub(crate) logging_steps: u64,
     /// Steps between evaluations; 0 evaluates at the start and the end only.
-    pub eval_steps: u64,
+    pub(crate) eval_steps: u64,
     /// Steps between checkpoints; 0 writes one at the end only.
-    pub save_steps: u64,
+    pub(crate) save_steps: u64,
     /// Evaluate after every pass over the data.
-    pub eval_epochs: bool,
+    pub(crate) eval_epochs: bool,
     /// Write a checkpoint after every pass over the data.
-    pub save_epochs: bool,
+    pub(crate) save_epochs: bool,
     /// Checkpoints kept beside the best one.
-    pub save_total_limit: usize,
+    pub(crate) save_total_limit: usize,
     /// Evaluations without a better loss after which the run ends; 0 never ends it early.
-    pub early_stopping_patience: u64,
+    pub(crate) early_stopping_patience: u64,
     /// Shuffling, splits, initial adapters and dropout follow from it.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// How conversations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TemplateChoice {
+pub(crate) enum TemplateChoice {
     /// The checkpoint's own template.
     Checkpoint,
     /// ChatML.
@@ -139,7 +139,7 @@ pub enum TemplateChoice {
 
 /// What happens to an example longer than `max_seq_length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlong {
+pub(crate) enum Overlong {
     /// The run is refused.
     Error,
     /// Its end is cut off.
@@ -153,7 +153,7 @@ impl Config {
     ///
     /// # Errors
     /// [`DocumentError`] names the file, line and field, and the nearest known name of one that is unknown.
-    pub fn parse(source: &str, text: &str, replacements: &[String]) -> Result<Self, DocumentError> {
+    pub(crate) fn parse(source: &str, text: &str, replacements: &[String]) -> Result<Self, DocumentError> {
         let mut node = parse_yaml(source, text)?;
         if node.value == Value::Null {
             node.value = Value::Map(Vec::new());

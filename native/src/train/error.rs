@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Anything wrong between a configuration and an adapter.
 #[derive(Debug, thiserror::Error)]
-pub enum TrainError {
+pub(crate) enum TrainError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] DocumentError),
@@ -82,7 +82,7 @@ pub enum TrainError {
 
 impl TrainError {
     /// The system's word about a path.
-    pub(super) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |problem| Self::Io { path, problem }
     }

@@ -5,7 +5,7 @@
 
 use super::TrainError;
 use super::params::{Pair, Parameters};
-use super::tensors::write_whole;
+use super::write_whole;
 use dhurandhar_core::model::Architecture;
 use dhurandhar_core::training::Target;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) fn save(
     architecture: &Architecture,
 ) -> Result<(), TrainError> {
     if parameters.pairs.iter().any(Pair::is_dora) {
-        let problem = "llama.cpp has no DoRA; --merge writes the base with the adapter in it".to_owned();
+        let problem = "llama.cpp has no DoRA; merge the adapter into the base instead".to_owned();
         return Err(TrainError::Data { path: path.to_owned(), problem });
     }
     write_whole(path, &bytes(parameters, architecture))

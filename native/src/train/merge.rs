@@ -5,7 +5,8 @@
 
 use super::TrainError;
 use super::params::{Pair, Parameters};
-use super::tensors::write_whole;
+use super::write_whole;
+use crate::cli::files;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -82,15 +83,13 @@ struct Place<'a> {
 fn merge(from: &Path, to: &Path, parameters: &Parameters, root: &str) -> Result<usize, TrainError> {
     let mut source = File::open(from).map_err(TrainError::io(from))?;
     let places = places(&mut source, from, parameters, root)?;
-    let partial = to.with_extension("partial");
-    let mut write = || -> Result<(), TrainError> {
-        let reading = |problem| TrainError::io(from)(problem);
-        let writing = |problem| TrainError::io(&partial)(problem);
-        let mut target = File::create(&partial).map_err(writing)?;
+    let reading = |problem| TrainError::io(from)(problem);
+    let writing = |problem| TrainError::io(to)(problem);
+    let copy = |target: &mut File| -> Result<(), TrainError> {
         source.rewind().map_err(reading)?;
         let mut at = 0;
         for place in &places {
-            std::io::copy(&mut (&source).take(place.start - at), &mut target).map_err(writing)?;
+            std::io::copy(&mut (&source).take(place.start - at), target).map_err(writing)?;
             let row = (place.end - place.start) / (place.pair.outputs as u64).max(1);
             let row = usize::try_from(row).unwrap_or(usize::MAX);
             let mut rows = vec![0; (TOGETHER / row.max(1)).clamp(1, place.pair.outputs) * row];
@@ -104,13 +103,10 @@ fn merge(from: &Path, to: &Path, parameters: &Parameters, root: &str) -> Result<
             }
             at = place.end;
         }
-        std::io::copy(&mut source, &mut target).map_err(writing)?;
-        target.sync_all().map_err(writing)?;
-        std::fs::rename(&partial, to).map_err(TrainError::io(to))
+        std::io::copy(&mut source, target).map_err(writing)?;
+        Ok(())
     };
-    write().inspect_err(|_| {
-        let _ = std::fs::remove_file(&partial);
-    })?;
+    files::write_with(to, copy, writing)?;
     Ok(places.len())
 }
 

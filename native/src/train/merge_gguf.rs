@@ -8,6 +8,7 @@ use super::gguf_lora::source_row;
 use super::merge::{TOGETHER, join};
 use super::params::{Pair, Parameters};
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::cli::files;
 use crate::decoder::word;
 use dhurandhar_core::model::import::gguf::{Gguf, TensorInfo, parse_gguf};
 use half::f16;
@@ -36,13 +37,13 @@ pub(crate) fn save(checkpoint: &Checkpoint, path: &Path, parameters: &Parameters
     }
     let header =
         header(source, &gguf, &pairs).ok_or_else(|| wrong("a tensor table of another form".to_owned()))?;
-    let partial = path.with_extension("partial");
-    let write = || -> Result<(), TrainError> {
-        let mut file = BufWriter::new(File::create(&partial).map_err(TrainError::io(&partial))?);
-        file.write_all(&header).map_err(TrainError::io(&partial))?;
+    let writing = |problem| TrainError::io(path)(problem);
+    let fill = |file: &mut File| -> Result<(), TrainError> {
+        let mut file = BufWriter::new(file);
+        file.write_all(&header).map_err(writing)?;
         for (info, pair) in gguf.tensors.iter().zip(&pairs) {
             let start = word(gguf.data_offset + info.offset);
-            let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(TrainError::io(&partial));
+            let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(writing);
             match pair {
                 Some(pair) => merged(checkpoint, info, pair, &mut put)?,
                 None => put(&source[start..start + word(info.bytes)])?,
@@ -51,13 +52,9 @@ pub(crate) fn save(checkpoint: &Checkpoint, path: &Path, parameters: &Parameters
             put(&vec![0; word(written.next_multiple_of(alignment(&gguf)) - written)])?;
             checkpoint.release(&info.name);
         }
-        let file = file.into_inner().map_err(|error| TrainError::io(&partial)(error.into_error()))?;
-        file.sync_all().map_err(TrainError::io(&partial))?;
-        std::fs::rename(&partial, path).map_err(TrainError::io(path))
+        file.flush().map_err(writing)
     };
-    write().inspect_err(|_| {
-        let _ = std::fs::remove_file(&partial);
-    })
+    files::write_with(path, fill, writing)
 }
 
 fn adapted<'a>(info: &TensorInfo, parameters: &'a Parameters) -> Option<&'a Pair> {

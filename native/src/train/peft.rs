@@ -3,7 +3,8 @@
 use super::TrainError;
 use super::config::{LoraConfig, Targets};
 use super::params::{Pair, Parameters};
-use super::tensors::{Stored, TensorFile, write_whole};
+use super::tensors::{Stored, TensorFile};
+use super::write_whole;
 use crate::decoder::{Adapters, Decoder};
 use dhurandhar_core::training::{AdapterPlan, AdapterShape, Target};
 use regex::Regex;

@@ -6,16 +6,16 @@ use super::trainer::Trainer;
 use crate::checkpoint::tokenizer::{Message, Tokenizer};
 use crate::decoder::Adapters;
 use crate::generate::{GenerateError, greedy_with};
-use crate::real::note;
 use dhurandhar_core::measurement::TrainingSample;
 
 /// Most tokens of a reply.
 const LIMIT: usize = 64;
 
 /// Answers to the configured prompts.
-pub(super) fn replies(
+pub(crate) fn replies(
     trainer: &Trainer<'_>,
     tokenizer: &Tokenizer,
+    say: fn(&str),
 ) -> Result<Vec<TrainingSample>, TrainError> {
     let prompts = &trainer.config.sample_prompts;
     if prompts.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn replies(
     let sample = |prompt: &String| {
         let before = reply(trainer, tokenizer, prompt, None)?;
         let after = reply(trainer, tokenizer, prompt, Some(&adapters))?;
-        note(&format!("{prompt}\n  before: {before}\n  after: {after}"));
+        say(&format!("{prompt}\n  before: {before}\n  after: {after}"));
         Ok(TrainingSample { prompt: prompt.clone(), before, after })
     };
     prompts.iter().map(sample).collect()

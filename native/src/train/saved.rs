@@ -9,7 +9,9 @@ use super::identity::Identity;
 use super::optimiser::Optimiser;
 use super::params::{FACTORS, Pair, Parameters};
 use super::peft;
-use super::tensors::{TensorFile, write_whole};
+use super::tensors::TensorFile;
+use super::write_whole;
+use crate::cli::files;
 use dhurandhar_core::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,21 +68,13 @@ pub(crate) fn save(
             fs::remove_dir_all(&target).map_err(TrainError::io(&target))?;
         }
         fs::rename(&partial, &target).map_err(TrainError::io(&target))?;
-        flush(out)
+        files::flush_folder(&target).map_err(TrainError::io(out))
     };
     write().inspect_err(|_| {
         // A full disk must not stay full of this.
         let _ = fs::remove_dir_all(&partial);
     })?;
     Ok(target)
-}
-
-/// Have the rename reach the disk.
-fn flush(folder: &Path) -> Result<(), TrainError> {
-    if cfg!(unix) {
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(TrainError::io(folder))?;
-    }
-    Ok(())
 }
 
 fn state(

@@ -5,7 +5,6 @@ use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::leaf::dequantise::dequantise;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 /// A tensor with its shape, outermost dimension first.
@@ -107,24 +106,6 @@ fn tensor(entry: &Value, data: &[u8]) -> Result<Stored, String> {
     Ok(Stored { shape, values })
 }
 
-/// Write a file whole or not at all: beside its place first, flushed to the disk, then moved.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = std::path::PathBuf::from(partial);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)
-    };
-    write().map_err(|problem| {
-        // What was there before is untouched; only the unfinished part goes.
-        let _ = std::fs::remove_file(&partial);
-        TrainError::Io { path: path.to_owned(), problem }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,15 +122,5 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(TensorFile::parse(&bytes[..length]).is_err(), "{length}");
         }
-    }
-
-    #[test]
-    fn writing_leaves_the_old_file_when_it_fails() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        write_whole(&path, b"one").unwrap();
-        std::fs::create_dir(folder.path().join("x.partial")).unwrap();
-        assert!(write_whole(&path, b"two").is_err());
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
     }
 }

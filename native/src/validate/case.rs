@@ -1,7 +1,7 @@
 //! What is run: a checkpoint as it stands, or a built-in model as a sparse file.
 
 use super::sparse;
-use crate::{bad_input, model_source};
+use crate::{bad_input, inputs};
 use anyhow::Context;
 use dhurandhar_core::model::{Model, Origin};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 
 /// A model and its weights.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// Slug, or the file's name without its folder.
-    pub(super) name: String,
-    pub(super) model: Model,
-    pub(super) weights: WeightFormat,
+    pub(crate) name: String,
+    pub(crate) model: Model,
+    pub(crate) weights: WeightFormat,
     /// The checkpoint, where there is one.
     checkpoint: Option<PathBuf>,
 }
 
 /// A file to load: one that is there, or one that goes with this.
 #[derive(Debug)]
-pub(super) enum Loadable {
+pub(crate) enum Loadable {
     There(PathBuf),
     Made(sparse::Sparse),
 }
 
 impl Loadable {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         match self {
             Self::There(path) => path,
             Self::Made(sparse) => &sparse.path,
@@ -35,13 +35,13 @@ impl Loadable {
 }
 
 /// The models that were asked for.
-pub(super) fn subjects(models: &[String], weights: &str) -> anyhow::Result<Vec<Subject>> {
+pub(crate) fn subjects(models: &[String], weights: &str) -> anyhow::Result<Vec<Subject>> {
     let stock = WeightFormat::parse(weights).map_err(bad_input)?;
     models.iter().map(|name| subject(name, stock)).collect()
 }
 
 fn subject(name: &str, stock: WeightFormat) -> anyhow::Result<Subject> {
-    let model = model_source::load(name)?;
+    let model = inputs::model::load(name)?;
     let path = Path::new(name);
     match model.origin {
         Origin::Gguf { .. } => {
@@ -61,12 +61,12 @@ fn subject(name: &str, stock: WeightFormat) -> anyhow::Result<Subject> {
 }
 
 impl Subject {
-    pub(super) fn source(&self) -> &'static str {
+    pub(crate) fn source(&self) -> &'static str {
         if self.checkpoint.is_some() { "file" } else { "sparse" }
     }
 
     /// The file to load; a made one is in `scratch` until it is dropped.
-    pub(super) fn file(&self, scratch: &Path) -> anyhow::Result<Loadable> {
+    pub(crate) fn file(&self, scratch: &Path) -> anyhow::Result<Loadable> {
         if let Some(path) = &self.checkpoint {
             return Ok(Loadable::There(path.clone()));
         }

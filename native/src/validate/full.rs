@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const BLOCKS: u64 = 16_384;
 
 /// Write `path`, which must not be there yet, down to the device.
-pub(super) fn write(model: &Model, plan: &WeightPlan, path: PathBuf) -> anyhow::Result<Sparse> {
+pub(crate) fn write(model: &Model, plan: &WeightPlan, path: PathBuf) -> anyhow::Result<Sparse> {
     let header = gguf_header(model, plan).map_err(bad_input)?;
     let mut file = File::create_new(&path)?;
     let made = Sparse { path };

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 /// Removes its file when it goes.
 #[derive(Debug)]
-pub(super) struct Sparse {
-    pub(super) path: PathBuf,
+pub(crate) struct Sparse {
+    pub(crate) path: PathBuf,
 }
 
 impl Drop for Sparse {
@@ -22,12 +22,12 @@ impl Drop for Sparse {
 }
 
 /// Write `path`, which must not be there yet.
-pub(super) fn write(model: &Model, plan: &WeightPlan, path: PathBuf) -> anyhow::Result<Sparse> {
+pub(crate) fn write(model: &Model, plan: &WeightPlan, path: PathBuf) -> anyhow::Result<Sparse> {
     put(&gguf_header(model, plan).map_err(bad_input)?, path)
 }
 
 /// The same with a header that is there.
-pub(super) fn put(header: &GgufHeader, path: PathBuf) -> anyhow::Result<Sparse> {
+pub(crate) fn put(header: &GgufHeader, path: PathBuf) -> anyhow::Result<Sparse> {
     let mut file = File::create_new(&path)?;
     let sparse = Sparse { path };
     file.write_all(&header.bytes)?;
@@ -51,7 +51,7 @@ mod tests {
         let path = sparse.path.clone();
         let found = fs::metadata(&path).unwrap();
         assert!(found.len() > 3_000_000_000 && found.blocks() * 512 < 32 << 20, "{found:?}");
-        let read = crate::model_source::read(&path).unwrap();
+        let read = crate::inputs::model::read(&path).unwrap();
         assert_eq!(read.architecture.cache_owners(), (3, 12));
         drop(sparse);
         assert!(!path.exists());

@@ -2,8 +2,8 @@
 
 use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::measurement::Engine;
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::Layout;
-use dhurandhar_core::throughput::LookupCase;
 use web_sys::HtmlInputElement;
 use yew::{AttrValue, Callback, Html, InputEvent, TargetCast, html};
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use dhurandhar_core::device::Device;
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::throughput::LookupCase;
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
 use dhurandhar_core::work::Job;
 use wasm_bindgen_futures::spawn_local;

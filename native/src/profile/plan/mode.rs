@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 /// How long a run may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// At most a minute.
     Quick,
     /// At most ten minutes.
@@ -16,7 +16,7 @@ pub enum Mode {
 
 impl Mode {
     /// The name in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Quick => "quick",
             Self::Default => "default",
@@ -25,7 +25,7 @@ impl Mode {
     }
 
     /// Seconds after which no further block starts.
-    pub fn limit_s(self) -> u64 {
+    pub(crate) fn limit_s(self) -> u64 {
         match self {
             Self::Quick => 50,
             Self::Default => 560,
@@ -34,7 +34,7 @@ impl Mode {
     }
 
     /// Blocks of a configuration; ten are the fewest a bootstrap over blocks should rest on.
-    pub fn blocks(self) -> u64 {
+    pub(crate) fn blocks(self) -> u64 {
         match self {
             Self::Quick => 10,
             Self::Default => 12,
@@ -43,7 +43,7 @@ impl Mode {
     }
 
     /// Tokens of a configuration over all blocks; 10,000 give a p99.9.
-    pub fn tokens(self) -> u64 {
+    pub(crate) fn tokens(self) -> u64 {
         match self {
             Self::Quick => 2000,
             Self::Default => 12_000,

@@ -10,7 +10,7 @@ const COLD_SHARE: f64 = 0.03;
 /// Share of the table that a sequential block reads: many readahead windows.
 const SEQUENTIAL_SHARE: f64 = 0.1;
 /// Share of the table after which a block that reads ahead ends.
-pub const STOP_SHARE: f64 = 0.04;
+pub(crate) const STOP_SHARE: f64 = 0.04;
 
 /// Gives a configuration its size.
 pub(super) fn sized(settings: &Settings, key: Key) -> Planned {

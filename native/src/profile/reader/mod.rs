@@ -12,7 +12,7 @@ use dhurandhar_core::measurement::Engine;
 use std::io;
 
 /// Opens an engine on the table.
-pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
+pub(crate) fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
     use mapped::{Advice, Mapped};
     Ok(match engine {
         Engine::MmapDefault => Box::new(Mapped::open(place, Advice::Default)?),
@@ -32,7 +32,7 @@ pub fn open(engine: Engine, place: &Place) -> io::Result<Box<dyn Reader>> {
 }
 
 /// Why an engine does not exist here, if it does not.
-pub fn missing(engine: Engine) -> Option<&'static str> {
+pub(crate) fn missing(engine: Engine) -> Option<&'static str> {
     let linux = cfg!(any(target_os = "linux", target_os = "android"));
     match engine {
         Engine::IoUring | Engine::IoUringDirect => refused(),
@@ -59,7 +59,7 @@ fn refused() -> Option<&'static str> {
 }
 
 /// The child's side of the question.
-pub(super) fn ask_io_uring() -> io::Result<()> {
+pub(crate) fn ask_io_uring() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     return uring::allowed();
     #[cfg(not(target_os = "linux"))]

@@ -9,7 +9,7 @@ const SAMPLE: usize = 4096;
 const SAMPLES: u64 = 62;
 
 /// Fills `buffer` with the content at byte `offset` (a multiple of 8).
-pub fn fill(seed: u64, offset: u64, buffer: &mut [u8]) {
+pub(crate) fn fill(seed: u64, offset: u64, buffer: &mut [u8]) {
     let start = mix64(seed);
     for (index, chunk) in buffer.chunks_mut(8).enumerate() {
         let word = mix64(start.wrapping_add(offset / 8 + index as u64)).to_le_bytes();
@@ -18,12 +18,12 @@ pub fn fill(seed: u64, offset: u64, buffer: &mut [u8]) {
 }
 
 /// What a report calls this content.
-pub fn name(seed: u64) -> String {
+pub(crate) fn name(seed: u64) -> String {
     format!("splitmix64:{seed}")
 }
 
 /// Whether `file` holds this content: first, last and seeded pages in between compared byte by byte.
-pub fn matches(file: &mut File, bytes: u64, seed: u64) -> io::Result<bool> {
+pub(crate) fn matches(file: &mut File, bytes: u64, seed: u64) -> io::Result<bool> {
     let mut found = vec![0; SAMPLE];
     let mut expected = vec![0; SAMPLE];
     for offset in sampled(bytes, seed) {
@@ -40,7 +40,7 @@ pub fn matches(file: &mut File, bytes: u64, seed: u64) -> io::Result<bool> {
 }
 
 /// Sixteen hexadecimal digits over sampled pages of `bytes` bytes from `start`.
-pub fn fingerprint(file: &mut File, start: u64, bytes: u64) -> io::Result<String> {
+pub(crate) fn fingerprint(file: &mut File, start: u64, bytes: u64) -> io::Result<String> {
     let mut page = vec![0; SAMPLE];
     let mut state = mix64(bytes);
     for offset in sampled(bytes, 0) {

@@ -1,27 +1,25 @@
 //! The file under test: made here from a seed, found from an earlier run, or a real checkpoint.
 
-pub mod content;
-pub mod real;
-pub mod synthetic;
+pub(crate) mod content;
+pub(crate) mod real;
+pub(crate) mod synthetic;
 
 use super::spec::Place;
 use std::fs::File;
 
 /// A table ready to be read by child processes.
 #[derive(Debug)]
-pub struct TableFile {
+pub(crate) struct TableFile {
     /// Where children find it.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Keeps an unlinked file alive; children inherit the descriptor.
-    pub handle: File,
+    pub(super) _handle: File,
     /// What the bytes are, for the report.
-    pub content: String,
+    pub(crate) content: String,
     /// Fingerprint of sampled pages.
-    pub fingerprint: String,
-    /// Bytes written to make it.
-    pub written: u64,
+    pub(crate) fingerprint: String,
     /// Path to remove on drop, where the platform cannot unlink early.
-    pub remove: Option<std::path::PathBuf>,
+    pub(crate) remove: Option<std::path::PathBuf>,
 }
 
 impl Drop for TableFile {

@@ -13,12 +13,12 @@ use std::path::Path;
 const FIRST: u64 = 1 << 20;
 
 /// Whether this names a checkpoint whose tensors can be read in place.
-pub fn is_checkpoint(name: &str) -> bool {
+pub(crate) fn is_checkpoint(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "gguf" || extension == "safetensors")
 }
 
 /// Finds the tensor; reads the header and no more.
-pub fn locate(path: &Path, tensor: Option<&str>) -> Result<TensorPlace> {
+pub(crate) fn locate(path: &Path, tensor: Option<&str>) -> Result<TensorPlace> {
     let shown = path.display();
     let mut file = File::open(path).map_err(|error| BadInput(format!("cannot open {shown}: {error}")))?;
     let file_bytes = file.metadata()?.len();
@@ -36,7 +36,7 @@ pub fn locate(path: &Path, tensor: Option<&str>) -> Result<TensorPlace> {
 }
 
 /// The tensor as a table. A file with holes is refused: holes answer without storage.
-pub fn open(path: &Path, tensor: &TensorPlace) -> Result<TableFile> {
+pub(crate) fn open(path: &Path, tensor: &TensorPlace) -> Result<TableFile> {
     let path = std::fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))?;
     let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     if holes(&file)? {
@@ -45,10 +45,9 @@ pub fn open(path: &Path, tensor: &TensorPlace) -> Result<TableFile> {
     let fingerprint = content::fingerprint(&mut file, tensor.offset, tensor.bytes)?;
     Ok(TableFile {
         place: Place { path, offset: tensor.offset, bytes: tensor.bytes },
-        handle: file,
+        _handle: file,
         content: format!("tensor {}", tensor.name),
         fingerprint,
-        written: 0,
         remove: None,
     })
 }

@@ -4,7 +4,7 @@
 //! end of this process, SIGKILL included, leaves one behind. An existing file is only ever read.
 
 use super::{TableFile, content};
-use crate::profile::os::filesystem;
+use crate::machine::filesystem;
 use crate::profile::spec::Place;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
@@ -17,15 +17,15 @@ const CHUNK: usize = 8 << 20;
 const SPARE: u64 = 10;
 
 /// Seed of the content; fixed, so that a kept table fits every later run.
-pub const CONTENT_SEED: u64 = 42;
+pub(crate) const CONTENT_SEED: u64 = 42;
 
 /// Why making a table stopped without an error.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped while writing the table")]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 /// Reuses the table at `path` when it is one of ours of at least `bytes` bytes; refuses any other file.
-pub fn reuse(path: &Path, bytes: u64) -> Result<TableFile> {
+pub(crate) fn reuse(path: &Path, bytes: u64) -> Result<TableFile> {
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if !metadata.is_file() {
         bail!(crate::BadInput(format!("{} is not a regular file", path.display())));
@@ -40,11 +40,11 @@ pub fn reuse(path: &Path, bytes: u64) -> Result<TableFile> {
             metadata.len()
         )));
     }
-    finish(file, path.to_owned(), bytes, 0)
+    finish(file, path.to_owned(), bytes)
 }
 
 /// Writes a new table below `directory`; with `keep` it gets that name once it is complete.
-pub fn create(
+pub(crate) fn create(
     directory: &Path,
     keep: Option<&Path>,
     bytes: u64,
@@ -67,7 +67,7 @@ pub fn create(
         }
         None => fresh.anonymous()?,
     };
-    let mut table = finish(file, path, bytes, bytes)?;
+    let mut table = finish(file, path, bytes)?;
     table.remove = remove;
     Ok(table)
 }
@@ -77,7 +77,7 @@ fn check_space(directory: &Path, bytes: u64) -> Result<()> {
     let needed = bytes.saturating_add(bytes / SPARE);
     match filesystem::free_bytes(directory) {
         Some(free) if free < needed => bail!(crate::BadInput(format!(
-            "{} has {free} bytes free, the table needs {needed}; use --scale or --directory",
+            "{} has {free} bytes free, the table needs {needed}; take fewer rows or another directory",
             directory.display()
         ))),
         _ => Ok(()),
@@ -101,14 +101,13 @@ fn write_all(mut file: &File, bytes: u64, stop: &AtomicBool, progress: &mut dyn 
     file.sync_all().context("cannot flush the table to storage")
 }
 
-fn finish(mut file: File, path: std::path::PathBuf, bytes: u64, written: u64) -> Result<TableFile> {
+fn finish(mut file: File, path: std::path::PathBuf, bytes: u64) -> Result<TableFile> {
     let fingerprint = content::fingerprint(&mut file, 0, bytes)?;
     Ok(TableFile {
         place: Place { path, offset: 0, bytes },
-        handle: file,
+        _handle: file,
         content: content::name(CONTENT_SEED),
         fingerprint,
-        written,
         remove: None,
     })
 }
@@ -199,7 +198,6 @@ mod tests {
     fn an_unkept_table_has_no_name() {
         let directory = tempfile::tempdir().unwrap();
         let table = create(directory.path(), None, 1 << 20, &AtomicBool::new(false), &mut |_| {}).unwrap();
-        assert_eq!(table.written, 1 << 20);
         #[cfg(target_os = "linux")]
         assert!(entries(directory.path()).is_empty());
         assert_eq!(std::fs::metadata(&table.place.path).unwrap().len(), 1 << 20);
@@ -211,7 +209,7 @@ mod tests {
         let path = directory.path().join("table.bin");
         drop(create(directory.path(), Some(&path), 1 << 20, &AtomicBool::new(false), &mut |_| {}).unwrap());
         assert_eq!(entries(directory.path()), ["table.bin"]);
-        assert_eq!(reuse(&path, 1 << 20).unwrap().written, 0);
+        reuse(&path, 1 << 20).unwrap();
         assert!(reuse(&path, (1 << 20) + 1).is_err());
         let foreign = directory.path().join("thesis.txt");
         std::fs::write(&foreign, vec![b'x'; 2 << 20]).unwrap();

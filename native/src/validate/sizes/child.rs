@@ -1,16 +1,14 @@
 //! The child that has llama.cpp's libraries in it: a task on standard input, a reply on standard output.
 
+use crate::cli::child::{self, Job};
 #[cfg(all(unix, not(target_env = "musl")))]
-use super::super::runtime::{Offloaded, Runtime, Wanted};
-use anyhow::Context;
+use crate::validate::runtime::{Offloaded, Runtime, Wanted};
 #[cfg(all(unix, not(target_env = "musl")))]
 use dhurandhar_core::measurement::size_validation::CardSizes;
 use dhurandhar_core::measurement::size_validation::{CardSetting, Setting};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// What the child is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,43 +55,18 @@ impl Reply {
 
 /// Put a task to a child and wait for it; `runner` is the command of a program for another processor.
 pub(super) fn answer(runner: Option<&str>, task: &Task) -> anyhow::Result<Reply> {
-    let mut command = match runner.map(|runner| runner.split_whitespace().collect::<Vec<_>>()).as_deref() {
-        Some([program, arguments @ ..]) => {
-            let mut command = Command::new(program);
-            command.args(arguments);
-            command
-        }
-        _ => Command::new(std::env::current_exe().context("cannot find this program")?),
+    let command = match runner {
+        Some(runner) => child::worker_of(runner, Job::ValidateSizes)?,
+        None => child::worker(Job::ValidateSizes)?,
     };
-    let mut child = command
-        .args(["validate-sizes", "--run-task"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start a child process")?;
-    let mut stdin = child.stdin.take().context("the child has no input")?;
-    // A child that died already shows in its status, not here.
-    let _ = stdin.write_all(&serde_json::to_vec(task)?);
-    drop(stdin);
-    let output = child.wait_with_output().context("cannot read from the child process")?;
-    if output.status.success() {
-        return serde_json::from_slice(&output.stdout).context("the child's answer is not understood");
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let why = complaint.lines().find(|line| line.contains("ASSERT") || line.contains("error"));
-    let why = why.and_then(|line| line.rsplit('/').next()).unwrap_or("it did not say why");
-    Ok(Reply::Failed(format!("the runtime ended with {}: {why}", output.status)))
+    Ok(child::ask(command, task, None)?.unwrap_or_else(|ended| {
+        Reply::Failed(format!("the runtime ended with {}: {}", ended.status, ended.why()))
+    }))
 }
 
 /// The child's side.
-pub(super) fn serve() -> anyhow::Result<()> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    let task: Task = serde_json::from_str(&text).context("the task is not understood")?;
-    let reply = run(task).unwrap_or_else(Reply::Failed);
-    serde_json::to_writer(std::io::stdout().lock(), &reply)?;
-    Ok(())
+pub(crate) fn serve() -> anyhow::Result<()> {
+    child::answer(&run(child::task()?).unwrap_or_else(Reply::Failed))
 }
 
 /// A context that takes next to nothing.
@@ -187,7 +160,7 @@ fn wanted(setting: &Setting) -> Result<Wanted, String> {
     Ok(Wanted {
         tokens: narrow(choices.context * apart)?,
         ubatch: narrow(choices.ubatch)?,
-        kv: super::super::child::kv_code(&choices.kv)?,
+        kv: crate::validate::memory::kv_code(&choices.kv)?,
         flash_attention: choices.flash_attention,
         full_windows: interface,
         sequences: narrow(choices.slots)?,

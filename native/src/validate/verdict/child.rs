@@ -1,11 +1,10 @@
 //! The child's side: one run, reported step by step on standard output, one JSON value a line.
 
-use crate::profile::budget::cgroup;
-use crate::profile::os::{counters, proc};
+use crate::cli::child;
+use crate::machine::{cgroup, counters, proc};
 use anyhow::Context;
 use dhurandhar_core::measurement::{DecodedToken, LoggedMemory, VerdictCase, VerdictStep};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -29,34 +28,24 @@ pub(super) enum Event {
     Failed(String),
 }
 
-/// A task on standard input, events on standard output.
-pub(super) fn serve() -> anyhow::Result<()> {
-    crate::profile::child::follow_parent();
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    let task: Task = serde_json::from_str(&text).context("the task is not understood")?;
+/// Runs the task, step by step.
+pub(crate) fn serve() -> anyhow::Result<()> {
+    let task: Task = child::task()?;
     cgroup::join(&task.group).context("cannot join the control group")?;
     if let Err(reason) = run(&task) {
-        say(&Event::Failed(reason))?;
+        child::answer(&Event::Failed(reason))?;
     }
     Ok(())
 }
 
-fn say(event: &Event) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, event)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
-}
-
 #[cfg(all(unix, not(target_env = "musl")))]
 fn run(task: &Task) -> Result<(), String> {
-    use crate::validate::child::{kv_code, prompt};
+    use crate::validate::memory::{kv_code, prompt};
     use crate::validate::parameters::{LOAD_COPY, LOAD_LOCKED, LOAD_MAPPED};
     use crate::validate::runtime::{ContextChoices, LoadChoices, Runtime, sizes};
     let case = &task.case;
     let began = Instant::now();
-    let tell = |event: Event| say(&event).map_err(|error| error.to_string());
+    let tell = |event: Event| child::answer(&event).map_err(|error| error.to_string());
     let done = |after: &str| tell(Event::Step(step(after, began, &task.group)));
     done("start")?;
     let runtime = Runtime::open(&task.libraries)?;

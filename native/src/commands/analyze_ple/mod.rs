@@ -1,0 +1,459 @@
+//! `analyze-ple`: the prediction for one model on some or all devices.
+
+mod first_release;
+mod text;
+
+use crate::cli::{args, files, output};
+use crate::{bad_input, inputs};
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
+use dhurandhar_core::feasibility::Mode;
+use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::model::Model;
+use dhurandhar_core::program::{Choices, Program, registry as programs};
+use dhurandhar_core::report::Report;
+use dhurandhar_core::seed::{self, SeedOptions};
+use dhurandhar_core::weights::WeightFormat;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of `analyze-ple`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// Built-in slug, or a YAML profile, config.json, GGUF or safetensors file
+    #[arg(long, default_value = "gemma4-e2b")]
+    model: String,
+    /// Tokens of context that one conversation can hold [default: what is usual on the device, 4096 on phones and
+    /// boards, 8192 on computers; or the model's maximum]
+    #[arg(long, allow_negative_numbers = true)]
+    context_tokens: Option<u64>,
+    /// Conversations decoded side by side (llama.cpp's --parallel) [default: 1; 4 for llama-server]
+    #[arg(long, alias = "parallel", value_name = "N")]
+    slots: Option<u64>,
+    /// One cache for all slots, or one for each [default: shared for llama-server]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    unified_kv: Option<bool>,
+    /// How weights come into memory: mmap, copy (llama.cpp's --no-mmap) or mlock [default: mmap]
+    #[arg(long, value_enum)]
+    load: Option<Load>,
+    /// Read the weights into anonymous memory, as --load copy
+    #[arg(long, conflicts_with = "load")]
+    no_mmap: bool,
+    /// Read the per-layer table row by row: auto (above 4 GiB), on or off [default: auto]
+    #[arg(long, value_enum)]
+    lazy: Option<Lazy>,
+    /// Keep all layers on the processor, where the runtime would use a GPU
+    #[arg(long)]
+    cpu_only: bool,
+    /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
+    /// memory, integrated for one in the host's memory, or none
+    #[arg(long, value_name = "CARD")]
+    gpu: Option<String>,
+    /// Layers on the GPU, the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
+    /// [default: auto]
+    #[arg(long, alias = "n-gpu-layers", value_name = "N", value_parser = gpu_layers, conflicts_with = "cpu_only")]
+    gpu_layers: Option<Offload>,
+    /// First layers whose experts stay with the processor (llama.cpp's --n-cpu-moe)
+    #[arg(long, alias = "n-cpu-moe", value_name = "N", default_value_t = 0, conflicts_with = "cpu_only")]
+    cpu_moe_layers: u64,
+    /// Keep the cache with the processor
+    #[arg(long, conflicts_with = "cpu_only")]
+    no_kv_offload: bool,
+    /// Memory for states of earlier prompts, MiB [default: 8192 for llama-server, which fills it with time]
+    #[arg(long, value_name = "MIB")]
+    prompt_cache_mib: Option<u64>,
+    /// Snapshots of windows and recurrent states kept for each slot [default: 32 for llama-server]
+    #[arg(long, value_name = "N")]
+    context_checkpoints: Option<u64>,
+    /// A smaller model that proposes tokens (llama.cpp's --model-draft): slug or file; memory only, its gain in speed is
+    /// not predicted
+    #[arg(long, alias = "model-draft", value_name = "MODEL")]
+    draft_model: Option<String>,
+    /// Weight format of the draft model [default: as stored in its file, or q4_k_m]
+    #[arg(long, value_name = "FORMAT", requires = "draft_model")]
+    draft_weights: Option<String>,
+    /// Memory limit of the cgroup (or container) that the program runs in, MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
+    memory_limit_mib: Option<u64>,
+    /// State of the process that runs the model: foreground, service or background [default: foreground]
+    #[arg(long, value_parser = args::state)]
+    state: Option<State>,
+    /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, mxfp4_moe for gpt-oss,
+    /// or q4_k_m]
+    #[arg(long, conflicts_with = "quant_bits")]
+    weights: Option<String>,
+    /// Plain bits per weight without scales, as the seed counts them
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    quant_bits: Option<u8>,
+    /// Plain bits per KV channel, keys and values alike
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    kv_bits: Option<u8>,
+    /// Format of keys (f16, q8_0, q4_0, turbo4, ... or a number of bits) [default: f16]
+    #[arg(long, alias = "k-format", conflicts_with = "kv_bits")]
+    k_bits: Option<String>,
+    /// Format of values [default: f16]
+    #[arg(long, alias = "v-format", conflicts_with = "kv_bits")]
+    v_bits: Option<String>,
+    /// Leave the audio tower out (the default)
+    #[arg(long, overrides_with = "keep_audio")]
+    strip_audio: bool,
+    /// Load the audio tower
+    #[arg(long)]
+    keep_audio: bool,
+    /// Leave the vision tower out (the default)
+    #[arg(long, overrides_with = "keep_vision")]
+    strip_vision: bool,
+    /// Load the vision tower
+    #[arg(long)]
+    keep_vision: bool,
+    /// The runtime whose rules of memory apply [default: llama-cpp]
+    #[arg(long, value_parser = Runtime::parse, conflicts_with = "program")]
+    runtime: Option<Runtime>,
+    /// A program that people run (ollama, pocketpal, ...; `dhurandhar programs` lists them): all that it chooses by
+    /// itself on the device; other options change single choices
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<String>,
+    /// Tokens computed at once in prefill [default: 512]
+    #[arg(long)]
+    ubatch: Option<u64>,
+    /// Compute attention with the full score matrix
+    #[arg(long)]
+    no_flash_attention: bool,
+    /// Keep weights as they are in the file instead of a copy for the processor
+    #[arg(long)]
+    no_repack: bool,
+    /// Device slug or YAML file; repeat for several [default: all built-in devices]
+    #[arg(long)]
+    device: Vec<String>,
+    /// Decoding speed below which a device does not count, in tokens per second
+    #[arg(long, default_value_t = 15.0)]
+    target_decode_tps: f64,
+    /// Share of PLE lookups found in memory when the table is mapped, 0 to 1
+    #[arg(long, default_value_t = 0.0)]
+    ple_cache_hit: f64,
+    /// Whose arithmetic: ours, or the seed's for comparison with its figures
+    #[arg(long, value_enum, default_value_t = Method::Exact)]
+    method: Method,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Version of the JSON's schema: 2, or 1 for programs written for earlier releases
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    json_version: u8,
+    /// Also write the JSON report here
+    #[arg(long, value_name = "PATH")]
+    json_out: Option<PathBuf>,
+    /// Print Markdown tables instead
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    markdown: bool,
+    /// Print CSV instead
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Exit with 1 when a named device is infeasible
+    #[arg(long)]
+    fail_if_infeasible: bool,
+}
+
+fn gpu_layers(text: &str) -> Result<Offload, &'static str> {
+    Offload::parse(text).ok_or("expected auto, all, off or a number of layers")
+}
+
+/// How weights come into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Load {
+    /// Mapped: clean pages, dropped and read again when memory is short
+    Mmap,
+    /// Read into anonymous memory
+    Copy,
+    /// Mapped and locked
+    Mlock,
+}
+
+/// Whether a per-layer table is read row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lazy {
+    /// Above 4 GiB
+    Auto,
+    /// Always
+    On,
+    /// Never
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// Per tensor, per layer, per runtime
+    Exact,
+    /// dhurandhar 0.1.2's formulas over the profile's constants
+    Seed,
+}
+
+/// What was said on the command line.
+#[derive(Debug)]
+struct Said {
+    choices: Choices,
+    draft: Option<Draft>,
+    audio: bool,
+    cpu_moe_layers: u64,
+    kv_offload: bool,
+    state: State,
+    target_tokens_per_s: f64,
+}
+
+impl Said {
+    fn apply(&self, scenario: &mut Scenario) {
+        self.choices.apply(scenario, u64::MAX);
+        scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
+        scenario.audio = self.audio;
+        scenario.draft.clone_from(&self.draft);
+        (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
+        (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
+    }
+}
+
+impl AnalyzeArgs {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let model = inputs::model::load(&self.model)?;
+        if self.method == Method::Seed {
+            return self.run_seed(&model);
+        }
+        if self.json_version == 1 && !self.json && self.json_out.is_none() {
+            return Err(bad_input("`--json-version 1` without JSON; expected --json or --json-out, too"));
+        }
+        let devices = self.devices()?;
+        let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
+        let devices = match program {
+            Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
+            None => devices,
+        };
+        let report = match program {
+            Some(program) => self.by_program(&model, program, &devices)?,
+            None => self.report(&model, &devices)?,
+        };
+        // For all built-in devices the tables have no room for it, and data would be several times as long.
+        let report = if self.device.is_empty() {
+            report
+        } else {
+            report.explained(&model, &devices).map_err(bad_input)?
+        };
+        let json = if self.json_version == 1 { report.to_json_v1() } else { report.to_json() };
+        if let Some(path) = &self.json_out {
+            files::save(path, &json)?;
+        }
+        if self.json {
+            output::print(&json)?;
+        } else if self.markdown {
+            output::print(&report.to_markdown())?;
+        } else if self.csv {
+            output::print(&report.to_csv())?;
+        } else {
+            output::print(&text::report(&report, !self.device.is_empty()))?;
+        }
+        let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    /// At the asked context, or at what is usual on each device.
+    fn report(&self, model: &Model, devices: &[Device]) -> anyhow::Result<Report> {
+        let runtime = self.runtime.unwrap_or(Runtime::LlamaCpp);
+        let mut scenario = Scenario::for_model(model).run_by(runtime);
+        self.said()?.apply(&mut scenario);
+        if self.context_tokens.is_some() {
+            return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
+        }
+        if let [device] = devices {
+            let usual = device.form.usual_context_tokens();
+            scenario.context_tokens = usual.min(model.architecture.max_context_tokens);
+        }
+        Report::at_usual_contexts(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input)
+    }
+
+    /// As a program runs it by itself, but for what was said.
+    fn by_program(&self, model: &Model, program: &Program, devices: &[Device]) -> anyhow::Result<Report> {
+        let there: Vec<Device>;
+        let devices = if self.device.is_empty() {
+            there = devices.iter().filter(|device| program.runs_on(device)).cloned().collect();
+            &there
+        } else {
+            devices
+        };
+        let said = self.said()?;
+        let change = |scenario: &mut Scenario| said.apply(scenario);
+        Report::by_program(model, program, devices, self.ple_cache_hit, self.context_tokens, change)
+            .map_err(bad_input)
+    }
+
+    /// What the options say; nothing where they say nothing.
+    fn said(&self) -> anyhow::Result<Said> {
+        let weights = match (&self.weights, self.quant_bits) {
+            (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
+            (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
+            (None, None) => None,
+        };
+        let side = |name: &Option<String>| match (name, self.kv_bits) {
+            (Some(name), _) => KvFormat::parse(name).map(Some).map_err(bad_input),
+            (None, bits) => Ok(bits.map(KvFormat::Bits)),
+        };
+        let load = match self.load {
+            None if self.no_mmap => Some(LoadMode::Copy),
+            None => None,
+            Some(Load::Mmap) => Some(LoadMode::Mmap),
+            Some(Load::Copy) => Some(LoadMode::Copy),
+            Some(Load::Mlock) => Some(LoadMode::Mlock),
+        };
+        let lazy = self.lazy.map(|lazy| match lazy {
+            Lazy::Auto => LazyMode::Auto,
+            Lazy::On => LazyMode::On,
+            Lazy::Off => LazyMode::Off,
+        });
+        let choices = Choices {
+            context_tokens: self.context_tokens,
+            weights,
+            slots: self.slots,
+            unified_kv: self.unified_kv,
+            k: side(&self.k_bits)?,
+            v: side(&self.v_bits)?,
+            ubatch: self.ubatch,
+            flash_attention: self.no_flash_attention.then_some(false),
+            repack: self.no_repack.then_some(false),
+            load,
+            lazy,
+            offload: if self.cpu_only { Some(Offload::Off) } else { self.gpu_layers },
+            vision: (self.keep_vision || self.strip_vision).then_some(self.keep_vision && !self.strip_vision),
+            prompt_cache_mib: self.prompt_cache_mib,
+            checkpoints: self.context_checkpoints,
+        };
+        let draft = self.draft_model.as_ref().map(|name| -> anyhow::Result<Draft> {
+            let weights =
+                self.draft_weights.as_ref().map(|name| WeightFormat::parse(name).map_err(bad_input));
+            Draft::new(inputs::model::load(name)?, weights.transpose()?).map_err(bad_input)
+        });
+        Ok(Said {
+            choices,
+            draft: draft.transpose()?,
+            audio: self.keep_audio && !self.strip_audio,
+            cpu_moe_layers: self.cpu_moe_layers,
+            kv_offload: !self.no_kv_offload,
+            state: self.state.unwrap_or_default(),
+            target_tokens_per_s: self.target_decode_tps,
+        })
+    }
+
+    fn devices(&self) -> anyhow::Result<Vec<Device>> {
+        let mut devices: Vec<Device> = if self.device.is_empty() {
+            // Where a system does not know the state, there is nothing to say.
+            let knows =
+                |device: &Device| self.state.is_none_or(|state| device.platform.check_state(state).is_ok());
+            registry::devices().filter(knows).collect()
+        } else {
+            self.device.iter().map(|name| inputs::device::load(name)).collect::<anyhow::Result<_>>()?
+        };
+        if let Some(name) = &self.gpu {
+            let card = match name.as_str() {
+                "none" => None,
+                name => Some(Gpu::named(name).map_err(bad_input)?),
+            };
+            for device in &mut devices {
+                device.gpu.clone_from(&card);
+            }
+        }
+        let asked = !matches!(self.gpu_layers, None | Some(Offload::Auto | Offload::Off));
+        let named = !self.device.is_empty();
+        if let Some(device) = devices.iter().find(|device| asked && named && device.gpu.is_none()) {
+            let text =
+                format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
+            return Err(bad_input(text));
+        }
+        let split = match self.gpu_layers {
+            Some(Offload::Layers(layers)) if layers > 0 => Some("--gpu-layers"),
+            _ if self.cpu_moe_layers > 0 => Some("--cpu-moe-layers"),
+            _ if self.no_kv_offload => Some("--no-kv-offload"),
+            _ => None,
+        };
+        let shares =
+            |device: &&Device| device.gpu.as_ref().is_some_and(|gpu| gpu.kind != GpuKind::Discrete) && named;
+        if let Some((option, device)) = split.zip(devices.iter().find(shares)) {
+            return Err(bad_input(format!(
+                "`{option}` on {}, whose GPU shares the host's memory: only all layers or none are described there; expected \
+                 --gpu-layers all or --cpu-only",
+                device.name
+            )));
+        }
+        if let Some(state) = self.state.filter(|_| !self.device.is_empty()) {
+            for device in &devices {
+                let known = device.platform.check_state(state);
+                known.map_err(|error| bad_input(format!("`--state` on {}: {error}", device.name)))?;
+            }
+        }
+        if self.memory_limit_mib.is_some() {
+            for device in &mut devices {
+                device.cgroup_mib = self.memory_limit_mib;
+                device.sources.add("cgroup_mib", Source::parse("as --memory-limit-mib states it"));
+            }
+        }
+        Ok(devices)
+    }
+
+    /// Options that the first release's formulas know nothing of.
+    fn beyond_seed(&self) -> Option<&'static str> {
+        let given = [
+            (self.slots.is_some(), "--slots"),
+            (self.unified_kv.is_some(), "--unified-kv"),
+            (self.load.is_some(), "--load"),
+            (self.no_mmap, "--no-mmap"),
+            (self.lazy.is_some(), "--lazy"),
+            (self.cpu_only, "--cpu-only"),
+            (self.gpu.is_some(), "--gpu"),
+            (self.gpu_layers.is_some(), "--gpu-layers"),
+            (self.cpu_moe_layers > 0, "--cpu-moe-layers"),
+            (self.no_kv_offload, "--no-kv-offload"),
+            (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
+            (self.context_checkpoints.is_some(), "--context-checkpoints"),
+            (self.draft_model.is_some(), "--draft-model"),
+            (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
+            (self.weights.is_some(), "--weights"),
+            (self.k_bits.is_some(), "--k-bits"),
+            (self.v_bits.is_some(), "--v-bits"),
+            (self.runtime.is_some(), "--runtime"),
+            (self.program.is_some(), "--program"),
+            (self.no_flash_attention, "--no-flash-attention"),
+            (self.no_repack, "--no-repack"),
+            (self.state.is_some(), "--state"),
+            (self.json_version == 1, "--json-version"),
+            (self.json_out.is_some(), "--json-out"),
+            (self.markdown, "--markdown"),
+            (self.csv, "--csv"),
+            (self.fail_if_infeasible, "--fail-if-infeasible"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
+    fn run_seed(&self, model: &Model) -> anyhow::Result<ExitCode> {
+        if let Some(option) = self.beyond_seed() {
+            let known = "--context-tokens, --quant-bits, --kv-bits, --keep-audio, --device, --target-decode-tps, --json";
+            return Err(bad_input(format!("`{option}` with `--method seed`, which knows only {known}")));
+        }
+        let profile = model.profile.as_ref();
+        let profile = profile.context("the seed's arithmetic needs a YAML profile or a built-in model")?;
+        let options = SeedOptions {
+            context_tokens: self.context_tokens.unwrap_or(32_768),
+            quant_bits: u64::from(self.quant_bits.unwrap_or(4)),
+            kv_bits: u64::from(self.kv_bits.unwrap_or(4)),
+            strip_audio: !self.keep_audio,
+        };
+        let breakdown = seed::breakdown(profile, options);
+        let devices = self.devices()?;
+        let assess = |device: &Device| {
+            (device.name.clone(), seed::assess(profile, options, device, self.target_decode_tps))
+        };
+        let verdicts: Vec<_> = devices.iter().map(assess).collect();
+        if self.json {
+            let report = serde_json::json!({ "method": "seed-0.1.2", "model": profile.name, "breakdown": breakdown, "device_assessments": verdicts });
+            output::print(&format!("{report:#}\n"))?;
+        } else {
+            output::print(&first_release::report(profile, &breakdown, &verdicts))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,148 @@
+//! Options of `validate-verdict`.
+
+use clap::{Args, ValueEnum};
+use dhurandhar_core::measurement::VerdictCase;
+use std::path::PathBuf;
+
+/// What llama.cpp does under limits of memory, token by token, beside what is predicted
+#[derive(Debug, Args)]
+pub(crate) struct ValidateVerdictArgs {
+    /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
+    #[arg(long, value_name = "DIR")]
+    pub(super) llama_cpp: PathBuf,
+    /// Built-in models, of which files of full length are made; several with commas
+    #[arg(long, value_delimiter = ',', value_name = "NAME", default_value = "smollm2-135m")]
+    pub(super) models: Vec<String>,
+    /// Formats of the weights; several with commas
+    #[arg(long, value_delimiter = ',', default_value = "q4_0")]
+    pub(super) weights: Vec<String>,
+    /// Limits: shares of the predicted need in percent (80), MiB (850MiB), or none; several with commas
+    #[arg(long, value_delimiter = ',', value_parser = limit, default_value = "none,50,60,70,80,90,95,99,101,105,120")]
+    pub(super) limits: Vec<Limit>,
+    /// Tokens of context; several with commas
+    #[arg(long, value_delimiter = ',', default_value = "2048")]
+    contexts: Vec<u64>,
+    /// Storage of keys and values
+    #[arg(long, default_value = "f16")]
+    kv: String,
+    /// Tokens of a micro-batch, and of the prompt
+    #[arg(long, default_value_t = 128)]
+    ubatch: u64,
+    /// Tokens decoded after the prompt
+    #[arg(long, default_value_t = 12)]
+    tokens: u64,
+    /// How weights come into memory; several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "mmap")]
+    load: Vec<Load>,
+    /// Copies of matrices in a layout for the processor; several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "on")]
+    repack: Vec<Switch>,
+    /// Read a per-layer table by rows
+    #[arg(long)]
+    lazy_table: bool,
+    /// Sequences that the context has room for
+    #[arg(long, default_value_t = 1)]
+    slots: u64,
+    /// Threads that compute; one measures steadily on a busy machine
+    #[arg(long, default_value_t = 1)]
+    threads: u64,
+    /// Seconds after which a run is ended
+    #[arg(long, default_value_t = 180, value_name = "SECONDS")]
+    pub(super) timeout: u64,
+    /// Where files of full length are put while they are needed: a file system whose device reads can be counted
+    #[arg(long, value_name = "DIR")]
+    pub(super) scratch: Option<PathBuf>,
+    /// Name of this machine in the report
+    #[arg(long, value_name = "TEXT")]
+    pub(super) device_name: Option<String>,
+    /// Write the report's JSON here after every run; runs that are in it already are not repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Load {
+    Mmap,
+    Copy,
+    Mlock,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// A limit as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    None,
+    /// Of the predicted need.
+    Percent(u64),
+    Mib(u64),
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    let expected = || format!("{text:?}; expected a percentage such as 80, MiB such as 850MiB, or none");
+    let number = |digits: &str| match digits.trim().parse::<u64>() {
+        Ok(number @ 1..=10_000_000) => Ok(number),
+        _ => Err(expected()),
+    };
+    if text == "none" {
+        return Ok(Limit::None);
+    }
+    match text.strip_suffix("MiB") {
+        Some(digits) => number(digits).map(Limit::Mib),
+        None => number(text.strip_suffix('%').unwrap_or(text)).map(Limit::Percent),
+    }
+}
+
+impl ValidateVerdictArgs {
+    /// Every combination for one file.
+    pub(super) fn cases(&self, model: &str, weights: &str) -> Vec<VerdictCase> {
+        let mut cases = Vec::new();
+        for context in &self.contexts {
+            for load in &self.load {
+                for repack in &self.repack {
+                    cases.push(VerdictCase {
+                        model: model.to_owned(),
+                        weights: weights.to_owned(),
+                        context_tokens: *context,
+                        kv: self.kv.clone(),
+                        ubatch: self.ubatch,
+                        prompt_tokens: self.ubatch,
+                        decoded_tokens: self.tokens,
+                        policy: "llama-cpp".to_owned(),
+                        slots: self.slots,
+                        load: match load {
+                            Load::Mmap => "mmap",
+                            Load::Copy => "copy",
+                            Load::Mlock => "mlock",
+                        }
+                        .to_owned(),
+                        repack: *repack == Switch::On,
+                        lazy_table: self.lazy_table,
+                        threads: self.threads,
+                        processor: crate::machine::processor().to_owned(),
+                    });
+                }
+            }
+        }
+        cases
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_in_three_forms() {
+        assert_eq!(limit("none"), Ok(Limit::None));
+        assert_eq!((limit("80"), limit("80%")), (Ok(Limit::Percent(80)), Ok(Limit::Percent(80))));
+        assert_eq!(limit("850MiB"), Ok(Limit::Mib(850)));
+        for wrong in ["", "0", "-3", "1GiB", "x%"] {
+            assert!(limit(wrong).is_err_and(|error| error.contains("expected a percentage")), "{wrong}");
+        }
+    }
+}

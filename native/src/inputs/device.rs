@@ -1,0 +1,19 @@
+//! A device by name.
+
+use crate::bad_input;
+use anyhow::Context;
+use dhurandhar_core::device::{Device, registry};
+use std::path::Path;
+
+/// The device that `name` means: a YAML file when one is there, a built-in slug otherwise.
+pub(crate) fn load(name: &str) -> anyhow::Result<Device> {
+    let path = Path::new(name);
+    if path.is_file() {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        return Device::from_yaml(name, &text).map_err(bad_input);
+    }
+    if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        return Err(bad_input(format!("no file at {name}")));
+    }
+    registry::device(name).map_err(bad_input)
+}

@@ -1,0 +1,31 @@
+//! What this computer is and does: memory, processors, adapters, file systems, clocks.
+//!
+//! Linux and Android are complete; elsewhere what cannot be proved is reported as unknown, never guessed.
+
+#[cfg(feature = "burn")]
+pub(crate) mod adapters;
+pub(crate) mod cgroup;
+mod clock;
+pub(crate) mod counters;
+pub(crate) mod environment;
+pub(crate) mod evict;
+pub(crate) mod filesystem;
+pub(crate) mod memory;
+pub(crate) mod proc;
+mod processor;
+pub(crate) mod residency;
+
+pub(crate) use clock::now;
+pub(crate) use environment::device;
+pub(crate) use processor::{processor, realtime};
+
+use dhurandhar_core::measurement::Tool;
+
+/// This program, as reports name it.
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+    }
+}
