@@ -5,7 +5,7 @@
 
 use crate::Model;
 use crate::device::{self, Device};
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
 use crate::leaf::wire;
 use crate::leaf::wire::wire_struct;
 use crate::model::registry::{self, UnknownModel};

@@ -3,9 +3,9 @@
 pub mod catalogue;
 pub mod codec;
 pub mod device;
-pub mod document;
 pub mod export;
 pub mod feasibility;
+pub mod format;
 pub mod layer;
 pub mod leaf;
 pub mod measurement;

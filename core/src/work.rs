@@ -7,8 +7,8 @@ use crate::codec::cost::{Operations, operations, published_rotor, published_turb
 use crate::codec::fingerprint::{Fingerprint, fingerprints};
 use crate::codec::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
 use crate::codec::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
-use crate::codec::tensor_file::{Tensor, read_tensors};
 use crate::codec::{CodecError, CodecKind, DEFAULT_SEED, Packed, Source};
+use crate::format::tensors::{Tensor, read_tensors};
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::speed::{Lookup, LookupCase};
 

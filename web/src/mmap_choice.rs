@@ -1,6 +1,6 @@
 //! What is chosen on the Mmap tab, and its words in a link. What is not chosen comes from model and device.
 
-use dhurandhar_core::document::decimal;
+use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::leaf::units::MIB;
 use dhurandhar_core::measurement::{Engine, Overlay};
 use dhurandhar_core::speed::LookupCase;

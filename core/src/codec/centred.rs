@@ -35,16 +35,6 @@ impl<C: Codec> Centred<C> {
     pub fn centre(&self) -> &[f32] {
         &self.centre
     }
-
-    /// Inner products with the centred vectors: what attention needs, since softmax ignores the difference.
-    pub fn centred_inner_products(
-        &self,
-        query: &[f32],
-        packed: Planes<'_>,
-        out: &mut [f32],
-    ) -> Result<(), CodecError> {
-        self.codec.inner_products(query, packed, out)
-    }
 }
 
 /// The mean of all vectors of `sample`; zeros if there are none.

@@ -40,7 +40,6 @@ pub mod scalar;
 pub mod seed;
 pub mod sweep;
 mod synthetic;
-pub mod tensor_file;
 pub mod theory;
 mod turboquant;
 

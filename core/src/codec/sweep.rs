@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kv_cache::{Coding, KvCacheCompressor, KvCacheConfig, KvCacheError, KvGeometry, KvMemory};
 use super::quality::{InnerProductError, InnerProductSums, Quality, QualitySums};
+use super::theory::four_to_minus;
 use super::{Codec, CodecError, CodecKind, Source};
 
 /// Vectors coded between two chances to stop.
@@ -209,7 +210,7 @@ impl<'a> Sweep<'a> {
             true_bits,
             ratio_to_bf16: 16.0 / true_bits,
             theory_nmse: kind.theory_nmse(self.request.dim, bits),
-            four_to_minus_bits: libm::ldexp(1.0, -2 * bits as i32),
+            four_to_minus_bits: four_to_minus(bits),
             quality: running.quality.finish(),
             inner_product: running.inner_product.finish(),
         })

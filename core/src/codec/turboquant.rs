@@ -173,11 +173,6 @@ impl TurboQuant {
         &self.config
     }
 
-    /// The rotation in use.
-    pub fn rotation_kind(&self) -> RotationKind {
-        self.kind
-    }
-
     /// The codebook in use.
     pub fn codebook(&self) -> &Codebook {
         &self.book

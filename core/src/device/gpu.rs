@@ -3,7 +3,8 @@
 //! Graphics cards are YAML files in `profiles/gpus`; a device names one, or a command adds one to any device.
 
 use super::{Source, Sources, whole};
-use crate::document::{self, DocumentError, Fields, Node, nearest_names};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Node, nearest_names};
 use crate::leaf::units::MIB;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;

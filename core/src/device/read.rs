@@ -4,7 +4,8 @@ use super::{
     BudgetMetric, Device, Form, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
     StorageClass, gpu::TFLOPS, limits, storage,
 };
-use crate::document::{self, DocumentError, Fields, Node};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Node};
 use crate::leaf::units::GIB;
 
 const MAX_RAM_MIB: u64 = 16_777_216;

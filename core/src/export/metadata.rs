@@ -1,6 +1,6 @@
 //! The metadata that llama.cpp wants of each architecture before it loads a file (`load_arch_hparams` of its models).
 
-use super::header::Header;
+use crate::format::gguf::Header;
 use crate::model::Model;
 use crate::model::architecture::{Architecture, Attention, Ffn, Recurrent, RecurrentKind};
 use crate::model::family::FileForm;

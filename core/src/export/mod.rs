@@ -6,13 +6,13 @@
 //! of small finite values instead.
 
 mod blocks;
-mod header;
 mod metadata;
 mod names;
 mod vocabulary;
 
 pub use blocks::Placed;
 
+use crate::format::gguf::{Header, WrittenTensor};
 use crate::leaf::BlockType;
 use crate::model::architecture::{Architecture, Tokenizer};
 use crate::model::family;
@@ -20,7 +20,6 @@ use crate::model::family::{Family, FileForm};
 use crate::model::tensor::{Active, Role};
 use crate::model::{Model, Tensor};
 use crate::weights::{StockType, WeightFormat, WeightPlan};
-use header::Header;
 
 /// The beginning of a file, up to where tensor data starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +95,7 @@ pub fn typed_header(
 pub fn file_names(model: &Model) -> Result<Vec<Option<String>>, ExportError> {
     let (_, family, _) = form(&model.architecture)?;
     let name = |tensor: &Tensor| {
-        let tower = matches!(tensor.role, Role::Vision | Role::Audio);
+        let tower = tensor.role.is_tower();
         (!tower).then(|| names::file_name(&tensor.name, family))
     };
     Ok(model.tensors.iter().map(name).collect())
@@ -135,7 +134,7 @@ fn write(
     metadata::write(&mut header, model, (architecture, form), vocab);
     vocabulary::write(&mut header, tokenizer, vocab);
     for (index, tensor) in model.tensors.iter().enumerate() {
-        if matches!(tensor.role, Role::Vision | Role::Audio) || names::is_merged(&tensor.name, family) {
+        if tensor.role.is_tower() || names::is_merged(&tensor.name, family) {
             continue;
         }
         let block = block(index, tensor)?;
@@ -150,7 +149,16 @@ fn write(
     if form.rope_factors {
         rope_factors(&mut header, shape);
     }
-    Ok(header.finish())
+    let written = header.finish();
+    let placed = |tensor: &WrittenTensor| Placed {
+        offset: tensor.offset,
+        bytes: tensor.bytes,
+        block: tensor.block,
+        vector: tensor.rows == 1,
+        tokens: tensor.name == "token_embd.weight",
+    };
+    let tensors = written.tensors.iter().map(placed).collect();
+    Ok(GgufHeader { bytes: written.bytes, file_bytes: written.file_bytes, tensors })
 }
 
 /// The inventory's one vector beside a router is two tensors in some files: a scale of the input, and one of each expert.

@@ -1,7 +1,7 @@
 //! A made-up vocabulary of the true size, with lengths spread as in published ones: what it takes in memory depends on
 //! how many entries there are and how long they are, not on what they say.
 
-use super::header::Header;
+use crate::format::gguf::Header;
 use crate::model::architecture::Tokenizer;
 use crate::model::family::tokenizer_name;
 

@@ -93,11 +93,6 @@ block_types! {
 }
 
 impl BlockType {
-    /// Bits per element, scales included.
-    pub fn bits_per_element(self) -> f64 {
-        self.bytes() as f64 * 8.0 / self.elements() as f64
-    }
-
     /// Bytes of `rows` rows of `row_length` elements; a row that is not a multiple of the block is rounded up.
     pub const fn size(self, rows: u64, row_length: u64) -> u64 {
         rows.saturating_mul(row_length.div_ceil(self.elements()).saturating_mul(self.bytes()))
@@ -123,7 +118,8 @@ mod tests {
             (BlockType::Q1_0, 1.125),
             (BlockType::Tq1_0, 1.6875),
         ] {
-            assert!((block.bits_per_element() - bits).abs() < 1e-12, "{}", block.name());
+            let stored = block.bytes() as f64 * 8.0 / block.elements() as f64;
+            assert!((stored - bits).abs() < 1e-12, "{}", block.name());
         }
     }
 

@@ -112,12 +112,6 @@ impl Runtime {
     pub const fn needs_gpu(self) -> bool {
         matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)
     }
-
-    /// Whether it can leave a per-layer embedding table on storage and read rows as they are needed.
-    pub const fn reads_ple_lazily(self) -> bool {
-        self.is_llama_cpp()
-            || matches!(self, Self::LitertLm | Self::LitertLmGpu | Self::Executorch | Self::Ideal)
-    }
 }
 
 impl fmt::Display for Runtime {

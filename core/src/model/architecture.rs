@@ -288,6 +288,19 @@ pub enum Ffn {
     None,
 }
 
+impl Ffn {
+    /// Inner width that a token passes through: its experts together, or the dense block beside them where that is wider.
+    pub fn width_of_token(&self) -> u64 {
+        match *self {
+            Self::Dense { width, .. } => width,
+            Self::Experts { width, active, shared_width, dense_width, .. } => {
+                (width * active + shared_width).max(dense_width)
+            }
+            Self::None => 0,
+        }
+    }
+}
+
 /// A table with one row per token id that holds every layer's vector, looked up once per token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PerLayerEmbedding {

@@ -2,7 +2,8 @@
 
 use super::family::{self, Conventions};
 use super::profile::{ExpertShape, LayerKind, Profile, RecurrentShape};
-use crate::document::{self, DocumentError, Fields, PerLayer};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, PerLayer};
 use crate::leaf::units::MIB;
 
 /// Largest width, vocabulary or count that is believed.

@@ -17,7 +17,7 @@ pub use parameters::ParameterCounts;
 pub use profile::Profile;
 pub use tensor::{Role, Tensor};
 
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 use crate::leaf::wire::{Wire, wire_enum};
 
 /// A model ready for prediction: its architecture and its tensors.

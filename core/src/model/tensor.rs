@@ -58,6 +58,18 @@ pub enum Role {
     Unused,
 }
 
+impl Role {
+    /// Part of a vision or audio tower.
+    pub const fn is_tower(self) -> bool {
+        matches!(self, Self::Vision | Self::Audio)
+    }
+
+    /// A table that tokens look rows up in.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Self::TokenEmbedding | Self::PleTable)
+    }
+}
+
 /// A tensor: `rows` x `row_length`, row by row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tensor {

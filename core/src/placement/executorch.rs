@@ -9,14 +9,12 @@ use crate::leaf::Interval;
 use crate::leaf::Provenance;
 use crate::leaf::units::MIB;
 use crate::memory::LayerCache;
-use crate::model::tensor::{Role, Tensor};
 
 /// Matrices are read once and packed; tables are looked up in the file.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
-    let is_table = |tensor: &Tensor| matches!(tensor.role, Role::TokenEmbedding | Role::PleTable);
     let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
-        if is_table(tensor) && matches!(touch, Touch::Rows { .. }) {
+        if tensor.role.is_table() && matches!(touch, Touch::Rows { .. }) {
             return groups.add(component, Place::host(Kind::File, touch), planned.bytes);
         }
         groups.add(component, Place::host(Kind::File, Touch::Load), planned.bytes);

@@ -155,7 +155,7 @@ fn is_copied_head(case: &Case<'_>, tensor: &Tensor, touch: Touch) -> bool {
 
 /// Metal maps the file's range of its tensors without copying it, and wires all of it; tables stay with the host.
 fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touch) -> Place {
-    if matches!(tensor.role, Role::TokenEmbedding | Role::PleTable) && matches!(touch, Touch::Rows { .. }) {
+    if tensor.role.is_table() && matches!(touch, Touch::Rows { .. }) {
         let lazy = tensor.role == Role::PleTable && is_lazy(case, planned.bytes);
         let pool = if lazy { Pool::Storage } else { Pool::Host };
         return Place { pool, kind: file_kind(case), touch };

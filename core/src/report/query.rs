@@ -1,7 +1,7 @@
 //! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
 
 use crate::device::State;
-use crate::document::decimal;
+use crate::format::document::decimal;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;

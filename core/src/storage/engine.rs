@@ -61,11 +61,6 @@ impl Engine {
         }
     }
 
-    /// Whether each page is read alone, so that bytes and faults can be predicted exactly.
-    pub fn reads_single_pages(self) -> bool {
-        matches!(self, Self::MmapRandom | Self::MmapThreads)
-    }
-
     /// Whether reads go past the page cache, so that no page is ever held.
     pub fn bypasses_the_cache(self) -> bool {
         matches!(self, Self::Direct | Self::IoUringDirect)

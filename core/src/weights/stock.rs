@@ -243,7 +243,7 @@ fn one(stock: StockType, tensor: &Tensor, part: Option<Part>, index: usize, shap
         _ if stock.is_float() => return stock.base(),
         _ => {}
     }
-    let table = matches!(tensor.role, Role::TokenEmbedding | Role::PleTable);
+    let table = tensor.role.is_table();
     let wanted = if part == Some(Part::Head) || tensor.role == Role::OutputHead || (table && shape.tied) {
         output_type(stock, tensor.row_length, shape.rules.falcon)
     } else if stock == StockType::Mxfp4Moe {

@@ -101,7 +101,7 @@ fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>, order: KeyOrde
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dhurandhar_core::codec::tensor_file::read_tensors;
+    use dhurandhar_core::format::tensors::read_tensors;
 
     fn recorded() -> Recorder {
         let mut recorded = Recorder::default();

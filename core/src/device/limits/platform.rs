@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::device::Os;
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
 use crate::leaf::wire::{Wire, wire_enum};
 use serde::Serialize;
 use std::fmt;

@@ -37,7 +37,7 @@ pub(super) use towers::{audio, vision};
 use super::architecture::{Architecture, Conduct, ExtraTensor, Order, Tokenizer};
 use super::import::hf_config::{Facts, Reader};
 use super::tensor::{Active, Role};
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 use crate::leaf::BlockType;
 
 /// What a family has where a description does not say.

@@ -1,7 +1,7 @@
 //! Configs of public checkpoints against their published counts and caches, and the traps that configs hold.
 
-use super::super::super::architecture::{Attention, Ffn, KvSource, Mixer};
 use super::*;
+use crate::model::architecture::{Attention, Ffn, KvSource, Mixer};
 use std::fs;
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -1,29 +1,20 @@
-//! A GGUF file's header and tensor table, from the first bytes of the file.
+//! GGUF: a file's header and tensor table from its first bytes, and such a header written.
 //!
 //! Format: the GGUF specification of the ggml project, versions 2 and 3, little endian. Tokenizer arrays are
 //! stepped over without being stored, and nothing is allocated ahead of bytes that are there.
 
-mod blocks;
 mod cursor;
-mod keys;
 mod metadata;
-mod model;
-mod role;
 mod split;
-mod state;
 mod table;
-mod windows;
-
-#[cfg(test)]
-pub(crate) mod sample;
-#[cfg(test)]
-mod tests;
+mod writer;
 
 pub use metadata::{Metadata, Value};
 pub use split::siblings;
 pub use table::TensorInfo;
+pub use writer::{Header, Written, WrittenTensor};
 
-use super::draft::Unbelievable;
+use crate::leaf::BlockType;
 use cursor::Cursor;
 
 /// Largest header that is believed where the file's length is unknown, in bytes.
@@ -121,32 +112,6 @@ pub enum GgufError {
         /// What is wrong with it.
         problem: String,
     },
-    /// Not a language model that decodes.
-    #[error("`{architecture}` is {what}; expected a decoder-only language model")]
-    NotDecoderOnly {
-        /// `general.architecture`.
-        architecture: String,
-        /// What it is.
-        what: String,
-    },
-    /// A decoder with blocks that are not described here.
-    #[error("`{architecture}` has {what}, whose memory is not described here")]
-    Undescribed {
-        /// `general.architecture`.
-        architecture: String,
-        /// The blocks.
-        what: String,
-    },
-    /// One part of a split model.
-    #[error(
-        "this is part {part} of {parts} of a split model; expected all parts in one folder, or dropped together"
-    )]
-    Split {
-        /// From 1.
-        part: u64,
-        /// Parts in all.
-        parts: u64,
-    },
     /// A part of a split model that is not there.
     #[error(
         "part {part} of {parts} of the split model is missing; expected all parts in one folder, or dropped together"
@@ -157,9 +122,6 @@ pub enum GgufError {
         /// Parts in all.
         parts: u64,
     },
-    /// Sums beyond any model.
-    #[error(transparent)]
-    Unbelievable(#[from] Unbelievable),
 }
 
 /// Header and tensor table.
@@ -182,7 +144,13 @@ pub struct Gguf {
 /// Read the header and tensor table from the first `bytes` of a file of `file_len` bytes.
 ///
 /// An incomplete prefix gives [`GgufError::NeedMore`]; everything else that is wrong names its byte offset.
-pub fn parse_gguf(bytes: &[u8], file_len: Option<u64>) -> Result<Gguf, GgufError> {
+///
+/// `block_of` gives the block type of a code in files of an architecture.
+pub fn read(
+    bytes: &[u8],
+    file_len: Option<u64>,
+    block_of: fn(&str, u32) -> Option<BlockType>,
+) -> Result<Gguf, GgufError> {
     magic(bytes)?;
     let limit = file_len.map_or(MAX_HEADER, |length| length.max(bytes.len() as u64));
     let mut cursor = Cursor::new(bytes, limit, file_len.is_some());
@@ -199,7 +167,7 @@ pub fn parse_gguf(bytes: &[u8], file_len: Option<u64>) -> Result<Gguf, GgufError
     let metadata = Metadata::read(&mut cursor, entry_count)?;
     let alignment = metadata.alignment()?;
     let architecture = metadata.text("general.architecture").unwrap_or_default();
-    let tensors = table::read(&mut cursor, tensor_count, alignment, architecture)?;
+    let tensors = table::read(&mut cursor, tensor_count, alignment, |code| block_of(architecture, code))?;
     let data_offset = cursor.position().next_multiple_of(alignment);
     let file_bytes = table::check_extents(&tensors, data_offset, alignment, file_len)?;
     Ok(Gguf { version, metadata, tensors, data_offset, file_bytes, parts: 1 })

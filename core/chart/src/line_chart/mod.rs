@@ -100,17 +100,6 @@ impl LineChart {
         }
     }
 
-    /// Cumulative distribution: each series is a name and its (value, share) pairs, with shares from 0 to 1.
-    pub fn cdf(title: &str, x: Axis, series: &[(&str, &[(f64, f64)])]) -> Self {
-        Self {
-            title: title.to_owned(),
-            x,
-            y: Axis::from_zero("share"),
-            lines: series.iter().map(|(name, points)| Line::new(name, points)).collect(),
-            limits: Vec::new(),
-        }
-    }
-
     /// The points of a line that both axes can show.
     fn shown(&self, line: &Line) -> Vec<LinePoint> {
         let point = |point: &LinePoint| {

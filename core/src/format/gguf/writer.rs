@@ -1,6 +1,5 @@
-//! Bytes of a GGUF header, version 3, little endian (the format's specification in the ggml repository).
+//! Writes a header, version 3, little endian.
 
-use super::{GgufHeader, Placed};
 use crate::leaf::BlockType;
 
 /// Alignment of tensor data, in bytes.
@@ -16,15 +15,41 @@ mod kind {
     pub(super) const ARRAY: u32 = 9;
 }
 
+/// A tensor of a written header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenTensor {
+    /// Name in the file.
+    pub name: String,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Bytes, without padding.
+    pub bytes: u64,
+    /// Type of its blocks.
+    pub block: BlockType,
+    /// Rows; 1 for a vector.
+    pub rows: u64,
+}
+
+/// A finished header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Header, metadata and tensor table, padded to the alignment.
+    pub bytes: Vec<u8>,
+    /// Length of the whole file, in bytes.
+    pub file_bytes: u64,
+    /// The tensors behind it, in the order of the file.
+    pub tensors: Vec<WrittenTensor>,
+}
+
 /// A header under construction.
 #[derive(Debug, Default)]
-pub(super) struct Header {
+pub struct Header {
     entries: Vec<u8>,
     entry_count: u64,
     tensors: Vec<u8>,
     tensor_count: u64,
     data_bytes: u64,
-    placed: Vec<Placed>,
+    placed: Vec<WrittenTensor>,
 }
 
 impl Header {
@@ -40,42 +65,48 @@ impl Header {
         self.entries.extend((length as u64).to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, key: &str, value: &str) {
+    /// A text.
+    pub fn text(&mut self, key: &str, value: &str) {
         self.key(key, kind::TEXT);
         string(&mut self.entries, value);
     }
 
     /// A whole number; what does not fit 32 bits is written as the largest that does.
-    pub(super) fn count(&mut self, key: &str, value: u64) {
+    pub fn count(&mut self, key: &str, value: u64) {
         self.key(key, kind::U32);
         self.entries.extend(u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
     }
 
-    pub(super) fn number(&mut self, key: &str, value: f32) {
+    /// A number.
+    pub fn number(&mut self, key: &str, value: f32) {
         self.key(key, kind::F32);
         self.entries.extend(value.to_le_bytes());
     }
 
-    pub(super) fn counts(&mut self, key: &str, values: &[u64]) {
+    /// Whole numbers.
+    pub fn counts(&mut self, key: &str, values: &[u64]) {
         self.array(key, kind::I32, values.len());
         for value in values {
             self.entries.extend(i32::try_from(*value).unwrap_or(i32::MAX).to_le_bytes());
         }
     }
 
-    pub(super) fn numbers(&mut self, key: &str, values: impl ExactSizeIterator<Item = f32>) {
+    /// Numbers.
+    pub fn numbers(&mut self, key: &str, values: impl ExactSizeIterator<Item = f32>) {
         self.array(key, kind::F32, values.len());
         for value in values {
             self.entries.extend(value.to_le_bytes());
         }
     }
 
-    pub(super) fn flags(&mut self, key: &str, values: impl ExactSizeIterator<Item = bool>) {
+    /// Flags.
+    pub fn flags(&mut self, key: &str, values: impl ExactSizeIterator<Item = bool>) {
         self.array(key, kind::BOOL, values.len());
         self.entries.extend(values.map(u8::from));
     }
 
-    pub(super) fn texts(&mut self, key: &str, values: &[String]) {
+    /// Texts.
+    pub fn texts(&mut self, key: &str, values: &[String]) {
         self.array(key, kind::TEXT, values.len());
         for value in values {
             string(&mut self.entries, value);
@@ -83,7 +114,7 @@ impl Header {
     }
 
     /// A tensor that follows the last one; dimensions are those of the format, row length first.
-    pub(super) fn tensor(&mut self, name: &str, dimensions: &[u64], block: BlockType) {
+    pub fn tensor(&mut self, name: &str, dimensions: &[u64], block: BlockType) {
         string(&mut self.tensors, name);
         self.tensors.extend(u32::try_from(dimensions.len()).unwrap_or(u32::MAX).to_le_bytes());
         for dimension in dimensions {
@@ -94,17 +125,18 @@ impl Header {
         self.tensor_count += 1;
         let rows = dimensions.iter().skip(1).product();
         let bytes = block.size(rows, dimensions.first().copied().unwrap_or(0));
-        self.placed.push(Placed {
+        self.placed.push(WrittenTensor {
+            name: name.to_owned(),
             offset: self.data_bytes,
             bytes,
             block,
-            vector: rows == 1,
-            tokens: name == "token_embd.weight",
+            rows,
         });
         self.data_bytes += bytes.next_multiple_of(ALIGNMENT);
     }
 
-    pub(super) fn finish(self) -> GgufHeader {
+    /// The bytes.
+    pub fn finish(self) -> Written {
         let mut bytes = b"GGUF".to_vec();
         bytes.extend(3_u32.to_le_bytes());
         bytes.extend(self.tensor_count.to_le_bytes());
@@ -115,9 +147,9 @@ impl Header {
             bytes.push(0);
         }
         let start = bytes.len() as u64;
-        let at = |placed: Placed| Placed { offset: start + placed.offset, ..placed };
+        let at = |tensor: WrittenTensor| WrittenTensor { offset: start + tensor.offset, ..tensor };
         let tensors = self.placed.into_iter().map(at).collect();
-        GgufHeader { bytes, file_bytes: start + self.data_bytes, tensors }
+        Written { bytes, file_bytes: start + self.data_bytes, tensors }
     }
 }
 

@@ -1,12 +1,8 @@
-//! The header: eight bytes of length, then JSON.
+//! Every tensor of a header with its type, checked against each other and the file.
 
-use super::SafetensorsError;
-use crate::document::{DocumentError, Fields, Node, Value, parse_json};
+use super::{Entry, SafetensorsError, entries, json};
 use crate::leaf::BlockType;
 
-/// Longest header that the reference implementation accepts, in bytes.
-const MAX_HEADER: u64 = 100_000_000;
-const LENGTH_BYTES: u64 = 8;
 /// Types by their names; unsigned and boolean ones are stored like the signed type of their width.
 const DTYPES: &[(&str, BlockType)] = &[
     ("F64", BlockType::F64),
@@ -83,22 +79,10 @@ impl TensorInfo {
 
 /// Read a header from the first `bytes` of a file of `file_len` bytes; `source` names the file in messages.
 pub fn parse_header(source: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Header, SafetensorsError> {
-    let most = file_len.map_or(MAX_HEADER, |length| length.saturating_sub(LENGTH_BYTES).min(MAX_HEADER));
-    let Some(prefix) = bytes.first_chunk::<8>() else {
-        return match file_len {
-            Some(length) if length < LENGTH_BYTES => Err(SafetensorsError::Length { found: length, most: 0 }),
-            _ => Err(SafetensorsError::NeedMore { at_least: LENGTH_BYTES }),
-        };
-    };
-    let length = u64::from_le_bytes(*prefix);
-    if length > most {
-        return Err(SafetensorsError::Length { found: length, most });
-    }
-    let data_offset = LENGTH_BYTES + length;
-    let json = usize::try_from(data_offset).ok().and_then(|end| bytes.get(8..end));
-    let Some(json) = json else { return Err(SafetensorsError::NeedMore { at_least: data_offset }) };
-    let root = parse_json(source, json)?;
-    let mut tensors = entries(source, &root)?;
+    let (json, data_offset) = json(bytes, file_len)?;
+    let entries = entries(json)
+        .map_err(|problem| SafetensorsError::Header { source_name: source.to_owned(), problem })?;
+    let mut tensors = entries.into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
     tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
     let end = check_extents(&tensors)?;
     let file_bytes = data_offset.saturating_add(end);
@@ -110,33 +94,14 @@ pub fn parse_header(source: &str, bytes: &[u8], file_len: Option<u64>) -> Result
     }
 }
 
-fn entries(source: &str, root: &Node) -> Result<Vec<TensorInfo>, SafetensorsError> {
-    // Reports a document that is no map.
-    Fields::of(source, root)?;
-    let Value::Map(entries) = &root.value else { return Ok(Vec::new()) };
-    let tensors = entries.iter().filter(|(name, _)| name != "__metadata__");
-    tensors.map(|(name, node)| entry(source, name, node)).collect()
-}
-
-fn entry(source: &str, name: &str, node: &Node) -> Result<TensorInfo, SafetensorsError> {
-    let wrong = |problem: String| SafetensorsError::Tensor { tensor: name.to_owned(), problem };
-    let documented = |error: DocumentError| wrong(format!("has a broken entry: {error}"));
-    let fields = Fields::of(source, node).map_err(documented)?;
-    let dtype = fields.require_text("dtype").map_err(documented)?;
+fn tensor(entry: Entry) -> Result<TensorInfo, SafetensorsError> {
+    let Entry { name, dtype, shape, data_offsets: [begin, end] } = entry;
+    let wrong = |problem: String| SafetensorsError::Tensor { tensor: name.clone(), problem };
     let block = DTYPES.iter().find(|(known, _)| *known == dtype).map(|(_, block)| *block);
     let block = block.ok_or_else(|| {
         let known: Vec<&str> = DTYPES.iter().map(|(known, _)| *known).collect();
         wrong(format!("has type {dtype:?}; expected one of {}", known.join(", ")))
     })?;
-    let required = |field: &'static str| {
-        let list = fields.integers(field, 0..=i64::MAX.unsigned_abs()).map_err(documented)?;
-        list.ok_or_else(|| documented(fields.missing(field, "a list of whole numbers")))
-    };
-    let shape = required("shape")?;
-    let offsets = required("data_offsets")?;
-    let &[begin, end] = offsets.as_slice() else {
-        return Err(wrong(format!("has {} data offsets; expected 2", offsets.len())));
-    };
     // Zero dimensions count as one here, so that no partial product overflows either.
     let product = shape
         .iter()
@@ -154,7 +119,7 @@ fn entry(source: &str, name: &str, node: &Node) -> Result<TensorInfo, Safetensor
             "has data offsets {begin} to {end}; expected {bytes} bytes for {shape:?} of {dtype}"
         )));
     }
-    Ok(TensorInfo { name: name.to_owned(), block, shape, begin, end })
+    Ok(TensorInfo { name, block, shape, begin, end })
 }
 
 /// The format wants data without gaps; returns where they end.

@@ -31,7 +31,7 @@ pub enum Value {
 
 impl Value {
     /// For messages.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Integer(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
@@ -133,7 +133,7 @@ impl Metadata {
     }
 
     /// Keys and values in alphabetical order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.entries.iter()
     }
 

@@ -1,6 +1,5 @@
 //! The tensor table: names, shapes, types and where the data lie.
 
-use super::super::super::family;
 use super::GgufError;
 use super::cursor::Cursor;
 use crate::leaf::BlockType;
@@ -35,7 +34,7 @@ pub(super) fn read(
     cursor: &mut Cursor<'_>,
     count: u64,
     alignment: u64,
-    architecture: &str,
+    block_of: impl Fn(u32) -> Option<BlockType>,
 ) -> Result<Vec<TensorInfo>, GgufError> {
     let mut tensors = Vec::new();
     let mut seen = HashSet::new();
@@ -45,7 +44,7 @@ pub(super) fn read(
         if !seen.insert(name) {
             return Err(GgufError::Duplicate { offset, what: "tensor", name: name.to_owned() });
         }
-        tensors.push(entry(cursor, name, alignment, architecture)?);
+        tensors.push(entry(cursor, name, alignment, &block_of)?);
     }
     Ok(tensors)
 }
@@ -54,11 +53,11 @@ fn entry(
     cursor: &mut Cursor<'_>,
     name: &str,
     alignment: u64,
-    architecture: &str,
+    block_of: impl Fn(u32) -> Option<BlockType>,
 ) -> Result<TensorInfo, GgufError> {
     let (dimensions, shape) = shape(cursor, name)?;
     let code = cursor.u32(&format!("the type of `{name}`"))?;
-    let block = family::block_of_code(architecture, code).ok_or_else(|| GgufError::UnknownType {
+    let block = block_of(code).ok_or_else(|| GgufError::UnknownType {
         offset: cursor.position().saturating_sub(4),
         tensor: name.to_owned(),
         code,

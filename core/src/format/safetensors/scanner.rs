@@ -1,22 +1,26 @@
-//! The JSON header of a safetensors file: names with a type, a shape and a range of bytes, nothing else.
+//! The JSON of a header: names with a type, a shape and a range of bytes, nothing else.
 //!
 //! A scanner for this one form. The page's worker reads such files, and a whole JSON library would be the larger
 //! half of it.
 
 /// One tensor as the header describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) dtype: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) data_offsets: [u64; 2],
+pub struct Entry {
+    /// Name in the file.
+    pub name: String,
+    /// Type of an element, as the file spells it.
+    pub dtype: String,
+    /// Dimensions, slowest first.
+    pub shape: Vec<u64>,
+    /// First byte of the data, after the header, and the byte after the last.
+    pub data_offsets: [u64; 2],
 }
 
 /// Deepest nesting of what is skipped.
 const MAX_DEPTH: usize = 32;
 
 /// The entries in the order of their names, without `__metadata__`; what is wrong otherwise.
-pub(super) fn entries(text: &[u8]) -> Result<Vec<Entry>, String> {
+pub fn entries(text: &[u8]) -> Result<Vec<Entry>, String> {
     let mut scanner = Scanner { text, at: 0 };
     let mut entries = Vec::new();
     scanner.object(|scanner, name| {
@@ -32,7 +36,10 @@ pub(super) fn entries(text: &[u8]) -> Result<Vec<Entry>, String> {
         return Err(scanner.expected("the end"));
     }
     entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
-    Ok(entries)
+    match entries.array_windows().find(|[first, second]| first.name == second.name) {
+        Some([twice, _]) => Err(format!("`{}` is given twice", twice.name)),
+        None => Ok(entries),
+    }
 }
 
 struct Scanner<'a> {
@@ -112,11 +119,7 @@ impl Scanner<'_> {
         })?;
         let missing = |field: &str| format!("`{}`: missing field `{field}`", entry.name);
         entry.dtype = dtype.ok_or_else(|| missing("dtype"))?;
-        let narrow = |length: u64| {
-            usize::try_from(length).map_err(|_| format!("`{}`: an axis of {length}", entry.name))
-        };
-        entry.shape =
-            shape.ok_or_else(|| missing("shape"))?.into_iter().map(narrow).collect::<Result<_, _>>()?;
+        entry.shape = shape.ok_or_else(|| missing("shape"))?;
         let offsets = offsets.ok_or_else(|| missing("data_offsets"))?;
         entry.data_offsets = offsets
             .try_into()
@@ -256,6 +259,10 @@ mod tests {
             ("{} x", "expected the end"),
             ("{\"a", "the end of a string"),
             ("{\"\\x\": 1}", "an escape"),
+            (
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}, \"a\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}}",
+                "`a` is given twice",
+            ),
         ] {
             let error = entries(text.as_bytes()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
@@ -269,7 +276,7 @@ mod tests {
         fn names_and_numbers_are_those_of_a_json_library(names in prop::collection::btree_map(any::<String>(), (any::<String>(), prop::collection::vec(any::<u32>(), 0..5), any::<[u64; 2]>()), 0..6)) {
             let json: BTreeMap<_, _> = names.iter().map(|(name, (dtype, shape, offsets))| (name, serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": offsets}))).collect();
             let all = entries(serde_json::to_string(&json).unwrap().as_bytes()).unwrap();
-            let expected: Vec<Entry> = names.into_iter().filter(|(name, _)| name != "__metadata__").map(|(name, (dtype, shape, data_offsets))| Entry { name, dtype, shape: shape.into_iter().map(|n| n as usize).collect(), data_offsets }).collect();
+            let expected: Vec<Entry> = names.into_iter().filter(|(name, _)| name != "__metadata__").map(|(name, (dtype, shape, data_offsets))| Entry { name, dtype, shape: shape.into_iter().map(u64::from).collect(), data_offsets }).collect();
             prop_assert_eq!(all, expected);
         }
 

@@ -52,7 +52,7 @@ pub use read::{
 };
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
-pub use statistics::{median, median_interval, ratio_interval};
+pub use statistics::{median, median_interval};
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
     TrainingRun, TrainingSample, TrainingSettings, TrainingStep,

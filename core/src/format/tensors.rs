@@ -1,7 +1,7 @@
 //! Tensors of floats from the bytes of a `.npy` or `.safetensors` file: f32, f16 and bf16, row-major.
 
-mod header;
-
+use super::npy::{self, NpyError};
+use super::safetensors::{self, SafetensorsError};
 use half::{bf16, f16};
 use thiserror::Error;
 
@@ -83,7 +83,7 @@ pub enum TensorFileError {
 ///
 /// In `.safetensors` integer tensors are passed over; a file without any float tensor gives an empty list.
 pub fn read_tensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
-    if bytes.starts_with(b"\x93NUMPY") {
+    if npy::is_npy(bytes) {
         return Ok(vec![read_npy(bytes)?]);
     }
     if bytes.get(8) == Some(&b'{') {
@@ -132,60 +132,34 @@ fn slice<'a>(bytes: &'a [u8], from: u64, to: u64, what: &str) -> Result<&'a [u8]
     })
 }
 
-/// NumPy format 1.0 to 3.0 (numpy.lib.format).
 fn read_npy(bytes: &[u8]) -> Result<Tensor, TensorFileError> {
-    let bad = |problem: &str| TensorFileError::Header { format: ".npy", problem: problem.to_owned() };
-    let version = slice(bytes, 6, 8, ".npy version")?[0];
-    let (from, length) = if version == 1 {
-        let length = slice(bytes, 8, 10, ".npy header length")?;
-        (10, u64::from(length[0]) | u64::from(length[1]) << 8)
-    } else {
-        let length = slice(bytes, 8, 12, ".npy header length")?;
-        (12, length.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
-    };
-    let header = slice(bytes, from, from + length, ".npy header")?;
-    let header = core::str::from_utf8(header).map_err(|_| bad("not text"))?;
-    let descr = field(header, "descr").and_then(quoted).ok_or_else(|| bad("`descr` is missing"))?;
-    let fortran = field(header, "fortran_order").ok_or_else(|| bad("`fortran_order` is missing"))?;
-    if !fortran.starts_with("False") {
-        return Err(bad("`fortran_order` is not False; save a C-ordered array"));
-    }
-    let shape = field(header, "shape").and_then(parenthesised).ok_or_else(|| bad("`shape` is missing"))?;
-    let axes = shape.split(',').map(str::trim).filter(|axis| !axis.is_empty());
-    let shape: Result<Vec<usize>, _> = axes.map(str::parse).collect();
-    let shape = shape.map_err(|_| bad("`shape` holds something that is no length"))?;
-    let dtype = match descr {
+    let array = npy::read(bytes).map_err(|error| match error {
+        NpyError::Truncated { what, expected } => {
+            TensorFileError::Truncated { what: what.to_owned(), expected: expected as u64, got: bytes.len() }
+        }
+        NpyError::Header(problem) => TensorFileError::Header { format: ".npy", problem: problem.to_owned() },
+    })?;
+    let dtype = match array.descr {
         "<f4" => Dtype::F32,
         "<f2" => Dtype::F16,
         "bfloat16" | "<bf2" => Dtype::Bf16,
         other => return Err(TensorFileError::Dtype { name: String::new(), dtype: other.to_owned() }),
     };
-    tensor("", dtype, shape, &bytes[(from + length) as usize..])
+    tensor("", dtype, array.shape, array.data)
 }
 
-/// What follows `'key':` in a Python dictionary literal.
-fn field<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    let at = header.find(&format!("'{key}'"))?;
-    Some(header[at + key.len() + 2..].trim_start().strip_prefix(':')?.trim_start())
-}
-
-fn quoted(text: &str) -> Option<&str> {
-    text.strip_prefix('\'')?.split('\'').next()
-}
-
-fn parenthesised(text: &str) -> Option<&str> {
-    text.strip_prefix('(')?.split(')').next()
-}
-
-/// The safetensors format: a length, a JSON header, the data.
 fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
     let bad = |problem: String| TensorFileError::Header { format: ".safetensors", problem };
-    let length = slice(bytes, 0, 8, ".safetensors header length")?;
-    let length = length.iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
-    let data = length.saturating_add(8);
-    let header = slice(bytes, 8, data, ".safetensors header")?;
+    let (json, data) = safetensors::json(bytes, None).map_err(|error| match error {
+        SafetensorsError::NeedMore { at_least } => TensorFileError::Truncated {
+            what: ".safetensors header".to_owned(),
+            expected: at_least,
+            got: bytes.len(),
+        },
+        other => bad(other.to_string()),
+    })?;
     let mut tensors = Vec::new();
-    for entry in header::entries(header).map_err(bad)? {
+    for entry in safetensors::entries(json).map_err(bad)? {
         let name = entry.name;
         let dtype = match entry.dtype.as_str() {
             "F32" => Dtype::F32,
@@ -196,7 +170,10 @@ fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
         };
         let [from, to] = entry.data_offsets.map(|offset| data.saturating_add(offset));
         let values = slice(bytes, from, to, &format!("tensor `{name}`"))?;
-        tensors.push(tensor(&name, dtype, entry.shape, values)?);
+        let narrow =
+            |length: u64| usize::try_from(length).map_err(|_| bad(format!("`{name}`: an axis of {length}")));
+        let shape = entry.shape.into_iter().map(narrow).collect::<Result<_, _>>()?;
+        tensors.push(tensor(&name, dtype, shape, values)?);
     }
     Ok(tensors)
 }

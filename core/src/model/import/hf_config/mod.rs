@@ -27,7 +27,7 @@ use super::super::family;
 use super::super::tensor::{Active, Role};
 use super::super::{Model, Origin};
 use super::draft;
-use crate::document::{DocumentError, Fields, Node, Value, parse_json};
+use crate::format::document::{DocumentError, Fields, Node, Value, parse_json};
 
 /// Why a config gives no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

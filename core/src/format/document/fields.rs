@@ -114,16 +114,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A number within `range` that must be there.
-    pub fn require_number(
-        &self,
-        name: &'static str,
-        range: RangeInclusive<f64>,
-    ) -> Result<f64, DocumentError> {
-        let expected = format!("a number from {} to {}", range.start(), range.end());
-        self.number(name, range)?.ok_or_else(|| self.missing(name, &expected))
-    }
-
     /// Yes or no.
     pub fn flag(&self, name: &'static str) -> Result<Option<bool>, DocumentError> {
         self.node(name)
