@@ -118,7 +118,7 @@ fn point(configuration: &Configuration, table: &TableGeometry) -> Option<Measure
 #[cfg(test)]
 mod tests {
     use super::Overlay;
-    use crate::measurement::{State, read_mmap_profile};
+    use crate::measurement::{Measurement, MmapProfile, State};
     use crate::wire;
 
     /// A run of `profile-mmap` on a shared virtual machine, as published.
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn points_are_the_measurements_own_figures() {
-        let profile = read_mmap_profile(PUBLISHED).unwrap();
+        let profile = MmapProfile::read(PUBLISHED).unwrap();
         let overlay = Overlay::of(&profile);
         assert!(!overlay.points.is_empty() && overlay.miss_us.is_some_and(|us| us > 0.0));
         for point in &overlay.points {

@@ -8,7 +8,7 @@ use crate::commands::real_model::{from_generate, open, read_text};
 use crate::kv_quality::{DumpChoice, DumpError, KvCacheConfig, KvQualityError, Request, measure};
 use anyhow::Context;
 use clap::Args;
-use dhurandhar_core::measurement::{KvQuality, read_kv_quality};
+use dhurandhar_core::measurement::{KvQuality, Measurement};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -122,7 +122,7 @@ fn earlier(path: &Path) -> anyhow::Result<Option<KvQuality>> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let report = read_kv_quality(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
+    let report = KvQuality::read(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
     Ok(Some(report))
 }
 
