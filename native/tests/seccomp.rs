@@ -65,7 +65,7 @@ fn confine(command: &mut Command, forbidden: &[libc::c_long]) {
 fn profile(directory: &Path, forbidden: &[libc::c_long]) -> (ExitStatus, String, Option<MmapProfile>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dhurandhar"));
     command.current_dir(directory).args(["profile-mmap", "--quick", "--scale", "0.01", "--num-tokens", "40"]);
-    command.args(["--json-out", "r.json"]);
+    command.args(["--output", "r.json"]);
     confine(&mut command, forbidden);
     let output = command.output().unwrap();
     let text = std::fs::read_to_string(directory.join("r.json")).ok();

@@ -32,7 +32,7 @@ fn bytes_in(directory: &Path) -> u64 {
 /// A quick run of a 28 MiB table, written as JSON and read back.
 fn profile(directory: &Path, more: &[&str]) -> (Output, Option<MmapProfile>) {
     let mut arguments =
-        vec!["profile-mmap", "--quick", "--scale", "0.025", "--num-tokens", "200", "--json-out", "r.json"];
+        vec!["profile-mmap", "--quick", "--scale", "0.025", "--num-tokens", "200", "--output", "r.json"];
     arguments.extend(more);
     let output = dhurandhar(directory, &arguments);
     let text = std::fs::read_to_string(directory.join("r.json")).ok();
@@ -60,7 +60,7 @@ fn bad_numbers_are_refused_by_name() {
         (["--scale", "0"], "--scale"),
         (["--scale", "nan"], "--scale"),
         (["--num-tokens", "0"], "--num-tokens"),
-        (["--quant-bits", "-4"], "--quant-bits"),
+        (["--table-bits", "-4"], "--table-bits"),
         (["--target-tps", "nan"], "--target-tps"),
         (["--model", "gemma5"], "gemma5"),
         (["--directory", "nowhere"], "nowhere"),
@@ -230,8 +230,7 @@ fn a_balloon_holds_memory_until_its_input_ends() {
 #[test]
 fn a_table_unlinked_while_it_is_read_is_a_result() {
     let directory = directory();
-    let arguments =
-        ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--json-out", "r.json"];
+    let arguments = ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--output", "r.json"];
     let made = dhurandhar(
         directory.path(),
         &[&arguments[..], &["--keep", "--warm-only", "--num-tokens", "20"]].concat(),
@@ -386,7 +385,7 @@ fn a_tensor_of_a_real_file_is_read_in_place() {
         "model.safetensors",
         "--num-tokens",
         "200",
-        "--json-out",
+        "--output",
         "r.json",
     ];
     let output = dhurandhar(directory.path(), &arguments);
