@@ -4,7 +4,7 @@
 Usage: peers_kv_quality.py MODEL_FOLDER TEXT REPORT.json [--window 1024] [--unscored 64] [--seeds 4] [--halves] [SETTING...]
 
 MODEL_FOLDER holds the checkpoint in f32, REPORT.json is what
-`dhurandhar benchmark-kv --checkpoint ... --text TEXT --output REPORT.json` wrote. Prints both sides and their ratios.
+`dhurandhar benchmark-kv --model ... --text TEXT --output REPORT.json` wrote. Prints both sides and their ratios.
 Every key (after RoPE) and value is coded, the newest included. Keys are in the order of llama.cpp's cache, which has the
 two halves of a head interleaved; with --halves as transformers has them.
 """

@@ -3,26 +3,30 @@
 use schemars::{Schema, schema_for};
 
 use crate::codec::report::{CodecComparison, KvBenchmark};
-use crate::measurement::{
-    KvQuality, MemoryValidation, MmapProfile, SizeValidation, TrainingRun, VerdictValidation,
-};
+use crate::measurement::KINDS;
 use crate::report::Report;
+
+/// Name, what it is, schema.
+type Described = (&'static str, &'static str, fn() -> Schema);
+
+/// Reports that are not published as measurements.
+const OTHERS: [Described; 3] = [
+    ("analysis", "Predictions of a model's memory on devices", || schema_for!(Report)),
+    ("codec-comparison", "Codecs compared on tensors", || schema_for!(CodecComparison)),
+    ("kv-benchmark", "A codec on tensors, and a model's cache under it", || schema_for!(KvBenchmark)),
+];
+
+/// Every kind of report: its name, and what it is.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let others = OTHERS.into_iter().map(|(name, title, _)| (name, title));
+    others.chain(KINDS.into_iter().map(|kind| (kind.name, kind.title)))
+}
 
 /// Every kind of report: its name, and its schema as indented JSON.
 pub fn all() -> Vec<(&'static str, String)> {
-    let schemas = [
-        ("analysis", schema_for!(Report)),
-        ("mmap-profile", schema_for!(MmapProfile)),
-        ("codec-comparison", schema_for!(CodecComparison)),
-        ("kv-benchmark", schema_for!(KvBenchmark)),
-        ("memory-validation", schema_for!(MemoryValidation)),
-        ("size-validation", schema_for!(SizeValidation)),
-        ("verdict-validation", schema_for!(VerdictValidation)),
-        ("kv-quality", schema_for!(KvQuality)),
-        ("train-lora", schema_for!(TrainingRun)),
-    ];
-    let text = |schema: &Schema| format!("{:#}\n", schema.as_value());
-    schemas.iter().map(|(name, schema)| (*name, text(schema))).collect()
+    let others = OTHERS.into_iter().map(|(name, _, schema)| (name, schema));
+    let all = others.chain(KINDS.into_iter().map(|kind| (kind.name, kind.json_schema)));
+    all.map(|(name, schema)| (name, format!("{:#}\n", schema().as_value()))).collect()
 }
 
 #[cfg(test)]

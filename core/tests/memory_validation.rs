@@ -1,6 +1,6 @@
 //! Predictions held to what llama.cpp was measured to take: the committed measurements, judged by the rules as they are.
 
-use dhurandhar_core::measurement::{MemoryRun, MemoryValidation, read_memory_validation};
+use dhurandhar_core::measurement::{Measurement, MemoryRun, MemoryValidation};
 use dhurandhar_core::model::registry;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 fn reports() -> Vec<MemoryValidation> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content/measurements/memory");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| read_memory_validation(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
+    files.map(|path| MemoryValidation::read(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
 }
 
 #[cfg(test)]

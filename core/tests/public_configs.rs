@@ -155,6 +155,7 @@ fn configs_are_read_as_transformers_builds_them_or_refused() {
 /// A GGUF file's header from its keys and tensors as `gguf/*.json` holds them.
 #[cfg(test)]
 mod header {
+    use dhurandhar_core::leaf::cast::to_f32;
     use serde_json::Value;
 
     fn string(out: &mut Vec<u8>, text: &str) {
@@ -166,9 +167,7 @@ mod header {
         match kind {
             "STRING" => string(out, value.as_str().unwrap()),
             "BOOL" => out.push(u8::from(value.as_bool().unwrap())),
-            "FLOAT32" => {
-                out.extend(dhurandhar_core::leaf::cast::to_f32(value.as_f64().unwrap()).to_le_bytes())
-            }
+            "FLOAT32" => out.extend(to_f32(value.as_f64().unwrap()).to_le_bytes()),
             "UINT32" | "INT32" => out.extend(u32::try_from(value.as_u64().unwrap()).unwrap().to_le_bytes()),
             other => panic!("{other}"),
         }

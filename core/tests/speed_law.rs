@@ -1,6 +1,6 @@
 //! The law of speed against published measurements, and against the script that fitted it.
 
-use dhurandhar_core::speed::published::{Measured, PublishedRow, pairs, read, score};
+use dhurandhar_core::speed::published::{Measured, PublishedRow, Unseen, pairs, read, score};
 use std::path::Path;
 
 fn rows() -> Vec<PublishedRow> {
@@ -53,7 +53,8 @@ fn the_law_stays_as_close_as_it_is() {
         (Measured::Prompt, false, 240, 0.20, 0.60),
         (Measured::Prompt, true, 100, 0.24, 0.60),
     ] {
-        let found = score(&pairs(&rows, measured, |row| row.held_out == held_out));
+        let wanted = rows.iter().filter(|row| row.held_out == held_out);
+        let found = score(&pairs(wanted, measured, |row| measured.predicted(row)));
         assert!(found.rows >= count && found.chips >= 12, "{measured:?} {held_out}: {found:?}");
         assert!(
             found.median_error <= median && found.within_30_percent >= within,
@@ -61,6 +62,29 @@ fn the_law_stays_as_close_as_it_is() {
         );
         assert!(found.inside >= 0.9 && found.chips_inside >= 0.85, "{measured:?} {held_out}: {found:?}");
     }
+}
+
+/// Every row predicted by a fit without its family of chips: what can be expected of a chip that no row is of.
+#[test]
+fn unseen_chips_are_as_far_as_the_site_says() {
+    let rows = rows();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/speed/unseen.csv");
+    let unseen = Unseen::read(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let found = |measured: Measured, wanted: &dyn Fn(&PublishedRow) -> bool| {
+        score(&pairs(rows.iter().filter(|row| wanted(row)), measured, |row| unseen.predicted(measured, row)))
+    };
+    let decode = found(Measured::Decode, &|_| true);
+    assert!(
+        decode.rows == 658 && decode.median_error < 0.165 && decode.within_30_percent > 0.7,
+        "{decode:?}"
+    );
+    assert!((0.85..=0.95).contains(&decode.inside) && decode.chips_inside >= 0.85, "{decode:?}");
+    let processors = found(Measured::Decode, &|row| row.unit.class.is_processor());
+    assert!(processors.median_error <= 0.25, "{processors:?}");
+    let prompts = found(Measured::Prompt, &|_| true);
+    assert!(prompts.median_error <= 0.35 && prompts.inside >= 0.84, "{prompts:?}");
+    let short = found(Measured::Prompt, &|row| row.short_and_dense);
+    assert!(short.median_error < 0.21, "{short:?}");
 }
 
 #[test]

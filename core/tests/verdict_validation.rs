@@ -1,13 +1,13 @@
 //! Verdicts held to what llama.cpp was measured to do under limits of memory: the committed runs, judged by the rules as they are.
 
-use dhurandhar_core::measurement::{PUBLISHED_VERDICTS, VerdictValidation, read_verdict_validation};
+use dhurandhar_core::measurement::{Measurement, PUBLISHED_VERDICTS, VerdictValidation};
 use std::path::Path;
 
 #[cfg(test)]
 fn reports() -> Vec<VerdictValidation> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content/measurements/verdicts");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| read_verdict_validation(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
+    files.map(|path| VerdictValidation::read(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
 }
 
 #[test]

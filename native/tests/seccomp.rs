@@ -3,7 +3,7 @@
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 #![expect(unsafe_code, reason = "a seccomp filter is installed between fork and exec")]
 
-use dhurandhar_core::measurement::{MmapProfile, VerdictResult, read_mmap_profile};
+use dhurandhar_core::measurement::{Measurement, MmapProfile, VerdictResult};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -67,12 +67,12 @@ fn confine(command: &mut Command, forbidden: &[libc::c_long]) {
 fn profile(directory: &Path, forbidden: &[libc::c_long]) -> (ExitStatus, String, Option<MmapProfile>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dhurandhar"));
     command.current_dir(directory).args(["profile-mmap", "--quick", "--scale", "0.01", "--num-tokens", "40"]);
-    command.args(["--json-out", "r.json"]);
+    command.args(["--output", "r.json"]);
     confine(&mut command, forbidden);
     let output = command.output().unwrap();
     let text = std::fs::read_to_string(directory.join("r.json")).ok();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status, complaint, text.map(|text| read_mmap_profile(&text).unwrap()))
+    (output.status, complaint, text.map(|text| MmapProfile::read(&text).unwrap()))
 }
 
 /// A directory beside the program: the system's temporary one may be memory.

@@ -2,10 +2,12 @@
 """Fit the speed law for language models on devices and score it.
 
 Usage: fit_speed.py --rows published.csv --hardware hardware.csv [--check CLASSES.yaml] [--sample N]
-Writes classes.yaml and examples.csv next to this script (unless --check), prints the scores. Standard library only.
+Unless --check, writes profiles/speed/classes.yaml (coefficients), profiles/speed/unseen.csv (every row predicted by a fit without its
+family of chips) and core/tests/speed/predictions.csv (every row, for the other implementation to be held to). Prints the scores.
+Standard library only.
 --check scores an existing classes.yaml instead of writing one. --sample N prints N rows with every term.
 
-The law (LAW.md has it in full): the time of one token is a SUM of terms, each term a product of one known
+The law (content/docs/speed.md has it in full): the time of one token is a SUM of terms, each term a product of one known
 quantity (GB / GB/s, layers, GFLOP / TFLOPS) and a few positive factors. The logarithms of the factors are
 fitted by iteratively reweighted least squares on |ln(measured / predicted)| (a robust, L1-like loss). Each
 class factor is written group value x class deviation, and the deviation is pulled to 1 (ridge), so that a
@@ -14,7 +16,7 @@ class with few chips stays near its group. A row counts 1/sqrt(rows of its chip)
 import argparse, csv, math, os, re, sys
 from collections import defaultdict
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NUMERIC = ("bw_gbs fp16_matrix_tflops vector_tflops int8_tops threads params_b active_b prefill_b layers moe "
            "bytes_per_tok_gb kv_gb depth prompt_len pp_tps tg_tps ttft_ms").split()
 
@@ -302,8 +304,8 @@ def coefficients(laws, P, bands, cal_bands, hardware):
 
 def write_yaml(C, path):
     with open(path, "w") as f:
-        f.write("# Coefficients of the speed law (LAW.md), written by fit_speed.py from role=train rows. log_low/log_high: 90 % interval,\n"
-                "# speed x exp(log); cal_same_*, cal_other_*: after calibration with one row of the chip (LAW.md). 0 in a term's key = the class has no such term.\n")
+        f.write("# Coefficients of the speed law (content/docs/speed.md), written by fit_speed.py from role=train rows. log_low/log_high: 90 % interval,\n"
+                "# speed x exp(log); cal_same_*, cal_other_*: after calibration with one row of the chip. 0 in a term's key = the class has no such term.\n")
         for section, items in C.items():
             f.write(section + ":\n")
             for it in items:
@@ -420,7 +422,7 @@ def main():
         cal_bands.update({(name, k): bands_of(v, STRETCH[name + "_cal"]) for k, v in cal.items()})
     C = read_yaml(a.check) if a.check else coefficients(laws, P, bands, cal_bands, hardware)
     if not a.check:
-        write_yaml(C, os.path.join(HERE, "classes.yaml")); C = read_yaml(os.path.join(HERE, "classes.yaml"))
+        path = os.path.join(ROOT, "profiles/speed/classes.yaml"); write_yaml(C, path); C = read_yaml(path)
     parts = {"decode": decode_parts, "prefill": prefill_parts}
     for name, law in laws.items():
         got = {r["row_id"]: answer(parts[name](r, C)) for r in law.rows}
@@ -434,8 +436,17 @@ def main():
           if r["ttft_ms"] and r["pp_use"] != "cached_prompt" and r["prompt_len"] and prefill_peak(r)]
     print("\nTIME TO FIRST TOKEN: rows %d, in-sample median error %.1f %%" % (len(tt), 100 * median([abs(t / r["ttft_ms"] - 1) for r, t in tt])))
     if not a.check:
-        with open(os.path.join(HERE, "examples.csv"), "w", newline="") as f:
-            w = csv.writer(f); w.writerow("row_id class prefill_class quant_group runtime_group tg_tps tg_low tg_high pp_tps pp_low pp_high".split())
+        with open(os.path.join(ROOT, "profiles/speed/unseen.csv"), "w", newline="") as f:
+            w = csv.writer(f, lineterminator="\n"); w.writerow("row_id tg_tps tg_low tg_high pp_tps pp_low pp_high".split())
+            for r in rows:
+                cells = [r["row_id"]]
+                for name, law in laws.items():
+                    ln_lo, honest, _ = store[name]; i = r["row_id"]
+                    got = r[law.speed] / math.exp(ln_lo[i]) if i in ln_lo else None
+                    cells += ["%.6g" % x for x in (got, got * math.exp(honest[i][0]), got * math.exp(honest[i][1]))] if got else ["", "", ""]
+                w.writerow(cells)
+        with open(os.path.join(ROOT, "core/tests/speed/predictions.csv"), "w", newline="") as f:
+            w = csv.writer(f, lineterminator="\n"); w.writerow("row_id class prefill_class quant_group runtime_group tg_tps tg_low tg_high pp_tps pp_low pp_high".split())
             for r in rows:
                 tg = answer(decode_parts(r, C)); pp = answer(prefill_parts(r, C)) if prefill_peak(r) else ("", "", "")
                 w.writerow([r["row_id"], r["class"], r["class"], quant_group(r["quant"]), runtime_of(r)] + ["%.6g" % x for x in tg] + ["%.6g" % x if x != "" else "" for x in pp])

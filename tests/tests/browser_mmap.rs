@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use dhurandhar_core::device::registry::device;
-use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
+use dhurandhar_core::measurement::{Measurement, MmapProfile, Overlay};
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::model::registry::model;
 use dhurandhar_core::placement::{Machine, Placement};
@@ -100,7 +100,7 @@ async fn a_measurement_is_laid_over_the_prediction_and_a_wrong_file_changes_noth
             ensure!(ask(&driver, "return !document.querySelector('#mmap-measured')").await? == true);
 
             let path = dhurandhar_tests::workspace::root().join(PUBLISHED);
-            let overlay = Overlay::of(&read_mmap_profile(&std::fs::read_to_string(&path)?)?);
+            let overlay = Overlay::of(&MmapProfile::read(&std::fs::read_to_string(&path)?)?);
             let field = driver.find(By::Id("measurement-file")).await?;
             field.send_keys(path.to_str().context("path")?).await?;
             let rows = format!(

@@ -140,7 +140,7 @@ fn slots_and_a_containers_limit_count() {
 fn json_out_writes_the_same_report_beside_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
-    let text = answer(&["analyze-ple", "--model", "qwen3-0.6b", "--json-out", path.to_str().unwrap()]);
+    let text = answer(&["analyze-ple", "--model", "qwen3-0.6b", "--output", path.to_str().unwrap()]);
     assert!(text.contains("KV cache"));
     assert_eq!(
         std::fs::read_to_string(path).unwrap(),
@@ -160,7 +160,7 @@ fn the_schema_names_every_field_of_the_report() {
 #[test]
 fn codec_reports_have_schemas_that_name_their_fields() {
     let asked: [(&str, &[&str]); 2] = [
-        ("codec-comparison", &["compare-codecs", "--seq-len", "16", "--residual-bits", "4", "--json"]),
+        ("codec-comparison", &["compare-codecs", "--tokens", "16", "--bits", "4", "--json"]),
         ("kv-benchmark", &["benchmark-kv", "--samples", "16", "--json"]),
     ];
     for (name, command) in asked {
@@ -207,7 +207,7 @@ fn choices_that_would_have_no_effect_are_refused() {
         (&["--method", "seed", "--slots", "2"][..], "--slots"),
         (&["--method", "seed", "--load", "copy"], "--load"),
         (&["--runtime", "vllm", "--no-repack"], "packed copies"),
-        (&["--json-version", "1"], "--json-out"),
+        (&["--json-version", "1"], "--output"),
         (&["--context-tokens", "-1"], "'-1'"),
     ] {
         let error = refusal(&[&["analyze-ple"], arguments].concat());
@@ -223,7 +223,7 @@ fn the_seeds_own_example_profile_loads_unchanged() {
 }
 
 #[test]
-fn the_seeds_options_are_all_there() {
+fn the_options_of_the_first_release_are_all_there() {
     let text = answer(&[
         "analyze-ple",
         "--model",
@@ -401,8 +401,8 @@ error: context of 0 tokens; expected 1 to 131072, the longest that `gemma4-e2b` 
     let far = refusal(&["analyze-ple", "--context-tokens", "1000000000000"]);
     assert!(far.contains("expected 1 to 131072"), "{far}");
     for (arguments, part) in [
-        (vec!["analyze-ple", "--quant-bits", "0"], "--quant-bits"),
-        (vec!["analyze-ple", "--quant-bits", "1000"], "--quant-bits"),
+        (vec!["analyze-ple", "--weight-bits", "0"], "--weight-bits"),
+        (vec!["analyze-ple", "--weight-bits", "1000"], "--weight-bits"),
         (vec!["analyze-ple", "--kv-bits", "-4"], "-4"),
         (vec!["analyze-ple", "--weights", "q9"], "unknown weight format `q9`"),
         (vec!["analyze-ple", "--k-bits", "turbo9"], "unknown KV format `turbo9`"),
@@ -445,7 +445,7 @@ fn a_profile_with_a_mistake_is_told_where() {
 
 #[test]
 fn an_unwritable_report_is_a_failure_that_names_the_file() {
-    let output = run(&["analyze-ple", "--json-out", "/nowhere/report.json"]).unwrap();
+    let output = run(&["analyze-ple", "--output", "/nowhere/report.json"]).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/report.json"));
 }

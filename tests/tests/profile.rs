@@ -2,7 +2,7 @@
 //!
 //! Counts and exit codes only; no test looks at a latency.
 
-use dhurandhar_core::measurement::{MmapProfile, State, read_mmap_profile};
+use dhurandhar_core::measurement::{Measurement, MmapProfile, State};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -32,11 +32,11 @@ fn bytes_in(directory: &Path) -> u64 {
 /// A quick run of a 28 MiB table, written as JSON and read back.
 fn profile(directory: &Path, more: &[&str]) -> (Output, Option<MmapProfile>) {
     let mut arguments =
-        vec!["profile-mmap", "--quick", "--scale", "0.025", "--num-tokens", "200", "--json-out", "r.json"];
+        vec!["profile-mmap", "--quick", "--scale", "0.025", "--num-tokens", "200", "--output", "r.json"];
     arguments.extend(more);
     let output = dhurandhar(directory, &arguments);
     let text = std::fs::read_to_string(directory.join("r.json")).ok();
-    (output, text.map(|text| read_mmap_profile(&text).unwrap()))
+    (output, text.map(|text| MmapProfile::read(&text).unwrap()))
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn bad_numbers_are_refused_by_name() {
         (["--scale", "0"], "--scale"),
         (["--scale", "nan"], "--scale"),
         (["--num-tokens", "0"], "--num-tokens"),
-        (["--quant-bits", "-4"], "--quant-bits"),
+        (["--table-bits", "-4"], "--table-bits"),
         (["--target-tps", "nan"], "--target-tps"),
         (["--model", "gemma5"], "gemma5"),
         (["--directory", "nowhere"], "nowhere"),
@@ -230,8 +230,7 @@ fn a_balloon_holds_memory_until_its_input_ends() {
 #[test]
 fn a_table_unlinked_while_it_is_read_is_a_result() {
     let directory = directory();
-    let arguments =
-        ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--json-out", "r.json"];
+    let arguments = ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--output", "r.json"];
     let made = dhurandhar(
         directory.path(),
         &[&arguments[..], &["--keep", "--warm-only", "--num-tokens", "20"]].concat(),
@@ -252,7 +251,7 @@ fn a_table_unlinked_while_it_is_read_is_a_result() {
     std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut complaint).unwrap();
     assert!(status.success() || !complaint.contains("panicked"), "{status}: {complaint}");
     let text = std::fs::read_to_string(directory.path().join("r.json")).unwrap();
-    let profile = read_mmap_profile(&text).unwrap();
+    let profile = MmapProfile::read(&text).unwrap();
     assert_eq!(profile.verdict.result.name(), "INVALID", "{:?}", profile.verdict);
 }
 
@@ -386,13 +385,13 @@ fn a_tensor_of_a_real_file_is_read_in_place() {
         "model.safetensors",
         "--num-tokens",
         "200",
-        "--json-out",
+        "--output",
         "r.json",
     ];
     let output = dhurandhar(directory.path(), &arguments);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = std::fs::read_to_string(directory.path().join("r.json")).unwrap();
-    let table = read_mmap_profile(&text).unwrap().table;
+    let table = MmapProfile::read(&text).unwrap().table;
     assert_eq!((table.source.as_str(), table.geometry.rows, table.bytes), ("file", 8000, 8000 * 4480));
     let after = std::fs::metadata(&path).unwrap();
     assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
@@ -421,7 +420,7 @@ fn publishing_strips_names_checks_versions_and_never_overwrites() {
     let name = published[0].file_name().unwrap().to_string_lossy().into_owned();
     assert!(name.starts_with("b-test-board-b-2"), "{name}");
     let text = std::fs::read_to_string(&published[0]).unwrap();
-    assert!(!text.contains("hostname") && read_mmap_profile(&text).is_ok());
+    assert!(!text.contains("hostname") && MmapProfile::read(&text).is_ok());
 
     let value: Value = serde_json::from_str(&text).unwrap();
     let refuse = |change: &dyn Fn(&mut Value), expected: &str| {

@@ -9,7 +9,7 @@ use dhurandhar::decoder::{Backend, Decoder};
 use dhurandhar::generate::{greedy, perplexity};
 use dhurandhar::kv_quality::{DumpChoice, KvCacheConfig, Request, measure};
 use dhurandhar_core::format::tensors::read_tensors;
-use dhurandhar_core::measurement::read_kv_quality;
+use dhurandhar_core::measurement::{KvQuality, Measurement};
 use dhurandhar_tests::{checkpoints, workspace};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
@@ -222,7 +222,7 @@ fn codecs_keep_their_order_on_real_keys_and_values() {
     // A run that is taken up again does only what is missing, and reads back from JSON as it was.
     let mut left = found.clone();
     left.settings.pop();
-    let left = read_kv_quality(&serde_json::to_string(&left).unwrap()).unwrap();
+    let left = KvQuality::read(&serde_json::to_string(&left).unwrap()).unwrap();
     let again = measure(decoder, tokenizer, &text, &request, Some(left), |_| steps += 1).unwrap();
     assert_eq!((steps, again.settings == found.settings), (4, true));
     let [hadamard, centred, rotor] = &found.settings[..] else { panic!("three settings") };

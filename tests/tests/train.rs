@@ -1,6 +1,6 @@
 //! `train-lora` on SmolLM2-135M as users run it: a short run, an interruption, a resumption, bad input.
 
-use dhurandhar_core::measurement::read_training;
+use dhurandhar_core::measurement::{Measurement, TrainingRun};
 use dhurandhar_tests::{checkpoints, program, workspace};
 use serde_json::Value;
 use std::path::Path;
@@ -56,7 +56,7 @@ fn three_steps_lower_the_loss_and_leave_an_adapter() {
     let text = std::fs::read_to_string(folder.path().join("measurement.json")).unwrap();
     let measurement: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(measurement["parameters"]["trainable"], 4_884_480);
-    let error = read_training(&text).unwrap().plan_error().unwrap();
+    let error = TrainingRun::read(&text).unwrap().plan_error().unwrap();
     assert!(error.abs() < 0.3, "planned {error} more than was measured");
     // The adapter changes what the model says.
     let model = checkpoints::smollm2().unwrap();
@@ -281,7 +281,7 @@ fn merging_takes_no_more_memory_than_is_planned() {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = std::fs::read_to_string(out.join("measurement.json")).unwrap();
-        let memory = read_training(&text).unwrap().memory;
+        let memory = TrainingRun::read(&text).unwrap().memory;
         (memory.planned.total_bytes(), memory.measured_peak_bytes.unwrap())
     };
     let weights =

@@ -9,6 +9,7 @@ mod configuration;
 mod csv;
 mod environment;
 mod flag;
+mod kinds;
 mod kv_quality;
 mod litert_cards;
 mod llama_bench;
@@ -34,6 +35,7 @@ pub use configuration::{
 };
 pub use environment::{Conditions, Cpu, Device, Host, Storage};
 pub use flag::{Flag, FlagCode};
+pub use kinds::{About, KINDS, Kind, Measurement};
 pub use kv_quality::{KV_QUALITY_SCHEMA, KvQuality, LayerQuality, SettingQuality};
 pub use litert_cards::{CardRow, LITERT_CARDS, MemoryMetric, Processor};
 pub use llama_bench::{BenchError, BenchFile, BenchRow, Timed, read_llama_bench};
@@ -46,10 +48,7 @@ pub use memory_validation::{
 pub use overlay::{MeasuredPoint, Overlay};
 pub use predict::Calibration;
 pub use published_verdicts::{PUBLISHED_VERDICTS, PublishedVerdict};
-pub use read::{
-    MeasurementError, check_numbers, read_kv_quality, read_memory_validation, read_mmap_profile,
-    read_size_validation, read_training, read_verdict_validation, schema_of,
-};
+pub use read::{MeasurementError, check_numbers, schema_of};
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
 pub use statistics::{median, median_interval};

@@ -137,7 +137,7 @@ wire_struct!(Overlay { device, started, result, table, miss_us, points });
 mod tests {
     use super::Overlay;
     use crate::leaf::wire;
-    use crate::measurement::{State, read_mmap_profile};
+    use crate::measurement::{Measurement, MmapProfile, State};
 
     /// A run of `profile-mmap` on a shared virtual machine, as published.
     const PUBLISHED: &str = include_str!(
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn points_are_the_measurements_own_figures() {
-        let profile = read_mmap_profile(PUBLISHED).unwrap();
+        let profile = MmapProfile::read(PUBLISHED).unwrap();
         let overlay = Overlay::of(&profile);
         assert!(!overlay.points.is_empty() && overlay.miss_us.is_some_and(|us| us > 0.0));
         for point in &overlay.points {

@@ -1,10 +1,5 @@
 //! Reading a published result: version first, then every number, then the types.
 
-use super::{
-    KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MemoryValidation, MmapProfile,
-    SIZE_VALIDATION_SCHEMA, SizeValidation, TRAINING_SCHEMA, TrainingRun, VERDICT_VALIDATION_SCHEMA,
-    VerdictValidation,
-};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -66,39 +61,7 @@ pub fn schema_of(text: &str) -> Option<(&str, u64, u64)> {
     Some((family, major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Parses a result of `profile-mmap`.
-///
-/// Unknown fields are ignored, so a newer minor version reads; another major version or family is refused.
-pub fn read_mmap_profile(text: &str) -> Result<MmapProfile, MeasurementError> {
-    read(text, MMAP_SCHEMA)
-}
-
-/// Parses a result of `validate-memory`, under the same rules.
-pub fn read_memory_validation(text: &str) -> Result<MemoryValidation, MeasurementError> {
-    read(text, MEMORY_VALIDATION_SCHEMA)
-}
-
-/// Parses a result of `validate-sizes`, under the same rules.
-pub fn read_size_validation(text: &str) -> Result<SizeValidation, MeasurementError> {
-    read(text, SIZE_VALIDATION_SCHEMA)
-}
-
-/// Parses a result of `validate-verdict`, under the same rules.
-pub fn read_verdict_validation(text: &str) -> Result<VerdictValidation, MeasurementError> {
-    read(text, VERDICT_VALIDATION_SCHEMA)
-}
-
-/// Parses a result of `benchmark-kv --checkpoint`, under the same rules.
-pub fn read_kv_quality(text: &str) -> Result<KvQuality, MeasurementError> {
-    read(text, KV_QUALITY_SCHEMA)
-}
-
-/// Parses a result of `train-lora`, under the same rules.
-pub fn read_training(text: &str) -> Result<TrainingRun, MeasurementError> {
-    read(text, TRAINING_SCHEMA)
-}
-
-fn read<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, MeasurementError> {
+pub(super) fn read<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, MeasurementError> {
     let value: Value = serde_json::from_str(text)?;
     let found = value.get("schema").and_then(Value::as_str).ok_or(MeasurementError::NoSchema { expected })?;
     let other = || MeasurementError::OtherFamily { found: found.to_owned(), expected };
@@ -152,7 +115,8 @@ fn walk(value: &Value, path: &mut Vec<String>) -> Result<(), MeasurementError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MeasurementError, check_numbers, read_mmap_profile, schema_of};
+    use super::{MeasurementError, check_numbers, schema_of};
+    use crate::measurement::{Measurement as _, MmapProfile};
     use proptest::prelude::*;
 
     #[test]
@@ -164,7 +128,7 @@ mod tests {
 
     #[test]
     fn foreign_files_are_named() {
-        let error = |text: &str| read_mmap_profile(text).unwrap_err().to_string();
+        let error = |text: &str| MmapProfile::read(text).unwrap_err().to_string();
         assert!(error("{}").contains("schema is missing"));
         assert!(error(r#"{"schema":"other/1.0"}"#).contains("other/1.0"));
         assert!(error(r#"{"schema":"dhurandhar/mmap-profile/2.0"}"#).contains("major version 2"));
@@ -175,7 +139,7 @@ mod tests {
     #[test]
     fn a_field_of_the_wrong_type_is_named() {
         let text = r#"{"schema":"dhurandhar/mmap-profile/1.0","tool":{"name":"x","version":3}}"#;
-        let error = read_mmap_profile(text).unwrap_err().to_string();
+        let error = MmapProfile::read(text).unwrap_err().to_string();
         assert!(error.starts_with("field tool.version: invalid type"), "{error}");
     }
 
@@ -191,7 +155,7 @@ mod tests {
     proptest! {
         #[test]
         fn garbage_never_panics(text in ".{0,200}") {
-            prop_assert!(read_mmap_profile(&text).is_err());
+            prop_assert!(MmapProfile::read(&text).is_err());
         }
     }
 }

@@ -250,7 +250,7 @@ fn program(runtime: &str) -> &'static str {
         "core ai",
     ];
     let found = known.iter().find(|known| name.contains(**known));
-    found.copied().unwrap_or(if name.contains("mlx") { "mlx" } else { "llama" })
+    found.copied().unwrap_or(if name.contains("mlx") { "mlx" } else { "llama.cpp" })
 }
 
 /// The class of a row.
@@ -260,7 +260,7 @@ fn class(name: &str, program: &str, chip: &str, has_matrix: bool) -> Option<Clas
         "cuda" | "nv_dgpu_vulkan" if !has_matrix => "cuda_no_matrix",
         "igpu" if intel => "igpu_intel",
         "igpu" => "igpu_amd",
-        "metal" | "apple_phone_gpu" if program == "llama" => "metal",
+        "metal" | "apple_phone_gpu" if program == "llama.cpp" => "metal",
         "metal" | "apple_phone_gpu" => "mlx",
         "npu" if program == "rkllm" => "npu_rockchip",
         "npu" if program == "fastflow" => "npu_xdna",
@@ -376,17 +376,68 @@ pub enum Measured {
     Prompt,
 }
 
-/// Pairs of the rows that `wanted` picks.
+impl Measured {
+    /// Both, with their names for people.
+    pub const ALL: [(&'static str, Self); 2] = [("Decode", Self::Decode), ("Prompt", Self::Prompt)];
+
+    /// What was measured of a row.
+    pub fn of(self, row: &PublishedRow) -> Option<f64> {
+        match self {
+            Self::Decode => row.decode_tokens_per_s,
+            Self::Prompt => row.prompt_tokens_per_s,
+        }
+    }
+
+    /// What is predicted of a row.
+    pub fn predicted(self, row: &PublishedRow) -> Option<Estimate> {
+        match self {
+            Self::Decode => Some(row.decode()),
+            Self::Prompt => row.prompt(),
+        }
+    }
+}
+
+/// Predictions of rows by fits that have not seen their families of chips, by the rows' names (`profiles/speed/unseen.csv`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unseen(BTreeMap<String, [Option<Estimate>; 2]>);
+
+impl Unseen {
+    /// Read the file that `fit_speed.py` writes.
+    pub fn read(text: &str) -> Result<Self, PublishedError> {
+        let mut rows = BTreeMap::new();
+        for (index, fields) in records(text).into_iter().enumerate().skip(1) {
+            let wrong = |value: &str| PublishedError::Field {
+                line: index + 1,
+                column: "row_id,tg_tps,tg_low,tg_high,pp_tps,pp_low,pp_high",
+                value: value.to_owned(),
+                expected: "a name and six numbers, or nothing for three of them",
+            };
+            let estimate = |from: usize| -> Result<Option<Estimate>, PublishedError> {
+                let numbers = fields.get(from..from + 3).ok_or_else(|| wrong(&fields.join(",")))?;
+                if numbers.iter().all(String::is_empty) {
+                    return Ok(None);
+                }
+                let number = |place: usize| numbers[place].parse::<f64>().map_err(|_| wrong(&numbers[place]));
+                Ok(Some(Estimate { expected: number(0)?, low: number(1)?, high: number(2)? }))
+            };
+            let both = [estimate(1)?, estimate(4)?];
+            rows.insert(fields[0].clone(), both);
+        }
+        Ok(Self(rows))
+    }
+
+    /// What a fit without its family says of a row.
+    pub fn predicted(&self, measured: Measured, row: &PublishedRow) -> Option<Estimate> {
+        self.0.get(&row.id)?[measured as usize]
+    }
+}
+
+/// Pairs of prediction and measurement over the rows that have both.
 pub fn pairs<'a>(
-    rows: &'a [PublishedRow],
+    rows: impl IntoIterator<Item = &'a PublishedRow>,
     measured: Measured,
-    wanted: impl Fn(&PublishedRow) -> bool,
+    predicted: impl Fn(&PublishedRow) -> Option<Estimate>,
 ) -> Vec<(&'a str, Estimate, f64)> {
-    rows.iter()
-        .filter(|row| wanted(row))
-        .filter_map(|row| match measured {
-            Measured::Decode => Some((row.chip.as_str(), row.decode(), row.decode_tokens_per_s?)),
-            Measured::Prompt => Some((row.chip.as_str(), row.prompt()?, row.prompt_tokens_per_s?)),
-        })
-        .collect()
+    let pair = |row: &'a PublishedRow| Some((row.chip.as_str(), predicted(row)?, measured.of(row)?));
+    rows.into_iter().filter_map(pair).collect()
 }

@@ -22,9 +22,9 @@ pub(crate) fn codec() -> impl TypedValueParser<Value = CodecKind> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelArgs {
     /// GGUF file, safetensors file, or folder with config.json
-    #[arg(long, value_name = "PATH")]
-    pub(crate) checkpoint: PathBuf,
-    /// auto takes a GPU where one is found; software drivers only when asked for with wgpu
+    #[arg(long, alias = "checkpoint", value_name = "PATH")]
+    pub(crate) model: PathBuf,
+    /// Where the model runs; auto takes a GPU where one is found, and software drivers only run with wgpu
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) backend: BackendArg,
 }

@@ -15,19 +15,19 @@ use std::process::ExitCode;
 /// Options of `compare-codecs`.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// Channels of a head vector
+    /// Numbers in a head's vector (channels)
     #[arg(long, default_value_t = 255)]
     head_dim: usize,
-    /// KV heads of the sample
+    /// Heads of keys and values in the sample
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
     num_kv_heads: u32,
-    /// Tokens of the sample
-    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    seq_len: u32,
-    /// Widths: bits of a code, residual bits for the seed's codecs
-    #[arg(long, visible_alias = "bits", default_value = "2,3,4,6,8")]
-    residual_bits: String,
-    /// Codecs, by name; repeat or separate by commas
+    /// Tokens in the sample
+    #[arg(long, alias = "seq-len", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    tokens: u32,
+    /// Bits of a code, several with commas (bits of the residual for the codecs of dhurandhar 0.1.2)
+    #[arg(long, alias = "residual-bits", default_value = "2,3,4,6,8")]
+    bits: String,
+    /// Codecs by name; may be repeated, or several with commas
     #[arg(
         long,
         value_delimiter = ',',
@@ -35,29 +35,29 @@ pub(crate) struct CompareArgs {
         default_value = "turboquant,turboquant-unbiased,rotorquant,seed-turbo,seed-rotor"
     )]
     codec: Vec<CodecKind>,
-    /// First tokens kept in f16 and counted as such
+    /// First tokens that stay in f16 and are counted as such
     #[arg(long, default_value_t = 0)]
     sinks: usize,
     #[command(flatten)]
     source: SourceArgs,
-    /// Queries in the file of --input: compares causal attention too, with --tensor as keys
+    /// Tensor of queries in the file of --input: compares causal attention, too, with --tensor as keys
     #[arg(long, value_name = "TENSOR", requires_all = ["tensor", "values"])]
     queries: Option<String>,
-    /// Values in the file of --input, for --queries
+    /// Tensor of values in the file of --input, for --queries
     #[arg(long, value_name = "TENSOR", requires = "queries")]
     values: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also write JSON here
-    #[arg(long, value_name = "PATH")]
-    json_out: Option<PathBuf>,
+    /// Also write the JSON report to this file
+    #[arg(long, alias = "json-out", value_name = "PATH")]
+    output: Option<PathBuf>,
 }
 
 impl CompareArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let bits = parse_bits(&self.residual_bits).map_err(bad_input)?;
-        let count = self.seq_len as usize * self.num_kv_heads as usize;
+        let bits = parse_bits(&self.bits).map_err(bad_input)?;
+        let count = self.tokens as usize * self.num_kv_heads as usize;
         let default = SweepRequest {
             codecs: self.codec.clone(),
             bits,
@@ -96,7 +96,7 @@ impl CompareArgs {
             costs,
         };
         let json = serde_json::to_string_pretty(&report)? + "\n";
-        if let Some(path) = &self.json_out {
+        if let Some(path) = &self.output {
             files::save(path, &json)?;
         }
         if self.json {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Continue a text, always with the likeliest token
+/// Continue a text with a real model, always by the likeliest token
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
@@ -19,10 +19,10 @@ pub(crate) struct GenerateArgs {
     /// Text to continue
     #[arg(long)]
     prompt: String,
-    /// Put the prompt through the model's chat template, as a user's turn
+    /// Format the prompt with the model's chat template, as a user's message
     #[arg(long)]
     chat: bool,
-    /// Folder of a LoRA adapter in PEFT's layout
+    /// Folder of a LoRA adapter in the layout of PEFT
     #[arg(long, value_name = "DIR")]
     adapter: Option<PathBuf>,
     /// Most tokens to add
@@ -37,7 +37,7 @@ impl GenerateArgs {
     }
 
     fn speak(self) -> anyhow::Result<ExitCode> {
-        let (mut decoder, tokenizer) = open(&self.model.checkpoint, self.model.backend)?;
+        let (mut decoder, tokenizer) = open(&self.model.model, self.model.backend)?;
         if let Some(folder) = &self.adapter {
             decoder.attach(adapter(folder, &decoder)?);
         }

@@ -24,15 +24,26 @@ mod schema;
 mod train_lora;
 mod validate_memory;
 mod validate_sizes;
+mod validate_speed;
 mod validate_verdict;
 mod worker;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Will this language model run on that device? Predict it, then prove it on the device.
+/// Words that help texts use, explained once.
+const WORDS: &str = "\
+Words:
+  PLE       per-layer embeddings: a table with a row for each token and layer; a token needs
+            few rows, so the table can stay on storage and be read row by row
+  KV cache  keys and values of all tokens so far, which attention reads for every new token
+  mmap      mapping a file: its pages come from storage when they are touched, and can be
+            dropped again
+  RSS       resident set size: memory of a process that is in RAM, anonymous and file-backed";
+
+/// Will this language model run on that device? Predict it, then prove it on the device
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = WORDS)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,42 +51,44 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Memory by component, verdict per device, and what would make it fit
+    /// Predict a model's memory by component, the verdict for each device, and what would make it fit
     AnalyzePle(Box<analyze_ple::AnalyzeArgs>),
     /// List the built-in models, or show one
     Models(models::ModelsArgs),
     /// List the built-in devices, or show one
     Devices(devices::DevicesArgs),
-    /// Limits on memory: those of a device or a system, by state of the process, each with its source
+    /// List the limits on memory of a device or a system, by state of the process, each with its source
     Limits(limits::LimitsArgs),
-    /// Programs such as Ollama or PocketPal: what each chooses when nothing is said, by system and GPU
+    /// List what programs such as Ollama or PocketPal choose by default, by system and GPU
     Programs(programs::ProgramsArgs),
-    /// Read a config.json, GGUF or safetensors header and say what it holds
+    /// Read the header of a config.json, GGUF or safetensors file and show the model in it
     Import(import::ImportArgs),
-    /// Measure what reading a lookup table from this device's storage costs a token
+    /// Measure how long a token waits for its rows of a PLE table on this device's storage
     ProfileMmap(Box<profile_mmap::ProfileMmapArgs>),
-    /// Run llama.cpp on a model and set the memory it takes beside the prediction
+    /// Run llama.cpp on a model and compare the memory it takes with the prediction
     ValidateMemory(Box<validate_memory::ValidateMemoryArgs>),
-    /// Hold the rules for sizes to llama.cpp's quantiser and allocator, without weights
+    /// Compare predicted sizes with llama.cpp's quantiser and allocator; needs no weights
     ValidateSizes(Box<validate_sizes::ValidateSizesArgs>),
-    /// Run llama.cpp under limits of memory and set what each token reads beside the prediction
+    /// Run llama.cpp under limits of memory and compare what each token reads with the prediction
     ValidateVerdict(Box<validate_verdict::ValidateVerdictArgs>),
+    /// Hold predicted speeds to published measurements
+    ValidateSpeed(validate_speed::ValidateSpeedArgs),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model
     Generate(generate::GenerateArgs),
     #[cfg(feature = "burn")]
-    /// How surprised a real model is by a text
+    /// Measure how well a real model predicts a text (its perplexity; lower is better)
     Perplexity(perplexity::PerplexityArgs),
     #[cfg(feature = "burn")]
-    /// Fine-tune low-rank adapters on a frozen model
+    /// Fine-tune a model with low-rank adapters (LoRA); the model itself stays as it is
     TrainLora(Box<train_lora::TrainArgs>),
-    /// Check a measured result and file it for the report site
+    /// Check measured results and file them for the report site
     Publish(publish::PublishArgs),
-    /// Codec quality on KV tensors or on a real model, and the KV cache of a model under each codec
+    /// Measure what codecs of the KV cache do to tensors or to a real model, and how small they make the cache
     BenchmarkKv(Box<benchmark_kv::BenchmarkKvArgs>),
-    /// Codecs side by side: true bits, error against theory, arithmetic cost
+    /// Compare codecs of the KV cache: bits in all, error against theory, cost of arithmetic
     CompareCodecs(compare_codecs::CompareArgs),
-    /// Print the JSON schema of a report
+    /// Print the JSON Schema of a report
     Schema(schema::SchemaArgs),
     /// Print shell completions
     Completions(completions::CompletionsArgs),
@@ -100,6 +113,7 @@ impl Cli {
             Command::ValidateMemory(args) => args.run(),
             Command::ValidateSizes(args) => args.run(),
             Command::ValidateVerdict(args) => args.run(),
+            Command::ValidateSpeed(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]
@@ -124,5 +138,61 @@ mod tests {
     #[test]
     fn options_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Help texts of commands, options and their values, with where they stand.
+    fn texts(command: &clap::Command) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        let own = command.get_about().map(|text| (command.get_name().to_owned(), text.to_string()));
+        all.extend(own);
+        for argument in command.get_arguments() {
+            let place = format!("{} {}", command.get_name(), argument.get_id());
+            all.extend(argument.get_help().map(|text| (place.clone(), text.to_string())));
+            let values = argument.get_possible_values();
+            let helps = values.iter().filter_map(|value| value.get_help());
+            all.extend(helps.map(|text| (place.clone(), text.to_string())));
+        }
+        all.extend(command.get_subcommands().flat_map(texts));
+        all
+    }
+
+    #[test]
+    fn help_texts_end_alike_and_use_the_projects_words() {
+        let all = texts(&Cli::command());
+        assert!(all.len() > 100, "{}", all.len());
+        for (place, text) in all {
+            assert!(!text.ends_with('.') || text.ends_with("..."), "{place}: {text}");
+            let words: Vec<&str> = text.split(|sign: char| !sign.is_alphanumeric()).collect();
+            for word in ["figure", "figures", "binds", "beside", "apart", "said", "seed's"] {
+                assert!(!words.contains(&word), "{place}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn former_spellings_are_taken() {
+        for line in [
+            "analyze-ple --quant-bits 4 --target-decode-tps 5 --json-out a.json",
+            "analyze-ple --k-bits q8_0 --v-bits 4 --method seed",
+            "benchmark-kv --seq-len 64 --residual-bits 3 --json-out a.json",
+            "compare-codecs --seq-len 64 --residual-bits 2,3",
+            "profile-mmap --quant-bits 4 --json-out a.json --resume a.jsonl --test-file t.bin",
+            "validate-memory --llama-cpp . --contexts 512 --kv f16 --prompt 1 --max-memory 2",
+            "validate-sizes --llama-cpp . --models a b",
+            "validate-verdict --llama-cpp . --models a --contexts 512 --kv f16 --tokens 3",
+        ] {
+            let words = std::iter::once("dhurandhar").chain(line.split(' '));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        #[cfg(feature = "burn")]
+        for line in [
+            "generate --checkpoint a.gguf --prompt a",
+            "perplexity --checkpoint a.gguf --text a.txt",
+            "train-lora --checkpoint a.gguf --out a",
+            "benchmark-kv --checkpoint a.gguf --text a.txt --output a.json",
+        ] {
+            let words = std::iter::once("dhurandhar").chain(line.split(' '));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
     }
 }

@@ -9,18 +9,18 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// How surprised a model is by a text
+/// Measure how well a real model predicts a text
 #[derive(Debug, Args)]
 pub(crate) struct PerplexityArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// UTF-8 text
+    /// Text file in UTF-8
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
-    /// Folder of a LoRA adapter in PEFT's layout
+    /// Folder of a LoRA adapter in the layout of PEFT
     #[arg(long, value_name = "DIR")]
     adapter: Option<PathBuf>,
-    /// Tokens of a window; the second half of each is scored, as llama.cpp does
+    /// Tokens of a window; the second half of each window is scored, as llama.cpp does
     #[arg(long, default_value_t = 512, value_name = "TOKENS")]
     window: usize,
 }
@@ -29,7 +29,7 @@ impl PerplexityArgs {
     /// Run the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let text = read_text(&self.text)?;
-        let (mut decoder, tokenizer) = open(&self.model.checkpoint, self.model.backend)?;
+        let (mut decoder, tokenizer) = open(&self.model.model, self.model.backend)?;
         if let Some(folder) = &self.adapter {
             decoder.attach(adapter(folder, &decoder)?);
         }

@@ -4,25 +4,21 @@ use crate::BadInput;
 use crate::cli::{files, output};
 use anyhow::{Context, Result, bail};
 use dhurandhar_core::leaf::mix64;
-use dhurandhar_core::measurement::{
-    KV_QUALITY_SCHEMA, MEMORY_VALIDATION_SCHEMA, MeasurementError, TRAINING_SCHEMA,
-    VERDICT_VALIDATION_SCHEMA, read_kv_quality, read_memory_validation, read_mmap_profile, read_training,
-    read_verdict_validation, schema_of,
-};
+use dhurandhar_core::measurement::{About, Kind, MeasurementError};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// File measured results for the report site: those of profile-mmap, validate-memory, validate-verdict, benchmark-kv and train-lora.
+/// File measured results of any kind for the report site
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PublishArgs {
-    /// Results to publish.
+    /// Files to publish
     #[arg(required = true, value_name = "RESULT")]
     results: Vec<PathBuf>,
-    /// Where the site takes measurements from.
+    /// Folder from which the site takes measurements
     #[arg(long, default_value = "content/measurements", value_name = "DIR")]
     to: PathBuf,
-    /// Keep host name, user and paths.
+    /// Keep the host's name, the user's name and paths
     #[arg(long)]
     keep_host: bool,
 }
@@ -57,7 +53,7 @@ impl PublishArgs {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| BadInput(format!("cannot read {shown}: {error}")))?;
-        let filed = filed(&text).map_err(|error| BadInput(format!("{shown}: {error}")))?;
+        let (kind, about) = filed(&text).map_err(|error| BadInput(format!("{shown}: {error}")))?;
         // The untyped form keeps fields of a newer minor version.
         let mut value: Value = serde_json::from_str(&text)?;
         if !self.keep_host {
@@ -69,7 +65,7 @@ impl PublishArgs {
             }
         }
         let text = format!("{value}\n");
-        Ok((name(&filed, &text), text))
+        Ok((name(kind, &about, &text), text))
     }
 }
 
@@ -120,51 +116,27 @@ fn personal(value: &Value, names: &[String], path: &mut Vec<String>) -> Option<S
     }
 }
 
-/// Where a result goes and what its name is made of.
-struct Filed {
-    /// Folder of its kind, with a slash; none for profiles of storage.
-    folder: &'static str,
-    about: String,
-    started: String,
+/// Checks a result of any kind by its own reader: its kind, and what its name is made of.
+fn filed(text: &str) -> Result<(Kind, About), MeasurementError> {
+    let kind = Kind::of(text)?;
+    Ok((kind, (kind.check)(text)?))
 }
 
-/// Check a result of any kind by its own reader.
-fn filed(text: &str) -> Result<Filed, MeasurementError> {
-    let value: Value = serde_json::from_str(text)?;
-    let schema = value.get("schema").and_then(Value::as_str).unwrap_or_default();
-    let is = |own: &str| schema_of(schema).zip(schema_of(own)).is_some_and(|(found, own)| found.0 == own.0);
-    if is(MEMORY_VALIDATION_SCHEMA) {
-        let report = read_memory_validation(text)?;
-        return Ok(Filed { folder: "memory/", about: report.device.name, started: report.started });
-    }
-    if is(VERDICT_VALIDATION_SCHEMA) {
-        let report = read_verdict_validation(text)?;
-        return Ok(Filed { folder: "verdicts/", about: report.device.name, started: report.started });
-    }
-    if is(KV_QUALITY_SCHEMA) {
-        let report = read_kv_quality(text)?;
-        return Ok(Filed { folder: "kv-quality/", about: report.model, started: report.started });
-    }
-    if is(TRAINING_SCHEMA) {
-        let run = read_training(text)?;
-        return Ok(Filed { folder: "training/", about: run.device.name, started: run.started });
-    }
-    let profile = read_mmap_profile(text)?;
-    Ok(Filed { folder: "", about: profile.device.name, started: profile.run.started })
-}
-
-/// `device-date-hash.json`, or the model in place of the device; the same result always gets the same name.
-fn name(filed: &Filed, text: &str) -> String {
-    let slug: String = filed
-        .about
+/// `device-date-hash.json`, or the model or the runtime in place of the device; the same result always gets the same name.
+fn name(kind: Kind, about: &About, text: &str) -> String {
+    let slug: String = about
+        .subject
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect();
-    let words: Vec<&str> = slug.split('-').filter(|word| !word.is_empty()).take(8).collect();
-    let about = if words.is_empty() { "device".to_owned() } else { words.join("-") };
-    let date: String = filed.started.chars().take(10).filter(|c| c.is_ascii_digit() || *c == '-').collect();
+    let mut words: Vec<&str> = slug.split('-').filter(|word| !word.is_empty()).take(8).collect();
+    if words.is_empty() {
+        words.push("device");
+    }
+    let date: String = about.started.chars().take(10).filter(|c| c.is_ascii_digit() || *c == '-').collect();
+    words.extend((!date.is_empty()).then_some(&*date));
     let hash = text.bytes().fold(mix64(0), |state, byte| mix64(state ^ u64::from(byte)));
-    format!("{}{about}-{date}-{:08x}.json", filed.folder, hash >> 32)
+    format!("{}{}-{:08x}.json", kind.folder, words.join("-"), hash >> 32)
 }
 
 #[cfg(test)]
@@ -193,7 +165,8 @@ mod tests {
             "calibrated_on_other_text": true, "seed": 1, "key_to_value_norms": [], "settings": []
         });
         let text = kv.to_string();
-        let name = name(&filed(&text).unwrap(), &text);
+        let (kind, about) = filed(&text).unwrap();
+        let name = name(kind, &about, &text);
         assert!(name.starts_with("kv-quality/smollm2-135m-2026-11-23-"), "{name}");
         let newer = text.replace("quality/1.0", "quality/2.0");
         assert!(filed(&newer).err().unwrap().to_string().contains("major version 2"));

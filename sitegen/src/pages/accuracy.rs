@@ -2,46 +2,37 @@
 //!
 //! Measurements are the JSON files below `content/measurements/memory/`; the page's prose is the author's.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use dhurandhar_core::measurement::{
-    CardRow, Compared, LITERT_CARDS, MemoryMetric, MemoryRun, MemoryValidation, read_memory_validation,
+    CardRow, Compared, LITERT_CARDS, Measurement, MemoryMetric, MemoryRun, MemoryValidation, SizeValidation,
 };
 use maud::{Markup, html};
 
 use super::Context;
 use super::figures::{count, plain};
+use super::filed::{Filed, load};
 use super::sizes;
 use super::table::{Column, table};
-use crate::disk;
 use crate::markdown::Heading;
 use crate::page::{Page, Shape};
-use crate::path::{SitePath, extension};
+use crate::path::SitePath;
 
 /// Where the page is; without prose there is none.
 const PLACE: &str = "docs/accuracy/";
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements/memory";
 const MEGABYTE: f64 = 1e6;
 
 /// The page with its tables.
 pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
     let Some(mut page) = context.prose(PLACE) else { return Ok(None) };
-    let folder = context.content.join(MEASUREMENTS);
-    let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut tables = String::new();
-    for name in names.iter().filter(|name| extension(name) == "json") {
-        let file = format!("{MEASUREMENTS}/{name}");
-        let text = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-        let report = read_memory_validation(&text).with_context(|| file.clone())?;
-        tables += &validation(&report, name).into_string();
-        page.files.push((SitePath::new(format!("{PLACE}{name}")), text.into_bytes()));
+    for Filed { name, json, report } in load::<MemoryValidation>(context.content)? {
+        tables += &validation(&report, &name).into_string();
+        page.files.push((SitePath::new(format!("{PLACE}{name}")), json.into_bytes()));
     }
     tables += &sizes::part(context.content, &mut page)?;
     tables += &cards().into_string();
     for (id, text) in [
-        (sizes::ID, sizes::TITLE),
+        (sizes::ID, SizeValidation::KIND.title),
         ("runs", "Measured against llama.cpp"),
         ("cards", "Published figures for LiteRT-LM"),
     ] {

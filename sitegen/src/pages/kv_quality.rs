@@ -2,28 +2,28 @@
 
 use anyhow::Result;
 use dhurandhar_chart::{Axis, Cell, HeatMap, Line, LineChart, LinePoint, LineStyle, Spread};
-use dhurandhar_core::measurement::{KvQuality, SettingQuality, read_kv_quality};
+use dhurandhar_core::measurement::{KvQuality, SettingQuality};
 use maud::{Markup, html};
 
 use super::Context;
 use super::charts::figure;
 use super::figures::{count, significant};
-use super::filed::{self, LIST};
+use super::filed::{Filed, load};
+use super::reports::LIST;
 use super::table::{Column, table};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
 /// A page for every sweep, newest first.
 pub(super) fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
-    filed::pages(context, "kv-quality", |text, slug| Ok(page(&read_kv_quality(&text)?, slug, text)))
+    if context.prose(LIST).is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(load::<KvQuality>(context.content)?.iter().map(page).collect())
 }
 
-/// Links to the pages, for the list of reports.
-pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
-    filed::links(from, "kv-quality", "Codecs on real keys and values", pages)
-}
-
-fn page(report: &KvQuality, slug: &str, json: String) -> Page {
+fn page(filed: &Filed<KvQuality>) -> Page {
+    let (report, slug) = (&filed.report, filed.stem());
     let path = SitePath::new(format!("{LIST}kv-quality-{slug}/"));
     let seeds = report.settings.iter().map(|setting| setting.by_seed.len()).max().unwrap_or(0);
     let date = report.started.get(..10).unwrap_or(&report.started);
@@ -58,7 +58,7 @@ fn page(report: &KvQuality, slug: &str, json: String) -> Page {
         ),
         shape: Shape::Wide,
         body: body.into_string(),
-        files: vec![(SitePath::new(format!("{path}measurement.json")), json.into_bytes())],
+        files: vec![(SitePath::new(format!("{path}measurement.json")), filed.json.clone().into_bytes())],
         path,
         ..Page::default()
     }

@@ -2,41 +2,31 @@
 //!
 //! Measurements are the JSON files below `content/measurements/verdicts/`; the page's prose is the author's.
 
+use anyhow::Result;
 use dhurandhar_core::leaf::units::in_mib;
-use std::fs;
-
-use anyhow::{Context as _, Result};
 use dhurandhar_core::measurement::{
     PUBLISHED_VERDICTS, PublishedVerdict, Rereads, VerdictCase, VerdictRun, VerdictValidation,
-    read_verdict_validation,
 };
 use maud::{Markup, html};
 
 use super::Context;
 use super::figures::count;
+use super::filed::{Filed, load};
 use super::table::{Column, table};
-use crate::disk;
 use crate::markdown::Heading;
 use crate::page::{Page, Shape};
-use crate::path::{SitePath, extension};
+use crate::path::SitePath;
 
 /// Where the page is; without prose there is none.
 const PLACE: &str = "docs/limits/";
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements/verdicts";
 
 /// The page with its tables.
 pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
     let Some(mut page) = context.prose(PLACE) else { return Ok(None) };
-    let folder = context.content.join(MEASUREMENTS);
-    let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut tables = String::new();
-    for name in names.iter().filter(|name| extension(name) == "json") {
-        let file = format!("{MEASUREMENTS}/{name}");
-        let text = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-        let report = read_verdict_validation(&text).with_context(|| file.clone())?;
-        tables += &validation(&report, name).into_string();
-        page.files.push((SitePath::new(format!("{PLACE}{name}")), text.into_bytes()));
+    for Filed { name, json, report } in load::<VerdictValidation>(context.content)? {
+        tables += &validation(&report, &name).into_string();
+        page.files.push((SitePath::new(format!("{PLACE}{name}")), json.into_bytes()));
     }
     tables += &published().into_string();
     for (id, text) in [("runs", "Runs under limits"), ("published", "Runs that others measured")] {
@@ -200,10 +190,8 @@ mod tests {
     /// The committed runs: those that disagree stand before the others.
     #[test]
     fn runs_that_went_otherwise_come_first() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../content").join(MEASUREMENTS);
-        for name in disk::files(&folder).unwrap() {
-            let text = fs::read_to_string(folder.join(&name)).unwrap();
-            let report = read_verdict_validation(&text).unwrap();
+        let content = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+        for Filed { name, report, .. } in load::<VerdictValidation>(&content).unwrap() {
             let shown = validation(&report, &name).into_string();
             let otherwise = shown.find("Runs that went otherwise").unwrap_or(0);
             assert!(otherwise < shown.find("<details>").unwrap());

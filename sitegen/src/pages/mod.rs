@@ -37,9 +37,8 @@ use crate::disk;
 use crate::page::Page;
 use crate::path::SitePath;
 use catalogue::Catalogue;
-
-/// Below the content folder: everything measured.
-const MEASUREMENTS: &str = "measurements";
+use dhurandhar_core::measurement::{KvQuality, Measurement as _, TrainingRun};
+use filed::MEASUREMENTS;
 
 /// What data pages are made from.
 #[derive(Debug)]
@@ -117,11 +116,10 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     let measured = reports::load(context, catalogue)?;
     let mut pages = models::pages(context, catalogue, &measured);
     pages.extend(devices::pages(context, catalogue, &measured));
-    let sweeps = kv_quality::pages(context)?;
-    let runs = training::pages(context)?;
-    pages.extend(reports::pages(context, catalogue, &measured, &sweeps, &runs));
-    pages.extend(sweeps);
-    pages.extend(runs);
+    let others =
+        [(TrainingRun::KIND, training::pages(context)?), (KvQuality::KIND, kv_quality::pages(context)?)];
+    pages.extend(reports::pages(context, catalogue, &measured, &others));
+    pages.extend(others.into_iter().flat_map(|(_, pages)| pages));
     pages.extend(calculator::page(context, catalogue));
     pages.extend(accuracy::page(context)?);
     pages.extend(limits::page(context)?);

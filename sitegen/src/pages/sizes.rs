@@ -2,34 +2,23 @@
 //!
 //! The measurements are the JSON files below `content/measurements/sizes/`, written by `validate-sizes`.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
-use dhurandhar_core::measurement::{SizeValidation, SizedModel, Tally, read_size_validation};
+use anyhow::Result;
+use dhurandhar_core::measurement::{Measurement, SizeValidation, SizedModel, Tally};
 use maud::{Markup, html};
 
 use super::figures::count;
+use super::filed::{Filed, load};
 use super::table::{Column, table};
-use crate::disk;
 use crate::page::Page;
-use crate::path::{SitePath, extension};
+use crate::path::SitePath;
 
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements/sizes";
 /// Id of the heading.
 pub(super) const ID: &str = "sizes";
-/// The heading.
-pub(super) const TITLE: &str = "Sizes that llama.cpp states";
 
 /// The part for all measurements; their files are added to `page`.
 pub(super) fn part(content: &std::path::Path, page: &mut Page) -> Result<String> {
-    let folder = content.join(MEASUREMENTS);
-    let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut text = String::new();
-    for name in names.iter().filter(|name| extension(name) == "json") {
-        let file = format!("{MEASUREMENTS}/{name}");
-        let json = fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-        let report = read_size_validation(&json).with_context(|| file.clone())?;
+    for Filed { name, json, report } in load::<SizeValidation>(content)? {
         let href = format!("sizes-{name}");
         text += &validation(&report, &href).into_string();
         page.files.push((SitePath::new(format!("{}{href}", page.path)), json.into_bytes()));
@@ -83,7 +72,7 @@ fn validation(report: &SizeValidation, href: &str) -> Markup {
         .collect();
     let exact_packed = packed.iter().filter(|exact| **exact).count();
     html! {
-        h2 id=(ID) { (TITLE) }
+        h2 id=(ID) { (SizeValidation::KIND.title) }
         p {
             "Neither answer needs weights. The quantiser of " (report.runtime) " names the type of every tensor in a dry run, and a context that is made \
              without allocating states the bytes of weights, caches and compute buffers. The files hold a header and a hole, in f16; the quantiser \

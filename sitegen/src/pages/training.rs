@@ -2,30 +2,30 @@
 
 use anyhow::Result;
 use dhurandhar_chart::{Axis, Bar, Budget, Line, LineChart, LinePoint, LineStyle, MemoryBars, Segment};
-use dhurandhar_core::measurement::{Ending, TrainingRun, read_training};
+use dhurandhar_core::measurement::{Ending, TrainingRun};
 use dhurandhar_core::training::{Base, Mode, ScheduleKind, When, Where};
 use maud::{Markup, html};
 
 use super::Context;
 use super::charts::{data, figure};
 use super::figures::{count, mib, plain, significant};
-use super::filed::{self, LIST};
+use super::filed::{Filed, load};
 use super::parts::command;
+use super::reports::LIST;
 use super::table::{Column, table};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
 /// A page for every run.
 pub(super) fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
-    filed::pages(context, "training", |text, slug| Ok(page(&read_training(&text)?, slug, text)))
+    if context.prose(LIST).is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(load::<TrainingRun>(context.content)?.iter().map(page).collect())
 }
 
-/// Links to the pages, for the list of reports.
-pub(super) fn links(from: &SitePath, pages: &[Page]) -> Markup {
-    filed::links(from, "training", "Fine-tuning runs", pages)
-}
-
-fn page(run: &TrainingRun, slug: &str, json: String) -> Page {
+fn page(filed: &Filed<TrainingRun>) -> Page {
+    let (run, slug) = (&filed.report, filed.stem());
     let path = SitePath::new(format!("{LIST}training-{slug}/"));
     let body = html! {
         p.outcome { (badge(run)) " " (sentence(run)) }
@@ -54,7 +54,7 @@ fn page(run: &TrainingRun, slug: &str, json: String) -> Page {
         shape: Shape::Wide,
         body: body.into_string(),
         files: vec![
-            (SitePath::new(format!("{path}measurement.json")), json.into_bytes()),
+            (SitePath::new(format!("{path}measurement.json")), filed.json.clone().into_bytes()),
             (SitePath::new(format!("{path}steps.csv")), run.to_csv().into_bytes()),
         ],
         path,

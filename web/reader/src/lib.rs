@@ -6,7 +6,7 @@ mod header;
 
 use dhurandhar_core::Model;
 use dhurandhar_core::leaf::wire;
-use dhurandhar_core::measurement::{Overlay, read_mmap_profile};
+use dhurandhar_core::measurement::{Measurement, MmapProfile, Overlay};
 use dhurandhar_core::model::import::{Kind, detect, gguf_joined, gguf_part, import, import_with_config};
 use dhurandhar_core::report::Order;
 use js_sys::{Array, Uint8Array};
@@ -68,7 +68,7 @@ async fn together(first: File, second: File) -> Result<Model, String> {
 pub async fn measurement(file: File) -> Result<Uint8Array, JsValue> {
     let bytes = header::whole(&file, "measurement").await?;
     let text = core::str::from_utf8(&bytes).map_err(|error| format!("not a measurement: {error}"))?;
-    let profile = read_mmap_profile(text).map_err(|error| error.to_string())?;
+    let profile = MmapProfile::read(text).map_err(|error| error.to_string())?;
     Ok(Uint8Array::from(wire::encode(&Overlay::of(&profile)).as_slice()))
 }
 

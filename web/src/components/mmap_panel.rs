@@ -122,7 +122,7 @@ fn own_measurement(measured: Option<&Overlay>, on: &Callback<Action>) -> Html {
         <section class="calc-own-tensors" aria-label="Your measurement">
             <p>
                 { "A browser cannot measure flash: it can neither evict a page from the cache nor see whether one is there. Run " }
-                <code>{ "dhurandhar profile-mmap --json-out result.json" }</code>
+                <code>{ "dhurandhar profile-mmap --output result.json" }</code>
                 { " on the device and lay its result over the prediction." }
             </p>
             { DataDrop {

@@ -1,6 +1,7 @@
 //! `analyze-ple`: the prediction for one model on some or all devices.
 
 mod first_release;
+mod speed;
 mod text;
 
 use crate::cli::{args, files, output};
@@ -9,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
-use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Turn};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
@@ -21,59 +22,59 @@ use std::process::ExitCode;
 /// Options of `analyze-ple`.
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
-    /// Built-in slug, or a YAML profile, config.json, GGUF or safetensors file
+    /// Built-in model (`dhurandhar models` lists them), or a YAML profile, config.json, GGUF or safetensors file
     #[arg(long, default_value = "gemma4-e2b")]
     model: String,
-    /// Tokens of context that one conversation can hold [default: what is usual on the device, 4096 on phones and
-    /// boards, 8192 on computers; or the model's maximum]
+    /// Tokens that one conversation can hold [default: 4096 on phones and boards, 8192 on computers; at most the model's
+    /// maximum]
     #[arg(long, allow_negative_numbers = true)]
     context_tokens: Option<u64>,
-    /// Conversations decoded side by side (llama.cpp's --parallel) [default: 1; 4 for llama-server]
+    /// Conversations decoded at the same time (llama.cpp's --parallel) [default: 1; 4 for llama-server]
     #[arg(long, alias = "parallel", value_name = "N")]
     slots: Option<u64>,
-    /// One cache for all slots, or one for each [default: shared for llama-server]
+    /// Share one KV cache between all slots instead of one for each [default: shared for llama-server]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     unified_kv: Option<bool>,
     /// How weights come into memory: mmap, copy (llama.cpp's --no-mmap) or mlock [default: mmap]
     #[arg(long, value_enum)]
     load: Option<Load>,
-    /// Read the weights into anonymous memory, as --load copy
+    /// Read the weights into anonymous memory; the same as --load copy
     #[arg(long, conflicts_with = "load")]
     no_mmap: bool,
-    /// Read the per-layer table row by row: auto (above 4 GiB), on or off [default: auto]
+    /// Read the PLE table (per-layer embeddings) row by row: auto (above 4 GiB), on or off [default: auto]
     #[arg(long, value_enum)]
     lazy: Option<Lazy>,
-    /// Keep all layers on the processor, where the runtime would use a GPU
+    /// Keep all layers on the processor where the runtime would use a GPU
     #[arg(long)]
     cpu_only: bool,
     /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
-    /// memory, integrated for one in the host's memory, or none
+    /// memory, `integrated` for one in the host's memory, or `none`
     #[arg(long, value_name = "CARD")]
     gpu: Option<String>,
-    /// Layers on the GPU, the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
+    /// Layers on the GPU, with the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
     /// [default: auto]
     #[arg(long, alias = "n-gpu-layers", value_name = "N", value_parser = gpu_layers, conflicts_with = "cpu_only")]
     gpu_layers: Option<Offload>,
-    /// First layers whose experts stay with the processor (llama.cpp's --n-cpu-moe)
+    /// Number of first layers whose experts stay on the processor (llama.cpp's --n-cpu-moe)
     #[arg(long, alias = "n-cpu-moe", value_name = "N", default_value_t = 0, conflicts_with = "cpu_only")]
     cpu_moe_layers: u64,
-    /// Keep the cache with the processor
+    /// Keep the KV cache in the processor's memory
     #[arg(long, conflicts_with = "cpu_only")]
     no_kv_offload: bool,
-    /// Memory for states of earlier prompts, MiB [default: 8192 for llama-server, which fills it with time]
+    /// Memory for the states of earlier prompts, MiB [default: 8192 for llama-server, which fills it over time]
     #[arg(long, value_name = "MIB")]
     prompt_cache_mib: Option<u64>,
-    /// Snapshots of windows and recurrent states kept for each slot [default: 32 for llama-server]
+    /// Snapshots of sliding windows and recurrent states kept for each slot [default: 32 for llama-server]
     #[arg(long, value_name = "N")]
     context_checkpoints: Option<u64>,
-    /// A smaller model that proposes tokens (llama.cpp's --model-draft): slug or file; memory only, its gain in speed is
-    /// not predicted
+    /// A smaller model that proposes tokens (llama.cpp's --model-draft): built-in name or file; its memory is predicted, the
+    /// gain in speed is not
     #[arg(long, alias = "model-draft", value_name = "MODEL")]
     draft_model: Option<String>,
     /// Weight format of the draft model [default: as stored in its file, or q4_k_m]
     #[arg(long, value_name = "FORMAT", requires = "draft_model")]
     draft_weights: Option<String>,
-    /// Memory limit of the cgroup (or container) that the program runs in, MiB
+    /// Memory limit of the control group or container that the program runs in, MiB
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     memory_limit_mib: Option<u64>,
     /// State of the process that runs the model: foreground, service or background [default: foreground]
@@ -81,20 +82,20 @@ pub(crate) struct AnalyzeArgs {
     state: Option<State>,
     /// Weight format (q4_k_m, q8_0, int4_block32, published, ...) [default: as stored in the file, mxfp4_moe for gpt-oss,
     /// or q4_k_m]
-    #[arg(long, conflicts_with = "quant_bits")]
+    #[arg(long, conflicts_with = "weight_bits")]
     weights: Option<String>,
-    /// Plain bits per weight without scales, as the seed counts them
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
-    quant_bits: Option<u8>,
-    /// Plain bits per KV channel, keys and values alike
+    /// Plain bits per weight without scales, as dhurandhar 0.1.2 counted them
+    #[arg(long, alias = "quant-bits", value_parser = clap::value_parser!(u8).range(1..=32))]
+    weight_bits: Option<u8>,
+    /// Plain bits per number of the KV cache, keys and values alike
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
     kv_bits: Option<u8>,
-    /// Format of keys (f16, q8_0, q4_0, turbo4, ... or a number of bits) [default: f16]
-    #[arg(long, alias = "k-format", conflicts_with = "kv_bits")]
-    k_bits: Option<String>,
-    /// Format of values [default: f16]
-    #[arg(long, alias = "v-format", conflicts_with = "kv_bits")]
-    v_bits: Option<String>,
+    /// Format of cached keys (f16, q8_0, q4_0, turbo4, ..., or a number of bits) [default: f16]
+    #[arg(long, alias = "k-bits", conflicts_with = "kv_bits")]
+    k_format: Option<String>,
+    /// Format of cached values [default: f16]
+    #[arg(long, alias = "v-bits", conflicts_with = "kv_bits")]
+    v_format: Option<String>,
     /// Leave the audio tower out (the default)
     #[arg(long, overrides_with = "keep_audio")]
     strip_audio: bool,
@@ -107,32 +108,34 @@ pub(crate) struct AnalyzeArgs {
     /// Load the vision tower
     #[arg(long)]
     keep_vision: bool,
-    /// The runtime whose rules of memory apply [default: llama-cpp]
+    /// Runtime whose rules of memory apply [default: llama-cpp]
     #[arg(long, value_parser = Runtime::parse, conflicts_with = "program")]
     runtime: Option<Runtime>,
-    /// A program that people run (ollama, pocketpal, ...; `dhurandhar programs` lists them): all that it chooses by
-    /// itself on the device; other options change single choices
+    /// A program that people run (ollama, pocketpal, ...; `dhurandhar programs` lists them), with all its defaults on the
+    /// device; other options change single choices
     #[arg(long, value_name = "PROGRAM")]
     program: Option<String>,
-    /// Tokens computed at once in prefill [default: 512]
+    /// Tokens computed together while the prompt is read [default: 512]
     #[arg(long)]
     ubatch: Option<u64>,
     /// Compute attention with the full score matrix
     #[arg(long)]
     no_flash_attention: bool,
-    /// Keep weights as they are in the file instead of a copy for the processor
+    /// Keep weights as they are in the file instead of making a copy for the processor
     #[arg(long)]
     no_repack: bool,
-    /// Device slug or YAML file; repeat for several [default: all built-in devices]
+    /// Built-in device (`dhurandhar devices` lists them) or YAML file; may be repeated [default: all built-in devices]
     #[arg(long)]
     device: Vec<String>,
-    /// Decoding speed below which a device does not count, in tokens per second
-    #[arg(long, default_value_t = 15.0)]
-    target_decode_tps: f64,
-    /// Share of PLE lookups found in memory when the table is mapped, 0 to 1
+    /// Decoding speed that a device must reach, tokens per second
+    #[arg(long, alias = "target-decode-tps", value_name = "TPS", default_value_t = 15.0)]
+    target_tps: f64,
+    #[command(flatten)]
+    speed: speed::SpeedArgs,
+    /// Share of PLE lookups found in memory when the table stays on storage, 0 to 1
     #[arg(long, default_value_t = 0.0)]
     ple_cache_hit: f64,
-    /// Whose arithmetic: ours, or the seed's for comparison with its figures
+    /// Formulas to use: the exact ones, or those of dhurandhar 0.1.2 to compare with its numbers
     #[arg(long, value_enum, default_value_t = Method::Exact)]
     method: Method,
     /// Print JSON instead of tables
@@ -141,16 +144,16 @@ pub(crate) struct AnalyzeArgs {
     /// Version of the JSON's schema: 2, or 1 for programs written for earlier releases
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     json_version: u8,
-    /// Also write the JSON report here
-    #[arg(long, value_name = "PATH")]
-    json_out: Option<PathBuf>,
+    /// Also write the JSON report to this file
+    #[arg(long, alias = "json-out", value_name = "PATH")]
+    output: Option<PathBuf>,
     /// Print Markdown tables instead
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     markdown: bool,
     /// Print CSV instead
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Exit with 1 when a named device is infeasible
+    /// Exit with code 1 when the model does not run on a named device
     #[arg(long)]
     fail_if_infeasible: bool,
 }
@@ -185,11 +188,12 @@ enum Lazy {
 enum Method {
     /// Per tensor, per layer, per runtime
     Exact,
-    /// dhurandhar 0.1.2's formulas over the profile's constants
-    Seed,
+    /// The formulas of dhurandhar 0.1.2 over the profile's constants
+    #[value(name = "v0.1", alias = "seed")]
+    FirstRelease,
 }
 
-/// What was said on the command line.
+/// What the options ask for.
 #[derive(Debug)]
 struct Said {
     choices: Choices,
@@ -199,6 +203,7 @@ struct Said {
     kv_offload: bool,
     state: State,
     target_tokens_per_s: f64,
+    turn: Turn,
 }
 
 impl Said {
@@ -209,19 +214,20 @@ impl Said {
         scenario.draft.clone_from(&self.draft);
         (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
         (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
+        scenario.turn = self.turn;
     }
 }
 
 impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let model = inputs::model::load(&self.model)?;
-        if self.method == Method::Seed {
-            return self.run_seed(&model);
+        if self.method == Method::FirstRelease {
+            return self.run_first_release(&model);
         }
-        if self.json_version == 1 && !self.json && self.json_out.is_none() {
-            return Err(bad_input("`--json-version 1` without JSON; expected --json or --json-out, too"));
+        if self.json_version == 1 && !self.json && self.output.is_none() {
+            return Err(bad_input("`--json-version 1` without JSON; expected --json or --output, too"));
         }
-        let devices = self.devices()?;
+        let devices = self.speed.calibrated(self.devices()?)?;
         let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
         let devices = match program {
             Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
@@ -238,7 +244,7 @@ impl AnalyzeArgs {
             report.explained(&model, &devices).map_err(bad_input)?
         };
         let json = if self.json_version == 1 { report.to_json_v1() } else { report.to_json() };
-        if let Some(path) = &self.json_out {
+        if let Some(path) = &self.output {
             files::save(path, &json)?;
         }
         if self.json {
@@ -248,7 +254,7 @@ impl AnalyzeArgs {
         } else if self.csv {
             output::print(&report.to_csv())?;
         } else {
-            output::print(&text::report(&report, !self.device.is_empty()))?;
+            output::print(&text::report(&report, &devices, !self.device.is_empty()))?;
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))
@@ -284,9 +290,9 @@ impl AnalyzeArgs {
             .map_err(bad_input)
     }
 
-    /// What the options say; nothing where they say nothing.
+    /// What the options ask for; nothing where they are not given.
     fn said(&self) -> anyhow::Result<Said> {
-        let weights = match (&self.weights, self.quant_bits) {
+        let weights = match (&self.weights, self.weight_bits) {
             (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
             (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
             (None, None) => None,
@@ -312,8 +318,8 @@ impl AnalyzeArgs {
             weights,
             slots: self.slots,
             unified_kv: self.unified_kv,
-            k: side(&self.k_bits)?,
-            v: side(&self.v_bits)?,
+            k: side(&self.k_format)?,
+            v: side(&self.v_format)?,
             ubatch: self.ubatch,
             flash_attention: self.no_flash_attention.then_some(false),
             repack: self.no_repack.then_some(false),
@@ -336,7 +342,8 @@ impl AnalyzeArgs {
             cpu_moe_layers: self.cpu_moe_layers,
             kv_offload: !self.no_kv_offload,
             state: self.state.unwrap_or_default(),
-            target_tokens_per_s: self.target_decode_tps,
+            target_tokens_per_s: self.target_tps,
+            turn: self.speed.turn(self.context_tokens),
         })
     }
 
@@ -396,7 +403,7 @@ impl AnalyzeArgs {
     }
 
     /// Options that the first release's formulas know nothing of.
-    fn beyond_seed(&self) -> Option<&'static str> {
+    fn beyond_first_release(&self) -> Option<&'static str> {
         let given = [
             (self.slots.is_some(), "--slots"),
             (self.unified_kv.is_some(), "--unified-kv"),
@@ -413,40 +420,40 @@ impl AnalyzeArgs {
             (self.draft_model.is_some(), "--draft-model"),
             (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
             (self.weights.is_some(), "--weights"),
-            (self.k_bits.is_some(), "--k-bits"),
-            (self.v_bits.is_some(), "--v-bits"),
+            (self.k_format.is_some(), "--k-format"),
+            (self.v_format.is_some(), "--v-format"),
             (self.runtime.is_some(), "--runtime"),
             (self.program.is_some(), "--program"),
             (self.no_flash_attention, "--no-flash-attention"),
             (self.no_repack, "--no-repack"),
             (self.state.is_some(), "--state"),
             (self.json_version == 1, "--json-version"),
-            (self.json_out.is_some(), "--json-out"),
+            (self.output.is_some(), "--output"),
             (self.markdown, "--markdown"),
             (self.csv, "--csv"),
             (self.fail_if_infeasible, "--fail-if-infeasible"),
         ];
-        given.into_iter().find_map(|(given, option)| given.then_some(option))
+        given.into_iter().find_map(|(given, option)| given.then_some(option)).or_else(|| self.speed.used())
     }
 
-    fn run_seed(&self, model: &Model) -> anyhow::Result<ExitCode> {
-        if let Some(option) = self.beyond_seed() {
-            let known = "--context-tokens, --quant-bits, --kv-bits, --keep-audio, --device, --target-decode-tps, --json";
-            return Err(bad_input(format!("`{option}` with `--method seed`, which knows only {known}")));
+    fn run_first_release(&self, model: &Model) -> anyhow::Result<ExitCode> {
+        if let Some(option) = self.beyond_first_release() {
+            let known =
+                "--context-tokens, --weight-bits, --kv-bits, --keep-audio, --device, --target-tps, --json";
+            return Err(bad_input(format!("`{option}` with `--method v0.1`, which knows only {known}")));
         }
         let profile = model.profile.as_ref();
-        let profile = profile.context("the seed's arithmetic needs a YAML profile or a built-in model")?;
+        let profile = profile.context("--method v0.1 needs a YAML profile or a built-in model")?;
         let options = SeedOptions {
             context_tokens: self.context_tokens.unwrap_or(32_768),
-            quant_bits: u64::from(self.quant_bits.unwrap_or(4)),
+            quant_bits: u64::from(self.weight_bits.unwrap_or(4)),
             kv_bits: u64::from(self.kv_bits.unwrap_or(4)),
             strip_audio: !self.keep_audio,
         };
         let breakdown = seed::breakdown(profile, options);
         let devices = self.devices()?;
-        let assess = |device: &Device| {
-            (device.name.clone(), seed::assess(profile, options, device, self.target_decode_tps))
-        };
+        let assess =
+            |device: &Device| (device.name.clone(), seed::assess(profile, options, device, self.target_tps));
         let verdicts: Vec<_> = devices.iter().map(assess).collect();
         if self.json {
             let report = serde_json::json!({ "method": "seed-0.1.2", "model": profile.name, "breakdown": breakdown, "device_assessments": verdicts });

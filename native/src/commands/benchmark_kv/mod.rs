@@ -7,7 +7,7 @@ mod tensors;
 use clap::Args;
 use std::process::ExitCode;
 
-/// Options of `benchmark-kv`: with a checkpoint the real model is run, without one given or synthetic tensors are coded.
+/// Options of `benchmark-kv`: with a text the real model is run, without one given or synthetic tensors are coded.
 #[derive(Debug, Args)]
 pub(crate) struct BenchmarkKvArgs {
     #[command(flatten)]
@@ -21,8 +21,8 @@ impl BenchmarkKvArgs {
     /// Run the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "burn")]
-        if let (Some(checkpoint), Some(text)) = (self.run.checkpoint.clone(), self.run.text.clone()) {
-            return self.run.run(&checkpoint, &text);
+        if let (Some(model), Some(text)) = (&self.tensors.model, self.run.text.clone()) {
+            return self.run.run(model.as_ref(), &text, self.tensors.output.as_deref());
         }
         self.tensors.run()
     }

@@ -1,14 +1,15 @@
 //! `benchmark-kv` with a real model: what a coded cache does to its attention and predictions.
 
 use crate::bad_input;
+use crate::cli;
 use crate::cli::args::BackendArg;
 use crate::cli::files;
-use crate::cli::output::{self, note};
+use crate::cli::output::note;
 use crate::commands::real_model::{from_generate, open, read_text};
 use crate::kv_quality::{DumpChoice, DumpError, KvCacheConfig, KvQualityError, Request, measure};
 use anyhow::Context;
 use clap::Args;
-use dhurandhar_core::measurement::{KvQuality, read_kv_quality};
+use dhurandhar_core::measurement::{KvQuality, Measurement};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,16 +29,14 @@ const USUAL: [&str; 10] = [
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Run this model: GGUF file, safetensors file, or folder with config.json
-    #[arg(long, value_name = "PATH", requires = "text")]
-    pub(super) checkpoint: Option<PathBuf>,
-    /// Where it runs; auto takes a GPU where one is found
+    /// Where the model runs; auto takes a GPU where one is found
     #[arg(long, value_enum, default_value = "auto")]
     backend: BackendArg,
-    /// UTF-8 text of at least one window, for --checkpoint
-    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    /// Text file in UTF-8 of at least one window: runs the real weights of --model on it
+    #[arg(long, value_name = "FILE", requires = "model")]
     pub(super) text: Option<PathBuf>,
-    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; q=q8_0 rounds queries too; may be repeated
+    /// Codecs and bits, as k=centred-keys:4,v=turboquant:3,sinks=4,recent=128,protect=2, or k=f16,v=q4_0; q=q8_0 rounds
+    /// queries, too; may be repeated
     #[arg(long = "setting", value_name = "SETTING")]
     settings: Vec<KvCacheConfig>,
     /// Tokens of a window
@@ -49,31 +48,28 @@ pub(super) struct RunArgs {
     /// Tokens at the start of each window that are not scored
     #[arg(long, default_value_t = 64, value_name = "TOKENS")]
     unscored: usize,
-    /// Seed of every rotation in a run with --checkpoint
+    /// Seed of the random generator for rotations in a run of a real model
     #[arg(long, default_value_t = 42)]
     rotation_seed: u64,
-    /// Seeds, from --rotation-seed on, with which settings are run that turn at random
+    /// Number of seeds, from --rotation-seed on, for settings that rotate at random
     #[arg(long, default_value_t = 1, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=1000))]
     rotation_seeds: u64,
-    /// Write the run's JSON here after every setting rather than to standard output; settings in it are not run again
-    #[arg(long, value_name = "FILE", requires = "checkpoint")]
-    output: Option<PathBuf>,
-    /// Write keys, values and queries of the first window here, f16 safetensors
-    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    /// Write keys, values and queries of the first window to this file, as f16 safetensors
+    #[arg(long, value_name = "FILE", requires = "text")]
     dump_kv: Option<PathBuf>,
-    /// Only these layers of --dump-kv; several with commas
+    /// Layers in --dump-kv, several with commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "LAYERS", requires = "dump_kv")]
     dump_layers: Vec<usize>,
-    /// Only so many tokens of --dump-kv
+    /// Tokens in --dump-kv [default: all]
     #[arg(long, value_name = "TOKENS", requires = "dump_kv")]
     dump_tokens: Option<usize>,
 }
 
 impl RunArgs {
-    pub(super) fn run(self, checkpoint: &Path, text: &Path) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self, model: &Path, text: &Path, output: Option<&Path>) -> anyhow::Result<ExitCode> {
         let name = text.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = read_text(text)?;
-        let earlier = self.output.as_deref().map(earlier).transpose()?.flatten();
+        let earlier = output.map(earlier).transpose()?.flatten();
         let usual = || {
             USUAL
                 .iter()
@@ -81,7 +77,7 @@ impl RunArgs {
                 .collect::<Result<_, _>>()
         };
         let settings = if self.settings.is_empty() { usual()? } else { self.settings };
-        let (decoder, tokenizer) = open(checkpoint, self.backend)?;
+        let (decoder, tokenizer) = open(model, self.backend)?;
         let choice = DumpChoice { layers: self.dump_layers, tokens: self.dump_tokens };
         let request = Request {
             settings,
@@ -98,15 +94,15 @@ impl RunArgs {
             if let Some(last) = report.settings.last() {
                 note(&format!("{}: KL divergence {:.5}", last.setting, last.divergence.mean));
             }
-            if let Some(path) = &self.output {
+            if let Some(path) = output {
                 unsaved = save(path, report).err();
             }
         };
         let found = measure(&decoder, &tokenizer, &text, &request, earlier, done).map_err(unusable)?;
-        match (&self.output, unsaved) {
+        match (output, unsaved) {
             (_, Some(error)) => return Err(error),
             (Some(path), None) => save(path, &found)?,
-            (None, None) => output::print(&(serde_json::to_string_pretty(&found)? + "\n"))?,
+            (None, None) => cli::output::print(&(serde_json::to_string_pretty(&found)? + "\n"))?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -122,7 +118,7 @@ fn earlier(path: &Path) -> anyhow::Result<Option<KvQuality>> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let report = read_kv_quality(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
+    let report = KvQuality::read(&text).map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
     Ok(Some(report))
 }
 

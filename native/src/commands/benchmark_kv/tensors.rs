@@ -16,13 +16,13 @@ use std::process::ExitCode;
 /// Options of `benchmark-kv`.
 #[derive(Debug, Args)]
 pub(crate) struct TensorArgs {
-    /// Built-in slug or model file; its geometry replaces the four options below
-    #[arg(long, conflicts_with_all = ["head_dim", "num_kv_heads", "num_layers", "shared_kv_last_n"])]
-    model: Option<String>,
-    /// Channels of a head vector
+    /// Built-in model or model file: its shape replaces the four options below; with --text its weights are run
+    #[arg(long, alias = "checkpoint", conflicts_with_all = ["head_dim", "num_kv_heads", "num_layers", "shared_kv_last_n"])]
+    pub(super) model: Option<String>,
+    /// Numbers in a head's vector (channels)
     #[arg(long, default_value_t = 256)]
     head_dim: usize,
-    /// KV heads
+    /// Heads of keys and values
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
     num_kv_heads: u32,
     /// Layers
@@ -31,19 +31,19 @@ pub(crate) struct TensorArgs {
     /// Last layers that read an earlier layer's cache
     #[arg(long, default_value_t = 6)]
     shared_kv_last_n: u32,
-    /// Tokens of context for the footprint
-    #[arg(long, default_value_t = 32_768, value_parser = clap::value_parser!(u64).range(1..=4_294_967_296))]
-    seq_len: u64,
-    /// Bits of a code (residual bits for the seed's codecs)
-    #[arg(long, visible_alias = "bits", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=8))]
-    residual_bits: u32,
-    /// Bits of keys [default: as --residual-bits]
+    /// Tokens of context for which the size of the cache is shown
+    #[arg(long, alias = "seq-len", default_value_t = 32_768, value_parser = clap::value_parser!(u64).range(1..=4_294_967_296))]
+    context_tokens: u64,
+    /// Bits of a code (bits of the residual for the codecs of dhurandhar 0.1.2)
+    #[arg(long, alias = "residual-bits", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=8))]
+    bits: u32,
+    /// Bits of keys [default: as --bits]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8))]
     k_bits: Option<u32>,
-    /// Bits of values [default: as --residual-bits]
+    /// Bits of values [default: as --bits]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8))]
     v_bits: Option<u32>,
-    /// Codecs, by name; repeat or separate by commas
+    /// Codecs by name; may be repeated, or several with commas
     #[arg(
         long,
         value_delimiter = ',',
@@ -51,13 +51,13 @@ pub(crate) struct TensorArgs {
         default_value = "centred-keys,turboquant,rotorquant,seed-turbo,seed-rotor"
     )]
     codec: Vec<CodecKind>,
-    /// Most recent tokens kept in f16
+    /// Most recent tokens that stay in f16
     #[arg(long, default_value_t = 0)]
     recent: usize,
     /// First and last layers with a cache that get 8 bits
     #[arg(long, default_value_t = 0)]
     protected_layers: usize,
-    /// Vectors per head in the quality sample
+    /// Vectors of each head in the sample
     #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     samples: u32,
     #[command(flatten)]
@@ -65,9 +65,10 @@ pub(crate) struct TensorArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also write JSON here
-    #[arg(long, value_name = "PATH")]
-    json_out: Option<PathBuf>,
+    /// Also write the JSON report to this file; with --text it is written after every setting, and settings in it are not run
+    /// again
+    #[arg(long, alias = "json-out", value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
 }
 
 impl TensorArgs {
@@ -77,7 +78,7 @@ impl TensorArgs {
             .ok_or_else(|| bad_input(format!("{} has no KV cache", model.architecture.name)))?;
         CodecError::check_dim(dim).map_err(bad_input)?;
         let vectors = self.source.vectors(dim, self.samples as usize * heads)?;
-        let (k_bits, v_bits) = self.bits();
+        let (k_bits, v_bits) = self.side_bits();
         let request = SweepRequest {
             codecs: self.codec.clone(),
             bits: BTreeSet::from([k_bits, v_bits]).into_iter().collect(),
@@ -92,13 +93,13 @@ impl TensorArgs {
             schema: BENCHMARK_SCHEMA.to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             model: model.architecture.name.clone(),
-            context_tokens: self.seq_len,
+            context_tokens: self.context_tokens,
             source: vectors.name.clone(),
             quality: rows,
             kv_cache: footprints,
         };
         let json = serde_json::to_string_pretty(&report)? + "\n";
-        if let Some(path) = &self.json_out {
+        if let Some(path) = &self.output {
             files::save(path, &json)?;
         }
         if self.json {
@@ -107,30 +108,30 @@ impl TensorArgs {
             let mut answer = text::heading(&vectors.name, vectors.values.len() / vectors.dim, vectors.dim);
             answer += &text::quality(&report.quality);
             answer += "\n";
-            answer += &text::caches(&model.architecture, self.seq_len, &report.kv_cache);
+            answer += &text::caches(&model.architecture, self.context_tokens, &report.kv_cache);
             output::print(&answer)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// Bits of keys and of values.
-    fn bits(&self) -> (u32, u32) {
-        (self.k_bits.unwrap_or(self.residual_bits), self.v_bits.unwrap_or(self.residual_bits))
+    fn side_bits(&self) -> (u32, u32) {
+        (self.k_bits.unwrap_or(self.bits), self.v_bits.unwrap_or(self.bits))
     }
 
     fn footprint(&self, model: &Architecture, codec: CodecKind) -> anyhow::Result<CachedModel> {
-        let (k_bits, v_bits) = self.bits();
+        let (k_bits, v_bits) = self.side_bits();
         let base = match codec {
             CodecKind::CentredKeys => KvCacheConfig::recommended(k_bits, v_bits),
             codec => KvCacheConfig::plain(codec, k_bits, v_bits),
         };
         let config = KvCacheConfig { recent: self.recent, protected_layers: self.protected_layers, ..base };
-        let memory = KvMemory::of(model, &config, self.seq_len).map_err(bad_input)?;
+        let memory = KvMemory::of(model, &config, self.context_tokens).map_err(bad_input)?;
         let published_label = codec.published_label(k_bits).filter(|_| k_bits == v_bits);
         Ok(CachedModel { codec, k_bits, v_bits, memory, published_label })
     }
 
-    /// The model asked for, or one of the seed's geometry options.
+    /// The model asked for, or one with the shape of the options of dhurandhar 0.1.2.
     fn model(&self) -> anyhow::Result<Model> {
         if let Some(name) = &self.model {
             return inputs::model::load(name);

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 /// Options that choose the vectors.
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// Law of synthetic vectors: gaussian_heavy_tail and gaussian as the seed draws them, isotropic,
-    /// outlier-channels, channel-bias, sparse, low-rank
+    /// Law of synthetic vectors: gaussian_heavy_tail and gaussian as dhurandhar 0.1.2 drew them, isotropic,
+    /// outlier-channels, channel-bias, sparse or low-rank
     #[arg(long, default_value = "gaussian_heavy_tail", value_parser = parse_source)]
     distribution: Source,
     /// Your own keys or values instead: a .npy or .safetensors file of f32, f16 or bf16
@@ -21,7 +21,7 @@ pub(crate) struct SourceArgs {
     /// Tensor of the file [default: the only one]; `[heads, tokens, channels]` gets a centre for each head
     #[arg(long, requires = "input")]
     tensor: Option<String>,
-    /// Seed of the synthetic vectors
+    /// Seed of the random generator for synthetic vectors
     #[arg(long, default_value_t = 0)]
     source_seed: u32,
 }

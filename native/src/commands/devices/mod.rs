@@ -11,12 +11,12 @@ use std::process::ExitCode;
 /// Options of `devices`.
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
-    /// Show one device with the source of every field
+    /// Show this device with the source of every field: built-in name or YAML file
     device: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the device's YAML profile, as a start for your own
+    /// Print the device's YAML profile, to start your own from
     #[arg(long, requires = "device", conflicts_with = "json")]
     yaml: bool,
     /// List the built-in graphics cards instead

@@ -14,19 +14,19 @@ use std::process::ExitCode;
 /// Options of `limits`.
 #[derive(Debug, Args)]
 pub(crate) struct LimitsArgs {
-    /// Show one limit whole: every class and state, with sources
+    /// Show this limit in full: every class and state, with sources
     #[arg(conflicts_with_all = ["device", "os", "ram", "list", "state"])]
     name: Option<String>,
-    /// Limits of a device: slug or YAML file
+    /// Limits of a device: built-in name or YAML file
     #[arg(long, conflicts_with_all = ["os", "ram", "list"])]
     device: Option<String>,
-    /// Limits of a system, with its version or the newest (android-17, ios-26, macos-26, windows-11, linux, ...)
+    /// Limits of a system, with a version or the newest (android-17, ios-26, macos-26, windows-11, linux, ...)
     #[arg(long, value_name = "SYSTEM", conflicts_with = "list")]
     os: Option<String>,
-    /// Memory as sold, GB of 2^30 bytes
+    /// Memory as sold, in GB of 2^30 bytes
     #[arg(long, value_name = "GB", requires = "os", allow_negative_numbers = true)]
     ram: Option<f64>,
-    /// List every limit that is known
+    /// List every known limit
     #[arg(long)]
     list: bool,
     /// State of the process: foreground, service or background [default: all of them]

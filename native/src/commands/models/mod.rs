@@ -12,12 +12,12 @@ use std::process::ExitCode;
 /// Options of `models`.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
-    /// Show one model, layer by layer
+    /// Show this model, layer by layer: built-in name or file
     model: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the model's YAML profile, as a start for your own
+    /// Print the model's YAML profile, to start your own from
     #[arg(long, requires = "model", conflicts_with = "json")]
     yaml: bool,
 }

@@ -7,106 +7,106 @@ use crate::{BadInput, bad_input, inputs};
 use dhurandhar_core::measurement::{BudgetInterpretation, Engine};
 use std::path::{Path, PathBuf};
 
-/// Measure what reading a lookup table from this device's storage costs a token.
+/// Measure how long a token waits for its rows of a lookup table (PLE) on this device's storage
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ProfileMmapArgs {
-    /// Model whose table is read: a built-in name, a profile file, or a GGUF or safetensors file, of which a
-    /// tensor is read in place.
+    /// Model whose table is read: a built-in name, a profile file, or a GGUF or safetensors file, of which a tensor is read in
+    /// place
     #[arg(long, default_value = "gemma4-e2b", value_name = "MODEL")]
     pub(super) model: String,
-    /// Bits a weight of the table.
-    #[arg(long, default_value_t = 4.0, value_name = "BITS")]
-    pub(super) quant_bits: f64,
-    /// Share of the table's rows (0.1 for a first look).
+    /// Bits per weight of the table
+    #[arg(long, alias = "quant-bits", default_value_t = 4.0, value_name = "BITS")]
+    pub(super) table_bits: f64,
+    /// Share of the table's rows (0.1 for a first look)
     #[arg(long, default_value_t = 1.0, value_name = "SHARE")]
     pub(super) scale: f64,
-    /// Timed tokens a configuration [default: 2000 quick, 12000 default, 60000 full].
+    /// Timed tokens of a configuration [default: 2000 with --quick, 12000, 60000 with --full]
     #[arg(long, value_name = "N")]
     pub(super) num_tokens: Option<u64>,
-    /// Untimed tokens before each warm block.
+    /// Untimed tokens before each block that finds the table in memory
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(super) warmup_tokens: u64,
-    /// Decode speed to hold, tokens a second.
+    /// Decoding speed that must be held, tokens per second
     #[arg(long, default_value_t = 15.0, value_name = "TPS")]
     pub(super) target_tps: f64,
-    /// Tokens of the prompt whose rows prefill fetches.
+    /// Tokens of the prompt whose rows are fetched together
     #[arg(long, default_value_t = 512, value_name = "N")]
     pub(super) prompt_tokens: u64,
-    /// At most a minute.
+    /// Take at most a minute
     #[arg(long, conflicts_with = "full")]
     pub(super) quick: bool,
-    /// Every pattern, layout and engine; up to an hour.
+    /// Measure every pattern, layout and way of reading; takes up to an hour
     #[arg(long)]
     pub(super) full: bool,
-    /// Leave out everything cold; there is no verdict then.
+    /// Leave out everything that starts with the table out of memory; there is no verdict then
     #[arg(long)]
     pub(super) warm_only: bool,
-    /// Where the table is written; must be on the storage in question.
+    /// Folder in which the table is written; must be on the storage in question
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) directory: PathBuf,
-    /// A table kept by an earlier run: reused when it is one, made with --keep when absent. Never overwritten.
-    #[arg(long, visible_alias = "test-file", value_name = "PATH")]
+    /// A table kept by an earlier run: read when it is there, made when --keep is given; never overwritten
+    #[arg(long, alias = "test-file", value_name = "PATH")]
     pub(super) table: Option<PathBuf>,
-    /// Keep the table at --table.
+    /// Keep the table as the file of --table
     #[arg(long, requires = "table")]
     pub(super) keep: bool,
-    /// Which tensor of a model file [default: its per-layer embeddings, else its token embeddings].
+    /// Tensor of a model file [default: its per-layer embeddings, else its token embeddings]
     #[arg(long, value_name = "NAME", conflicts_with = "table")]
     pub(super) tensor: Option<String>,
-    /// Way of reading that the verdict rests on: what the runtime in question does.
+    /// Way of reading on which the verdict rests: that of the runtime in question
     #[arg(long, value_enum, default_value_t = Deployed::MmapDefault)]
     pub(super) deployed: Deployed,
-    /// Token ids, white-space separated, replayed under a memory budget.
+    /// Token ids separated by white space, replayed under a memory budget
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
-    /// Exponent of the Zipf stream.
+    /// Exponent of the stream of tokens that follows Zipf's law
     #[arg(long, default_value_t = 1.0, value_name = "S")]
     pub(super) zipf_exponent: f64,
-    /// Memory budgets for the budget state, MiB [default: shares of the table].
+    /// Memory budgets, MiB, several with commas [default: shares of the table]
     #[arg(long, value_delimiter = ',', value_name = "MIB")]
     pub(super) budgets_mib: Vec<u64>,
-    /// Where no control group can be had, fill memory with a balloon until only the budget is left.
+    /// Where no control group can be made, fill memory with a balloon until only the budget is left
     #[arg(long)]
     pub(super) balloon: bool,
-    /// Also put decoder, caches and table into one process and compare with a deployment budget.
+    /// Also put decoder, caches and table into one process and compare its memory (RSS) with a budget
     #[arg(long)]
     pub(super) measure_memory: bool,
-    /// With --measure-memory: set the limits of this device beside what was measured; slug or YAML file.
+    /// With --measure-memory: compare with the limits of this device, too: built-in name or YAML file
     #[arg(long, value_name = "DEVICE", requires = "measure_memory")]
     pub(super) limits_of: Option<String>,
-    /// Weight precision that picks the deployment budget: 4, 8 or 16 bits.
+    /// Bits per weight of the decoder, which choose the budget: 4, 8 or 16
     #[arg(long, default_value_t = 8, value_name = "BITS", value_parser = parse_weight_bits)]
     pub(super) weight_bits: u64,
-    /// Context that sizes the caches of the memory probe, tokens.
+    /// Tokens of context, which size the caches of --measure-memory
     #[arg(long, default_value_t = 32768, value_name = "N")]
     pub(super) context_tokens: u64,
-    /// What the budget is compared with.
+    /// What is compared with the budget
     #[arg(long, value_enum, default_value_t = Interpretation::Both)]
     pub(super) budget_interpretation: Interpretation,
-    /// Size of the swept decoder of the eviction cliff, MiB; 0 leaves the cliff out [default: an eighth of
-    /// the model's decoder; none with --quick].
+    /// Size of a decoder that is read together with the table under ever less memory, MiB; 0 leaves this out [default: an
+    /// eighth of the model's decoder; none with --quick]
     #[arg(long, value_name = "MIB")]
     pub(super) with_decoder_mib: Option<u64>,
-    /// Seed of every draw and of the order.
+    /// Seed of the random generator for draws and order
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     pub(super) seed: u64,
-    /// Write the result here.
-    #[arg(long, value_name = "PATH")]
-    pub(super) json_out: Option<PathBuf>,
-    /// Journal of finished blocks; a run with the same options goes on where that one stopped.
-    #[arg(long, value_name = "PATH")]
-    pub(super) resume: Option<PathBuf>,
-    /// What to call this device in the report.
+    /// Write the result's JSON to this file
+    #[arg(long, alias = "json-out", value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+    /// Journal of finished blocks; a run with the same options continues where that one stopped
+    #[arg(long, alias = "resume", value_name = "PATH")]
+    pub(super) journal: Option<PathBuf>,
+    /// Name of this device in the report
     #[arg(long, value_name = "NAME")]
     pub(super) device_name: Option<String>,
-    /// Read under the real-time scheduler (needs the right to), so that other work on the machine does not
-    /// delay the reader; said so in the report.
+    /// Read under the real-time scheduler (needs the right to), so that other work does not delay the reader; the report
+    /// says so
     #[arg(long)]
     pub(super) realtime: bool,
-    /// Print what would run and how many bytes it writes and reads; touch nothing.
+    /// Print what would run and how many bytes it writes and reads, and do nothing
     #[arg(long)]
     pub(super) plan: bool,
-    /// Exit with 1 when the verdict is FAIL or INVALID.
+    /// Exit with code 1 when the verdict is FAIL or INVALID
     #[arg(long)]
     pub(super) gate: bool,
 }
@@ -115,15 +115,15 @@ pub(crate) struct ProfileMmapArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Deployed {
-    /// A mapping without advice.
+    /// A mapping without advice
     MmapDefault,
-    /// A mapping under random advice.
+    /// A mapping under random advice
     MmapRandom,
-    /// A mapping whose rows are announced.
+    /// A mapping whose rows are announced
     MmapWillneed,
-    /// Positioned reads.
+    /// Positioned reads
     Pread,
-    /// A batch of reads handed to io_uring.
+    /// A batch of reads handed to io_uring
     IoUring,
 }
 
@@ -143,11 +143,11 @@ impl From<Deployed> for Engine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Interpretation {
-    /// Everything the process holds.
+    /// Everything the process holds
     FullProcess,
-    /// The weights alone.
+    /// The weights alone
     WeightsOnly,
-    /// Both.
+    /// Both
     Both,
 }
 
@@ -179,7 +179,7 @@ impl ProfileMmapArgs {
         let probe = Probe { interpretation: self.budget_interpretation.into(), limits_of };
         Ok(Request {
             model: self.model.clone(),
-            weight_bits: self.quant_bits,
+            weight_bits: self.table_bits,
             scale: self.scale,
             num_tokens: self.num_tokens,
             warmup_tokens: self.warmup_tokens,
@@ -200,7 +200,7 @@ impl ProfileMmapArgs {
             decoder_bits: self.weight_bits,
             with_decoder_mib: self.with_decoder_mib,
             seed: self.seed,
-            journal: self.resume.clone(),
+            journal: self.journal.clone(),
             device_name: self.device_name.clone(),
             realtime: self.realtime,
             arguments: paths::arguments(),
@@ -222,8 +222,8 @@ impl ProfileMmapArgs {
         if !(self.scale > 0.0 && self.scale <= 1.0) {
             return bad(format!("--scale is {}, expected above 0 and at most 1", self.scale));
         }
-        if !(self.quant_bits > 0.0 && self.quant_bits <= 32.0) {
-            return bad(format!("--quant-bits is {}, expected above 0 and at most 32", self.quant_bits));
+        if !(self.table_bits > 0.0 && self.table_bits <= 32.0) {
+            return bad(format!("--table-bits is {}, expected above 0 and at most 32", self.table_bits));
         }
         if !(self.target_tps > 0.0 && self.target_tps <= 1e6) {
             return bad(format!("--target-tps is {}, expected above 0 and at most 1000000", self.target_tps));

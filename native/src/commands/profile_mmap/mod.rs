@@ -33,7 +33,7 @@ impl ProfileMmapArgs {
 
     /// Print the report, write the file, choose the exit code.
     fn finish(&self, profile: &MmapProfile) -> anyhow::Result<ExitCode> {
-        if let Some(path) = &self.json_out {
+        if let Some(path) = &self.output {
             let mut value = serde_json::to_value(profile)?;
             shorten(&mut value);
             files::save(path, &format!("{value}\n"))?;

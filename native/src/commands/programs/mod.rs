@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Options of `programs`.
 #[derive(Debug, Args)]
 pub(crate) struct ProgramsArgs {
-    /// Show one program whole: its choices by system and GPU, with their source
+    /// Show this program in full: its choices by system and GPU, with their source
     name: Option<String>,
     /// Print JSON
     #[arg(long)]

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Fine-tune low-rank adapters on a frozen model
+/// Fine-tune a model with low-rank adapters (LoRA); the model itself stays as it is
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// YAML file that describes the run (see profiles/lora)
@@ -35,33 +35,33 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// GGUF file, safetensors file, or folder with config.json; replaces base_model
-    #[arg(long, value_name = "PATH")]
-    checkpoint: Option<PathBuf>,
-    /// JSON lines, text, or a folder with one file per split; replaces dataset_name
+    #[arg(long, alias = "checkpoint", value_name = "PATH")]
+    model: Option<PathBuf>,
+    /// JSON lines, text, Parquet, or a folder with a file for each split; replaces dataset_name
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Folder to write to; replaces training.output_dir
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[arg(long, alias = "out", value_name = "DIR")]
+    output: Option<PathBuf>,
     /// Number of steps; replaces training.max_steps
     #[arg(long, value_name = "STEPS")]
     max_steps: Option<u64>,
-    /// auto takes a GPU where one is found; software drivers only when asked for with wgpu
+    /// Where the model runs; auto takes a GPU where one is found, and software drivers only run with wgpu
     #[arg(long, value_enum, default_value = "auto")]
     backend: BackendArg,
     /// Count parameters and plan memory, then stop; needs no weights and no data
     #[arg(long)]
     dry_run: bool,
-    /// Memory that the plan has to fit, in GB (10^9 bytes)
+    /// Memory that the plan has to fit in, GB of 10^9 bytes
     #[arg(long, value_name = "GB")]
     vram_gb: Option<f64>,
-    /// Write the base with the adapter added to its weights too: merged/, or merged.gguf of a GGUF base
+    /// Also write the model with the adapter added to its weights: merged/, or merged.gguf for a GGUF model
     #[arg(long)]
     merge: bool,
-    /// Write adapter.gguf too, for llama.cpp
+    /// Also write adapter.gguf, for llama.cpp
     #[arg(long)]
     gguf_lora: bool,
-    /// Go on from the newest whole checkpoint in the output folder
+    /// Continue from the newest whole checkpoint in the output folder
     #[arg(long)]
     resume: bool,
     /// Print the first training example with what is learnt in [[brackets]], then stop
@@ -106,9 +106,9 @@ impl TrainArgs {
         };
         let mut replacements = self.set.clone();
         let named = [
-            ("base_model", &self.checkpoint),
+            ("base_model", &self.model),
             ("dataset_name", &self.data),
-            ("training.output_dir", &self.out),
+            ("training.output_dir", &self.output),
         ];
         for (field, path) in named {
             // JSON's quoting is YAML's too.
@@ -193,7 +193,8 @@ impl TrainArgs {
         std::fs::create_dir_all(out).map_err(TrainError::io(out)).map_err(from_train)?;
         saved::sweep(out);
         if !self.resume && !saved::steps(out).is_empty() {
-            let problem = "holds checkpoints of another run; --resume goes on, --out takes another folder";
+            let problem =
+                "holds checkpoints of another run; --resume continues, --output takes another folder";
             return Err(bad_input(format!("{}: {problem}", out.display())));
         }
         Ok(())

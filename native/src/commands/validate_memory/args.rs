@@ -7,46 +7,46 @@ use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::measurement::MemoryCase;
 use std::path::PathBuf;
 
-/// What llama.cpp takes in memory, measured in a process of its own, beside the prediction
+/// Run llama.cpp on a model and compare the memory it takes with the prediction
 #[derive(Debug, Args)]
 pub(crate) struct ValidateMemoryArgs {
     /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
     #[arg(long, value_name = "DIR")]
     pub(super) llama_cpp: PathBuf,
-    /// A built-in model, of which a sparse file is made, or a GGUF file; may be repeated
+    /// A built-in model, of which a file without weights is made, or a GGUF file; may be repeated
     #[arg(long = "model", value_name = "NAME|FILE", default_value = "smollm2-135m")]
     pub(super) models: Vec<String>,
-    /// Format of a built-in model's weights
+    /// Weight format of a built-in model
     #[arg(long, default_value = "q4_k_m")]
     pub(super) weights: String,
-    /// Tokens of context; several with commas
-    #[arg(long, value_delimiter = ',', default_value = "2048")]
-    contexts: Vec<u64>,
-    /// Storage of keys and values; several with commas
-    #[arg(long, value_delimiter = ',', default_value = "f16")]
-    kv: Vec<String>,
-    /// Tokens of a micro-batch
+    /// Tokens of context, several with commas
+    #[arg(long, alias = "contexts", value_delimiter = ',', default_value = "2048")]
+    context_tokens: Vec<u64>,
+    /// Formats of cached keys and values, several with commas
+    #[arg(long, alias = "kv", value_delimiter = ',', default_value = "f16")]
+    kv_format: Vec<String>,
+    /// Tokens computed together while the prompt is read
     #[arg(long, default_value_t = 512)]
     ubatch: u64,
-    /// Tokens of the prompt; a micro-batch when not given, 0 to compute nothing
-    #[arg(long, value_name = "TOKENS")]
-    prompt: Option<u64>,
-    /// Whose cache policy: the command line's, or the C interface's defaults (full caches for window layers)
+    /// Tokens of the prompt; 0 computes nothing [default: as --ubatch]
+    #[arg(long, alias = "prompt", value_name = "TOKENS")]
+    prompt_tokens: Option<u64>,
+    /// Whose cache for sliding windows: the command line's, or the full cache that the C interface has by default
     #[arg(long, value_enum, default_value = "cli")]
     policy: Policy,
-    /// Leave a per-layer table in the file and read it by rows
+    /// Leave a PLE table in the file and read it row by row
     #[arg(long)]
     lazy_table: bool,
-    /// Leave out what is predicted to take more, GiB
-    #[arg(long, default_value_t = 8.0, value_name = "GIB")]
-    max_memory: f64,
-    /// Where sparse files are put while they are needed
+    /// Leave out what is predicted to take more than this, GiB
+    #[arg(long, alias = "max-memory", default_value_t = 8.0, value_name = "GIB")]
+    max_memory_gib: f64,
+    /// Folder for files without weights while they are needed [default: the system's]
     #[arg(long, value_name = "DIR")]
     pub(super) scratch: Option<PathBuf>,
     /// Name of this machine in the report
     #[arg(long, value_name = "TEXT")]
     pub(super) device_name: Option<String>,
-    /// Write the report's JSON here after every case; cases that are in it already are not run again
+    /// Write the report's JSON to this file after every case; cases in it are not run again
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ impl ValidateMemoryArgs {
                 kv: kv.clone(),
                 ubatch,
                 // Room for the token that is decoded after it.
-                prompt_tokens: self.prompt.unwrap_or(ubatch).min(context_tokens.saturating_sub(1)),
+                prompt_tokens: self.prompt_tokens.unwrap_or(ubatch).min(context_tokens.saturating_sub(1)),
                 policy: match self.policy {
                     Policy::Cli => "llama-cpp",
                     Policy::Api => "llama-cpp-api",
@@ -81,10 +81,13 @@ impl ValidateMemoryArgs {
                 lazy_table: self.lazy_table,
             }
         };
-        self.contexts.iter().flat_map(|context| self.kv.iter().map(move |kv| case(*context, kv))).collect()
+        self.context_tokens
+            .iter()
+            .flat_map(|context| self.kv_format.iter().map(move |kv| case(*context, kv)))
+            .collect()
     }
 
     pub(super) fn max_memory_bytes(&self) -> u64 {
-        to_u64(self.max_memory * GIB as f64)
+        to_u64(self.max_memory_gib * GIB as f64)
     }
 }

@@ -13,7 +13,7 @@ use crate::validate::case::{Subject, subjects};
 use crate::validate::memory::{self, Reply};
 use anyhow::Context;
 use dhurandhar_core::measurement::{
-    MEMORY_VALIDATION_SCHEMA, MemoryCase, MemoryRun, MemoryValidation, Note, PredictedMemory,
+    MEMORY_VALIDATION_SCHEMA, Measurement, MemoryCase, MemoryRun, MemoryValidation, Note, PredictedMemory,
 };
 use dhurandhar_core::weights::WeightPlan;
 use std::path::Path;
@@ -93,7 +93,7 @@ impl ValidateMemoryArgs {
         if let Some(path) = self.output.as_deref().filter(|path| path.is_file()) {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let mut report = dhurandhar_core::measurement::read_memory_validation(&text)
+            let mut report = MemoryValidation::read(&text)
                 .map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
             // What was left out before may fit now.
             report.notes.clear();

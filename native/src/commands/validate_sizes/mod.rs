@@ -14,31 +14,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Hold the rules for sizes to llama.cpp's quantiser and allocator, without weights
+/// Compare predicted sizes with llama.cpp's quantiser and allocator; needs no weights
 #[derive(Debug, Args)]
 pub(crate) struct ValidateSizesArgs {
     /// Folder with llama.cpp's shared libraries for this machine's processor
     #[arg(long, value_name = "DIR")]
     llama_cpp: PathBuf,
-    /// Built-in models, config.json files or folders of them; every built-in model when not given
-    #[arg(long, value_name = "NAME|FILE|DIR", num_args = 1..)]
+    /// Built-in models, config.json files or folders of them [default: every built-in model]
+    #[arg(long = "model", alias = "models", value_name = "NAME|FILE|DIR", num_args = 1..)]
     models: Vec<String>,
-    /// Folder with the libraries for 64-bit Arm; packed copies of Arm are left out when not given
+    /// Folder with the libraries for 64-bit Arm [default: packed copies of Arm are left out]
     #[arg(long, value_name = "DIR", requires = "arm_runner")]
     arm_llama_cpp: Option<PathBuf>,
     /// Command that runs this program for 64-bit Arm, such as `qemu-aarch64 -L /usr/aarch64-linux-gnu dhurandhar`
     #[arg(long, value_name = "COMMAND")]
     arm_runner: Option<String>,
-    /// Folder with the libraries of a build with a GPU back end; a software driver will do
+    /// Folder with the libraries of a build with a GPU back end; a software driver is enough
     #[arg(long, value_name = "DIR")]
     card_llama_cpp: Option<PathBuf>,
-    /// Keep llama.cpp's answers here and take those that are there already, so that rules can be compared again
+    /// Keep llama.cpp's answers in this file and do not ask again for those in it, so that rules can be compared again
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
-    /// Where files with a header and a hole are put while they are needed
+    /// Folder for files without weights while they are needed [default: the system's]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// Write the summary's JSON here
+    /// Write the summary's JSON to this file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

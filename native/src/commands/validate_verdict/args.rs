@@ -4,58 +4,64 @@ use clap::{Args, ValueEnum};
 use dhurandhar_core::measurement::VerdictCase;
 use std::path::PathBuf;
 
-/// What llama.cpp does under limits of memory, token by token, beside what is predicted
+/// Run llama.cpp under limits of memory and compare what each token reads with the prediction
 #[derive(Debug, Args)]
 pub(crate) struct ValidateVerdictArgs {
     /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
     #[arg(long, value_name = "DIR")]
     pub(super) llama_cpp: PathBuf,
-    /// Built-in models, of which files of full length are made; several with commas
-    #[arg(long, value_delimiter = ',', value_name = "NAME", default_value = "smollm2-135m")]
+    /// Built-in models, of which files of full length are made, several with commas
+    #[arg(
+        long = "model",
+        alias = "models",
+        value_delimiter = ',',
+        value_name = "NAME",
+        default_value = "smollm2-135m"
+    )]
     pub(super) models: Vec<String>,
-    /// Formats of the weights; several with commas
+    /// Weight formats, several with commas
     #[arg(long, value_delimiter = ',', default_value = "q4_0")]
     pub(super) weights: Vec<String>,
     /// Limits: shares of the predicted need in percent (80), MiB (850MiB), or none; several with commas
     #[arg(long, value_delimiter = ',', value_parser = limit, default_value = "none,50,60,70,80,90,95,99,101,105,120")]
     pub(super) limits: Vec<Limit>,
-    /// Tokens of context; several with commas
-    #[arg(long, value_delimiter = ',', default_value = "2048")]
-    contexts: Vec<u64>,
-    /// Storage of keys and values
-    #[arg(long, default_value = "f16")]
-    kv: String,
-    /// Tokens of a micro-batch, and of the prompt
+    /// Tokens of context, several with commas
+    #[arg(long, alias = "contexts", value_delimiter = ',', default_value = "2048")]
+    context_tokens: Vec<u64>,
+    /// Format of cached keys and values
+    #[arg(long, alias = "kv", default_value = "f16")]
+    kv_format: String,
+    /// Tokens of the prompt, computed together
     #[arg(long, default_value_t = 128)]
     ubatch: u64,
     /// Tokens decoded after the prompt
-    #[arg(long, default_value_t = 12)]
-    tokens: u64,
-    /// How weights come into memory; several with commas
+    #[arg(long, alias = "tokens", default_value_t = 12)]
+    decode_tokens: u64,
+    /// How weights come into memory, several with commas
     #[arg(long, value_enum, value_delimiter = ',', default_value = "mmap")]
     load: Vec<Load>,
-    /// Copies of matrices in a layout for the processor; several with commas
+    /// Make copies of matrices in a layout for the processor, several with commas
     #[arg(long, value_enum, value_delimiter = ',', default_value = "on")]
     repack: Vec<Switch>,
-    /// Read a per-layer table by rows
+    /// Read a PLE table row by row
     #[arg(long)]
     lazy_table: bool,
-    /// Sequences that the context has room for
+    /// Sequences for which the context has room
     #[arg(long, default_value_t = 1)]
     slots: u64,
-    /// Threads that compute; one measures steadily on a busy machine
+    /// Threads that compute; one gives steady results on a busy machine
     #[arg(long, default_value_t = 1)]
     threads: u64,
     /// Seconds after which a run is ended
     #[arg(long, default_value_t = 180, value_name = "SECONDS")]
     pub(super) timeout: u64,
-    /// Where files of full length are put while they are needed: a file system whose device reads can be counted
+    /// Folder for files of full length while they are needed, on storage whose reads can be counted [default: the system's]
     #[arg(long, value_name = "DIR")]
     pub(super) scratch: Option<PathBuf>,
     /// Name of this machine in the report
     #[arg(long, value_name = "TEXT")]
     pub(super) device_name: Option<String>,
-    /// Write the report's JSON here after every run; runs that are in it already are not repeated
+    /// Write the report's JSON to this file after every run; runs in it are not repeated
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -101,17 +107,17 @@ impl ValidateVerdictArgs {
     /// Every combination for one file.
     pub(super) fn cases(&self, model: &str, weights: &str) -> Vec<VerdictCase> {
         let mut cases = Vec::new();
-        for context in &self.contexts {
+        for context in &self.context_tokens {
             for load in &self.load {
                 for repack in &self.repack {
                     cases.push(VerdictCase {
                         model: model.to_owned(),
                         weights: weights.to_owned(),
                         context_tokens: *context,
-                        kv: self.kv.clone(),
+                        kv: self.kv_format.clone(),
                         ubatch: self.ubatch,
                         prompt_tokens: self.ubatch,
-                        decoded_tokens: self.tokens,
+                        decoded_tokens: self.decode_tokens,
                         policy: "llama-cpp".to_owned(),
                         slots: self.slots,
                         load: match load {

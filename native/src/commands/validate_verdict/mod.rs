@@ -17,7 +17,7 @@ use crate::validate::verdict::{Place, Reply, measure, whole_pages};
 use anyhow::Context;
 use args::Limit;
 use dhurandhar_core::measurement::{
-    Note, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictRun, VerdictValidation,
+    Measurement, Note, VERDICT_VALIDATION_SCHEMA, VerdictCase, VerdictRun, VerdictValidation,
 };
 use dhurandhar_core::weights::WeightPlan;
 use std::path::Path;
@@ -130,7 +130,7 @@ impl ValidateVerdictArgs {
         if let Some(path) = self.output.as_deref().filter(|path| path.is_file()) {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let mut report = dhurandhar_core::measurement::read_verdict_validation(&text)
+            let mut report = VerdictValidation::read(&text)
                 .map_err(|error| bad_input(format!("{}: {error}", path.display())))?;
             report.notes.clear();
             // The device may have been set to read ahead otherwise since.

@@ -1,6 +1,6 @@
 //! Reports: a page for every measurement, and the list of them.
 //!
-//! Measurements are the JSON files below `content/measurements/`, but for the folders of other kinds; one that cannot be read stops the build.
+//! A kind of measurement with pages of its own is listed with them.
 
 mod charts;
 mod comparison;
@@ -10,41 +10,31 @@ mod machines;
 mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use comparison::About;
-use dhurandhar_core::measurement::{MmapProfile, read_mmap_profile};
+use dhurandhar_core::measurement::{Kind, MmapProfile};
 use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::plain;
-use super::kv_quality;
+use super::filed::{Filed, MEASUREMENTS, links, load as load_files};
 use super::parts::{command, device_path, model_path};
-use super::training;
-use crate::disk;
 use crate::page::{Page, Shape};
-use crate::path::{SitePath, extension};
+use crate::path::SitePath;
 
 /// Where the list is; its prose decides whether there are report pages at all.
-const LIST: &str = "reports/";
+pub(super) const LIST: &str = "reports/";
 /// The list of devices; without it they have no pages.
 const DEVICES: &str = "devices/";
-/// Below the content folder.
-const MEASUREMENTS: &str = "measurements";
-
-/// Folders of it whose measurements have pages of their own kind.
-const OTHERS: [&str; 5] = ["memory/", "kv-quality/", "sizes/", "training/", "verdicts/"];
-
 /// A measurement and where its page is.
 #[derive(Debug)]
 pub(super) struct Measured {
     /// Name in addresses.
     slug: String,
     /// The file as published.
-    json: Vec<u8>,
+    json: String,
     /// What it says.
     profile: MmapProfile,
     /// The built-in device that it was measured on, if it is one: name and title.
@@ -98,14 +88,10 @@ impl Measured {
 
 /// All measurements, newest first. Empty when the site has no list to show them in.
 pub(super) fn load(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<Measured>> {
-    let folder = context.content.join(MEASUREMENTS);
-    let names = if folder.is_dir() { disk::files(&folder)? } else { Vec::new() };
     let mut slugs: BTreeMap<String, String> = BTreeMap::new();
     let mut all = Vec::new();
-    let own =
-        |name: &&String| extension(name) == "json" && !OTHERS.iter().any(|folder| name.starts_with(folder));
-    for name in names.iter().filter(own) {
-        let mut measured = read(&folder, name)?;
+    for Filed { name, json, report } in load_files::<MmapProfile>(context.content)? {
+        let mut measured = Measured { slug: slug(&name), profile: report, json, built_in: None };
         if context.prose(DEVICES).is_some() {
             measured.recognise(catalogue);
         }
@@ -116,14 +102,6 @@ pub(super) fn load(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<M
     }
     all.sort_by(|a, b| (&b.profile.run.started, &a.slug).cmp(&(&a.profile.run.started, &b.slug)));
     Ok(if context.prose(LIST).is_some() { all } else { Vec::new() })
-}
-
-fn read(folder: &Path, name: &str) -> Result<Measured> {
-    let file = format!("{MEASUREMENTS}/{name}");
-    let json = fs::read(folder.join(name)).with_context(|| format!("cannot read {file}"))?;
-    let text = std::str::from_utf8(&json).with_context(|| format!("{file} is not valid UTF-8"))?;
-    let profile = read_mmap_profile(text).with_context(|| file.clone())?;
-    Ok(Measured { slug: slug(name), profile, json, built_in: None })
 }
 
 /// `Pixel 9/a, b.json` is `pixel-9-a-b`.
@@ -138,8 +116,7 @@ pub(super) fn pages(
     context: &Context<'_>,
     catalogue: &Catalogue,
     measured: &[Measured],
-    sweeps: &[Page],
-    runs: &[Page],
+    others: &[(Kind, Vec<Page>)],
 ) -> Vec<Page> {
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     let all: Vec<&Measured> = measured.iter().collect();
@@ -149,8 +126,7 @@ pub(super) fn pages(
             (comparison::table(&list.path, About::All, &all))
             (comparison::chart(&newest_of_each(&all)))
         }
-        (training::links(&list.path, runs))
-        (kv_quality::links(&list.path, sweeps))
+        @for (kind, pages) in others { (links(&list.path, kind, pages)) }
         (PreEscaped(&list.body))
         p {
             "The files follow JSON Schemas: "
@@ -235,7 +211,7 @@ fn page(measured: &Measured, context: &Context<'_>, catalogue: &Catalogue) -> Pa
         shape: Shape::Wide,
         body: body.into_string(),
         files: vec![
-            (SitePath::new(format!("{path}measurement.json")), measured.json.clone()),
+            (SitePath::new(format!("{path}measurement.json")), measured.json.clone().into_bytes()),
             (SitePath::new(format!("{path}configurations.csv")), profile.to_csv().into_bytes()),
         ],
         path,
