@@ -14,11 +14,16 @@ pub fn fixed(value: f64, decimals: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Without its fraction; NaN is 0, what is too large or too small is the largest or smallest.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+pub fn whole(value: f64) -> i64 {
+    value as i64
+}
+
 /// A value with exactly `decimals` decimals.
 pub fn padded(value: f64, decimals: u32) -> String {
     let unit = 10_u64.pow(decimals.min(9));
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to ±9e15, where every integer is an i64")]
-    let scaled = libm::round(value * unit as f64).clamp(-GREATEST, GREATEST) as i64;
+    let scaled = whole(libm::round(value * unit as f64).clamp(-GREATEST, GREATEST));
     let (whole, part) = (scaled.unsigned_abs() / unit, scaled.unsigned_abs() % unit);
     let mut out = String::new();
     if scaled < 0 {
@@ -132,8 +137,7 @@ pub fn exponent_of(value: f64) -> i32 {
     if !(value.is_finite() && value > 0.0) {
         return 0;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "log10 of a finite positive f64 lies within ±324")]
-    let mut exponent = libm::floor(libm::log10(value)) as i32;
+    let mut exponent = i32::try_from(whole(libm::floor(libm::log10(value)))).unwrap_or(0);
     while power_of_ten(exponent) > value && exponent > -300 {
         exponent -= 1;
     }

@@ -11,6 +11,7 @@ use plotters_backend::{
     FontStyle, FontTransform,
 };
 
+use crate::number::whole;
 use crate::scene::{Align, DASH, Label, Point, Rect, Scene, Shape, Stroke, Texture};
 use crate::text::{Estimate, Measure};
 use crate::theme::{FONT_FAMILY, Rgb, Role, Theme};
@@ -112,9 +113,7 @@ fn device((x, y): Point, scale: f64) -> BackendCoord {
 }
 
 fn pixels(value: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "clamped far inside i32; NaN becomes 0")]
-    let whole = libm::round(value).clamp(-1e6, 1e6) as i32;
-    whole
+    i32::try_from(whole(libm::round(value).clamp(-1e6, 1e6))).unwrap_or(0)
 }
 
 /// Distance between the lines of a texture, CSS px.

@@ -98,8 +98,7 @@ fn any_plotters_backend_shows_the_same_labels() {
     each(|name, drawing| {
         let scene = drawing.scene(600.0, &Estimate);
         let mut text = String::new();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand pixels")]
-        let height = (scene.height * 2.0).ceil() as u32;
+        let height = u32::try_from(dhurandhar_chart::number::whole((scene.height * 2.0).ceil())).unwrap();
         let mut backend = SVGBackend::with_string(&mut text, (1_200, height));
         paint(&scene, &mut backend, &Theme::light().scaled(2.0)).unwrap();
         drop(backend);

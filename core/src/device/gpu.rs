@@ -3,6 +3,7 @@
 //! Graphics cards are YAML files in `profiles/gpus`; a device names one, or a command adds one to any device.
 
 use super::{Source, Sources, whole};
+use crate::format::built_in::nearest_note;
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node, nearest_names};
 use crate::leaf::named::named;
@@ -81,7 +82,7 @@ pub struct Gpu {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no built-in GPU `{name}`{}; expected a name such as rtx-4060, MiB of its memory, or integrated",
-    .nearest.as_ref().map_or_else(String::new, |nearest| format!("; nearest: {nearest}"))
+    nearest_note(.nearest.as_deref())
 )]
 pub struct UnknownGpu {
     /// What was asked for.

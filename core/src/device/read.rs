@@ -336,7 +336,7 @@ mod tests {
             );
             if let Ok(device) = Device::from_yaml("d.yaml", &text) {
                 prop_assert!(device.ram_budget_mb.is_some_and(|budget| budget >= 1.0 && budget <= ram as f64));
-                prop_assert!(device.storage.reads_per_s(1) > 0.0 && device.page_bytes().is_power_of_two());
+                prop_assert!(device.storage.random_read_latency_us > 0.0 && device.page_bytes().is_power_of_two());
             }
         }
 

@@ -1,13 +1,14 @@
 //! Built-in devices, embedded from `profiles/devices`.
 
 use super::Device;
+use crate::format::built_in::{self, nearest_note};
 use crate::format::document::{DocumentError, nearest_names};
 
 include!(concat!(env!("OUT_DIR"), "/devices.rs"));
 
 /// A slug that names no built-in device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no built-in device `{slug}`{}; `dhurandhar devices` lists them", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+#[error("no built-in device `{slug}`{}; `dhurandhar devices` lists them", nearest_note(.nearest.as_deref()))]
 pub struct UnknownDevice {
     /// What was asked for.
     pub slug: String,
@@ -22,15 +23,12 @@ pub fn slugs() -> impl Iterator<Item = &'static str> {
 
 /// Slugs and names for people, in alphabetical order of the slugs, without reading whole profiles.
 pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
-    DEVICES.iter().map(|(slug, text)| {
-        let title = text.lines().find_map(|line| line.strip_prefix("title: "));
-        (*slug, title.map_or(*slug, |title| title.trim_matches('"')))
-    })
+    built_in::titles(DEVICES)
 }
 
 /// YAML text of a built-in device.
 pub fn yaml(slug: &str) -> Option<&'static str> {
-    DEVICES.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
+    built_in::text(DEVICES, slug)
 }
 
 /// A built-in device by slug.

@@ -111,18 +111,6 @@ impl StorageClass {
     }
 }
 
-impl Storage {
-    /// Sequential read in bytes a second.
-    pub fn sequential_bytes_per_s(&self) -> f64 {
-        self.sequential_read_mb_per_s * 1e6
-    }
-
-    /// Random 4 KiB reads per second with `depth` of them outstanding: bound by latency, then by the device.
-    pub fn reads_per_s(&self, depth: u64) -> f64 {
-        (depth.max(1) as f64 * 1e6 / self.random_read_latency_us).min(self.random_read_iops)
-    }
-}
-
 wire_struct!(Storage {
     class,
     sequential_read_mb_per_s,
@@ -144,18 +132,5 @@ mod tests {
             assert_ne!(Source::parse(class.sequential_read_mb_per_s.1).kind, SourceKind::Stated);
         }
         assert_eq!(StorageClass::nearest(2_000.0).map(|class| class.name), Some("ufs-3.1"));
-    }
-
-    #[test]
-    fn a_single_read_at_a_time_is_bound_by_latency() {
-        let storage = Storage {
-            class: None,
-            sequential_read_mb_per_s: 2_100.0,
-            random_read_latency_us: 100.0,
-            random_read_iops: 100_000.0,
-            queue_depth: 32,
-        };
-        assert!((storage.reads_per_s(1) - 10_000.0).abs() < 1e-6);
-        assert!((storage.reads_per_s(64) - 100_000.0).abs() < 1e-6);
     }
 }

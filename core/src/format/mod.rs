@@ -2,6 +2,7 @@
 //!
 //! A header reader takes the first bytes of a file and says how many it needs when there are too few.
 
+pub mod built_in;
 pub mod csv;
 pub mod document;
 pub mod gguf;

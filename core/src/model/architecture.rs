@@ -376,7 +376,8 @@ impl Layer {
     }
 
     /// The attention block, to be changed.
-    pub fn attention_mut(&mut self) -> Option<&mut Attention> {
+    #[cfg(test)]
+    pub(crate) fn attention_mut(&mut self) -> Option<&mut Attention> {
         match &mut self.mixer {
             Mixer::Attention(attention) | Mixer::Both(attention, _) => Some(attention),
             Mixer::Recurrent(_) | Mixer::None => None,

@@ -2,6 +2,7 @@
 
 use super::import::{ImportError, entry};
 use super::{Model, Origin, Profile};
+use crate::format::built_in::{self, nearest_note};
 use crate::format::document::nearest_names;
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
@@ -9,7 +10,7 @@ include!(concat!(env!("OUT_DIR"), "/validation.rs"));
 
 /// A slug that names no built-in model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no built-in model `{slug}`{}; `dhurandhar models` lists them", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+#[error("no built-in model `{slug}`{}; `dhurandhar models` lists them", nearest_note(.nearest.as_deref()))]
 pub struct UnknownModel {
     /// What was asked for.
     pub slug: String,
@@ -24,15 +25,12 @@ pub fn slugs() -> impl Iterator<Item = &'static str> {
 
 /// Slugs and names for people, in alphabetical order of the slugs, without reading whole profiles.
 pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
-    MODELS.iter().map(|(slug, text)| {
-        let title = text.lines().find_map(|line| line.strip_prefix("title: "));
-        (*slug, title.map_or(*slug, |title| title.trim_matches('"')))
-    })
+    built_in::titles(MODELS)
 }
 
 /// YAML text of a built-in profile.
 pub fn yaml(slug: &str) -> Option<&'static str> {
-    MODELS.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
+    built_in::text(MODELS, slug)
 }
 
 /// A built-in model by slug.
@@ -43,8 +41,7 @@ pub fn model(slug: &str) -> Result<Model, UnknownModel> {
 
 /// A built-in model, or a shape that exists to be run under limits and is in no list.
 pub fn model_for_validation(slug: &str) -> Result<Model, UnknownModel> {
-    let text = VALIDATION.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text);
-    text.and_then(|text| load(slug, text).ok()).map_or_else(|| model(slug), Ok)
+    built_in::text(VALIDATION, slug).and_then(|text| load(slug, text).ok()).map_or_else(|| model(slug), Ok)
 }
 
 /// All built-in models.

@@ -1,6 +1,7 @@
 //! Built-in programs, embedded from `profiles/programs`.
 
 use super::Program;
+use crate::format::built_in::nearest_note;
 use crate::format::document::nearest_names;
 use std::sync::OnceLock;
 
@@ -8,7 +9,7 @@ include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 
 /// A name that no built-in program has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no built-in program `{name}`{}; expected one of {known}", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+#[error("no built-in program `{name}`{}; expected one of {known}", nearest_note(.nearest.as_deref()))]
 pub struct UnknownProgram {
     /// What was asked for.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::device::Os;
+use crate::format::built_in::nearest_note;
 use crate::format::document::nearest_names;
 use crate::leaf::named::named;
 use crate::leaf::wire::{Wire, wire_enum};
@@ -48,7 +49,7 @@ pub struct Version {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownSystem {
     /// No system of that name.
-    #[error("no system `{name}`{}; expected one of {known}", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+    #[error("no system `{name}`{}; expected one of {known}", nearest_note(.nearest.as_deref()))]
     Name {
         /// What was asked for.
         name: String,

@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Setting};
 use super::{Limit, Platform, Version};
+use crate::format::built_in::nearest_note;
 use crate::format::document::nearest_names;
 use std::sync::OnceLock;
 
@@ -9,7 +10,7 @@ include!(concat!(env!("OUT_DIR"), "/limits.rs"));
 
 /// A name that no built-in limit has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no built-in limit `{name}`{}", .nearest.as_ref().map_or_else(String::new, |n| format!("; nearest: {n}")))]
+#[error("no built-in limit `{name}`{}", nearest_note(.nearest.as_deref()))]
 pub struct UnknownLimit {
     /// What was asked for.
     pub name: String,

@@ -10,11 +10,10 @@ pub(crate) trait Kernel {
 
 /// Thirty-two integers, whole and as `256 high + low`, for instructions that multiply bytes.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 multiplies bytes"))]
 pub(crate) struct Split<'a> {
     pub(crate) whole: &'a [i16; 32],
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 multiplies bytes"))]
     pub(crate) high: &'a [i8; 32],
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 multiplies bytes"))]
     pub(crate) low: &'a [i8; 32],
 }
 

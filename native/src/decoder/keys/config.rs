@@ -262,8 +262,8 @@ fn shortened(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::FAMILIES;
     use super::*;
+    use crate::decoder::FAMILIES;
     use serde_json::json;
 
     fn declared() -> Value {
