@@ -1,7 +1,5 @@
 //! Whole sites: one that has to come out sound, sources that have to be refused, sites that have to be found broken.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,14 +13,17 @@ use dhurandhar_sitegen::size::{MOST_BROTLI, first_visit};
 use dhurandhar_sitegen::wasm::Bundle;
 use dhurandhar_sitegen::write::{Written, write};
 
+#[cfg(test)]
 fn fixtures(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+#[cfg(test)]
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+#[cfg(test)]
 fn cases(name: &str) -> Vec<(PathBuf, String)> {
     let folders = fs::read_dir(fixtures(name)).unwrap().map(|entry| entry.unwrap().path());
     let cases: Vec<_> = folders
@@ -35,11 +36,13 @@ fn cases(name: &str) -> Vec<(PathBuf, String)> {
     cases
 }
 
+#[cfg(test)]
 fn sources(content: PathBuf) -> Sources {
     Sources { content, style: workspace().join("web/style"), bundle: None, base_url: None }
 }
 
 /// Stands for the compiled calculator, with the real start scripts.
+#[cfg(test)]
 fn bundle() -> Bundle {
     let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
     let glued = |name: &str| Glued {
@@ -65,6 +68,7 @@ fn bundle() -> Bundle {
     }
 }
 
+#[cfg(test)]
 fn text(site: &Site, file: &str) -> String {
     String::from_utf8(site.files[file].clone()).unwrap()
 }
@@ -93,6 +97,7 @@ fn the_projects_own_content_is_sound() {
 }
 
 /// The project's list of reports, and what it links.
+#[cfg(test)]
 fn copy_prose(to: &Path) {
     for prose in ["index.md", "reports/index.md", "docs/index.md", "docs/measuring.md"] {
         let place = to.join(prose);
@@ -102,6 +107,7 @@ fn copy_prose(to: &Path) {
 }
 
 /// The project's own measurement, and a content folder with a list of reports and `text` as its one measurement.
+#[cfg(test)]
 fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let folder = workspace().join("content/measurements");
     let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -188,6 +194,7 @@ fn a_broken_measurement_stops_the_build_with_file_and_field() {
 }
 
 /// A content folder with a list of reports and the project's own fine-tuning run, changed by `text`.
+#[cfg(test)]
 fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let folder = workspace().join("content/measurements/training");
     let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
@@ -311,6 +318,7 @@ fn broken_sites_are_found_broken_and_for_one_reason() {
     }
 }
 
+#[cfg(test)]
 fn sitegen(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sitegen")).args(arguments).current_dir(workspace()).output().unwrap()
 }

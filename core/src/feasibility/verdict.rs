@@ -5,6 +5,7 @@ use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit, State};
+use crate::leaf::named::named;
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
@@ -26,16 +27,7 @@ pub enum Mode {
     Infeasible,
 }
 
-impl Mode {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resident => "resident",
-            Self::Mmap => "mmap",
-            Self::Infeasible => "infeasible",
-        }
-    }
-}
+named!(Mode { Resident "resident", Mmap "mmap", Infeasible "infeasible" });
 
 /// The answer for one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -406,7 +398,7 @@ mod tests {
             let slots = [1, 2, 4, 8].map(|slots| at(4096.min(longest), slots));
             let formats = ["q2_k", "q4_k_m", "q6_k", "q8_0", "f16"]
                 .map(|name| Scenario { weights: WeightFormat::parse(name).unwrap(), ..start.clone() });
-            let states = State::NAMES.map(|(_, state)| Scenario { state, ..start.clone() });
+            let states = State::RUNNING.map(|(_, state)| Scenario { state, ..start.clone() });
             for series in [contexts.as_slice(), &slots, &formats, &states] {
                 let plans: Vec<WeightPlan> = series
                     .iter()

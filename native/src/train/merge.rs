@@ -7,6 +7,7 @@ use super::TrainError;
 use super::params::{Pair, Parameters};
 use super::write_whole;
 use crate::cli::files;
+use dhurandhar_core::leaf::cast::to_f32;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -210,10 +211,9 @@ fn stored(value: &[u8], dtype: &str) -> f64 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "weights are stored in at most single precision")]
 fn store(value: &mut [u8], dtype: &str, sum: f64) {
     match dtype {
-        "F32" => value.copy_from_slice(&(sum as f32).to_le_bytes()),
+        "F32" => value.copy_from_slice(&to_f32(sum).to_le_bytes()),
         "F16" => value.copy_from_slice(&f16::from_f64(sum).to_le_bytes()),
         _ => value.copy_from_slice(&bf16::from_f64(sum).to_le_bytes()),
     }
