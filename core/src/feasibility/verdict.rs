@@ -112,15 +112,22 @@ impl Prospects<'_> {
             check.explain(&verdict.needs, verdict.state);
         }
         verdict.inverse.limits = fixes::remedies(self, device, &verdict.checks)?;
-        let machine = Machine::of(device);
         let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
-        let run = self.run_on(device, machine, &fit, 0.0);
-        if verdict.speed.is_some() {
-            verdict.speed = run.explained();
+        let run = self.run_on(device, Machine::of(device), &fit, 0.0);
+        if let Some(speed) = verdict.speed.as_mut().filter(|speed| speed.by_depth.is_empty()) {
+            *speed = run.explained().unwrap_or_else(|| speed.clone());
         }
         let bandwidth = run.dram_bytes_per_s_for(self.scenario.target_tokens_per_s);
         verdict.thresholds.dram_gb_per_s_for_target = bandwidth.map(|bytes| bytes / 1e9);
         fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
+    }
+
+    /// Adds the speed's course over the depth, and what it is good for, to a verdict of these prospects.
+    pub fn follow(&self, device: &Device, cache_hit_share: f64, verdict: &mut Assessment) {
+        let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
+        if verdict.speed.is_some() {
+            verdict.speed = self.run_on(device, Machine::of(device), &fit, cache_hit_share).explained();
+        }
     }
 
     /// Assess the scenario on a device; see [`assess`].

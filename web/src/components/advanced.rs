@@ -17,10 +17,11 @@ use crate::state::{Action, Setting};
 /// Its part of the page.
 pub(crate) fn advanced(props: &Controls<'_>) -> Html {
     let scenario = &props.state.scenario;
-    let [ubatch, slots, prompt_cache] = [
+    let [ubatch, slots, prompt_cache, prompt] = [
         set(&props.on_drag, |tokens: f64| Setting::Ubatch(to_u64(tokens))),
         set(&props.on_drag, |slots: f64| Setting::Slots(to_u64(slots))),
         set(&props.on_drag, |mib: f64| Setting::PromptCache(to_u64(mib))),
+        set(&props.on_drag, |tokens: f64| Setting::Prompt(to_u64(tokens))),
     ];
     let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
     let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
@@ -29,6 +30,7 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
         <>
             { programs(props) }
             { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
+            { NumberField { id: "prompt", label: "Prompt, for the wait until the first token", unit: "tokens", value: scenario.turn.prompt_tokens as f64, min: 1.0, max: scenario.context_tokens as f64, step: "1", on_value: prompt, on: on(), hidden_label: false }.view() }
             if props.state.model.architecture.ple.is_some() {
                 { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
             }
@@ -64,6 +66,7 @@ fn programs(props: &Controls<'_>) -> Html {
     let scenario = move |program: &Program| Scenario {
         state: now.state,
         target_tokens_per_s: now.target_tokens_per_s,
+        turn: now.turn,
         ..program.scenario(&model, &device, None)
     };
     let chosen = there.iter().find(|program| scenario(program) == props.state.scenario);
