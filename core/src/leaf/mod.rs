@@ -8,6 +8,7 @@ mod block;
 pub mod cast;
 pub mod dequantise;
 mod interval;
+mod median;
 pub(crate) mod named;
 pub mod number;
 mod provenance;
@@ -18,5 +19,6 @@ pub mod wire;
 
 pub use block::BlockType;
 pub use interval::Interval;
+pub use median::median;
 pub use provenance::Provenance;
 pub use random::mix64;

@@ -12,7 +12,6 @@ mod flag;
 mod kinds;
 mod kv_quality;
 mod litert_cards;
-mod llama_bench;
 mod memory;
 mod memory_summary;
 mod memory_validation;
@@ -39,7 +38,6 @@ pub use flag::{Flag, FlagCode};
 pub use kinds::{About, KINDS, Kind, Measurement};
 pub use kv_quality::{KV_QUALITY_SCHEMA, KvQuality, LayerQuality, SettingQuality};
 pub use litert_cards::{CardRow, LITERT_CARDS, MemoryMetric, Processor};
-pub use llama_bench::{BenchError, BenchFile, BenchRow, Timed, read_llama_bench};
 pub use memory::{BudgetCheck, BudgetInterpretation, MeasuredLimit, MemoryProbe, MemorySample};
 pub use memory_summary::MemorySummary;
 pub use memory_validation::{
@@ -53,7 +51,7 @@ pub use read::{MeasurementError, check_numbers, schema_of};
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
 pub use speed_run::{PredictedSpeed, SPEED_SCHEMA, SpeedRow, SpeedRun};
-pub use statistics::{median, median_interval};
+pub use statistics::median_interval;
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,
     TrainingRun, TrainingSample, TrainingSettings, TrainingStep,
@@ -65,6 +63,8 @@ pub use verdict_validation::{
     VerdictRun, VerdictStep, VerdictValidation,
 };
 
+pub use crate::format::llama_bench::{BenchError, BenchFile, BenchRow, Timed, read_llama_bench};
+pub use crate::leaf::median;
 pub use crate::storage::{
     Criterion, Engine, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult,
 };

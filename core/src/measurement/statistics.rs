@@ -4,22 +4,9 @@
 //! bootstrap, seeded, so that the same blocks always give the same interval).
 
 use super::Interval;
-use crate::leaf::mix64;
+use crate::leaf::{median, mix64};
 
 const RESAMPLES: u64 = 1000;
-
-/// Median; `None` of nothing. NaN sorts last.
-pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = *sorted.get(middle.checked_sub(1)?)?;
-    Some(lower + (upper - lower) / 2.0)
-}
 
 /// Median of the blocks with its 95 % interval.
 pub fn median_interval(blocks: &[f64], seed: u64) -> Option<Interval> {
@@ -44,15 +31,8 @@ pub fn median_interval(blocks: &[f64], seed: u64) -> Option<Interval> {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, median_interval};
+    use super::median_interval;
     use proptest::prelude::*;
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-    }
 
     proptest! {
         #[test]

@@ -9,8 +9,8 @@ use super::forecast::{gpu, processor};
 use super::law::Timed;
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use crate::device::{Device, MeasuredSpeed};
-use crate::leaf::BlockType;
-use crate::measurement::{BenchRow, Timed as BenchTimed};
+use crate::format::llama_bench::{BenchRow, Timed as BenchTimed};
+use crate::leaf::{BlockType, median};
 use crate::memory::{KvFormat, Runtime, Scenario};
 use crate::model::{Model, registry};
 use crate::weights::{WeightFormat, WeightPlan};
@@ -95,7 +95,7 @@ pub(super) fn corrected(
         (true, false) => (shares.1, (basis.cal_other_log_low, basis.cal_other_log_high), others),
         (true, true) => return timed,
     };
-    let middle = crate::measurement::median(&rows).unwrap_or(0.0);
+    let middle = median(&rows).unwrap_or(0.0);
     Timed { seconds: timed.seconds * libm::exp(-share * middle), log }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::device::registry as devices;
     use crate::feasibility::assess;
-    use crate::measurement::read_llama_bench;
+    use crate::format::llama_bench::read_llama_bench;
 
     const QWEN: &str = r#"[{"cpu_info": "Cortex-A76", "model_filename": "q.gguf", "model_type": "qwen3 0.6B Q4_0", "model_size": 1,
         "model_n_params": 596049920, "n_gpu_layers": 0, "type_k": "f16", "type_v": "f16", "n_prompt": 0, "n_gen": 128,
