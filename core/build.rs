@@ -1,4 +1,5 @@
-//! Embeds `profiles/{models,devices,gpus,limits,programs,validation}/*.yaml` as (slug, text) tables.
+//! Embeds `profiles/{models,devices,gpus,limits,programs,validation}/*.yaml` as (slug, text) tables, and the coefficients of
+//! `profiles/speed/classes.yaml` as constants.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,68 @@ fn main() -> io::Result<()> {
     embed(&root.join("gpus"), "GPUS", &out.join("gpus.rs"))?;
     embed(&root.join("limits"), "LIMITS", &out.join("limits.rs"))?;
     embed(&root.join("programs"), "PROGRAMS", &out.join("programs.rs"))?;
-    embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))
+    embed(&root.join("devices"), "DEVICES", &out.join("devices.rs"))?;
+    coefficients(&root.join("speed/classes.yaml"), &out.join("speed.rs"))
+}
+
+/// Sections of the file, the structures that they become, and fields of a second structure, which the page does without.
+const SECTIONS: [(&str, &str); 6] = [
+    ("decode", "Decode"),
+    ("prefill", "Prefill"),
+    ("quants", "Quant"),
+    ("runtimes", "Program"),
+    ("shared", "Shared"),
+    ("peak_fallback", "PeakFallback"),
+];
+
+/// Lists of flat maps, `- key: value`, as `fit_speed.py` writes them, become tables of constants.
+fn coefficients(path: &Path, target: &Path) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    let mut code = String::new();
+    for (section, name) in SECTIONS {
+        let lines = text.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
+        let (mut rows, mut bases) = (Vec::<String>::new(), Vec::<String>::new());
+        for line in lines.take_while(|line| line.starts_with(' ')) {
+            if line.starts_with("  - ") {
+                rows.push(String::new());
+                bases.push(String::new());
+            }
+            let Some(((key, value), (row, basis))) = line
+                .get(4..)
+                .and_then(|pair| pair.split_once(": "))
+                .zip(rows.last_mut().zip(bases.last_mut()))
+            else {
+                continue;
+            };
+            let counted = ["rows", "chips", "families"].contains(&key);
+            let value = match value.parse::<f64>() {
+                Ok(number) if counted => format!("{number}"),
+                Ok(number) => format!("{number:?}"),
+                Err(_) => format!("{value:?}"),
+            };
+            let field = format!("{key}: {value}, ");
+            let twofold = ["decode", "prefill"].contains(&section);
+            if key == "class" && twofold {
+                basis.push_str(&field);
+            }
+            let into = if twofold && (counted || key.starts_with("cal_")) { basis } else { row };
+            into.push_str(&field);
+        }
+        let table = if name == "Program" { "RUNTIMES".to_owned() } else { section.to_uppercase() };
+        let mut put = |table: &str, name: &str, rows: &[String]| {
+            write!(code, "static {table}: &[{name}] = &[").map_err(io::Error::other)?;
+            for row in rows {
+                write!(code, "{name} {{ {row}}}, ").map_err(io::Error::other)?;
+            }
+            writeln!(code, "];").map_err(io::Error::other)
+        };
+        put(&table, name, &rows)?;
+        if ["decode", "prefill"].contains(&section) {
+            put(&format!("{table}_BASIS"), "Basis", &bases)?;
+        }
+    }
+    fs::write(target, code)
 }
 
 fn embed(folder: &Path, table: &str, target: &Path) -> io::Result<()> {

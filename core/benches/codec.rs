@@ -9,7 +9,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use cpu_time::ThreadTime;
-use dhurandhar_core::codec::{Codec, Isa, Packed, Random, TurboQuant, TurboQuantConfig};
+use dhurandhar_core::codec::{Codec, Packed, Random, TurboQuant, TurboQuantConfig};
+use dhurandhar_core::leaf::simd::Isa;
 use divan::Bencher;
 use divan::counter::BytesCount;
 

@@ -5,9 +5,10 @@
 
 use crate::Model;
 use crate::device::{self, Device};
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
+use crate::leaf::wire;
+use crate::leaf::wire::wire_struct;
 use crate::model::registry::{self, UnknownModel};
-use crate::wire::{self, wire_struct};
 
 /// The model that the page shows first.
 pub const FIRST_MODEL: &str = "gemma4-e2b";
@@ -119,6 +120,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_file_holds_what_the_registries_hold() {
@@ -153,5 +155,33 @@ mod tests {
     fn a_truncated_file_is_none() {
         let bytes = Catalogue::built_in().to_bytes();
         assert!((0..64).all(|cut| Catalogue::from_bytes(&bytes[..bytes.len() * cut / 64]).is_none()));
+    }
+
+    #[test]
+    fn every_built_in_model_and_device_comes_back_bit_for_bit() {
+        for model in registry::models() {
+            let back: Model = wire::decode(&wire::encode(&model)).unwrap();
+            assert_eq!(back, Model { profile: None, ..model });
+        }
+        for device in device::registry::devices() {
+            let back: Device = wire::decode(&wire::encode(&device)).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{device:?}"));
+            assert_eq!(back, device);
+        }
+    }
+
+    #[test]
+    fn a_table_of_tensors_from_a_file_comes_back() {
+        let (bytes, length) = crate::model::import::gguf::sample::small().finish();
+        let model = crate::model::import::import("a.gguf", &bytes, Some(length)).unwrap();
+        assert!(model.tensors.iter().any(|tensor| tensor.stored.is_some()));
+        assert_eq!(wire::decode::<Model>(&wire::encode(&model)).unwrap(), Model { profile: None, ..model });
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = wire::decode::<Device>(&bytes);
+        }
     }
 }

@@ -6,12 +6,10 @@
 //! bytes a second. The project's own figures are in [`crate::memory`].
 
 use crate::device::Device;
+use crate::leaf::units::{GIB, MIB};
 use crate::model::Profile;
 use crate::model::profile::LayerKind;
 use serde::Serialize;
-
-const MIB: f64 = 1_048_576.0;
-const GIB: f64 = 1_073_741_824.0;
 
 /// Page-cache share of a mapped embedding table, in MB.
 const MAPPED_TABLE_MB: f64 = 64.0;
@@ -172,17 +170,17 @@ impl<'a> Counts<'a> {
 pub fn breakdown(profile: &Profile, options: SeedOptions) -> SeedBreakdown {
     let counts = Counts::of(profile);
     let weights_mb = |parameters: f64, published_gb: f64| {
-        let computed = parameters * (options.quant_bits as f64 / 8.0) / MIB;
+        let computed = parameters * (options.quant_bits as f64 / 8.0) / MIB as f64;
         let published = published_gb * 1024.0;
         let near = published > 0.0 && (0.7..=1.3).contains(&(computed / published));
         rounded(if options.quant_bits == 4 && near { published } else { computed }, 2)
     };
     let decoder = weights_mb(counts.decoder(), profile.published_decoder_gb);
     let embedding = weights_mb(counts.embeddings(), profile.published_embeddings_gb);
-    let kv_cache = rounded(counts.kv_bytes(options.context_tokens, options.kv_bits) / MIB, 2);
+    let kv_cache = rounded(counts.kv_bytes(options.context_tokens, options.kv_bits) / MIB as f64, 2);
     let tokens = options.context_tokens.min(4_096) as f64;
     let activations =
-        rounded(counts.hidden * tokens * 2.0 * (profile.weight_dtype_bits as f64 / 8.0) / MIB, 2);
+        rounded(counts.hidden * tokens * 2.0 * (profile.weight_dtype_bits as f64 / 8.0) / MIB as f64, 2);
     let (vision, audio) = profile.encoder_mb;
     let counted_audio = if options.strip_audio { 0.0 } else { audio };
     let total = |embedding: f64| {
@@ -250,7 +248,7 @@ pub fn assess(profile: &Profile, options: SeedOptions, device: &Device, target_t
 /// Rows cost latency, not bandwidth, so this bound is far above what any device reaches.
 pub fn flash_bound_tps(profile: &Profile, quant_bits: u64, device: &Device) -> Option<f64> {
     let row_bytes = Counts::of(profile).ple_row() * (quant_bits as f64 / 8.0);
-    (row_bytes > 0.0).then(|| device.flash_read_gbps() * GIB / row_bytes)
+    (row_bytes > 0.0).then(|| device.flash_read_gbps() * GIB as f64 / row_bytes)
 }
 
 /// Round to `decimals`, ties to even, as Python's `round` does.

@@ -6,14 +6,13 @@
 #![expect(clippy::float_cmp, reason = "caches are whole quarters of a MiB")]
 #![expect(clippy::result_large_err, reason = "as the importer returns it")]
 
+use dhurandhar_core::leaf::units::in_mib;
 use dhurandhar_core::memory::{KvFormat, Runtime, Scenario, kv_cache};
 use dhurandhar_core::model::architecture::{Ffn, Mixer};
 use dhurandhar_core::model::import::{ImportError, import, import_with_config};
 use dhurandhar_core::model::{Model, Role, registry};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-const MIB: f64 = 1_048_576.0;
 
 #[cfg(test)]
 fn folder() -> PathBuf {
@@ -69,7 +68,7 @@ fn fixture(name: &str) -> Model {
 fn cache(model: &Model, runtime: Runtime, context_tokens: u64) -> f64 {
     let scenario = Scenario { context_tokens, ..Scenario::for_model(model).run_by(runtime) };
     scenario.check(model).unwrap_or_else(|error| panic!("{error}"));
-    kv_cache::total(&model.architecture, &scenario) as f64 / MIB
+    in_mib(kv_cache::total(&model.architecture, &scenario))
 }
 
 #[cfg(test)]
@@ -156,7 +155,7 @@ fn hybrids_that_no_list_of_kinds_shows() {
     assert_eq!(minimax.architecture.state_bytes(), 70 * 64 * 128 * 128 * 4);
     let qwen = load("configs/qwen3.8-27b.json");
     assert_eq!(cache(&qwen, Runtime::LlamaCpp, 32_768), 2_048.0);
-    assert!((qwen.architecture.state_bytes() as f64 / MIB - 149.6).abs() < 0.1);
+    assert!((in_mib(qwen.architecture.state_bytes()) - 149.6).abs() < 0.1);
 }
 
 #[test]
@@ -252,7 +251,7 @@ fn towers_inside_one_file() {
         .filter(|tensor| tensor.name.starts_with("s.") && tensor.role == Role::Vision)
         .map(|tensor| tensor.stored.unwrap().bytes)
         .sum();
-    assert_eq!((tower as f64 / MIB).round(), 162.0);
+    assert_eq!(in_mib(tower).round(), 162.0);
     assert!(
         model.tensors.iter().filter(|tensor| tensor.name.starts_with("blk.")).all(|t| t.role != Role::Vision)
     );

@@ -3,10 +3,10 @@
 //! `tests/speed` runs it. It prints and asserts nothing about time.
 
 use anyhow::{Context, Result, ensure};
-use dhurandhar_core::codec::job::{Input, Job, Part};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
-use dhurandhar_core::wire;
+use dhurandhar_core::leaf::wire;
+use dhurandhar_core::work::{Input, Job, Part};
 use dhurandhar_tests::browser::{stage, until};
 use serde_json::Value;
 use thirtyfour::prelude::WebDriver;

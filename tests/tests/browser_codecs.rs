@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use dhurandhar_core::codec::fingerprint::fingerprints;
-use dhurandhar_core::codec::job::{Answer, Input, Job, Part, run};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
-use dhurandhar_core::wire;
+use dhurandhar_core::leaf::wire;
+use dhurandhar_core::work::{Answer, Input, Job, Part, run};
 use dhurandhar_tests::browser::{ask, no_problems, stage, until};
 use thirtyfour::prelude::{By, WebDriver};
 

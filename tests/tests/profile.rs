@@ -367,7 +367,7 @@ fn checkpoint(path: &Path, rows: usize) {
     );
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.as_bytes());
-    file.extend((0..bytes as u64).map(|i| dhurandhar_core::storage::mix64(i).to_le_bytes()[0]));
+    file.extend((0..bytes as u64).map(|i| dhurandhar_core::leaf::mix64(i).to_le_bytes()[0]));
     std::fs::write(path, file).unwrap();
 }
 

@@ -8,7 +8,7 @@ use dhurandhar::checkpoint::tokenizer::{Message, Tokenizer};
 use dhurandhar::decoder::{Backend, Decoder};
 use dhurandhar::generate::{greedy, perplexity};
 use dhurandhar::kv_quality::{DumpChoice, KvCacheConfig, Request, measure};
-use dhurandhar_core::codec::tensor_file::read_tensors;
+use dhurandhar_core::format::tensors::read_tensors;
 use dhurandhar_core::measurement::{KvQuality, Measurement};
 use dhurandhar_tests::{checkpoints, workspace};
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use dhurandhar_chart::{Axis, Group, GroupedBars, Line, LineChart, Value};
 use dhurandhar_core::codec::CodecKind;
-use dhurandhar_core::codec::job::Costs;
 use dhurandhar_core::codec::sweep::SweepRow;
+use dhurandhar_core::work::Costs;
 
 /// Error over true bits: a line a codec, the theory where there is one, and 4^-b.
 pub(crate) fn quality(rows: &[(usize, SweepRow)]) -> LineChart {

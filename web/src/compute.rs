@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use dhurandhar_core::codec::job::{Answer, Job};
-use dhurandhar_core::wire;
+use dhurandhar_core::leaf::wire;
+use dhurandhar_core::work::{Answer, Job};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};

@@ -1,7 +1,7 @@
 //! The reader's own device: six fields of a form, read by the same rules as a device file.
 
 use dhurandhar_core::device::{Device, Os};
-use dhurandhar_core::document::{DocumentError, Node, Value, decimal};
+use dhurandhar_core::format::document::{DocumentError, Node, Value, decimal};
 
 /// The slug of the reader's device.
 pub(crate) const SLUG: &str = "custom";

@@ -1,17 +1,16 @@
 //! Figures as text: grouped digits, MiB, tokens per second.
 
 use dhurandhar_chart::number::grouped;
-
-const MIB: f64 = 1_048_576.0;
+use dhurandhar_core::leaf::units::in_mib;
 
 /// MiB with one decimal: `4,218.5`.
 pub(crate) fn mib(bytes: u64) -> String {
-    grouped(&format!("{:.1}", bytes as f64 / MIB))
+    grouped(&format!("{:.1}", in_mib(bytes)))
 }
 
 /// Whole MiB: `4,219`.
 pub(crate) fn whole_mib(bytes: u64) -> String {
-    grouped(&format!("{:.0}", bytes as f64 / MIB))
+    grouped(&format!("{:.0}", in_mib(bytes)))
 }
 
 /// Whole MiB with a sign: `+120`, `−1,034`.

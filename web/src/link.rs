@@ -3,8 +3,8 @@
 //! Only what differs from the default is written, after `v=1`. Names that nobody knows are ignored; values that
 //! cannot be read leave the default and are reported.
 
-use dhurandhar_core::document::decimal;
 use dhurandhar_core::feasibility::Mode;
+use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::WeightPlan;
 

@@ -1,9 +1,10 @@
 //! What is chosen on the Mmap tab, and its words in a link. What is not chosen comes from model and device.
 
-use dhurandhar_core::document::decimal;
+use dhurandhar_core::format::document::decimal;
+use dhurandhar_core::leaf::units::MIB;
 use dhurandhar_core::measurement::{Engine, Overlay};
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::{Layout, TableGeometry};
-use dhurandhar_core::throughput::LookupCase;
 
 /// Layouts offered.
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Contiguous, Layout::LayerMajor, Layout::Padded];
@@ -23,7 +24,6 @@ pub(crate) const LONGEST_ROW: u64 = 65_536;
 pub(crate) const MOST_ROWS: u64 = 1 << 19;
 /// Most slices of a row.
 pub(crate) const MOST_SLICES: u64 = 1024;
-const MIB: u64 = 1 << 20;
 
 /// The choices.
 #[derive(Debug, Clone, Copy, PartialEq)]

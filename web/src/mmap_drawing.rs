@@ -1,14 +1,13 @@
 //! Stall over cache as a drawing, with measured points where there are some.
 
 use dhurandhar_chart::{Axis, Limit, Line, LineChart, LinePoint, LineStyle};
+use dhurandhar_core::leaf::units::{MIB, in_mib};
 use dhurandhar_core::measurement::{MeasuredPoint, Overlay, Pattern, State};
-use dhurandhar_core::throughput::{Lookup, LookupCase};
-
-const MIB: f64 = 1_048_576.0;
+use dhurandhar_core::speed::{Lookup, LookupCase};
 
 /// The prediction of `case`, and the points of `measured` that read the same way.
 pub(crate) fn stall(case: &LookupCase, lookup: &Lookup, measured: Option<&Overlay>) -> LineChart {
-    let points: Vec<(f64, f64)> = lookup.curve.iter().map(|(bytes, us)| (bytes / MIB, *us)).collect();
+    let points: Vec<(f64, f64)> = lookup.curve.iter().map(|(bytes, us)| (bytes / MIB as f64, *us)).collect();
     let mut lines = vec![Line::new("predicted", &points)];
     let alike: Vec<LinePoint> = measured
         .into_iter()
@@ -28,7 +27,7 @@ pub(crate) fn stall(case: &LookupCase, lookup: &Lookup, measured: Option<&Overla
         x: Axis::from_zero("page cache of the table, MiB"),
         y: Axis::from_zero("stall, \u{b5}s"),
         lines,
-        limits: vec![Limit::X(case.cache_bytes as f64 / MIB, "budget".to_owned())],
+        limits: vec![Limit::X(in_mib(case.cache_bytes), "budget".to_owned())],
     }
 }
 
@@ -40,6 +39,6 @@ fn point(case: &LookupCase, seen: &MeasuredPoint) -> Option<LinePoint> {
         _ => false,
     };
     let alike = stream && seen.layout == case.layout && seen.engine == case.engine;
-    let x = seen.cache_bytes.filter(|_| alike)? / MIB;
+    let x = seen.cache_bytes.filter(|_| alike)? / MIB as f64;
     Some(LinePoint { x, y: seen.stall_us, range: Some(seen.interval_us) })
 }

@@ -5,10 +5,11 @@
 
 use std::cell::RefCell;
 
+use dhurandhar_core::Model;
+use dhurandhar_core::leaf::wire;
+use dhurandhar_core::leaf::wire::Wire;
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::report::Order;
-use dhurandhar_core::wire::Wire;
-use dhurandhar_core::{Model, wire};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;

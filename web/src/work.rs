@@ -5,8 +5,8 @@
 
 use std::cell::Cell;
 
-use dhurandhar_core::codec::job::{Answer, Job, run};
-use dhurandhar_core::wire;
+use dhurandhar_core::leaf::wire;
+use dhurandhar_core::work::{Answer, Job, run};
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -229,31 +229,6 @@ impl Scene {
         }
     }
 
-    /// The text of the topmost shape with a tip within 4 px of a position, for a pointer over a canvas.
-    pub fn tip_at(&self, (x, y): Point) -> Option<&str> {
-        const REACH: f64 = 4.0;
-        let near = |area: Rect| {
-            x >= area.x - REACH
-                && x <= area.right() + REACH
-                && y >= area.y - REACH
-                && y <= area.bottom() + REACH
-        };
-        let hit = self.tips.iter().rev().find(|(index, _)| match self.shapes.get(*index) {
-            Some(Shape::Rect { area, .. }) => near(*area),
-            Some(Shape::Disc { centre, radius, .. }) => near(Rect::between(
-                (centre.0 - radius, centre.1 - radius),
-                (centre.0 + radius, centre.1 + radius),
-            )),
-            Some(Shape::Polygon { points, .. }) => {
-                let low = points.iter().fold((f64::MAX, f64::MAX), |a, p| (a.0.min(p.0), a.1.min(p.1)));
-                let high = points.iter().fold((f64::MIN, f64::MIN), |a, p| (a.0.max(p.0), a.1.max(p.1)));
-                near(Rect::between(low, high))
-            }
-            _ => false,
-        });
-        hit.map(|(_, text)| text.as_str())
-    }
-
     /// Every text in the scene.
     pub fn labels(&self) -> impl Iterator<Item = &Label> {
         self.shapes.iter().filter_map(|shape| match shape {
@@ -266,18 +241,6 @@ impl Scene {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pointer_finds_the_topmost_tip() {
-        let mut scene = Scene::new(300.0);
-        scene.rect(Rect { x: 0.0, y: 0.0, width: 100.0, height: 20.0 }, Role::Series(0));
-        scene.tip("below".to_owned());
-        scene.rect(Rect { x: 50.0, y: 0.0, width: 100.0, height: 20.0 }, Role::Series(1));
-        scene.tip("above".to_owned());
-        assert_eq!(scene.tip_at((20.0, 10.0)), Some("below"));
-        assert_eq!(scene.tip_at((80.0, 10.0)), Some("above"));
-        assert_eq!(scene.tip_at((80.0, 90.0)), None);
-    }
 
     #[test]
     fn nothing_without_area_is_added() {

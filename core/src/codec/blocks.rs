@@ -153,8 +153,8 @@ mod tests {
 
     /// A block as the file format stores it, decoded by the reader of checkpoints.
     fn as_in_a_file(codec: &BlockCodec, x: &[f32]) -> Vec<f32> {
-        use crate::weights::BlockType;
-        use crate::weights::dequantise::dequantise;
+        use crate::leaf::BlockType;
+        use crate::leaf::dequantise::dequantise;
         let packed = codec.encode(x).unwrap();
         let mut codes = vec![0; x.len()];
         unpack_plane(packed.planes().row(1, 0), 0, codec.bits, &mut codes);

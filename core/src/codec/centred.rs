@@ -4,8 +4,9 @@
 //! that is subtracted from every key, so attention may score the centred keys directly (SageAttention uses the
 //! same identity). Sink tokens lie far from the mean and are hurt by it: keep the first few in full precision.
 
-use super::kernel::dot_product;
-use super::{Codec, CodecError, Isa, Layout, Planes, PlanesMut};
+use super::{Codec, CodecError, Layout, Planes, PlanesMut};
+use crate::leaf::simd::Isa;
+use crate::leaf::simd::dot_product;
 
 /// Vectors shifted at a time.
 const CHUNK: usize = 64;
@@ -33,16 +34,6 @@ impl<C: Codec> Centred<C> {
     /// The centre.
     pub fn centre(&self) -> &[f32] {
         &self.centre
-    }
-
-    /// Inner products with the centred vectors: what attention needs, since softmax ignores the difference.
-    pub fn centred_inner_products(
-        &self,
-        query: &[f32],
-        packed: Planes<'_>,
-        out: &mut [f32],
-    ) -> Result<(), CodecError> {
-        self.codec.inner_products(query, packed, out)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Counts say little about time: on SIMD hardware the rotation is about a fifth of an encode, and blocks of
 //! three fit registers worst. The seed project compares its rotor's multiply-adds with a Hadamard's additions.
 
+use crate::leaf::wire::wire_struct;
 use serde::{Deserialize, Serialize};
 
 use super::rotation::{Rotation, RotationKind};
@@ -82,6 +83,8 @@ pub fn published_turbo(dim: usize) -> u64 {
 pub fn published_rotor(dim: usize) -> u64 {
     15 * (dim as u64 / 3)
 }
+
+wire_struct!(Operations { adds, multiplies, parameter_bits });
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 use super::rotation::RotationKind;
 use super::{Codec, CodecError, CodecKind, Random, Source, TurboQuant, TurboQuantConfig};
+use crate::leaf::wire::wire_struct;
 
 /// The hash of one codec's output on fixed vectors.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,6 +62,8 @@ pub fn digest(fingerprints: &[Fingerprint]) -> String {
     let text = fingerprints.iter().flat_map(|one| [&one.name, &one.packed, &one.decoded]);
     format!("{:016x}", fnv1a(text.flat_map(|part| part.bytes())))
 }
+
+wire_struct!(Fingerprint { name, packed, decoded });
 
 #[cfg(test)]
 mod tests {

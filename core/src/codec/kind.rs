@@ -1,5 +1,6 @@
 //! The codecs by name, as command line, page and tables know them.
 
+use crate::leaf::wire::wire_listed;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -272,11 +273,14 @@ impl FromStr for CodecKind {
     }
 }
 
+wire_listed!(CodecKind);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::kernel::dot_product;
-    use crate::codec::{Isa, Random};
+    use crate::codec::Random;
+    use crate::leaf::simd::Isa;
+    use crate::leaf::simd::dot_product;
 
     #[test]
     fn names_read_back_and_serialise_the_same() {

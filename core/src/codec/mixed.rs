@@ -170,9 +170,9 @@ impl Codec for MixedPrecision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Isa;
     use crate::codec::Random;
-    use crate::codec::kernel::dot_product;
+    use crate::leaf::simd::Isa;
+    use crate::leaf::simd::dot_product;
 
     #[test]
     fn presets_store_what_they_are_named_after() {

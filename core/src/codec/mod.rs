@@ -24,7 +24,6 @@ mod centred;
 pub mod cost;
 mod error;
 pub mod fingerprint;
-pub mod job;
 mod kernel;
 mod kind;
 pub mod kv_cache;
@@ -41,22 +40,22 @@ pub mod scalar;
 pub mod seed;
 pub mod sweep;
 mod synthetic;
-pub mod tensor_file;
 pub mod theory;
 mod turboquant;
 
 pub use blocks::BlockCodec;
 pub use centred::{Centred, SINK_TOKENS, mean_vector};
 pub use error::{CodecError, MAX_DIM};
-pub use kernel::Isa;
-pub(crate) use kernel::{Kernel, Simd, Split, dot_product, widened};
 pub use kind::{CodecKind, UnknownCodec};
 pub use mixed::{MixedPrecision, loudest_channels};
 pub use planes::{Layout, Packed, Plane, Planes, PlanesMut};
 pub use qjl::{ProdConfig, SketchKind, TurboQuantProd};
 pub use random::Random;
 pub use synthetic::Source;
+pub(crate) use turboquant::DEFAULT_SEED;
 pub use turboquant::{ScaleFormat, ScaleMode, TurboQuant, TurboQuantConfig};
+
+use crate::leaf::simd::{Isa, dot_product};
 
 /// A lossy code for vectors of a fixed number of channels.
 pub trait Codec: core::fmt::Debug + Send + Sync {

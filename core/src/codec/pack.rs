@@ -82,41 +82,41 @@ fn unpack<const WIDTH: u32, const PER_BYTE: usize>(plane: &[u8], shift: u32, cod
     }
 }
 
-/// Packs codes of `bits` bits into consecutive planes.
-///
-/// The result holds `sum of plane_bytes(codes.len(), w)` bytes over the widths of [`plane_widths`].
-pub fn pack_codes(codes: &[u8], bits: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut shift = 0;
-    for width in plane_widths(bits) {
-        let start = out.len();
-        out.resize(start + plane_bytes(codes.len(), width), 0);
-        pack_plane(codes, shift, width, &mut out[start..]);
-        shift += width;
-    }
-    out
-}
-
-/// The inverse of [`pack_codes`] for `dim` channels; missing bytes read as zero codes.
-pub fn unpack_codes(planes: &[u8], bits: u32, dim: usize) -> Vec<u8> {
-    let mut codes = vec![0; dim];
-    let (mut shift, mut rest) = (0, planes);
-    for width in plane_widths(bits) {
-        let bytes = plane_bytes(dim, width);
-        let (plane, tail) = rest.split_at(bytes.min(rest.len()));
-        if plane.len() == bytes {
-            unpack_plane(plane, shift, width, &mut codes);
-        }
-        (shift, rest) = (shift + width, tail);
-    }
-    codes
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Packs codes of `bits` bits into consecutive planes.
+    ///
+    /// The result holds `sum of plane_bytes(codes.len(), w)` bytes over the widths of [`plane_widths`].
+    fn pack_codes(codes: &[u8], bits: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut shift = 0;
+        for width in plane_widths(bits) {
+            let start = out.len();
+            out.resize(start + plane_bytes(codes.len(), width), 0);
+            pack_plane(codes, shift, width, &mut out[start..]);
+            shift += width;
+        }
+        out
+    }
+
+    /// The inverse of [`pack_codes`] for `dim` channels; missing bytes read as zero codes.
+    pub(crate) fn unpack_codes(planes: &[u8], bits: u32, dim: usize) -> Vec<u8> {
+        let mut codes = vec![0; dim];
+        let (mut shift, mut rest) = (0, planes);
+        for width in plane_widths(bits) {
+            let bytes = plane_bytes(dim, width);
+            let (plane, tail) = rest.split_at(bytes.min(rest.len()));
+            if plane.len() == bytes {
+                unpack_plane(plane, shift, width, &mut codes);
+            }
+            (shift, rest) = (shift + width, tail);
+        }
+        codes
+    }
 
     #[test]
     fn planes_add_up_to_the_width() {

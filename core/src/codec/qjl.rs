@@ -8,12 +8,14 @@ use core::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use super::kernel::{dot_product, read_scale, write_scale};
+use super::kernel::{read_scale, write_scale};
 use super::pack::{pack_plane, plane_bytes, unpack_plane};
 use super::rotation::{Dense, Hadamard, Rotation};
 use super::scalar::gamma_ratio;
 use super::turboquant::{DEFAULT_SEED, ScaleFormat, TurboQuant, TurboQuantConfig};
-use super::{Codec, CodecError, Isa, Layout, Planes, PlanesMut};
+use super::{Codec, CodecError, Layout, Planes, PlanesMut};
+use crate::leaf::simd::Isa;
+use crate::leaf::simd::dot_product;
 
 /// Vectors whose residual is held at a time.
 const CHUNK: usize = 64;

@@ -1,5 +1,6 @@
 //! How far decoded vectors are from what they were: errors, angles, norms and inner products.
 
+use crate::leaf::wire::wire_struct;
 use serde::{Deserialize, Serialize};
 
 use super::Random;
@@ -172,6 +173,9 @@ impl InnerProductSums {
         }
     }
 }
+
+wire_struct!(Quality { vectors, mse, nmse, nmse_standard_error, cosine, norm_ratio });
+wire_struct!(InnerProductError { bias, bias_standard_error, scaled_variance, scaled_mean_square });
 
 #[cfg(test)]
 mod tests {

@@ -3,12 +3,14 @@
 //! Vectors go through a [`KvCacheCompressor`], so that a row says what the cache itself does to them. A [`Sweep`] is advanced in chunks of a few hundred vectors, so that a caller can report progress and stop
 //! between any two of them.
 
+use crate::leaf::wire::wire_struct;
 use core::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::kv_cache::{Coding, KvCacheCompressor, KvCacheConfig, KvCacheError, KvGeometry, KvMemory};
 use super::quality::{InnerProductError, InnerProductSums, Quality, QualitySums};
+use super::theory::four_to_minus;
 use super::{Codec, CodecError, CodecKind, Source};
 
 /// Vectors coded between two chances to stop.
@@ -208,7 +210,7 @@ impl<'a> Sweep<'a> {
             true_bits,
             ratio_to_bf16: 16.0 / true_bits,
             theory_nmse: kind.theory_nmse(self.request.dim, bits),
-            four_to_minus_bits: libm::ldexp(1.0, -2 * bits as i32),
+            four_to_minus_bits: four_to_minus(bits),
             quality: running.quality.finish(),
             inner_product: running.inner_product.finish(),
         })
@@ -299,6 +301,21 @@ pub fn sweep_source(
     let values = source.generate(vectors, request.dim, source_seed);
     sweep(request, &values, progress)
 }
+
+wire_struct!(SweepRequest { codecs, bits, dim, head_vectors, sinks, correlation, seed });
+wire_struct!(Progress { done, total });
+wire_struct!(SweepRow {
+    codec,
+    label,
+    published_label,
+    bits,
+    true_bits,
+    ratio_to_bf16,
+    theory_nmse,
+    four_to_minus_bits,
+    quality,
+    inner_product,
+});
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Seeded test vectors: isotropic ones, and the shapes that real keys take and block rotations fail on.
 
+use crate::leaf::wire::wire_listed;
 use serde::{Deserialize, Serialize};
 
 use super::Random;
@@ -125,6 +126,8 @@ fn low_rank(random: &mut Random, vectors: usize, dim: usize) -> Vec<f32> {
     }
     values
 }
+
+wire_listed!(Source);
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,8 @@ use super::kernel::{DecodeBatch, EncodeBatch, ScoreBatch};
 use super::pack::{plane_bytes, plane_name, plane_widths};
 use super::rotation::{Rotation, RotationKind};
 use super::scalar::{Codebook, Law};
-use super::{Codec, CodecError, Isa, Layout, Planes, PlanesMut};
+use super::{Codec, CodecError, Layout, Planes, PlanesMut};
+use crate::leaf::simd::Isa;
 
 /// The rotation seed that codecs use unless told otherwise.
 pub(crate) const DEFAULT_SEED: u64 = 2026;
@@ -170,11 +171,6 @@ impl TurboQuant {
     /// The configuration it was made from.
     pub fn config(&self) -> &TurboQuantConfig {
         &self.config
-    }
-
-    /// The rotation in use.
-    pub fn rotation_kind(&self) -> RotationKind {
-        self.kind
     }
 
     /// The codebook in use.

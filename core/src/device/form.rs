@@ -1,5 +1,6 @@
 //! What a device is to its owner.
 
+use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
 /// Kinds of devices, by what people run on them.
@@ -28,3 +29,5 @@ impl Form {
         }
     }
 }
+
+wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });

@@ -2,8 +2,11 @@
 //!
 //! Graphics cards are YAML files in `profiles/gpus`; a device names one, or a command adds one to any device.
 
-use super::{MIB, Source, Sources, whole};
-use crate::document::{self, DocumentError, Fields, Node, nearest_names};
+use super::{Source, Sources, whole};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Node, nearest_names};
+use crate::leaf::units::MIB;
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
 
 include!(concat!(env!("OUT_DIR"), "/gpus.rs"));
@@ -22,6 +25,40 @@ pub enum GpuKind {
     Integrated,
 }
 
+/// Makers of GPUs: their programs reach different shares of the peaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Maker {
+    /// NVIDIA.
+    Nvidia,
+    /// AMD.
+    Amd,
+    /// Intel.
+    Intel,
+    /// Apple.
+    Apple,
+    /// Qualcomm.
+    Qualcomm,
+    /// Arm.
+    Arm,
+}
+
+impl Maker {
+    /// Every maker with its name in YAML.
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("nvidia", Self::Nvidia),
+        ("amd", Self::Amd),
+        ("intel", Self::Intel),
+        ("apple", Self::Apple),
+        ("qualcomm", Self::Qualcomm),
+        ("arm", Self::Arm),
+    ];
+}
+
+/// Peaks of arithmetic that a file may state, TFLOP/s.
+pub(super) const TFLOPS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
+
 /// A GPU.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -36,6 +73,14 @@ pub struct Gpu {
     pub memory_mib: Option<u64>,
     /// Peak bandwidth of that memory in GB/s (1e9).
     pub bandwidth_gb_per_s: Option<f64>,
+    /// That memory is HBM, whose peak is reached by a smaller share.
+    pub hbm: bool,
+    /// Who makes it, where that is known.
+    pub maker: Option<Maker>,
+    /// Peak of its vector units in TFLOP/s, half precision.
+    pub vector_tflops: Option<f64>,
+    /// Peak of its matrix units in TFLOP/s, half precision without sparsity; none where it has none.
+    pub matrix_tflops: Option<f64>,
     /// Where each figure comes from, by field name.
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Source>"))]
     pub sources: Sources,
@@ -66,6 +111,10 @@ impl Gpu {
             kind: GpuKind::Metal,
             memory_mib: None,
             bandwidth_gb_per_s: None,
+            hbm: false,
+            maker: Some(Maker::Apple),
+            vector_tflops: None,
+            matrix_tflops: None,
             sources: Sources::default(),
         }
     }
@@ -76,6 +125,7 @@ impl Gpu {
             name: "integrated".to_owned(),
             title: "integrated GPU".to_owned(),
             kind: GpuKind::Integrated,
+            maker: None,
             ..Self::metal()
         }
     }
@@ -87,8 +137,8 @@ impl Gpu {
             title: format!("a card of {mib} MiB"),
             kind: GpuKind::Discrete,
             memory_mib: Some(mib),
-            bandwidth_gb_per_s: None,
-            sources: Sources::default(),
+            maker: None,
+            ..Self::metal()
         })
     }
 
@@ -124,11 +174,20 @@ impl Gpu {
                 sources.add(field, Source::parse(text));
             }
         }
+        if let Some(text) = fields.text("peak_source")? {
+            for field in ["vector_tflops", "matrix_tflops"] {
+                sources.add(field, Source::parse(text));
+            }
+        }
         let gpu = Self {
             title: fields.text("title")?.unwrap_or(&name).to_owned(),
             kind: GpuKind::Discrete,
             memory_mib: Some(fields.require_integer("memory_mib", MEMORY_MIB)?),
             bandwidth_gb_per_s: fields.number("bandwidth_gb_per_s", 1.0..=100_000.0)?,
+            hbm: fields.flag("hbm")?.unwrap_or(false),
+            maker: fields.choice("maker", &Maker::NAMES)?,
+            vector_tflops: fields.number("vector_tflops", TFLOPS)?,
+            matrix_tflops: fields.number("matrix_tflops", TFLOPS)?,
             name,
             sources,
         };
@@ -138,7 +197,7 @@ impl Gpu {
 
     /// Memory of its own in bytes.
     pub fn memory_bytes(&self) -> Option<u64> {
-        self.memory_mib.map(|mib| whole(mib as f64 * MIB))
+        self.memory_mib.map(|mib| whole(mib as f64 * MIB as f64))
     }
 
     /// Peak bandwidth of its own memory in bytes a second.
@@ -152,6 +211,21 @@ pub fn gpus() -> impl Iterator<Item = Gpu> {
     GPUS.iter().filter_map(|(name, _)| Gpu::named(name).ok())
 }
 
+wire_enum!(GpuKind { 0 Metal, 1 Discrete, 2 Integrated });
+wire_struct!(Gpu {
+    name,
+    title,
+    kind,
+    memory_mib,
+    bandwidth_gb_per_s,
+    hbm,
+    maker,
+    vector_tflops,
+    matrix_tflops,
+    sources,
+});
+wire_enum!(Maker { 0 Nvidia, 1 Amd, 2 Intel, 3 Apple, 4 Qualcomm, 5 Arm });
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +238,8 @@ mod tests {
             assert_eq!(gpu.name, *name);
             assert!(gpu.memory_bytes().is_some() && gpu.bytes_per_s().is_some(), "{name}");
             assert!(gpu.sources.get("memory_mib").is_some(), "{name}");
+            assert!(gpu.maker.is_some() && gpu.vector_tflops.is_some(), "{name}");
+            assert!(gpu.sources.get("vector_tflops").is_some(), "{name}");
         }
     }
 

@@ -14,16 +14,15 @@ mod sources;
 pub mod storage;
 
 pub use form::Form;
-pub use gpu::{Gpu, GpuKind, UnknownGpu, gpus};
+pub use gpu::{Gpu, GpuKind, Maker, UnknownGpu, gpus};
 pub use limits::{Beyond, ByState, Confidence, Counts, Limit, MemoryKind, Platform, State, Version};
 pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
 
+use crate::leaf::units::{GIB, MIB};
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
-
-const MIB: f64 = 1_048_576.0;
-const GIB: f64 = 1_073_741_824.0;
 
 /// A phone, board or computer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +56,13 @@ pub struct Device {
     pub budget_metric: BudgetMetric,
     /// Peak memory bandwidth in GB/s (1e9), where known.
     pub dram_bandwidth_gb_per_s: Option<f64>,
+    /// Peak of the processor's large cores together in GFLOP/s, single precision, where known.
+    pub cpu_gflops: Option<f64>,
+    /// The same of its 8-bit products in GOP/s, where known; four times as many are usual.
+    pub cpu_int8_gops: Option<f64>,
+    /// Speeds measured on it, as deviations from what is expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measured_speeds: Vec<MeasuredSpeed>,
     /// Storage that holds the model file.
     pub storage: Storage,
     /// Size of a memory page in KiB.
@@ -68,6 +74,22 @@ pub struct Device {
     /// Where each figure comes from, by field name (`storage.` before the storage's fields).
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Source>"))]
     pub sources: Sources,
+}
+
+/// A measured speed, as far as other speeds of the device follow from it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MeasuredSpeed {
+    /// Measured on the GPU, not on the processor.
+    pub on_gpu: bool,
+    /// Of a prompt, not of decoding.
+    pub of_prompt: bool,
+    /// The model chooses among experts.
+    pub mixture: bool,
+    /// Group of the weights' format.
+    pub format_group: String,
+    /// Logarithm of measured over expected.
+    pub log_ratio: f64,
 }
 
 /// Operating systems that limit memory in different ways.
@@ -218,12 +240,12 @@ impl Source {
 impl Device {
     /// The stated budget in bytes.
     pub fn ram_budget_bytes(&self) -> Option<u64> {
-        self.ram_budget_mb.map(|mib| whole(mib * MIB))
+        self.ram_budget_mb.map(|mib| whole(mib * MIB as f64))
     }
 
     /// Sequential storage speed in the first version's unit: 2^30 bytes a second.
     pub fn flash_read_gbps(&self) -> f64 {
-        self.storage.sequential_read_mb_per_s * 1e6 / GIB
+        self.storage.sequential_read_mb_per_s * 1e6 / GIB as f64
     }
 
     /// Peak memory bandwidth in bytes a second.
@@ -246,3 +268,32 @@ impl Device {
 fn whole(bytes: f64) -> u64 {
     bytes.round() as u64
 }
+
+wire_struct!(MeasuredSpeed { on_gpu, of_prompt, mixture, format_group, log_ratio });
+wire_struct!(Device {
+    name,
+    title,
+    os,
+    platform,
+    os_version,
+    form,
+    processor,
+    gpu,
+    ram_mib,
+    cgroup_mib,
+    ram_budget_mb,
+    system_limits,
+    budget_metric,
+    dram_bandwidth_gb_per_s,
+    cpu_gflops,
+    cpu_int8_gops,
+    measured_speeds,
+    storage,
+    page_size_kib,
+    supports_npu,
+    notes,
+    sources,
+});
+wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
+wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
+wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand });

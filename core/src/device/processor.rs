@@ -1,5 +1,6 @@
 //! Instruction sets that decide which matrices a runtime copies into another layout.
 
+use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
 /// A processor, as far as llama.cpp's packed layouts tell them apart (`ggml-cpu/repack.cpp`).
@@ -45,3 +46,5 @@ impl Processor {
         }
     }
 }
+
+wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });

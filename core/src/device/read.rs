@@ -1,15 +1,17 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, Form, GIB, Gpu, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
-    StorageClass, limits, storage,
+    BudgetMetric, Device, Form, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
+    StorageClass, gpu::TFLOPS, limits, storage,
 };
-use crate::document::{self, DocumentError, Fields, Node};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Node};
+use crate::leaf::units::GIB;
 
 const MAX_RAM_MIB: u64 = 16_777_216;
 
 /// Fields whose source may be stated.
-const SOURCED: [&str; 15] = [
+const SOURCED: [&str; 18] = [
     "form",
     "processor",
     "gpu",
@@ -18,6 +20,9 @@ const SOURCED: [&str; 15] = [
     "ram_budget_mb",
     "budget_metric",
     "dram_bandwidth_gb_per_s",
+    "cpu_gflops",
+    "cpu_int8_gops",
+    "gpu_vector_tflops",
     "page_size_kib",
     "supports_npu",
     "storage.class",
@@ -89,7 +94,7 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         return Err(fields.wrong_value("page_size_kib", &kib.to_string(), "4, 8, 16, 32 or 64"));
     }
     let processor = fields.choice("processor", &Processor::NAMES)?;
-    let gpu = match fields.text("gpu")? {
+    let mut gpu = match fields.text("gpu")? {
         None => os.gpu(),
         Some("none") => None,
         Some("metal") => Some(Gpu::metal()),
@@ -104,6 +109,9 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
             Some(Gpu::named(name).map_err(unknown)?)
         }
     };
+    if let Some(gpu) = &mut gpu {
+        own_gpu(fields, gpu)?;
+    }
     for (field, stated) in [
         ("budget_metric", metric.is_some()),
         ("page_size_kib", page_size.is_some()),
@@ -129,12 +137,23 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         system_limits: Vec::new(),
         budget_metric: metric.unwrap_or(os.budget_metric()),
         dram_bandwidth_gb_per_s: fields.number("dram_bandwidth_gb_per_s", 0.1..=20_000.0)?,
+        cpu_gflops: fields.number("cpu_gflops", 0.1..=1e6)?,
+        cpu_int8_gops: fields.number("cpu_int8_gops", 0.1..=1e7)?,
+        measured_speeds: Vec::new(),
         storage,
         page_size_kib: page_size.unwrap_or(os.page_size_kib()),
         supports_npu: fields.flag("supports_npu")?.unwrap_or(false),
         notes: fields.text("notes")?.unwrap_or_default().to_owned(),
         sources,
     })
+}
+
+/// What the file says of a GPU that shares the device's memory.
+fn own_gpu(fields: &Fields<'_>, gpu: &mut Gpu) -> Result<(), DocumentError> {
+    gpu.maker = fields.choice("gpu_maker", &Maker::NAMES)?.or(gpu.maker);
+    gpu.vector_tflops = fields.number("gpu_vector_tflops", TFLOPS)?.or(gpu.vector_tflops);
+    gpu.matrix_tflops = fields.number("gpu_matrix_tflops", TFLOPS)?.or(gpu.matrix_tflops);
+    Ok(())
 }
 
 fn stated_sources(fields: &Fields<'_>) -> Result<Sources, DocumentError> {
@@ -196,7 +215,7 @@ struct StatedStorage {
 impl StatedStorage {
     fn read(fields: &Fields<'_>) -> Result<Self, DocumentError> {
         // The first version's unit is 2^30 bytes a second.
-        let flash = fields.number("flash_read_gbps", 1e-4..=1_000.0)?.map(|gib| gib * GIB / 1e6);
+        let flash = fields.number("flash_read_gbps", 1e-4..=1_000.0)?.map(|gib| gib * GIB as f64 / 1e6);
         let Some(map) = fields.map("storage")? else {
             return Ok(Self { sequential: flash, ..Self::default() });
         };

@@ -1,7 +1,7 @@
 //! Built-in devices, embedded from `profiles/devices`.
 
 use super::Device;
-use crate::document::{DocumentError, nearest_names};
+use crate::format::document::{DocumentError, nearest_names};
 
 include!(concat!(env!("OUT_DIR"), "/devices.rs"));
 

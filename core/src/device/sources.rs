@@ -1,9 +1,10 @@
 //! Where a device's figures come from: a small map in the order of its names.
 
+use crate::leaf::wire::wire_struct;
 use serde::{Serialize, Serializer};
 
 use super::Source;
-use crate::wire::Wire;
+use crate::leaf::wire::Wire;
 
 /// Sources by field name (`storage.` before the storage's fields).
 ///
@@ -46,6 +47,8 @@ impl Wire for Sources {
         Wire::take(from).map(Self)
     }
 }
+
+wire_struct!(Source { kind, text });
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! the latency of a single outstanding 4 KiB read is what a page fault waits for and is an estimate.
 
 use super::{Source, SourceKind};
+use crate::leaf::wire::wire_struct;
 use serde::Serialize;
 
 /// Storage of a device.
@@ -121,6 +122,14 @@ impl Storage {
         (depth.max(1) as f64 * 1e6 / self.random_read_latency_us).min(self.random_read_iops)
     }
 }
+
+wire_struct!(Storage {
+    class,
+    sequential_read_mb_per_s,
+    random_read_latency_us,
+    random_read_iops,
+    queue_depth,
+});
 
 #[cfg(test)]
 mod tests {

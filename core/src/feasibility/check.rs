@@ -1,8 +1,9 @@
 //! One limit against one run: does it pass, what happens otherwise, and from how many bytes on it would.
 
 use crate::device::{Beyond, Counts, Limit, State};
-use crate::number::grouped;
-use crate::placement::{Held, Interval, Needs, READ_AHEAD_BYTES, ReRead, held};
+use crate::leaf::Interval;
+use crate::leaf::number::grouped;
+use crate::placement::{Held, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;
 
 /// How a run fares under one limit, best first.

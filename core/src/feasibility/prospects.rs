@@ -2,12 +2,13 @@
 //!
 //! A page that shows fifty devices asks for the same sums again and again; they are computed once.
 
-use super::verdict::{Fit, Mode};
+use super::check::Outcome;
+use super::verdict::Fit;
 use crate::device::{Device, GpuKind};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
 use crate::placement::{Case, Machine, Needs, Placement, Split, read_from_card};
-use crate::throughput::{self, Reads};
+use crate::speed::{self, Asked, Reads, Run};
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use std::cell::{OnceCell, RefCell};
 
@@ -34,6 +35,7 @@ pub struct Prospects<'a> {
     pub(super) scenario: &'a Scenario,
     stock: OnceCell<Result<Vec<StockPlan>, PlanError>>,
     reads: OnceCell<Reads>,
+    asked: OnceCell<Asked>,
     /// In the order of the keys.
     weights: RefCell<Vec<(WeightKey, Needs)>>,
     rest: RefCell<Vec<(RestKey, Needs)>>,
@@ -42,9 +44,9 @@ pub struct Prospects<'a> {
 impl<'a> Prospects<'a> {
     /// The prospects of `model` with its weights laid out as `plan`.
     pub fn new(model: &'a Model, plan: &'a WeightPlan, scenario: &'a Scenario) -> Self {
-        let (stock, reads) = (OnceCell::new(), OnceCell::new());
+        let (stock, reads, asked) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let (weights, rest) = (RefCell::default(), RefCell::default());
-        Self { model, plan, scenario, stock, reads, weights, rest }
+        Self { model, plan, scenario, stock, reads, asked, weights, rest }
     }
 
     /// Every stock format that suits any model, largest first.
@@ -60,7 +62,7 @@ impl<'a> Prospects<'a> {
 
     /// Bytes read for a token in the scenario itself.
     pub(super) fn reads(&self) -> Reads {
-        *self.reads.get_or_init(|| throughput::reads(self.model, self.plan, self.scenario))
+        *self.reads.get_or_init(|| speed::reads(self.model, self.plan, self.scenario))
     }
 
     /// What a scenario needs that differs from this one in anything but the model.
@@ -80,16 +82,35 @@ impl<'a> Prospects<'a> {
         fit: &Fit,
     ) -> Result<Option<(f64, f64)>, PlanError> {
         let machine = Machine::of(device);
-        let (_, reads) = if scenario.weights == self.scenario.weights {
-            Prospects::new(self.model, self.plan, scenario).reads_on(machine)
-        } else {
-            let plan = WeightPlan::new(self.model, scenario.weights)?;
-            Prospects::new(self.model, &plan, scenario).reads_on(machine)
+        let of = |plan: &WeightPlan| {
+            let prospects = Prospects::new(self.model, plan, scenario);
+            prospects
+                .run_on(device, machine, fit, 0.0)
+                .speed()
+                .map(|speed| (speed.decode_tokens_per_s.low, speed.decode_tokens_per_s.high))
         };
-        let on_storage = fit.mode == Mode::Mmap;
-        let context = scenario.context_tokens;
-        let ceilings = throughput::ceilings(&reads, device, context, on_storage, 0.0, fit.reread);
-        Ok(ceilings.expected_tokens_per_s)
+        if scenario.weights == self.scenario.weights {
+            return Ok(of(self.plan));
+        }
+        Ok(of(&WeightPlan::new(self.model, scenario.weights)?))
+    }
+
+    /// The run whose speed is told, sitting under the device's limits as `fit` says; `cache_hit_share` of the rows of tables
+    /// on storage are in memory.
+    pub(super) fn run_on<'b>(
+        &'b self,
+        device: &'b Device,
+        machine: Machine,
+        fit: &Fit,
+        cache_hit_share: f64,
+    ) -> Run<'b> {
+        let (split, reads) = self.reads_on(machine);
+        let asked =
+            *self.asked.get_or_init(|| Asked::of(self.model, self.plan, self.scenario, &self.reads()));
+        let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
+        let row_misses = if on_storage { (1.0 - cache_hit_share).clamp(0.0, 1.0) } else { 0.0 };
+        let (model, plan, scenario) = (self.model, self.plan, self.scenario);
+        Run { model, plan, scenario, device, machine, split, reads, asked, row_misses, reread: fit.reread }
     }
 
     /// With the weights laid out in the scenario's format.

@@ -3,14 +3,14 @@
 use super::verdict::Fit;
 use crate::device::Device;
 use crate::memory::Scenario;
-use crate::throughput::{self, Reads};
+use crate::speed::{self, Reads};
 use serde::Serialize;
 
 /// Values of a device's figures at which the answer changes; those of memory stand with each limit's check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thresholds {
-    /// Memory bandwidth from which the target speed is reached at best, GB/s (1e9).
+    /// Memory bandwidth from which the target speed is reached at best, GB/s (1e9); filled for a device that is looked at.
     pub dram_gb_per_s_for_target: Option<f64>,
     /// Sequential reads of storage from which re-read weights allow the target speed, MB/s (1e6); none where nothing is
     /// read again.
@@ -22,10 +22,9 @@ pub struct Thresholds {
 impl Thresholds {
     pub(super) fn of(reads: &Reads, scenario: &Scenario, device: &Device, fit: &Fit) -> Self {
         let target = scenario.target_tokens_per_s;
-        let pages = throughput::pages_per_row(reads.row_bytes, device);
+        let pages = speed::pages_per_row(reads.row_bytes, device);
         Self {
-            dram_gb_per_s_for_target: throughput::dram_bytes_per_s_for(reads, device, target)
-                .map(|bytes| bytes / 1e9),
+            dram_gb_per_s_for_target: None,
             storage_mb_per_s_for_target: fit.reread.map(|read| read.expected as f64 * target / 1e6),
             row_latency_us_for_target: (pages > 0.0).then(|| 1e6 / (target * pages)),
         }

@@ -8,7 +8,7 @@ use crate::device::{Counts, Device, Limit, State};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
-use crate::throughput::{self, Bound, Ceilings, Reads};
+use crate::speed::{self, Bound, Ceilings, Reads, Speed};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
 
@@ -68,6 +68,8 @@ pub struct Assessment {
     pub reads: Reads,
     /// Speed limits in the mode of the verdict.
     pub ceilings: Ceilings,
+    /// Speed as published measurements make it expected; none where a bandwidth is unknown or the run is ended.
+    pub speed: Option<Speed>,
     /// Bytes of weights read from storage for every token, when they do not stay in memory.
     pub reread: Option<ReRead>,
     /// Which resource decides.
@@ -118,6 +120,14 @@ impl Prospects<'_> {
             check.explain(&verdict.needs, verdict.state);
         }
         verdict.inverse.limits = fixes::remedies(self, device, &verdict.checks)?;
+        let machine = Machine::of(device);
+        let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
+        let run = self.run_on(device, machine, &fit, 0.0);
+        if verdict.speed.is_some() {
+            verdict.speed = run.explained();
+        }
+        let bandwidth = run.dram_bytes_per_s_for(self.scenario.target_tokens_per_s);
+        verdict.thresholds.dram_gb_per_s_for_target = bandwidth.map(|bytes| bytes / 1e9);
         fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
     }
 
@@ -131,18 +141,15 @@ impl Prospects<'_> {
         let checks = in_order(&needs, &limits, scenario.state);
         let (split, reads) = self.reads_on(machine);
         let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
-        let mut ceilings = throughput::ceilings(
-            &reads,
-            device,
-            scenario.context_tokens,
-            on_storage,
-            cache_hit_share,
-            fit.reread,
-        );
+        let mut ceilings =
+            speed::ceilings(&reads, device, scenario.context_tokens, on_storage, cache_hit_share, fit.reread);
+        let mut speed = self.run_on(device, machine, &fit, cache_hit_share).speed();
         if fit.outcome == Outcome::Fails {
             // What is ended has no speed.
-            (ceilings.expected_tokens_per_s, ceilings.combined_tokens_per_s) = (None, None);
+            (speed, ceilings.combined_tokens_per_s) = (None, None);
         }
+        let decode = speed.as_ref().map(|speed| speed.decode_tokens_per_s);
+        ceilings.expected_tokens_per_s = decode.map(|decode| (decode.low, decode.high));
         let target = scenario.target_tokens_per_s;
         let rows_too_slow =
             fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < target);
@@ -188,6 +195,7 @@ impl Prospects<'_> {
             needs,
             reads,
             ceilings,
+            speed,
             reread: fit.reread,
             bound,
             meets_target,
@@ -218,7 +226,7 @@ impl Fit {
             Outcome::Passes => Mode::Resident,
             Outcome::PassesWithTablesOnStorage => Mode::Mmap,
             Outcome::Slows { reread } => {
-                let reached = throughput::storage_bytes_per_s(device) / reread.expected.max(1) as f64;
+                let reached = speed::storage_bytes_per_s(device) / reread.expected.max(1) as f64;
                 if reached >= scenario.target_tokens_per_s { Mode::Mmap } else { Mode::Infeasible }
             }
             Outcome::Fails => Mode::Infeasible,

@@ -18,7 +18,7 @@ pub use norm::{rms_norm, rms_norm_back};
 pub use rope::rotate;
 pub use softmax::{Sight, softmax, softmax_back};
 
-use crate::codec::{Isa, Kernel, Simd};
+use crate::leaf::simd::{Isa, Kernel, Simd};
 
 /// A loop that is compiled for the processor's widest instructions; the compiler finds the lanes.
 struct Loop<F>(F);

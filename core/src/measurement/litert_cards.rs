@@ -9,12 +9,12 @@
 //! process holds the driver, the program and the rows of the tables that were read; the weights once, the cache and the
 //! activations are device memory, which counts where the metric counts device memory.
 
+use crate::leaf::units::MIB;
 use crate::memory::{Runtime, Scenario};
 use crate::model::{Model, Role, Tensor, registry};
 use crate::placement::{Component, Kind, Machine, Part, Placement, cached_rows};
 use crate::weights::{WeightFormat, WeightPlan};
 
-const MIB: u64 = 1 << 20;
 /// What a GPU's or NPU's driver and compiled programs take in a process: low, expected, high. What users report of
 /// drivers on phones and desktops; no row of the cards went into it.
 const DRIVER_BYTES: [u64; 3] = [200 * MIB, 350 * MIB, 500 * MIB];

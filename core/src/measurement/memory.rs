@@ -198,7 +198,7 @@ impl BudgetCheck {
 
     /// The preset for a weight precision: name and bytes. Deployment budgets for 4, 8 and 16 bit weights.
     pub fn preset(weight_bits: u64) -> (&'static str, u64) {
-        const MIB: u64 = 1 << 20;
+        use crate::leaf::units::MIB;
         match weight_bits {
             0..=4 => ("int4_aggressive", 1536 * MIB),
             5..=8 => ("int8_deployment", 2048 * MIB),
@@ -240,7 +240,7 @@ mod tests {
     /// 100 MiB anonymous, 20 swapped, 5 shared, 30 of the table: 120 MiB of anonymous memory, 155 of all kinds.
     #[test]
     fn each_limit_gets_what_it_counts() {
-        const MIB: u64 = 1 << 20;
+        use crate::leaf::units::MIB;
         let sample = MemorySample {
             rss_anon_bytes: Some(100 * MIB),
             swap_bytes: Some(20 * MIB),

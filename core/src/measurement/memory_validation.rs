@@ -4,6 +4,7 @@
 //! table of errors always speaks of the rules as they are.
 
 use super::{Device, Note, Tool};
+use crate::leaf::units::in_mib;
 use crate::memory::{KvFormat, LazyMode, Runtime, Scenario};
 use crate::model::{Model, registry};
 use crate::placement::{Component, HOST_PROGRAM_BYTES, Machine, Placement, cached_rows};
@@ -12,8 +13,6 @@ use serde::{Deserialize, Serialize};
 
 /// Family and version of the schema written by this build.
 pub const MEMORY_VALIDATION_SCHEMA: &str = "dhurandhar/memory-validation/1.0";
-
-const MIB: f64 = 1_048_576.0;
 
 /// What one runtime took on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -236,15 +235,14 @@ impl MemoryRun {
     /// Mapped weights, packed copies, KV cache, recurrent state and compute buffer, then the peak.
     pub fn compared(&self) -> Option<[(&'static str, Compared); 6]> {
         let predicted = self.prediction()?;
-        let pair =
-            |bytes: u64, measured_mib: f64| Compared { predicted_mib: bytes as f64 / MIB, measured_mib };
+        let pair = |bytes: u64, measured_mib: f64| Compared { predicted_mib: in_mib(bytes), measured_mib };
         Some([
             ("mapped", pair(predicted.mapped_bytes, self.logged.mapped_mib)),
             ("repack", pair(predicted.repack_bytes, self.logged.repack_mib)),
             ("kv", pair(predicted.kv_bytes, self.logged.kv_mib)),
             ("state", pair(predicted.state_bytes, self.logged.state_mib)),
             ("compute", pair(predicted.compute_bytes, self.logged.compute_mib)),
-            ("peak", pair(predicted.peak_bytes, self.peak_bytes() as f64 / MIB)),
+            ("peak", pair(predicted.peak_bytes, in_mib(self.peak_bytes()))),
         ])
     }
 }

@@ -1,6 +1,7 @@
 //! A measurement as points to lay over a prediction, small enough to send to a page.
 
 use super::{Calibration, Configuration, Engine, MmapProfile, Pattern, State, VerdictResult, median};
+use crate::leaf::wire::wire_struct;
 use crate::storage::{Layout, PageCache, TableGeometry};
 
 /// One measured configuration beside the model's claim.
@@ -115,11 +116,28 @@ fn point(configuration: &Configuration, table: &TableGeometry) -> Option<Measure
     })
 }
 
+wire_struct!(MeasuredPoint {
+    id,
+    pattern,
+    layout,
+    engine,
+    state,
+    cache_bytes,
+    stall_us,
+    interval_us,
+    predicted_us,
+    stall_ratio,
+    reads_per_token,
+    predicted_reads,
+    reads_ratio,
+});
+wire_struct!(Overlay { device, started, result, table, miss_us, points });
+
 #[cfg(test)]
 mod tests {
     use super::Overlay;
+    use crate::leaf::wire;
     use crate::measurement::{Measurement, MmapProfile, State};
-    use crate::wire;
 
     /// A run of `profile-mmap` on a shared virtual machine, as published.
     const PUBLISHED: &str = include_str!(

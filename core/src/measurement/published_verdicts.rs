@@ -5,8 +5,8 @@
 //! 128 tokens are assumed.
 
 use super::{PredictedRun, RunOutcome, VerdictCase, predicted};
+use crate::leaf::units::MIB;
 
-const MIB: u64 = 1 << 20;
 /// Usual read-ahead of Linux, with which these were measured.
 const READ_AHEAD: u64 = 128 << 10;
 

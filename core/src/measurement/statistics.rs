@@ -4,7 +4,7 @@
 //! bootstrap, seeded, so that the same blocks always give the same interval).
 
 use super::Interval;
-use crate::storage::mix64;
+use crate::leaf::mix64;
 
 const RESAMPLES: u64 = 1000;
 
@@ -42,15 +42,9 @@ pub fn median_interval(blocks: &[f64], seed: u64) -> Option<Interval> {
     Some(Interval { estimate, low: at(25)?, high: at(974)? })
 }
 
-/// Median of paired ratios `a / b` with its 95 % interval; pairs with `b` of 0 are left out.
-pub fn ratio_interval(a: &[f64], b: &[f64], seed: u64) -> Option<Interval> {
-    let ratios: Vec<f64> = a.iter().zip(b).filter(|(_, b)| **b > 0.0).map(|(a, b)| a / b).collect();
-    median_interval(&ratios, seed)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{median, median_interval, ratio_interval};
+    use super::{median, median_interval};
     use proptest::prelude::*;
 
     #[test]
@@ -58,12 +52,6 @@ mod tests {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-    }
-
-    #[test]
-    fn ratios_skip_what_cannot_be_divided() {
-        let ratio = ratio_interval(&[2.0, 4.0, 9.0], &[1.0, 2.0, 0.0], 1).unwrap();
-        assert!((ratio.estimate - 2.0).abs() < 1e-12 && (ratio.high - ratio.low).abs() < 1e-12);
     }
 
     proptest! {

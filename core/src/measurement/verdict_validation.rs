@@ -224,7 +224,7 @@ fn steady(tokens: &[DecodedToken]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const MIB: u64 = 1 << 20;
+    use crate::leaf::units::MIB;
 
     fn run(reads: &[u64], ending: VerdictEnding) -> VerdictRun {
         let step = |after: &str| VerdictStep {

@@ -1,5 +1,6 @@
 //! A draft model: a smaller one that proposes tokens, which the model checks several at a time.
 
+use crate::leaf::wire::Wire;
 use crate::model::Model;
 use crate::weights::{PlanError, WeightFormat, WeightPlan};
 use serde::Serialize;
@@ -63,5 +64,17 @@ impl schemars::JsonSchema for Draft {
             "properties": { "model": { "type": "string" }, "weights": { "type": "string" } },
             "required": ["model", "weights"]
         })
+    }
+}
+
+impl Wire for Draft {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.model().put(out);
+        self.plan().format.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (model, weights) = (Model::take(from)?, WeightFormat::take(from)?);
+        Self::new(model, Some(weights)).ok()
     }
 }

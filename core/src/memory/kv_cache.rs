@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::model::registry;
 
-    const MIB: u64 = 1 << 20;
+    use crate::leaf::units::MIB;
 
     fn scenario(slug: &str, context: u64, runtime: Runtime) -> (Architecture, Scenario) {
         let model = registry::model(slug).unwrap();

@@ -1,6 +1,7 @@
 //! Storage of keys and values, scales and norms included.
 
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
+use crate::leaf::wire::wire_named;
 use serde::Serialize;
 use std::fmt;
 
@@ -100,6 +101,8 @@ impl Serialize for KvFormat {
         serializer.collect_str(self)
     }
 }
+
+wire_named!(KvFormat);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,6 @@
 mod draft;
 pub mod kv_cache;
 mod kv_format;
-mod provenance;
 mod refused;
 mod runtime;
 mod scenario;
@@ -11,7 +10,6 @@ mod scenario;
 pub use draft::Draft;
 pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
-pub use provenance::Provenance;
 pub use refused::{Refusal, refused};
 pub use runtime::{Runtime, UnknownRuntime};
-pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError};
+pub use scenario::{LazyMode, LoadMode, Offload, Scenario, ScenarioError, Turn};

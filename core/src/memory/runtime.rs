@@ -1,5 +1,6 @@
 //! What different runtimes do with the same model.
 
+use crate::leaf::wire::wire_named;
 use serde::Serialize;
 use std::fmt;
 
@@ -111,12 +112,6 @@ impl Runtime {
     pub const fn needs_gpu(self) -> bool {
         matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)
     }
-
-    /// Whether it can leave a per-layer embedding table on storage and read rows as they are needed.
-    pub const fn reads_ple_lazily(self) -> bool {
-        self.is_llama_cpp()
-            || matches!(self, Self::LitertLm | Self::LitertLmGpu | Self::Executorch | Self::Ideal)
-    }
 }
 
 impl fmt::Display for Runtime {
@@ -124,3 +119,5 @@ impl fmt::Display for Runtime {
         f.write_str(self.name())
     }
 }
+
+wire_named!(Runtime);

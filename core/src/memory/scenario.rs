@@ -2,6 +2,7 @@
 
 use super::{Draft, KvFormat, Refusal, Runtime, refused};
 use crate::device::State;
+use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Model;
 use crate::model::architecture::Ffn;
 use crate::weights::{WeightFormat, WeightPlan};
@@ -165,6 +166,39 @@ pub struct Scenario {
     pub state: State,
     /// Tokens per second below which decoding does not count as running.
     pub target_tokens_per_s: f64,
+    /// A question and its answer, for which times are told.
+    pub turn: Turn,
+}
+
+/// A question and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Turn {
+    /// Tokens that are in the cache already.
+    pub cached_tokens: u64,
+    /// Tokens of the new prompt.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer.
+    pub answer_tokens: u64,
+}
+
+impl Turn {
+    /// What is told when nothing is asked for: a prompt of 512 tokens, an answer of 256.
+    pub const USUAL: Self = Self { cached_tokens: 0, prompt_tokens: 512, answer_tokens: 256 };
+
+    /// All tokens that it ends with.
+    pub const fn tokens(&self) -> u64 {
+        self.cached_tokens.saturating_add(self.prompt_tokens).saturating_add(self.answer_tokens)
+    }
+
+    /// Cut to a context: the answer gives way first, then the prompt.
+    #[must_use]
+    pub fn within(self, context_tokens: u64) -> Self {
+        let cached_tokens = self.cached_tokens.min(context_tokens.saturating_sub(1));
+        let prompt_tokens = self.prompt_tokens.min(context_tokens - cached_tokens);
+        let answer_tokens = self.answer_tokens.min(context_tokens - cached_tokens - prompt_tokens);
+        Self { cached_tokens, prompt_tokens, answer_tokens }
+    }
 }
 
 /// A value no scenario can have.
@@ -235,6 +269,19 @@ pub enum ScenarioError {
         /// The model.
         model: String,
     },
+    /// A turn beyond the context, where one was asked for.
+    #[error(
+        "a turn of {tokens} tokens ({} cached, {} of the prompt, {} of the answer) in a context of {context}; expected at most that, \
+         and a prompt of at least 1", turn.cached_tokens, turn.prompt_tokens, turn.answer_tokens
+    )]
+    Turn {
+        /// What was asked for.
+        turn: Turn,
+        /// Its tokens.
+        tokens: u64,
+        /// The context.
+        context: u64,
+    },
     /// Target speed is not a positive number.
     #[error("target of {0} tok/s; expected a number above 0, at most 1000000")]
     Target(f64),
@@ -268,6 +315,7 @@ impl Scenario {
             draft: None,
             state: State::Foreground,
             target_tokens_per_s: 15.0,
+            turn: Turn::USUAL,
         }
     }
 
@@ -289,6 +337,10 @@ impl Scenario {
         }
         if !(self.target_tokens_per_s > 0.0 && self.target_tokens_per_s <= 1e6) {
             return Err(ScenarioError::Target(self.target_tokens_per_s));
+        }
+        let (turn, tokens) = (self.turn, self.turn.tokens());
+        if turn != Turn::USUAL && (tokens > self.context_tokens || turn.prompt_tokens == 0) {
+            return Err(ScenarioError::Turn { turn, tokens, context: self.context_tokens });
         }
         Ok(())
     }
@@ -374,3 +426,33 @@ impl Scenario {
         Ok(())
     }
 }
+
+wire_struct!(Scenario {
+    context_tokens,
+    slots,
+    unified_kv,
+    weights,
+    k,
+    v,
+    runtime,
+    vision,
+    audio,
+    ubatch,
+    flash_attention,
+    repack,
+    load,
+    lazy,
+    offload,
+    cpu_moe_layers,
+    kv_offload,
+    prompt_cache_mib,
+    checkpoints,
+    draft,
+    state,
+    target_tokens_per_s,
+    turn,
+});
+wire_struct!(Turn { cached_tokens, prompt_tokens, answer_tokens });
+wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
+wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });
+wire_enum!(Offload { 0 Auto, 1 Off, 2 All, 3 Layers(layers) });

@@ -5,6 +5,7 @@
 //! write (YAML profiles, `config.json`, GGUF metadata) are expanded into this on load.
 
 use super::tensor::{Active, Role};
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
 
 /// A decoder-only language model, with the towers and tables that travel with it.
@@ -287,6 +288,19 @@ pub enum Ffn {
     None,
 }
 
+impl Ffn {
+    /// Inner width that a token passes through: its experts together, or the dense block beside them where that is wider.
+    pub fn width_of_token(&self) -> u64 {
+        match *self {
+            Self::Dense { width, .. } => width,
+            Self::Experts { width, active, shared_width, dense_width, .. } => {
+                (width * active + shared_width).max(dense_width)
+            }
+            Self::None => 0,
+        }
+    }
+}
+
 /// A table with one row per token id that holds every layer's vector, looked up once per token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PerLayerEmbedding {
@@ -405,3 +419,72 @@ impl Architecture {
         )
     }
 }
+
+wire_struct!(Architecture {
+    name,
+    title,
+    family,
+    hidden_size,
+    max_context_tokens,
+    embeddings,
+    layers,
+    ple,
+    extras,
+    more,
+    passes,
+    conduct,
+    vision,
+    audio,
+    published,
+    stated_overhead_bytes,
+    sources,
+    assumptions,
+    uncounted,
+});
+wire_struct!(ExtraTensor { name, role, rows, row_length, active });
+wire_struct!(Conduct {
+    llama_cpp_ignores_windows,
+    order,
+    tokenizer,
+    quantised_as_70b,
+    quantised_as_falcon,
+    published_in_mxfp4,
+    padded_ple,
+});
+wire_enum!(Order { 0 Usual, 1 NormsAfter, 2 Parallel, 3 Fused });
+wire_enum!(Tokenizer { 0 Bpe, 1 Spm, 2 Gemma4 });
+wire_struct!(Embeddings { vocab_size, tied });
+wire_struct!(Layer { mixer, ffn, norms, more });
+wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent), 2 Both(attention, recurrent), 3 None });
+wire_struct!(Attention {
+    window,
+    query_heads,
+    kv_heads,
+    k_head_dim,
+    v_head_dim,
+    kv,
+    qkv_bias,
+    output_bias,
+    qk_norm,
+    values_from_keys,
+    output_gate,
+    listed,
+    expanded,
+    indexer_channels,
+    cross_tokens,
+});
+wire_struct!(Expanded { heads, k_head_dim, v_head_dim, in_llama_cpp, in_vllm });
+wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
+wire_struct!(Recurrent { kind, state_bytes, tensors });
+wire_enum!(RecurrentKind {
+    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7,
+});
+wire_enum!(Ffn {
+    0 Dense { width, gated },
+    1 Experts { experts, active, width, shared_width, dense_width, router_extras, gated },
+    2 None,
+});
+wire_struct!(PerLayerEmbedding { rows, width, gated });
+wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar, fused, head_gate, bare_output_norm });
+wire_struct!(Encoder { parameters, bytes });
+wire_struct!(Published { parameters, parameters_note, decoder_bytes, embedding_bytes });

@@ -2,14 +2,15 @@
 
 use super::family::{self, Conventions};
 use super::profile::{ExpertShape, LayerKind, Profile, RecurrentShape};
-use crate::document::{self, DocumentError, Fields, PerLayer};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, PerLayer};
+use crate::leaf::units::MIB;
 
 /// Largest width, vocabulary or count that is believed.
 const MAX_WIDTH: u64 = 10_000_000;
 const MAX_VOCAB: u64 = 100_000_000;
 const MAX_LAYERS: u64 = 4_096;
 const MAX_CONTEXT: u64 = 1 << 32;
-const MIB: f64 = 1_048_576.0;
 
 impl Profile {
     /// Read a profile; `source` names the file in messages.
@@ -213,7 +214,7 @@ fn tower(fields: &Fields<'_>, name: &'static str, mib: f64) -> Result<Option<(u6
         clippy::cast_sign_loss,
         reason = "checked to be within 0..=1e6 MiB"
     )]
-    let stated = (mib * MIB).round() as u64;
+    let stated = (mib * MIB as f64).round() as u64;
     Ok(match fields.integer(name, 0..=1 << 50)?.filter(|parameters| *parameters > 0) {
         Some(parameters) => Some((parameters, if stated > 0 { stated } else { parameters * 2 })),
         None => (stated > 0).then_some((0, stated)),

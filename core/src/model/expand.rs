@@ -7,9 +7,7 @@ use super::architecture::{
 use super::family;
 use super::profile::{LayerKind, Profile};
 use super::recurrent;
-
-const MIB: f64 = 1_048_576.0;
-const GIB: f64 = 1_073_741_824.0;
+use crate::leaf::units::{GIB, MIB};
 
 impl Profile {
     /// Spell out every layer.
@@ -21,7 +19,7 @@ impl Profile {
             .zip(&self.layer_kinds)
             .map(|(index, kind)| self.layer(index, *kind, first_shared))
             .collect();
-        let bytes = |gib: f64| (gib > 0.0).then(|| whole(gib * GIB));
+        let bytes = |gib: f64| (gib > 0.0).then(|| whole(gib * GIB as f64));
         let tower =
             |tower: Option<(u64, u64)>| tower.map(|(parameters, bytes)| Encoder { parameters, bytes });
         let family = family::family(&self.family).unwrap_or(family::FALLBACK);
@@ -57,7 +55,7 @@ impl Profile {
                 decoder_bytes: bytes(self.published_decoder_gb),
                 embedding_bytes: bytes(self.published_embeddings_gb),
             },
-            stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB),
+            stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB as f64),
             sources: self.sources.clone(),
             assumptions: self.assumptions.clone(),
             uncounted: Vec::new(),

@@ -3,7 +3,6 @@
 pub mod architecture;
 mod compact;
 mod expand;
-pub mod export;
 pub mod family;
 pub mod import;
 pub mod inventory;
@@ -18,7 +17,8 @@ pub use parameters::ParameterCounts;
 pub use profile::Profile;
 pub use tensor::{Role, Tensor};
 
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
+use crate::leaf::wire::{Wire, wire_enum};
 
 /// A model ready for prediction: its architecture and its tensors.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,5 +77,28 @@ impl Model {
     /// Whether stored bytes are known from a file.
     pub fn is_stored(&self) -> bool {
         matches!(self.origin, Origin::Gguf { .. } | Origin::Safetensors { .. })
+    }
+}
+
+wire_enum!(Origin { 0 BuiltIn, 1 Profile, 2 Config, 3 Gguf { file_bytes }, 4 Safetensors { file_bytes } });
+
+/// Tensors that follow from the architecture stay at home, and so does the compact form, which nothing at the
+/// other end reads.
+impl Wire for Model {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.architecture.put(out);
+        self.origin.put(out);
+        let listed = inventory::tensors(&self.architecture) != self.tensors;
+        listed.put(out);
+        if listed {
+            self.tensors.put(out);
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let architecture = Architecture::take(from)?;
+        let origin = Origin::take(from)?;
+        let tensors = if bool::take(from)? { Vec::take(from)? } else { inventory::tensors(&architecture) };
+        Some(Self { architecture, tensors, origin, profile: None })
     }
 }

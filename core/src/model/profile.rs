@@ -5,7 +5,7 @@
 
 use super::family::Conventions;
 pub use super::recurrent::RecurrentShape;
-use crate::document::PerLayer;
+use crate::format::document::PerLayer;
 
 /// What attends or recurs in a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

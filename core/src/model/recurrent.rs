@@ -4,6 +4,7 @@
 //! context.
 
 use super::architecture::{Recurrent, RecurrentKind, RecurrentTensor};
+use crate::leaf::wire::Wire;
 
 const F32_BYTES: u64 = 4;
 
@@ -347,6 +348,21 @@ fn rwkv7(hidden: u64, [decay, rate, value, gate]: [u64; 4]) -> Vec<RecurrentTens
 
 const fn tensor(name: &'static str, rows: u64, row_length: u64) -> RecurrentTensor {
     RecurrentTensor { name, rows, row_length }
+}
+
+/// Names of recurrent tensors are known ahead and stay what they are: static.
+impl Wire for RecurrentTensor {
+    fn put(&self, out: &mut Vec<u8>) {
+        let place = NAMES.iter().position(|name| *name == self.name);
+        place.unwrap_or(usize::MAX).put(out);
+        (self.rows, self.row_length).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let name = NAMES.get(usize::take(from)?)?;
+        let (rows, row_length) = Wire::take(from)?;
+        Some(Self { name, rows, row_length })
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::import::{ImportError, entry};
 use super::{Model, Origin, Profile};
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));
 include!(concat!(env!("OUT_DIR"), "/validation.rs"));

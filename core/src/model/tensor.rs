@@ -1,6 +1,7 @@
 //! The tensors of a checkpoint: names, shapes, roles, and the stored type where a file was read.
 
-use crate::weights::BlockType;
+use crate::leaf::BlockType;
+use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
 
 /// What a tensor is for; decides its type under a quantiser's rules and when it is read.
@@ -55,6 +56,18 @@ pub enum Role {
     Audio,
     /// Key and value weights of a layer that reads another's cache: carried, never read.
     Unused,
+}
+
+impl Role {
+    /// Part of a vision or audio tower.
+    pub const fn is_tower(self) -> bool {
+        matches!(self, Self::Vision | Self::Audio)
+    }
+
+    /// A table that tokens look rows up in.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Self::TokenEmbedding | Self::PleTable)
+    }
 }
 
 /// A tensor: `rows` x `row_length`, row by row.
@@ -128,3 +141,12 @@ fn scale(bytes: u64, part: u64, whole: u64) -> u64 {
     }
     u64::try_from(u128::from(bytes) * u128::from(part) / u128::from(whole)).unwrap_or(u64::MAX)
 }
+
+wire_struct!(Tensor { name, role, layer, rows, row_length, active, stored });
+wire_enum!(Active { 0 All, 1 Row, 2 Experts { active, experts }, 3 Nothing });
+wire_struct!(Stored { block, bytes });
+wire_enum!(Role {
+    0 TokenEmbedding, 1 OutputHead, 2 PleTable, 3 PleProjection, 4 AttentionQ, 5 AttentionK, 6 AttentionV,
+    7 AttentionQkv, 8 AttentionOutput, 9 FfnGate, 10 FfnUp, 11 FfnGateUp, 12 FfnDown, 13 ExpertGate, 14 ExpertUp,
+    15 ExpertDown, 16 Router, 17 Recurrent, 18 Vector, 19 Buffer, 20 Unquantised, 21 Vision, 22 Audio, 23 Unused,
+});

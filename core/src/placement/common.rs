@@ -1,13 +1,13 @@
 //! Parts that most runtimes have alike.
 
-use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::weights;
 use crate::device::GpuKind;
-use crate::memory::{LayerCache, Provenance, kv_cache};
-use crate::model::architecture::Ffn;
-
-pub(super) const MIB: u64 = 1 << 20;
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::{LayerCache, kv_cache};
 
 /// Everything beside the weights, for runtimes whose graphs are not followed here.
 pub(super) fn rest(case: &Case<'_>, cache: Part, process: Part) -> Vec<Part> {
@@ -70,21 +70,10 @@ pub(super) fn state(case: &Case<'_>, bytes: u64) -> Option<Part> {
 fn activations(case: &Case<'_>) -> Part {
     let architecture = &case.model.architecture;
     let ubatch = case.scenario.ubatch.min(case.scenario.context_tokens);
-    let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
+    let widest = architecture.layers.iter().map(|layer| layer.ffn.width_of_token()).max().unwrap_or(0);
     let touched = ubatch * (2 * widest + 6 * architecture.hidden_size) * 4;
     let note = format!("{ubatch} tokens x (2 x FFN + 6 x hidden) x 4 B");
     Part::uncertain(Component::Compute, Interval::percent(touched, 50, 200), Provenance::Estimated, note)
-}
-
-/// Inner width that a token passes through.
-fn ffn_width(ffn: &Ffn) -> u64 {
-    match *ffn {
-        Ffn::Dense { width, .. } => width,
-        Ffn::Experts { width, active, shared_width, dense_width, .. } => {
-            (width * active + shared_width).max(dense_width)
-        }
-        Ffn::None => 0,
-    }
 }
 
 /// The process, as an estimate in MiB with its interval in percent.

@@ -5,10 +5,11 @@
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
 use super::constants;
-use super::part::Interval;
 use super::placed::Case;
 use super::split::Split;
-use crate::memory::{KvFormat, LayerCache, Provenance, Runtime, Scenario, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::memory::{KvFormat, LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::architecture::{Architecture, Attention, Ffn, Layer, Order};
 
 /// A compute buffer, in bytes.
@@ -326,7 +327,7 @@ fn query_channels(architecture: &Architecture) -> u64 {
 /// product then packs its input in 8 bits. Logits are touched for one token only, and of the mask what the prompt needs.
 fn touched(architecture: &Architecture, scenario: &Scenario) -> u64 {
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
-    let widest = architecture.layers.iter().map(|layer| ffn_width(&layer.ffn)).max().unwrap_or(0);
+    let widest = architecture.layers.iter().map(|layer| layer.ffn.width_of_token()).max().unwrap_or(0);
     let one_layer = ubatch * working_channels(architecture) * 4;
     let mut touched = one_layer + ubatch * widest * 9 / 8;
     // The mask's place falls free after the last layer that attends to everything; what comes later is laid into it
@@ -351,7 +352,7 @@ fn touched(architecture: &Architecture, scenario: &Scenario) -> u64 {
 
 /// Channels of a token that stand in memory at once in the widest layer: its feed-forward block, or its recurrence.
 fn working_channels(model: &Architecture) -> u64 {
-    let block = model.layers.iter().map(|layer| 3 * ffn_width(&layer.ffn)).max().unwrap_or(0);
+    let block = model.layers.iter().map(|layer| 3 * layer.ffn.width_of_token()).max().unwrap_or(0);
     recurrent_channels(model).max(block + 3 * model.hidden_size)
 }
 
@@ -371,14 +372,4 @@ fn recurrent_channels(model: &Architecture) -> u64 {
             .sum()
     };
     model.layers.iter().map(channels).max().unwrap_or(0) + 3 * model.hidden_size
-}
-
-fn ffn_width(ffn: &Ffn) -> u64 {
-    match *ffn {
-        Ffn::Dense { width, .. } => width,
-        Ffn::Experts { width, active, shared_width, dense_width, .. } => {
-            (width * active + shared_width).max(dense_width)
-        }
-        Ffn::None => 0,
-    }
 }

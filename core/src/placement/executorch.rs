@@ -1,19 +1,20 @@
 //! ExecuTorch with XNNPACK on the processor: the program's file mapped, matrices packed into memory of the process, a cache
 //! for the whole context that is planned when the model is exported (commit cff6f4dd).
 
-use super::common::{self, MIB};
-use super::part::{Component, Interval, Kind, Part, Touch};
+use super::common;
+use super::part::{Component, Kind, Part, Touch};
 use super::placed::Case;
 use super::weights::{self, Place};
-use crate::memory::{LayerCache, Provenance};
-use crate::model::tensor::{Role, Tensor};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::LayerCache;
 
 /// Matrices are read once and packed; tables are looked up in the file.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
-    let is_table = |tensor: &Tensor| matches!(tensor.role, Role::TokenEmbedding | Role::PleTable);
     let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
-        if is_table(tensor) && matches!(touch, Touch::Rows { .. }) {
+        if tensor.role.is_table() && matches!(touch, Touch::Rows { .. }) {
             return groups.add(component, Place::host(Kind::File, touch), planned.bytes);
         }
         groups.add(component, Place::host(Kind::File, Touch::Load), planned.bytes);

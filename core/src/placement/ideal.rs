@@ -1,10 +1,12 @@
 //! No runtime: logical bytes, no copies, mapped weights, the process as the profile states it.
 
 use super::common;
-use super::part::{Component, Interval, Kind, Part};
+use super::part::{Component, Kind, Part};
 use super::placed::Case;
 use super::weights;
-use crate::memory::{LayerCache, Provenance};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::memory::LayerCache;
 
 /// The file, mapped.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {

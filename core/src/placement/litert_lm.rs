@@ -1,11 +1,13 @@
 //! LiteRT-LM: mapped sections, and a packed copy of the decoder by XNNPACK, or buffers of the GPU.
 
 use super::common;
-use super::part::{Component, Interval, Kind, Part, Touch};
+use super::part::{Component, Kind, Part, Touch};
 use super::placed::Case;
 use super::weights::{self, Place};
 use crate::device::GpuKind;
-use crate::memory::{LayerCache, Provenance, Runtime, Scenario, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::tensor::{Role, Tensor};
 
 /// Sections of the file, mapped, and the packed copy, which is fitted to the published memory of three CPU runs.

@@ -5,17 +5,19 @@
 
 use super::compute::{compute_buffer, gpu_compute, host_compute};
 use super::packed::is_packed;
-use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::placed::Case;
 use super::split::{self, Split};
 use super::weights::{self, Groups, Place};
 use crate::device::GpuKind;
-use crate::memory::{LayerCache, LazyMode, LoadMode, Provenance, kv_cache};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::{LayerCache, LazyMode, LoadMode, kv_cache};
 use crate::model::architecture::Tokenizer;
 use crate::model::tensor::{Role, Tensor};
 use crate::weights::PlannedTensor;
 
-const MIB: u64 = 1 << 20;
 /// What a small program takes before it loads llama.cpp's libraries (a C program on Linux, measured 4.7 MiB).
 pub const HOST_PROGRAM_BYTES: u64 = 5 * MIB;
 /// Anonymous pages of the process and its graph beside everything that has a part of its own.
@@ -153,7 +155,7 @@ fn is_copied_head(case: &Case<'_>, tensor: &Tensor, touch: Touch) -> bool {
 
 /// Metal maps the file's range of its tensors without copying it, and wires all of it; tables stay with the host.
 fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touch) -> Place {
-    if matches!(tensor.role, Role::TokenEmbedding | Role::PleTable) && matches!(touch, Touch::Rows { .. }) {
+    if tensor.role.is_table() && matches!(touch, Touch::Rows { .. }) {
         let lazy = tensor.role == Role::PleTable && is_lazy(case, planned.bytes);
         let pool = if lazy { Pool::Storage } else { Pool::Host };
         return Place { pool, kind: file_kind(case), touch };

@@ -1,10 +1,12 @@
 //! MLC-LLM (0.20, commit 79d603f0): weights, the whole cache and workspaces in buffers of the GPU, made when it starts.
 
-use super::common::{self, MIB};
+use super::common;
 use super::part::{Kind, Part};
 use super::placed::Case;
 use super::weights;
-use crate::memory::{LayerCache, Provenance};
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::LayerCache;
 
 /// What `cpp/serve/config.cc` adds to the workspace of a cache, whatever its size.
 const WORKSPACE: u64 = 48 * MIB;

@@ -1,10 +1,13 @@
 //! MLX (mlx-lm, mlx-swift-lm): arrays in the GPU's buffers, read into them without a mapping.
 
-use super::common::{self, MIB};
-use super::part::{Component, Interval, Kind, Part};
+use super::common;
+use super::part::{Component, Kind, Part};
 use super::placed::Case;
 use super::weights;
-use crate::memory::{LayerCache, Provenance};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::leaf::units::MIB;
+use crate::memory::LayerCache;
 
 /// Tokens computed at once in prefill (`prefill_step_size` of mlx-lm; 512 in mlx-swift-lm), which a window's cache holds
 /// beside the window.

@@ -30,7 +30,7 @@ mod weights;
 pub use llama_cpp::HOST_PROGRAM_BYTES;
 pub use machine::Machine;
 pub use needs::Needs;
-pub use part::{Component, Interval, Kind, Part, Pool, Touch};
+pub use part::{Component, Kind, Part, Pool, Touch};
 pub(crate) use placed::Case;
 pub use placed::Placement;
 pub use pressure::{Held, READ_AHEAD_BYTES, ReRead, held};

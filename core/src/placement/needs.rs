@@ -1,7 +1,8 @@
 //! Sums over parts that limits are compared with.
 
-use super::part::{Interval, Kind, Part, Pool, Touch};
+use super::part::{Kind, Part, Pool, Touch};
 use super::weights::mean_matrix;
+use crate::leaf::Interval;
 use serde::Serialize;
 
 /// What a run needs, by what may be dropped and what may not.

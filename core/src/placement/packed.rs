@@ -1,8 +1,8 @@
 //! Which matrices llama.cpp copies at load into a layout for the processor's vector units.
 
 use crate::device::Processor;
+use crate::leaf::BlockType;
 use crate::model::tensor::{Active, Role, Tensor};
-use crate::weights::BlockType;
 
 /// Whether llama.cpp copies this matrix at load into a layout for `processor`; the copy takes as many bytes as the matrix.
 ///

@@ -98,10 +98,10 @@ fn bytes(value: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::placement::Interval;
+    use crate::leaf::Interval;
     use proptest::prelude::*;
 
-    const MIB: u64 = 1 << 20;
+    use crate::leaf::units::MIB;
 
     fn dense(anonymous: u64, hot: u64) -> Needs {
         Needs { anonymous: Interval::exact(anonymous * MIB), hot_file_bytes: hot * MIB, ..Needs::default() }

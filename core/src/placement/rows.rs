@@ -1,6 +1,6 @@
 //! Pages of a table that stay cached when it is read by rows.
 
-use super::Interval;
+use crate::leaf::Interval;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;

@@ -1,6 +1,7 @@
 //! A placement as stacked bars: what full speed needs, and the same with tables in memory.
 
-use super::{Component, Interval, Kind, Part, Placement, Pool, Touch};
+use super::{Component, Kind, Part, Placement, Pool, Touch};
+use crate::leaf::Interval;
 
 /// A bar of components.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use super::common;
 use super::part::{Kind, Part};
 use super::placed::Case;
 use super::weights;
-use crate::memory::{LayerCache, Provenance, Runtime, Scenario, kv_cache};
+use crate::leaf::Provenance;
+use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 
 /// Every tensor is copied out of the checkpoint.
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {

@@ -1,7 +1,8 @@
 //! Weights of a model, put together by what they are, how they are held and when they are touched.
 
-use super::part::{Component, Interval, Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::placed::Case;
+use crate::leaf::Interval;
 use crate::model::architecture::Encoder;
 use crate::model::tensor::{Active, Role, Tensor};
 use crate::weights::{PlannedTensor, WeightFormat};

@@ -2,7 +2,8 @@
 
 use super::{Choices, Gpus, Program, Variant};
 use crate::device::{Confidence, Platform, limits};
-use crate::document::{self, DocumentError, Fields, Node, Value};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Node, Value};
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime};
 use crate::weights::WeightFormat;
 

@@ -1,7 +1,7 @@
 //! Built-in programs, embedded from `profiles/programs`.
 
 use super::Program;
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
 use std::sync::OnceLock;
 
 include!(concat!(env!("OUT_DIR"), "/programs.rs"));

@@ -4,13 +4,12 @@ use super::registry::{self, files};
 use super::{Gpus, Program};
 use crate::device::{Gpu, registry as devices};
 use crate::feasibility::{Change, Mode};
+use crate::leaf::units::MIB;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario};
 use crate::model::registry as models;
 use crate::placement::{Component, Kind, Machine, Placement, Pool};
 use crate::report::{Report, ReportError};
 use crate::weights::{WeightFormat, WeightPlan};
-
-const MIB: u64 = 1 << 20;
 
 fn chosen(program: &str, model: &str, device: &str) -> Scenario {
     let device = devices::device(device).unwrap();

@@ -1,15 +1,12 @@
 //! A report as CSV: a block for memory, a block for devices.
 
 use super::Report;
+use crate::format::csv::push_row;
 
 /// RFC 4180 text.
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
-    let mut row = |cells: &[String]| {
-        let line: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
-        text.push_str(&line.join(","));
-        text.push_str("\r\n");
-    };
+    let mut row = |cells: &[String]| push_row(&mut text, cells);
     row(&header(
         "model,component,bytes,low_bytes,high_bytes,reserved_bytes,provenance,pool,kind,touched,note",
     ));
@@ -68,12 +65,4 @@ fn header(names: &str) -> Vec<String> {
 
 fn speed(tokens_per_s: Option<f64>) -> String {
     tokens_per_s.map_or_else(String::new, |value| format!("{value:.3}"))
-}
-
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
-    }
 }

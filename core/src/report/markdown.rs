@@ -1,9 +1,8 @@
 //! A report as Markdown tables, for review documents and issue trackers.
 
 use super::Report;
-use crate::memory::Provenance;
-
-const MIB: f64 = 1_048_576.0;
+use crate::leaf::Provenance;
+use crate::leaf::units::{self, MIB};
 
 /// Markdown text.
 pub(super) fn report(report: &Report) -> String {
@@ -52,7 +51,7 @@ pub(super) fn report(report: &Report) -> String {
             device.context_tokens,
             device.mode.name(),
             device.certainty.name(),
-            device.decisive().headroom_bytes as f64 / MIB,
+            device.decisive().headroom_bytes as f64 / MIB as f64,
             device.reason
         );
     }
@@ -67,7 +66,7 @@ pub(super) fn report(report: &Report) -> String {
 }
 
 fn mib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / MIB)
+    format!("{:.1}", units::in_mib(bytes))
 }
 
 fn known(provenance: Provenance, low: u64, high: u64) -> String {

@@ -13,7 +13,8 @@ pub use query::{Query, QueryError};
 
 use crate::device::Device;
 use crate::feasibility::{Assessment, Prospects};
-use crate::memory::{Provenance, Scenario, ScenarioError};
+use crate::leaf::Provenance;
+use crate::memory::{Scenario, ScenarioError};
 use crate::model::{Model, Origin, ParameterCounts};
 use crate::placement::{Machine, Placement};
 use crate::weights::{PlanError, WeightPlan};

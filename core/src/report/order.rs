@@ -2,9 +2,9 @@
 
 use super::{Report, ReportError};
 use crate::device::Device;
+use crate::leaf::wire::wire_struct;
 use crate::memory::Scenario;
 use crate::model::Model;
-use crate::wire::wire_struct;
 
 /// All that a report depends on.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +32,8 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leaf::wire;
     use crate::memory::KvFormat;
-    use crate::wire;
     use crate::{device, model};
 
     #[test]

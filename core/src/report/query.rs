@@ -1,7 +1,7 @@
 //! A scenario as text: the parameters of a link, so that a page's state and a command line are one thing.
 
 use crate::device::State;
-use crate::document::decimal;
+use crate::format::document::decimal;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;
@@ -78,6 +78,10 @@ impl Query {
         put(scenario.state != default.state, "state", &scenario.state.name());
         let target = scenario.target_tokens_per_s;
         put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
+        let (turn, usual) = (scenario.turn, default.turn);
+        put(turn.cached_tokens != usual.cached_tokens, "cached", &turn.cached_tokens);
+        put(turn.prompt_tokens != usual.prompt_tokens, "prompt", &turn.prompt_tokens);
+        put(turn.answer_tokens != usual.answer_tokens, "answer", &turn.answer_tokens);
         text
     }
 }
@@ -131,6 +135,9 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
             let number = decimal(value).filter(|number| *number > 0.0 && *number <= 1e6);
             scenario.target_tokens_per_s = number.ok_or("a number above 0, at most 1000000")?;
         }
+        "cached" => scenario.turn.cached_tokens = whole(0, model.architecture.max_context_tokens)?,
+        "prompt" => scenario.turn.prompt_tokens = whole(1, model.architecture.max_context_tokens)?,
+        "answer" => scenario.turn.answer_tokens = whole(0, model.architecture.max_context_tokens)?,
         _ => {}
     }
     Ok(())

@@ -3,9 +3,11 @@
 
 use super::{ModelSummary, Report, WeightSummary};
 use crate::feasibility::{Assessment, Inverse};
-use crate::memory::{LayerCache, Provenance, Scenario};
-use crate::placement::{Component, Interval, Kind, Part, cached_rows};
-use crate::throughput::{Bound, Ceilings, Reads};
+use crate::leaf::Interval;
+use crate::leaf::Provenance;
+use crate::memory::{LayerCache, Scenario};
+use crate::placement::{Component, Kind, Part, cached_rows};
+use crate::speed::{Bound, Ceilings, Reads};
 use serde::Serialize;
 
 /// `dhurandhar.analysis/1`.

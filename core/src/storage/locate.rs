@@ -1,9 +1,9 @@
 //! Where a tensor lies in a checkpoint file, and its rows as a table.
 
 use super::{GeometryError, TableGeometry};
-use crate::model::import::gguf::{GgufError, parse_gguf};
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use crate::format::gguf::{GgufError, TensorInfo};
+use crate::format::safetensors::{self, Entry, SafetensorsError};
+use crate::model::import::gguf::parse_gguf;
 use thiserror::Error;
 
 /// Names under which lookup tables are stored, best first.
@@ -108,7 +108,7 @@ fn of_gguf(header: &[u8], file_bytes: u64) -> Result<Vec<TensorPlace>, LocateErr
         GgufError::NeedMore { at_least } => LocateError::NeedMore { at_least },
         error => LocateError::Gguf(error),
     })?;
-    let place = |tensor: &crate::model::import::gguf::TensorInfo| TensorPlace {
+    let place = |tensor: &TensorInfo| TensorPlace {
         name: tensor.name.clone(),
         offset: gguf.data_offset.saturating_add(tensor.offset),
         bytes: tensor.bytes,
@@ -117,38 +117,19 @@ fn of_gguf(header: &[u8], file_bytes: u64) -> Result<Vec<TensorPlace>, LocateErr
     Ok(gguf.tensors.iter().map(place).collect())
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    shape: Vec<u64>,
-    data_offsets: (u64, u64),
-}
-
 fn of_safetensors(header: &[u8]) -> Result<Vec<TensorPlace>, LocateError> {
-    let bad = |text: &str| LocateError::Safetensors(text.to_owned());
-    let length: [u8; 8] = header.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| bad("too short"))?;
-    let length = u64::from_le_bytes(length);
-    // The format's own limit.
-    if length > 100_000_000 {
-        return Err(bad("it would be longer than 100 MB, so this is another format"));
-    }
-    let text = usize::try_from(length + 8)
-        .ok()
-        .and_then(|end| header.get(8..end))
-        .ok_or(LocateError::NeedMore { at_least: length + 8 })?;
-    let fields: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(text).map_err(|error| bad(&error.to_string()))?;
+    let bad = |text: String| LocateError::Safetensors(text);
+    let (json, data_offset) = safetensors::json(header, None).map_err(|error| match error {
+        SafetensorsError::NeedMore { .. } if header.len() < 8 => bad("too short".to_owned()),
+        SafetensorsError::NeedMore { at_least } => LocateError::NeedMore { at_least },
+        _ => bad("it would be longer than 100 MB, so this is another format".to_owned()),
+    })?;
     let mut places = Vec::new();
-    for (name, value) in fields.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry: Entry =
-            serde_json::from_value(value).map_err(|error| bad(&format!("`{name}`: {error}")))?;
-        let (start, end) = entry.data_offsets;
-        let bytes = end.checked_sub(start).ok_or_else(|| bad(&format!("`{name}` ends before it starts")))?;
-        let rows = match entry.shape.as_slice() {
-            [] => 1,
-            [first, ..] => *first,
-        };
+    for Entry { name, shape, data_offsets: [start, end], .. } in safetensors::entries(json).map_err(bad)? {
+        let bytes = end.checked_sub(start).ok_or_else(|| bad(format!("`{name}` ends before it starts")))?;
+        let rows = shape.first().copied().unwrap_or(1);
         let offset =
-            start.checked_add(length + 8).ok_or_else(|| bad(&format!("`{name}` starts beyond 2^64")))?;
+            start.checked_add(data_offset).ok_or_else(|| bad(format!("`{name}` starts beyond 2^64")))?;
         places.push(TensorPlace { name, offset, bytes, rows });
     }
     Ok(places)

@@ -1,5 +1,6 @@
 //! The table as bytes in a file: rows, layers and the three ways to lay them out.
 
+use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Architecture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -184,6 +185,9 @@ impl TableGeometry {
 pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
+
+wire_struct!(TableGeometry { rows, layers, layer_bytes, page_bytes });
+wire_enum!(Layout { 0 Contiguous, 1 Padded, 2 LayerMajor });
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Dropout masks that depend on their place alone, so that a layer run twice sees the same mask.
 
-use crate::storage::mix64;
+use crate::leaf::mix64;
 
 /// Fill `mask` with `1 / (1 - share)` for what is kept and 0 for what is dropped.
 ///

@@ -8,7 +8,7 @@
 //! ever whole in f32 and a tape over all layers costs its activations.
 
 use super::AdapterPlan;
-use crate::model::architecture::{Ffn, Layer};
+use crate::model::architecture::Ffn;
 use crate::model::{Model, Role, Tensor};
 use crate::weights::UniformFormat;
 use serde::{Deserialize, Serialize};
@@ -339,7 +339,7 @@ impl LayerCost {
             let keys = attention.kv_heads * (attention.k_head_dim + attention.v_head_dim);
             (attention.query_heads, attention.query_heads * attention.k_head_dim, keys)
         });
-        let width = ffn_width(layer);
+        let width = kept_width(&layer.ffn);
         if let Some(threads) = inputs.cpu_threads {
             // Kept: inputs of norms and of adapted products, rotated queries, keys and values, gate and up. In hand: either
             // the FFN's gradients with the parts that are summed up, or attention's by head and a head's scores, weights
@@ -366,8 +366,9 @@ impl LayerCost {
     }
 }
 
-fn ffn_width(layer: &Layer) -> u64 {
-    match layer.ffn {
+/// Inner width of all that a token passes through: gradients need every part of it, not the widest alone.
+fn kept_width(ffn: &Ffn) -> u64 {
+    match *ffn {
         Ffn::Dense { width, .. } => width,
         Ffn::Experts { active, width, shared_width, dense_width, .. } => {
             active * width + shared_width + dense_width

@@ -67,11 +67,6 @@ impl Target {
         }
     }
 
-    /// The target with this module name.
-    pub fn from_module(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|target| target.module() == name)
-    }
-
     /// The target that a tensor of this role is.
     pub const fn from_role(role: Role) -> Option<Self> {
         match role {
@@ -100,9 +95,7 @@ mod tests {
     fn names_lead_back() {
         for (index, target) in Target::ALL.into_iter().enumerate() {
             assert_eq!(target.index(), index);
-            assert_eq!(Target::from_module(target.module()), Some(target));
             assert!(target.path().ends_with(target.module()));
         }
-        assert_eq!(Target::from_module("qkv_proj"), None);
     }
 }

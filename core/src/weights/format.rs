@@ -1,6 +1,7 @@
 //! The weight formats a prediction can be made for, by the names people use.
 
 use super::stock::StockType;
+use crate::leaf::wire::wire_named;
 use serde::Serialize;
 use std::fmt;
 
@@ -127,6 +128,8 @@ impl Serialize for WeightFormat {
         serializer.collect_str(self)
     }
 }
+
+wire_named!(WeightFormat);
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,10 @@
 //! Weight formats: block types, stock quantiser rules, and the bytes of a model under each.
 
-mod block;
-pub mod dequantise;
 mod format;
 pub mod nf4;
 mod plan;
 mod stock;
 
-pub use block::BlockType;
 pub use format::{UniformFormat, UnknownFormat, WeightFormat};
 pub use plan::{PlanError, PlannedTensor, WeightPlan};
 pub use stock::StockType;

@@ -1,8 +1,9 @@
 //! Bytes of every tensor of a model under a weight format.
 
 use super::stock::{self, StockType};
-use super::{BlockType, UniformFormat, WeightFormat};
-use crate::memory::Provenance;
+use super::{UniformFormat, WeightFormat};
+use crate::leaf::BlockType;
+use crate::leaf::Provenance;
 use crate::model::architecture::{Architecture, Attention, Mixer, RecurrentKind};
 use crate::model::{Model, Origin, Role, Tensor};
 
@@ -96,20 +97,20 @@ impl WeightPlan {
 
     /// Bytes of all text tensors (towers apart).
     pub fn text_bytes(&self, model: &Model) -> u64 {
-        self.bytes_where(model, |tensor| !matches!(tensor.role, Role::Vision | Role::Audio))
+        self.bytes_where(model, |tensor| !tensor.role.is_tower())
     }
 
     /// Tensor data of a GGUF file: every tensor padded to 32 bytes, towers apart.
     pub fn gguf_data_bytes(&self, model: &Model) -> u64 {
         let text = model.tensors.iter().zip(&self.tensors);
-        text.filter(|(t, _)| !matches!(t.role, Role::Vision | Role::Audio))
+        text.filter(|(t, _)| !t.role.is_tower())
             .map(|(_, planned)| planned.bytes.next_multiple_of(GGUF_ALIGNMENT))
             .sum()
     }
 
     /// Effective bits per text parameter.
     pub fn bits_per_weight(&self, model: &Model) -> f64 {
-        let text = |t: &Tensor| !matches!(t.role, Role::Vision | Role::Audio);
+        let text = |t: &Tensor| !t.role.is_tower();
         let elements: u64 = model.tensors.iter().filter(|t| text(t)).map(Tensor::elements).sum();
         if elements == 0 { 0.0 } else { self.text_bytes(model) as f64 * 8.0 / elements as f64 }
     }
@@ -194,7 +195,7 @@ fn published(model: &Model) -> Option<Vec<PlannedTensor>> {
     let stated = &model.architecture.published;
     let (decoder, embedding) = (stated.decoder_bytes?, stated.embedding_bytes?);
     let table = |t: &Tensor| matches!(t.role, Role::TokenEmbedding | Role::PleTable | Role::OutputHead);
-    let tower = |t: &Tensor| matches!(t.role, Role::Vision | Role::Audio);
+    let tower = |t: &Tensor| t.role.is_tower();
     let count = |wanted: &dyn Fn(&Tensor) -> bool| -> u64 {
         model.tensors.iter().filter(|t| wanted(t)).map(Tensor::elements).sum()
     };

@@ -4,7 +4,7 @@
 //! 0.5 without an importance matrix, held to the quantiser itself by `validate-sizes`; two published files come out to the
 //! byte as well (see the tests).
 
-use super::BlockType;
+use crate::leaf::BlockType;
 use crate::model::tensor::{Active, Role, Tensor};
 
 macro_rules! stock_types {
@@ -243,7 +243,7 @@ fn one(stock: StockType, tensor: &Tensor, part: Option<Part>, index: usize, shap
         _ if stock.is_float() => return stock.base(),
         _ => {}
     }
-    let table = matches!(tensor.role, Role::TokenEmbedding | Role::PleTable);
+    let table = tensor.role.is_table();
     let wanted = if part == Some(Part::Head) || tensor.role == Role::OutputHead || (table && shape.tied) {
         output_type(stock, tensor.row_length, shape.rules.falcon)
     } else if stock == StockType::Mxfp4Moe {

@@ -1,7 +1,7 @@
 //! Whole tensors to f32 on all cores.
 
-use dhurandhar_core::weights::BlockType;
-use dhurandhar_core::weights::dequantise::{DequantiseError, block_shape, dequantise};
+use dhurandhar_core::leaf::BlockType;
+use dhurandhar_core::leaf::dequantise::{DequantiseError, block_shape, dequantise};
 use rayon::prelude::*;
 
 /// Elements that one thread takes at a time: whole blocks of every type.

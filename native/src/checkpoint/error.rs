@@ -1,6 +1,6 @@
 //! Why a checkpoint cannot be used.
 
-use dhurandhar_core::weights::dequantise::DequantiseError;
+use dhurandhar_core::leaf::dequantise::DequantiseError;
 use std::path::PathBuf;
 
 /// Anything wrong with a checkpoint's files, header, tensors or tokenizer.

@@ -1,7 +1,7 @@
 //! A number that tells one base from another of the same shape.
 
 use super::{Checkpoint, Entry};
-use dhurandhar_core::storage::mix64;
+use dhurandhar_core::leaf::mix64;
 
 /// Places at which each tensor is looked at.
 const PLACES: usize = 16;

@@ -52,15 +52,15 @@ impl GgufValues {
 pub(super) fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let mapping = Mapping::open(path)?;
     let bytes = mapping.bytes();
-    let wrong = |error: GgufError| match error {
+    let header = |problem: String| CheckpointError::Header { path: path.to_owned(), problem };
+    let gguf = parse_gguf(bytes, Some(bytes.len() as u64)).map_err(|error| match error {
         GgufError::Truncated { tensor, end, file_len } => {
             CheckpointError::Truncated { path: path.to_owned(), tensor, end, length: file_len }
         }
-        other => CheckpointError::Header { path: path.to_owned(), problem: other.to_string() },
-    };
-    let gguf = parse_gguf(bytes, Some(bytes.len() as u64)).map_err(wrong)?;
+        other => header(other.to_string()),
+    })?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let model = gguf.model(&name).map_err(wrong)?;
+    let model = gguf.model(&name).map_err(|error| header(error.to_string()))?;
     let entries =
         gguf.tensors.iter().map(|info| (info.name.clone(), entry(info, gguf.data_offset))).collect();
     let prefix = gguf.metadata.text("general.architecture").unwrap_or_default().to_owned();

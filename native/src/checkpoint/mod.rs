@@ -17,9 +17,9 @@ pub mod tokenizer;
 pub use error::CheckpointError;
 pub use gguf::GgufValues;
 
+use dhurandhar_core::leaf::BlockType;
+use dhurandhar_core::leaf::dequantise::RowDecoder;
 use dhurandhar_core::model::Architecture;
-use dhurandhar_core::weights::BlockType;
-use dhurandhar_core::weights::dequantise::RowDecoder;
 use mapping::Mapping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! The table at the head of a safetensors file: the `safetensors` crate's types, with errors that name the tensor.
 
-use dhurandhar_core::weights::BlockType;
+use dhurandhar_core::leaf::BlockType;
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::Deserialize;

@@ -2,10 +2,9 @@
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
-use dhurandhar_core::number::grouped;
+use dhurandhar_core::leaf::number::grouped;
+use dhurandhar_core::leaf::units::in_mib;
 use std::io::Write;
-
-const MIB: f64 = 1_048_576.0;
 
 /// Columns that human output keeps to.
 pub(crate) const WIDTH: u16 = 80;
@@ -82,7 +81,7 @@ pub(crate) fn wrapped(text: &str, indent: &str) -> String {
 
 /// Bytes in MiB with one decimal below 100 and separators above.
 pub(crate) fn mib(bytes: u64) -> String {
-    let value = bytes as f64 / MIB;
+    let value = in_mib(bytes);
     if value < 99.95 { format!("{value:.1}") } else { whole_mib(bytes) }
 }
 

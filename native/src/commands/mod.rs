@@ -24,6 +24,7 @@ mod schema;
 mod train_lora;
 mod validate_memory;
 mod validate_sizes;
+mod validate_speed;
 mod validate_verdict;
 mod worker;
 
@@ -70,6 +71,8 @@ enum Command {
     ValidateSizes(Box<validate_sizes::ValidateSizesArgs>),
     /// Run llama.cpp under limits of memory and compare what each token reads with the prediction
     ValidateVerdict(Box<validate_verdict::ValidateVerdictArgs>),
+    /// Compare predicted speeds with published measurements
+    ValidateSpeed(validate_speed::ValidateSpeedArgs),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model
     Generate(generate::GenerateArgs),
@@ -110,6 +113,7 @@ impl Cli {
             Command::ValidateMemory(args) => args.run(),
             Command::ValidateSizes(args) => args.run(),
             Command::ValidateVerdict(args) => args.run(),
+            Command::ValidateSpeed(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),
             #[cfg(feature = "burn")]

@@ -3,8 +3,8 @@
 use crate::BadInput;
 use crate::cli::{files, output};
 use anyhow::{Context, Result, bail};
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{About, Kind, MeasurementError};
-use dhurandhar_core::storage::mix64;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

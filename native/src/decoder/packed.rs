@@ -7,7 +7,7 @@ use super::host;
 use super::nf4::Nf4Matrix;
 use crate::checkpoint::{Checkpoint, StoredRows};
 use burn::tensor::{Device, Tensor, TensorData};
-use dhurandhar_core::weights::dequantise::Vectors;
+use dhurandhar_core::leaf::dequantise::Vectors;
 use dhurandhar_core::weights::nf4::Nf4;
 use rayon::prelude::*;
 use std::ops::Range;

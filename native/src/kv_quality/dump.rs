@@ -120,7 +120,7 @@ impl View for Halves {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dhurandhar_core::codec::tensor_file::read_tensors;
+    use dhurandhar_core::format::tensors::read_tensors;
 
     fn recorded() -> Recorder {
         let mut recorded = Recorder::default();

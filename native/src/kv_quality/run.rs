@@ -9,8 +9,8 @@ use crate::generate::{GenerateError, rows};
 use burn::tensor::Tensor;
 use dhurandhar_core::codec::kv_cache::KvCacheError;
 use dhurandhar_core::codec::logits::{Divergence, DivergenceSums};
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{KV_QUALITY_SCHEMA, KvQuality, SettingQuality};
-use dhurandhar_core::storage::mix64;
 
 use std::path::PathBuf;
 

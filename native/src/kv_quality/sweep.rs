@@ -4,8 +4,8 @@ use super::attention::Layer;
 use crate::bad_input;
 use dhurandhar_core::codec::report::AttentionRow;
 use dhurandhar_core::codec::sweep::{SweepRequest, SweepRow, coded_head, sweep};
-use dhurandhar_core::codec::tensor_file::Tensor;
 use dhurandhar_core::codec::{CodecError, CodecKind};
+use dhurandhar_core::format::tensors::Tensor;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 

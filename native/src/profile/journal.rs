@@ -3,7 +3,7 @@
 use super::session::Journal;
 use super::spec::{BlockSpec, Place, Reply};
 use anyhow::{Context, Result};
-use dhurandhar_core::storage::mix64;
+use dhurandhar_core::leaf::mix64;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;

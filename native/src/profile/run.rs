@@ -14,9 +14,10 @@ use crate::machine::cgroup::{self, Parent};
 use crate::machine::memory::page_bytes;
 use crate::machine::{environment, filesystem};
 use anyhow::{Result, bail};
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{Limits, MeasuredLimit, MmapProfile, Note, Storage};
 use dhurandhar_core::placement::Component;
-use dhurandhar_core::storage::{Layout, TableGeometry, mix64};
+use dhurandhar_core::storage::{Layout, TableGeometry};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 

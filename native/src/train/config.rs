@@ -4,7 +4,7 @@
 //! mean nothing here (a paged optimiser) are accepted and answered with a note.
 
 use super::overrides;
-use dhurandhar_core::document::{DocumentError, Fields, Value, parse_yaml};
+use dhurandhar_core::format::document::{DocumentError, Fields, Value, parse_yaml};
 use dhurandhar_core::training::{Base, Mode, ScheduleKind};
 use std::path::PathBuf;
 

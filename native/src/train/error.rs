@@ -2,7 +2,7 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::decoder::DecoderError;
-use dhurandhar_core::document::DocumentError;
+use dhurandhar_core::format::document::DocumentError;
 use dhurandhar_core::training::AdapterError;
 use std::path::PathBuf;
 

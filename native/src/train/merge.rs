@@ -8,7 +8,7 @@ use super::params::{Pair, Parameters};
 use super::write_whole;
 use crate::checkpoint::tensor_table::{Stored, Table, header_bytes};
 use crate::cli::files;
-use dhurandhar_core::weights::BlockType;
+use dhurandhar_core::leaf::BlockType;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Single fields of a configuration replaced from the command line.
 
-use dhurandhar_core::document::{DocumentError, Node, Place, Value, parse_yaml};
+use dhurandhar_core::format::document::{DocumentError, Node, Place, Value, parse_yaml};
 
 /// Put `value` in place of the field at `path`, both from `path=value`.
 pub(super) fn replace(node: &mut Node, replacement: &str) -> Result<(), DocumentError> {

@@ -2,7 +2,7 @@
 
 use crate::decoder::{Adapters, Decoder, DecoderError, Dropout, LowRank, Magnitude, word};
 use burn::tensor::{Device, Tensor, TensorData};
-use dhurandhar_core::storage::mix64;
+use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::training::{AdapterPlan, AdapterShape, Target};
 
 /// Numbers of one adapted matrix, factor by factor: `A`, `B` and DoRA's magnitudes, which may be none.

@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::config::{LoraConfig, Targets};
 use super::peft;
-use dhurandhar_core::document::nearest;
+use dhurandhar_core::format::document::nearest;
 use dhurandhar_core::training::Target;
 use regex::Regex;
 

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use crate::checkpoint::tensor_table::Table;
-use dhurandhar_core::weights::dequantise::dequantise;
+use dhurandhar_core::leaf::dequantise::dequantise;
 use safetensors::{Dtype, View};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

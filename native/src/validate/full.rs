@@ -2,8 +2,8 @@
 
 use super::sparse::Sparse;
 use crate::bad_input;
+use dhurandhar_core::export::gguf_header;
 use dhurandhar_core::model::Model;
-use dhurandhar_core::model::export::gguf_header;
 use dhurandhar_core::weights::WeightPlan;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};

@@ -1,8 +1,8 @@
 //! A file with a true header and a hole for the weights: full length, a few MB of disk.
 
 use crate::bad_input;
+use dhurandhar_core::export::{GgufHeader, gguf_header};
 use dhurandhar_core::model::Model;
-use dhurandhar_core::model::export::{GgufHeader, gguf_header};
 use dhurandhar_core::weights::WeightPlan;
 use std::fs::{self, File};
 use std::io::Write;

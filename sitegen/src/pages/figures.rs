@@ -1,12 +1,11 @@
 //! Numbers as text. Formatting only: every figure comes from `dhurandhar-core`.
 
-use dhurandhar_core::number::grouped;
-
-const MIB: f64 = 1_048_576.0;
+use dhurandhar_core::leaf::number::grouped;
+use dhurandhar_core::leaf::units::in_mib;
 
 /// Bytes in MiB (2^20), whole, with commas.
 pub(super) fn mib(bytes: u64) -> String {
-    count_of((bytes as f64 / MIB).round())
+    count_of(in_mib(bytes).round())
 }
 
 /// A whole number with commas.

@@ -3,6 +3,7 @@
 //! Measurements are the JSON files below `content/measurements/verdicts/`; the page's prose is the author's.
 
 use anyhow::Result;
+use dhurandhar_core::leaf::units::in_mib;
 use dhurandhar_core::measurement::{
     PUBLISHED_VERDICTS, PublishedVerdict, Rereads, VerdictCase, VerdictRun, VerdictValidation,
 };
@@ -18,7 +19,6 @@ use crate::path::SitePath;
 
 /// Where the page is; without prose there is none.
 const PLACE: &str = "docs/limits/";
-const MIB: f64 = 1_048_576.0;
 
 /// The page with its tables.
 pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
@@ -110,7 +110,7 @@ fn runs(label: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
 }
 
 fn mib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / MIB)
+    format!("{:.1}", in_mib(bytes))
 }
 
 fn cells(row: &VerdictRun, named: bool) -> Vec<String> {

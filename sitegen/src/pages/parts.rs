@@ -2,8 +2,9 @@
 
 use dhurandhar_core::device::Os;
 use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
+use dhurandhar_core::leaf::Interval;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::placement::{Interval, Part, Pool};
+use dhurandhar_core::placement::{Part, Pool};
 use dhurandhar_core::report::Report;
 use maud::{Markup, html};
 

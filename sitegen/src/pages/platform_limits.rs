@@ -3,7 +3,8 @@
 use dhurandhar_core::device::limits::{Amount, Class, Entry, registry};
 use dhurandhar_core::device::{Counts, Device, Limit, MemoryKind, State};
 use dhurandhar_core::feasibility::Outcome;
-use dhurandhar_core::placement::{Interval, Needs};
+use dhurandhar_core::leaf::Interval;
+use dhurandhar_core::placement::Needs;
 use maud::{Markup, PreEscaped, html};
 
 use super::Context;

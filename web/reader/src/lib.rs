@@ -4,10 +4,11 @@
 
 mod header;
 
+use dhurandhar_core::Model;
+use dhurandhar_core::leaf::wire;
 use dhurandhar_core::measurement::{Measurement, MmapProfile, Overlay};
 use dhurandhar_core::model::import::{Kind, detect, gguf_joined, gguf_part, import, import_with_config};
 use dhurandhar_core::report::Order;
-use dhurandhar_core::{Model, wire};
 use js_sys::{Array, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,9 +1,9 @@
 //! The two codec tabs: one codec over its widths, and codecs at equal bits. All figures come from the worker.
 
-use dhurandhar_core::codec::job::{Input, Job, Part};
 use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
 use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
 use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
+use dhurandhar_core::work::{Input, Job, Part};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{File, Response};
@@ -241,7 +241,7 @@ fn fetch_sample(on_file: Callback<File>) {
 fn own_tensors(
     file: &UseStateHandle<Option<File>>,
     tensor: &UseStateHandle<usize>,
-    listed: &[dhurandhar_core::codec::job::TensorShape],
+    listed: &[dhurandhar_core::work::TensorShape],
 ) -> Html {
     let on_file = {
         let (file, tensor) = (file.clone(), tensor.clone());
@@ -250,7 +250,7 @@ fn own_tensors(
             file.set(Some(dropped));
         })
     };
-    let option = |(at, tensor): (usize, &dhurandhar_core::codec::job::TensorShape)| {
+    let option = |(at, tensor): (usize, &dhurandhar_core::work::TensorShape)| {
         let shape: Vec<String> = tensor.shape.iter().map(|axis| format::whole(*axis as u64)).collect();
         let title = [tensor.name.as_str(), " ", &shape.join(" \u{d7} ")].concat();
         (AttrValue::from(at.to_string()), AttrValue::from(title))

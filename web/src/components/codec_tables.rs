@@ -1,9 +1,9 @@
 //! The figures behind the codec tabs' charts.
 
 use dhurandhar_core::codec::CodecKind;
-use dhurandhar_core::codec::job::Costs;
 use dhurandhar_core::codec::kv_cache::KvMemory;
 use dhurandhar_core::codec::sweep::SweepRow;
+use dhurandhar_core::work::Costs;
 use yew::{Html, html};
 
 use crate::format;

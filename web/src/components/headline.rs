@@ -1,7 +1,7 @@
 //! The answer before the table: totals, and the verdict for the chosen device.
 
 use dhurandhar_core::feasibility::{Assessment, Mode};
-use dhurandhar_core::placement::Interval;
+use dhurandhar_core::leaf::Interval;
 use dhurandhar_core::report::Report;
 use yew::{Html, html};
 

@@ -1,6 +1,7 @@
 //! Memory by component: every term with its interval, how it is known, and the rule behind it on demand.
 
-use dhurandhar_core::placement::{Interval, Part, Pool};
+use dhurandhar_core::leaf::Interval;
+use dhurandhar_core::placement::{Part, Pool};
 use yew::{Callback, Html, Properties, classes, function_component, html, use_state_eq};
 
 use crate::computed::Computed;

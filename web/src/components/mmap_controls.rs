@@ -1,9 +1,9 @@
 //! The Mmap tab's controls: the table, how it is read, and how much of it is cached.
 
-use dhurandhar_core::document::decimal;
+use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::measurement::Engine;
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::Layout;
-use dhurandhar_core::throughput::LookupCase;
 use web_sys::HtmlInputElement;
 use yew::{AttrValue, Callback, Html, InputEvent, TargetCast, html};
 

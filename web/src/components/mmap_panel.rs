@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::codec::job::Job;
 use dhurandhar_core::device::Device;
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::throughput::LookupCase;
+use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::weights::WeightPlan;
+use dhurandhar_core::work::Job;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 use yew::{Callback, Html, Properties, function_component, html, use_memo};

@@ -1,7 +1,7 @@
 //! The figures behind the Mmap tab's chart: the prediction, the cliff, and what was measured.
 
 use dhurandhar_core::measurement::{MeasuredPoint, Overlay, Policy, VerdictResult};
-use dhurandhar_core::throughput::{Lookup, LookupCase};
+use dhurandhar_core::speed::{Lookup, LookupCase};
 use yew::{Html, html};
 
 use super::icon::{Shape, icon};
@@ -82,7 +82,7 @@ pub(crate) fn cliff(case: &LookupCase, lookup: &Lookup) -> Html {
     if lookup.cliff.is_empty() {
         return Html::default();
     }
-    let line = |step: &dhurandhar_core::throughput::CliffStep| {
+    let line = |step: &dhurandhar_core::speed::CliffStep| {
         html! {
             <tr>
                 <th scope="row">{ format!("{:.0} %", step.held_share * 100.0) }</th>

@@ -1,6 +1,6 @@
 //! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
 
-use dhurandhar_core::document::decimal;
+use dhurandhar_core::format::document::decimal;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Event, FocusEvent, Html, InputEvent, TargetCast, html};

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use dhurandhar_core::codec::job::{Answer, Costs, Job, TensorShape};
 use dhurandhar_core::codec::kv_cache::KvMemory;
 use dhurandhar_core::codec::sweep::{Progress, SweepRow};
-use dhurandhar_core::throughput::Lookup;
+use dhurandhar_core::speed::Lookup;
+use dhurandhar_core::work::{Answer, Costs, Job, TensorShape};
 use gloo_render::{AnimationFrame, request_animation_frame};
 use gloo_timers::callback::Timeout;
 use web_sys::File;

@@ -2,15 +2,16 @@
 
 use half::f16;
 
-use super::quantise::{dot, join_nibbles, nibble_values, quantise, table, values};
+use super::quantise::{join_nibbles, nibble_values, quantise, table, values};
 use super::rotate::{load_rotated, padded_len, store_unrotated};
-use super::simd::{Kernel, Simd};
 use super::turned::{Turned, VECTORS};
 use crate::codec::CodecError;
 use crate::codec::pack::{pack_plane, plane_widths, unpack_plane};
 use crate::codec::planes::{Planes, PlanesMut};
 use crate::codec::rotation::Rotation;
 use crate::codec::turboquant::{ScaleFormat, ScaleMode, TurboQuant};
+use crate::leaf::simd::dot;
+use crate::leaf::simd::{Kernel, Simd};
 
 /// Squared norms in this range neither overflow nor lose small entries; others are rescaled first.
 const PLAIN_SQUARES: core::ops::Range<f32> = 8.7e-19..1.2e24;

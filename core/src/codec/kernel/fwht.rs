@@ -3,7 +3,7 @@
 //! Every stage pairs entries a stride apart in ascending order of strides, so the roundings, and with them
 //! the codes, do not depend on how many stages share a pass over memory.
 
-use super::simd::Simd;
+use crate::leaf::simd::Simd;
 
 /// Transforms `x` in place; its length is a power of two.
 #[cfg_attr(target_arch = "wasm32", inline(never))]

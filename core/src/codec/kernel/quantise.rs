@@ -1,7 +1,7 @@
 //! From rotated coordinates to codes and back, and sums in a fixed order.
 
-use super::simd::Simd;
 use crate::codec::scalar::Codebook;
+use crate::leaf::simd::Simd;
 
 /// Up to this width counting every threshold in registers beats a table.
 const COUNTED_BITS: u32 = 5;
@@ -125,44 +125,4 @@ pub(crate) fn join_nibbles<S: Simd>(simd: S, codes: &[u8], plane: &mut [u8]) {
     {
         simd.store_bytes(simd.join_nibbles(simd.load_bytes(low), simd.load_bytes(high)), out);
     }
-}
-
-/// Sum of products: lane l of accumulator k adds entries 32 i + 8 k + l in order.
-///
-/// Slices of different or odd length are summed over the shorter, as if padded with zeros.
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    let n = a.len().min(b.len());
-    let (a, a_tail) = a[..n].as_chunks::<8>();
-    let (b, b_tail) = b[..n].as_chunks::<8>();
-    let (a4, a_rest) = a.as_chunks::<4>();
-    let (b4, b_rest) = b.as_chunks::<4>();
-    let mut sums = [simd.splat(0.0); 4];
-    for (a, b) in a4.iter().zip(b4) {
-        for k in 0..4 {
-            sums[k] = simd.add(sums[k], simd.mul(simd.load(&a[k]), simd.load(&b[k])));
-        }
-    }
-    for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *sum = simd.add(*sum, simd.mul(simd.load(a), simd.load(b)));
-    }
-    if !a_tail.is_empty() {
-        let (p, q) = (padded(a_tail), padded(b_tail));
-        let sum = &mut sums[a_rest.len()];
-        *sum = simd.add(*sum, simd.mul(simd.load(&p), simd.load(&q)));
-    }
-    total(simd, sums)
-}
-
-/// Fewer than eight entries, filled up with zeros.
-#[inline(always)]
-pub(crate) fn padded(tail: &[f32]) -> [f32; 8] {
-    core::array::from_fn(|lane| tail.get(lane).copied().unwrap_or(0.0))
-}
-
-/// The four accumulators of [`dot`] in their fixed order.
-#[inline(always)]
-pub(crate) fn total<S: Simd>(simd: S, sums: [S::F; 4]) -> f32 {
-    simd.sum(simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3])))
 }

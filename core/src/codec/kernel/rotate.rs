@@ -1,9 +1,9 @@
 //! Rotations inside a kernel: the load with its sum of squares, the transform, and the way back.
 
 use super::fwht::{Around, fwht, fwht_around};
-use super::quantise::{dot, padded, total};
-use super::simd::{Kernel, Simd};
 use crate::codec::rotation::{BlockRotation, Hadamard, Rotation};
+use crate::leaf::simd::{Kernel, Simd};
+use crate::leaf::simd::{dot, padded, total};
 
 /// Writes `gain * P x` into the first `x.len()` entries of `z` and returns |x|²; `z` ends in zeros.
 #[cfg_attr(target_arch = "wasm32", inline(never))]

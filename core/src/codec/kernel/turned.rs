@@ -7,8 +7,8 @@ use core::ops::{Range, RangeInclusive};
 
 use super::fwht::registers;
 use super::rotate::load_flipped;
-use super::simd::{Kernel, Simd};
 use crate::codec::rotation::{Hadamard, Rotation};
+use crate::leaf::simd::{Kernel, Simd};
 
 /// Vectors that are turned together.
 pub(crate) const VECTORS: usize = 8;
@@ -239,8 +239,8 @@ fn pass<S: Simd, const N: usize, const STRIDE: usize, const LENGTH: usize>(
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::kernel::{Isa, Kernel, Simd};
     use crate::codec::{Codec, Random, TurboQuant, TurboQuantConfig};
+    use crate::leaf::simd::{Isa, Kernel, Simd};
 
     struct Square([[f32; 8]; 8]);
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KvCacheConfig;
 use crate::codec::CodecKind;
-use crate::wire::wire_enum;
+use crate::leaf::wire::wire_enum;
 
 /// Half precision, as written.
 const F16: &str = "f16";

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Architecture, Coding, KvSource, Mixer};
 use crate::codec::turboquant::DEFAULT_SEED;
 use crate::codec::{CodecError, CodecKind, SINK_TOKENS};
-use crate::wire::{wire_enum, wire_struct};
+use crate::leaf::wire::{wire_enum, wire_struct};
 
 /// Codecs, bits and exceptions of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,3 +182,5 @@ impl KvGeometry {
         &self.layers
     }
 }
+
+wire_struct!(KvCacheConfig { keys, values, queries, sinks, recent, protected_layers, protected_bits, seed });

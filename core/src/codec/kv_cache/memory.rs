@@ -1,5 +1,6 @@
 //! Bytes of a compressed cache: counted from what is held, or worked out ahead for a context length.
 
+use crate::leaf::wire::wire_struct;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -128,3 +129,5 @@ impl Tokens {
         }
     }
 }
+
+wire_struct!(KvMemory { packed_bytes, full_precision_bytes, centre_bytes, bf16_bytes });

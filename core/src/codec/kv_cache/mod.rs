@@ -155,11 +155,6 @@ impl KvCacheCompressor {
         &self.config
     }
 
-    /// Layers that own a cache.
-    pub fn cached_layers(&self) -> impl Iterator<Item = usize> {
-        self.layers.iter().enumerate().filter(|(_, layer)| !layer.sides.is_empty()).map(|(index, _)| index)
-    }
-
     /// Appends tokens: post-RoPE keys and values, each tokens x KV heads x head_dim, row-major, in the order of channels
     /// that the runtime's cache has.
     ///

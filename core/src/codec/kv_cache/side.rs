@@ -6,8 +6,9 @@ use half::f16;
 
 use super::memory::KvMemory;
 use super::{Coding, KvCacheConfig};
-use crate::codec::kernel::dot_product;
-use crate::codec::{Codec, CodecError, Isa, Packed};
+use crate::codec::{Codec, CodecError, Packed};
+use crate::leaf::simd::Isa;
+use crate::leaf::simd::dot_product;
 
 /// Tokens of a full block; appending to an open one rewrites at most this many.
 const BLOCK_TOKENS: usize = 256;

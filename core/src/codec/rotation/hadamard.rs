@@ -116,8 +116,8 @@ fn masks(random: &mut Random, dim: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::kernel::Isa;
     use crate::codec::rotation::Rotation;
+    use crate::leaf::simd::Isa;
 
     #[test]
     fn one_hot_becomes_flat_at_a_power_of_two() {

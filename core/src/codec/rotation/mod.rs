@@ -14,7 +14,8 @@ pub use dense::{Dense, MAX_DENSE_DIM};
 pub use hadamard::Hadamard;
 
 use super::CodecError;
-use super::kernel::{Isa, RotateOne};
+use super::kernel::RotateOne;
+use crate::leaf::simd::Isa;
 
 /// Which rotation, without its random parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -95,7 +95,7 @@ mod tests {
             assert!((f64::from(float(1)) / expected["scale"].as_f64().unwrap() - 1.0).abs() < 1e-5);
             let decoded = codec.decode(&packed).unwrap();
             assert_close(decoded[..8].iter().copied(), &floats(&expected["decoded_first8"]), 1e-4);
-            let codes = crate::codec::pack::unpack_codes(planes.row(3, 0), 4, dim);
+            let codes = crate::codec::pack::tests::unpack_codes(planes.row(3, 0), 4, dim);
             let own = codes.iter().map(|&code| i64::from(((code << 4) as i8) >> 4));
             let theirs = expected["residual_q"].as_array().unwrap().iter().map(|q| q.as_i64().unwrap());
             assert!(own.eq(theirs));

@@ -1,11 +1,13 @@
 //! `seed-turbo`: zero padding to a power of two, one Hadamard round, sign and residual.
 
 use super::{ROTATION_SEED, SeedStream, published_bits};
-use crate::codec::kernel::{dot_product, fwht_in_place, read_scale, write_scale};
+use crate::codec::kernel::{fwht_in_place, read_scale, write_scale};
 use crate::codec::pack::{pack_plane, plane_bytes, plane_name, plane_widths, unpack_plane};
 use crate::codec::scalar::SignResidual;
 use crate::codec::turboquant::ScaleFormat;
-use crate::codec::{Codec, CodecError, Isa, Layout, Planes, PlanesMut};
+use crate::codec::{Codec, CodecError, Layout, Planes, PlanesMut};
+use crate::leaf::simd::Isa;
+use crate::leaf::simd::dot_product;
 
 /// The seed's TurboQuant variant at r residual bits, scalars in f32 as it holds them.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! Kinds of memory that limits count, and what happens beyond a limit.
 
+use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
 /// A kind of memory, as operating systems tell them apart.
@@ -154,3 +155,8 @@ impl Beyond {
         matches!(self, Self::Evicts | Self::Throttles)
     }
 }
+
+wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu, 3 HostAnonymous });
+wire_enum!(Beyond {
+    0 Evicts, 1 Throttles, 2 Ends, 3 EndsLater, 4 Fails, 5 Swaps, 6 Spills, 7 Stutters, 8 LessVisible,
+});

@@ -17,7 +17,9 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, GpuKind, MIB, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, GpuKind, Source, SourceKind, whole};
+use crate::leaf::units::MIB;
+use crate::leaf::wire::wire_struct;
 use serde::Serialize;
 
 /// A limit by name, on one device.
@@ -83,7 +85,7 @@ impl Device {
         ] {
             let field = if id == "cgroup" { "cgroup_mib" } else { "ram_mib" };
             limits.extend(mib.map(|mib| {
-                let bytes = whole(mib as f64 * MIB);
+                let bytes = whole(mib as f64 * MIB as f64);
                 plain(id, title, Counts::Memory, bytes, Beyond::Evicts, self.source(field))
             }));
         }
@@ -138,3 +140,5 @@ fn plain(id: &str, title: &str, counts: Counts, bytes: u64, beyond: Beyond, sour
     let (id, title) = (id.to_owned(), title.to_owned());
     Limit { id, title, counts, bytes, states: ByState::same(bytes), beyond, source, on_request: false }
 }
+
+wire_struct!(Limit { id, title, counts, bytes, states, beyond, source, on_request });

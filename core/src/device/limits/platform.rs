@@ -2,7 +2,8 @@
 
 use super::State;
 use crate::device::Os;
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
+use crate::leaf::wire::{Wire, wire_enum};
 use serde::Serialize;
 use std::fmt;
 
@@ -248,6 +249,21 @@ impl Platform {
 
 fn range(low: u64, high: u64) -> String {
     if low == high { low.to_string() } else { format!("{low} to {high}") }
+}
+
+wire_enum!(Platform {
+    0 Android, 1 Horizon, 2 Ios, 3 Ipados, 4 Linux, 5 Macos, 6 Windows, 7 Browser, 8 Other,
+});
+
+impl Wire for Version {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.major, self.minor).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (major, minor) = Wire::take(from)?;
+        Some(Self { major, minor })
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use super::amount::{self, Amount};
 use super::entry::{Class, Confidence, Entry, Setting};
 use super::{Beyond, Counts, Limit, MemoryKind, Platform, State, Version, registry};
 use crate::device::{Os, Source};
-use crate::document::{self, DocumentError, Fields, Value, nearest_names};
+use crate::format::document;
+use crate::format::document::{DocumentError, Fields, Value, nearest_names};
 
 const MOST_RAM_MIB: u64 = 16_777_216;
 

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Setting};
 use super::{Limit, Platform, Version};
-use crate::document::nearest_names;
+use crate::format::document::nearest_names;
 use std::sync::OnceLock;
 
 include!(concat!(env!("OUT_DIR"), "/limits.rs"));

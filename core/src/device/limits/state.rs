@@ -1,6 +1,7 @@
 //! What the system takes a process to be doing: many limits depend on it.
 
-use crate::wire::Wire;
+use crate::leaf::wire::Wire;
+use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
 /// The state of the process that runs the model, from the most favoured to the least.
@@ -111,3 +112,5 @@ impl Wire for ByState {
         Some(bytes)
     }
 }
+
+wire_enum!(State { 0 Foreground, 1 Service, 2 Background, 3 Cached });

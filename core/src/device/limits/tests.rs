@@ -3,9 +3,7 @@
 use super::super::{ByState, Confidence, Counts, State};
 use super::*;
 use crate::device::{Device, SourceKind};
-
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
+use crate::leaf::units::{GIB, MIB};
 
 /// Bytes of a limit in the foreground, a service, the background, on a system with so many GiB of memory.
 fn bytes(name: &str, system: &str, ram_gib: u64, device: &str) -> Option<[Option<u64>; 3]> {

@@ -2,13 +2,13 @@
 
 use super::card::{self, CardSetting};
 use super::{MixSizes, PackedSizes, SizedModel, Tally, processor};
+use crate::export::file_names;
+use crate::leaf::BlockType;
 use crate::memory::{KvFormat, Runtime, Scenario, kv_cache, refused};
 use crate::model::Model;
-use crate::model::export::file_names;
-use crate::model::tensor::Role;
 use crate::placement::compute::compute_buffer;
 use crate::placement::packed::is_packed;
-use crate::weights::{BlockType, WeightFormat, WeightPlan};
+use crate::weights::{WeightFormat, WeightPlan};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -214,7 +214,7 @@ fn weights(
     let found = types_of(model, names, types);
     let mut sizes = MixSizes { mix: mix.to_owned(), predicted_bytes: 0, measured_bytes: 0, other_types: 0 };
     for ((tensor, planned), found) in model.tensors.iter().zip(&plan.tensors).zip(found) {
-        if matches!(tensor.role, Role::Vision | Role::Audio) {
+        if tensor.role.is_tower() {
             continue;
         }
         let found = found?;

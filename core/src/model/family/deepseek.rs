@@ -5,7 +5,7 @@ use super::super::architecture::{Architecture, Ffn};
 use super::super::import::hf_config::{Facts, MAX_HEADS, Reader};
 use super::super::tensor::Role;
 use super::{BASE, Family, FileForm, PLAIN_FILE, extra};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 const DEEPSEEK3: Family = Family {
     name: "deepseek_v3",

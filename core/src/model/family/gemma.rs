@@ -4,7 +4,7 @@ use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, MAX_WIDTH, Re
 use super::{
     BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, RouterExtras, Tokenizer, Windows,
 };
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 const GEMMA: Family = Family {
     name: "gemma",

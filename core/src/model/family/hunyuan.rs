@@ -2,7 +2,7 @@
 
 use super::super::import::hf_config::{Facts, Reader};
 use super::{BASE, Conventions, Family};
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 
 const DENSE: Family = Family {
     name: "hunyuan_v1_dense",

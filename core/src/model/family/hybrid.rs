@@ -6,7 +6,7 @@ use super::super::recurrent::RecurrentShape;
 use super::super::tensor::{Active, Role};
 use super::research::whole_norms;
 use super::{BASE, Conventions, Family, extra, vector};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

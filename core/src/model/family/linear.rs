@@ -5,7 +5,7 @@ use super::super::recurrent::RecurrentShape;
 use super::super::tensor::Role;
 use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family, extra};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

@@ -6,7 +6,7 @@ use super::super::import::hf_config::{Facts, Reader};
 use super::{
     BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
 };
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 
 /// `LlamaConfig`.
 const LLAMA_WIDTHS: &[(&str, u64)] = &[

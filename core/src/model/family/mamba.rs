@@ -3,7 +3,7 @@
 use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_WIDTH, Mixes, Reader};
 use super::super::recurrent::RecurrentShape;
 use super::{BASE, Conventions, Family, vector};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 const MAMBA: Family = Family {
     name: "mamba",

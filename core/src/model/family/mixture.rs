@@ -8,7 +8,7 @@ use super::research::whole_norms;
 use super::{
     BASE, Conventions, Family, LlamaCppWindows, OutputBias, PLAIN_FILE, RouterExtras, Windows, extra, vector,
 };
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 /// Every `period`-th layer is full in llama.cpp.
 const fn every(period: u64, unstated: u64, fixed: u64) -> LlamaCppWindows {

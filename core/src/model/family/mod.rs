@@ -30,15 +30,15 @@ mod towers;
 pub(super) use foreign::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, UNDESCRIBED};
 pub(super) use marks::by_parts;
 pub use names::Renames;
-pub(super) use names::rename;
+pub(crate) use names::rename;
 pub(super) use older::ffn_biases;
 pub(super) use towers::{audio, vision};
 
 use super::architecture::{Architecture, Conduct, ExtraTensor, Order, Tokenizer};
 use super::import::hf_config::{Facts, Reader};
 use super::tensor::{Active, Role};
-use crate::document::DocumentError;
-use crate::weights::BlockType;
+use crate::format::document::DocumentError;
+use crate::leaf::BlockType;
 
 /// What a family has where a description does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

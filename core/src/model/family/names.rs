@@ -14,7 +14,7 @@ const ALWAYS: Renames = &[
 ];
 
 /// The file's name of a tensor, without `blk.N.`.
-pub(in crate::model) fn rename(renames: Renames, rest: &str) -> &str {
+pub(crate) fn rename(renames: Renames, rest: &str) -> &str {
     let find = |list: Renames| list.iter().find(|(name, _)| *name == rest).map(|(_, target)| *target);
     find(renames).or_else(|| find(ALWAYS)).unwrap_or(rest)
 }

@@ -6,7 +6,7 @@ use super::super::import::hf_config::{Facts, Reader};
 use super::super::tensor::{Active, Role};
 use super::llama::UNGATED;
 use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, Windows, extra, vector};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 /// The two-matrix FFN with biases everywhere.
 const GPT: Conventions = Conventions { gated_ffn: false, qkv_bias: true, ..BASE.conventions };

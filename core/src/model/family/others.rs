@@ -5,7 +5,7 @@ use super::super::tensor::Role;
 use super::{
     BASE, Conventions, Family, FileForm, LlamaCppWindows, Order, PLAIN_FILE, Windows, extra, vector,
 };
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 
 const COHERE: Family = Family {
     name: "cohere",

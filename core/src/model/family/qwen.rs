@@ -2,7 +2,7 @@
 
 use super::super::import::hf_config::{Facts, Reader};
 use super::{BASE, Conventions, Family, FileForm, PLAIN_FILE, RouterExtras, Windows};
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
 
 const QWEN2: Family = Family {
     name: "qwen2",

@@ -3,7 +3,7 @@
 use super::super::architecture::Architecture;
 use super::super::import::hf_config::{Facts, MAX_HEADS, Mixes, Reader};
 use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 /// Norms over the channels of a head on queries and keys.
 const NORMED_HEADS: Conventions = Conventions { qk_norm: true, ..BASE.conventions };
@@ -108,7 +108,7 @@ fn blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     for (index, block) in blocks.iter().enumerate() {
         let attention = block.map("attention")?;
         let ffn = block.map("ffn")?;
-        let flag = |map: &Option<crate::document::Fields<'_>>, name| match map {
+        let flag = |map: &Option<crate::format::document::Fields<'_>>, name| match map {
             Some(map) => map.flag(name),
             None => Ok(None),
         };

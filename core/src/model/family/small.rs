@@ -3,7 +3,7 @@
 use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_WIDTH, Mixes, Reader};
 use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 const LFM2: Family = Family {
     name: "lfm2",

@@ -4,7 +4,7 @@ use super::super::architecture::Architecture;
 use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, Mixes, Reader};
 use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family, LlamaCppWindows, vector};
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {

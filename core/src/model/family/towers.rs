@@ -2,7 +2,7 @@
 //!
 //! Each is counted as transformers builds it; one that is not known here gives nothing, and the reader says so.
 
-use crate::document::{DocumentError, Fields};
+use crate::format::document::{DocumentError, Fields};
 
 /// Largest width that is believed of a tower; with the next, no product below leaves 64 bits.
 const MAX: u64 = 1 << 16;

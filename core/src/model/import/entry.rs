@@ -1,7 +1,7 @@
 //! A model of the catalogue: its names, what was published about it, and the fields of its `config.json`.
 
 use super::{ImportError, hf_config};
-use crate::document::{Fields, Node, parse_yaml};
+use crate::format::document::{Fields, Node, parse_yaml};
 use crate::model::{Model, Origin};
 
 /// Most parameters that a publisher states.

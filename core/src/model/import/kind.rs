@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes; its name decides only where they do not.
 
-use crate::document::utf8;
+use crate::format::document::utf8;
 
 /// Kinds of files that hold models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +17,6 @@ pub enum Kind {
     SafetensorsIndex,
     /// Something else, in words.
     Foreign(&'static str),
-}
-
-impl Kind {
-    /// Whether the first bytes of the file are enough.
-    pub fn reads_header_only(self) -> bool {
-        matches!(self, Self::Gguf | Self::Safetensors)
-    }
 }
 
 /// Beginnings of files that people drop by mistake.

@@ -14,10 +14,10 @@ pub use draft::Unbelievable;
 pub use kind::{Kind, detect};
 
 use super::{Model, Profile};
-use crate::document::{DocumentError, utf8};
-use gguf::{Gguf, GgufError};
+use crate::format::document::{DocumentError, utf8};
+use gguf::{Gguf, GgufError, GgufModelError};
 use hf_config::ConfigError;
-use safetensors::SafetensorsError;
+use safetensors::{SafetensorsError, SafetensorsModelError};
 
 /// How much of a file to read at first, in bytes: enough for most headers.
 pub const FIRST_READ: u64 = 1 << 20;
@@ -45,11 +45,11 @@ pub enum ImportError {
         /// File name.
         source_name: String,
         /// What is wrong.
-        error: GgufError,
+        error: GgufModelError,
     },
     /// A safetensors file or index that does not fit.
     #[error(transparent)]
-    Safetensors(SafetensorsError),
+    Safetensors(SafetensorsModelError),
     /// Another kind of file.
     #[error(
         "{source_name}: {what}, which is not read here; expected a YAML profile, a config.json, or a GGUF or safetensors file"
@@ -80,12 +80,20 @@ impl ImportError {
     }
 }
 
-impl From<SafetensorsError> for ImportError {
-    fn from(error: SafetensorsError) -> Self {
+impl From<SafetensorsModelError> for ImportError {
+    fn from(error: SafetensorsModelError) -> Self {
         match error {
-            SafetensorsError::NeedMore { at_least } => Self::NeedMore { at_least },
+            SafetensorsModelError::File(SafetensorsError::NeedMore { at_least }) => {
+                Self::NeedMore { at_least }
+            }
             other => Self::Safetensors(other),
         }
+    }
+}
+
+impl From<SafetensorsError> for ImportError {
+    fn from(error: SafetensorsError) -> Self {
+        SafetensorsModelError::File(error).into()
     }
 }
 
@@ -146,12 +154,13 @@ pub fn gguf_part(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Gguf
 
 /// The model in all parts of a split GGUF file, in any order; `name` is that of one of them.
 pub fn gguf_joined(name: &str, parts: Vec<Gguf>) -> Result<Model, ImportError> {
-    Gguf::join(parts).and_then(|whole| whole.model(name)).map_err(|error| in_gguf(name, error))
+    let whole = Gguf::join(parts).map_err(|error| in_gguf(name, error))?;
+    whole.model(name).map_err(|error| in_gguf(name, error))
 }
 
-fn in_gguf(name: &str, error: GgufError) -> ImportError {
-    match error {
-        GgufError::NeedMore { at_least } => ImportError::NeedMore { at_least },
+fn in_gguf(name: &str, error: impl Into<GgufModelError>) -> ImportError {
+    match error.into() {
+        GgufModelError::File(GgufError::NeedMore { at_least }) => ImportError::NeedMore { at_least },
         error => ImportError::Gguf { source_name: name.to_owned(), error },
     }
 }

@@ -1,6 +1,7 @@
 //! `analyze-ple`: the prediction for one model on some or all devices.
 
 mod first_release;
+mod speed;
 mod text;
 
 use crate::cli::{args, files, output};
@@ -9,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
-use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Turn};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
@@ -129,6 +130,8 @@ pub(crate) struct AnalyzeArgs {
     /// Decoding speed that a device must reach, tokens per second
     #[arg(long, alias = "target-decode-tps", value_name = "TPS", default_value_t = 15.0)]
     target_tps: f64,
+    #[command(flatten)]
+    speed: speed::SpeedArgs,
     /// Share of PLE lookups found in memory when the table stays on storage, 0 to 1
     #[arg(long, default_value_t = 0.0)]
     ple_cache_hit: f64,
@@ -200,6 +203,7 @@ struct Said {
     kv_offload: bool,
     state: State,
     target_tokens_per_s: f64,
+    turn: Turn,
 }
 
 impl Said {
@@ -210,6 +214,7 @@ impl Said {
         scenario.draft.clone_from(&self.draft);
         (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
         (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
+        scenario.turn = self.turn;
     }
 }
 
@@ -222,7 +227,7 @@ impl AnalyzeArgs {
         if self.json_version == 1 && !self.json && self.output.is_none() {
             return Err(bad_input("`--json-version 1` without JSON; expected --json or --output, too"));
         }
-        let devices = self.devices()?;
+        let devices = self.speed.calibrated(self.devices()?)?;
         let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
         let devices = match program {
             Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
@@ -249,7 +254,7 @@ impl AnalyzeArgs {
         } else if self.csv {
             output::print(&report.to_csv())?;
         } else {
-            output::print(&text::report(&report, !self.device.is_empty()))?;
+            output::print(&text::report(&report, &devices, !self.device.is_empty()))?;
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))
@@ -338,6 +343,7 @@ impl AnalyzeArgs {
             kv_offload: !self.no_kv_offload,
             state: self.state.unwrap_or_default(),
             target_tokens_per_s: self.target_tps,
+            turn: self.speed.turn(self.context_tokens),
         })
     }
 
@@ -427,7 +433,7 @@ impl AnalyzeArgs {
             (self.csv, "--csv"),
             (self.fail_if_infeasible, "--fail-if-infeasible"),
         ];
-        given.into_iter().find_map(|(given, option)| given.then_some(option))
+        given.into_iter().find_map(|(given, option)| given.then_some(option)).or_else(|| self.speed.used())
     }
 
     fn run_first_release(&self, model: &Model) -> anyhow::Result<ExitCode> {

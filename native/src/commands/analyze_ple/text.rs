@@ -1,13 +1,14 @@
 //! The answer of `analyze-ple`.
 
+use super::speed;
 use crate::cli::output::{columns, count, mib, signed_mib, wrapped};
-use dhurandhar_core::device::State;
+use dhurandhar_core::device::{Device, State};
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
-pub(crate) fn report(report: &Report, detailed: bool) -> String {
+pub(crate) fn report(report: &Report, devices: &[Device], detailed: bool) -> String {
     let mut text = heading(report);
     text += "\n";
     text += &memory(report);
@@ -16,7 +17,8 @@ pub(crate) fn report(report: &Report, detailed: bool) -> String {
     text += "\n";
     if detailed {
         for device in &report.devices {
-            text += &assessment(report, device);
+            let measured = devices.iter().find(|known| known.name == device.device);
+            text += &assessment(report, device, measured.map_or(0, |known| known.measured_speeds.len()));
         }
     } else {
         text += &overview(report);
@@ -160,9 +162,9 @@ fn overview(report: &Report) -> String {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(report.devices.iter().map(|device| {
         let speed = match (device.ceilings.reread_tokens_per_s, device.ceilings.expected_tokens_per_s) {
-            (Some(reread), _) => format!("<{}", speed(reread)),
+            (Some(reread), _) => format!("<{}", speed::rate(reread)),
             (None, Some((low, high))) if device.mode != Mode::Infeasible => {
-                format!("{}-{}", speed(low), speed(high))
+                format!("{}-{}", speed::rate(low), speed::rate(high))
             }
             _ => "-".to_owned(),
         };
@@ -190,15 +192,6 @@ fn verdict(device: &Assessment) -> String {
     format!("{}{doubt}{slow}", device.mode.name())
 }
 
-fn speed(value: f64) -> String {
-    match value {
-        value if value < 0.01 => "0.01".to_owned(),
-        value if value < 1.0 => format!("{value:.2}"),
-        value if value < 10.0 => format!("{value:.1}"),
-        value => format!("{value:.0}"),
-    }
-}
-
 /// What a graphics card holds whole.
 fn whole_on_card(whole: &WholeOnCard) -> String {
     match (whole.longest_context_tokens, &whole.largest_weight_format) {
@@ -211,7 +204,7 @@ fn whole_on_card(whole: &WholeOnCard) -> String {
     }
 }
 
-fn assessment(report: &Report, device: &Assessment) -> String {
+fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
     let ceilings = &device.ceilings;
     let mut text = format!("[{}] {}\n", device.device, device.device_title);
     let mut line = |name: &str, value: String| {
@@ -230,16 +223,17 @@ fn assessment(report: &Report, device: &Assessment) -> String {
         line(name, format!("{}: {}. Source: {}", check.limit.title, check.text, check.limit.source.text));
     }
     line("Bottleneck:", device.bound.title().to_owned());
-    if let (None, Some((low, high)), Some(ceiling)) =
-        (device.reread, ceilings.expected_tokens_per_s, ceilings.dram_tokens_per_s)
-    {
+    if let Some(speed) = &device.speed {
+        for (name, text) in speed::lines(speed, measured) {
+            line(name, text);
+        }
+    }
+    if let (None, Some(ceiling)) = (device.reread, ceilings.dram_tokens_per_s) {
         line(
-            "Decode:",
+            "Ceiling:",
             format!(
-                "{}-{} tok/s expected; DRAM ceiling {} ({} MiB read per token), target {}",
-                speed(low),
-                speed(high),
-                speed(ceiling),
+                "{} tok/s: memory bandwidth over the {} MiB read for a token; target {}",
+                speed::rate(ceiling),
                 mib(device.reads.weight_bytes + device.reads.kv_bytes + device.reads.state_bytes),
                 report.scenario.target_tokens_per_s
             ),
@@ -254,7 +248,7 @@ fn assessment(report: &Report, device: &Assessment) -> String {
                 ceilings.pages_per_row,
                 ceilings.stall_s_best * 1e3,
                 ceilings.stall_s_worst * 1e3,
-                speed(bound),
+                speed::rate(bound),
                 ceilings.prefill_stall_s
             ),
         );

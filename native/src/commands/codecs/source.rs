@@ -5,7 +5,7 @@ use crate::kv_quality::sweep::Vectors;
 use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::codec::Source;
-use dhurandhar_core::codec::tensor_file::{Tensor, read_tensors};
+use dhurandhar_core::format::tensors::{Tensor, read_tensors};
 use std::path::{Path, PathBuf};
 
 /// Options that choose the vectors.

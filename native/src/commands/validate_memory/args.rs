@@ -2,10 +2,9 @@
 
 use crate::validate::case::Subject;
 use clap::{Args, ValueEnum};
+use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::measurement::MemoryCase;
 use std::path::PathBuf;
-
-const GIB: f64 = 1_073_741_824.0;
 
 /// Run llama.cpp on a model and compare the memory it takes with the prediction
 #[derive(Debug, Args)]
@@ -93,6 +92,6 @@ impl ValidateMemoryArgs {
         reason = "saturates, which is as good as no limit"
     )]
     pub(super) fn max_memory_bytes(&self) -> u64 {
-        (self.max_memory_gib * GIB) as u64
+        (self.max_memory_gib * GIB as f64) as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Incompressible bytes from a seed; any page can be computed alone, so a file proves itself.
 
-use dhurandhar_core::storage::mix64;
+use dhurandhar_core::leaf::mix64;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 

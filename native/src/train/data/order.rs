@@ -4,7 +4,7 @@
 
 use super::example::Example;
 use crate::train::gradients::Batch;
-use dhurandhar_core::storage::mix64;
+use dhurandhar_core::leaf::mix64;
 
 /// Rows that stay open for a later example that fits.
 const OPEN: usize = 32;

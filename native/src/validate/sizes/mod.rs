@@ -9,10 +9,11 @@ pub(crate) mod child;
 use super::sparse::put as sparse;
 use child::{Reply, Task, Work, answer};
 use dhurandhar_core::Model;
+use dhurandhar_core::export::{f16_header, typed_header};
+use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::measurement::size_validation::{MeasuredModel, card_grid, grid};
 use dhurandhar_core::model::architecture::Ffn;
-use dhurandhar_core::model::export::{f16_header, typed_header};
-use dhurandhar_core::weights::{BlockType, StockType};
+use dhurandhar_core::weights::StockType;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

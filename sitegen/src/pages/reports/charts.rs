@@ -3,6 +3,7 @@
 use dhurandhar_chart::{
     Axis, Bar, Budget, Group, GroupedBars, Limit, Line, LineChart, LinePoint, MemoryBars, Segment, Value,
 };
+use dhurandhar_core::leaf::units::{MIB, in_mib};
 use dhurandhar_core::measurement::{
     Configuration, Engine, MemorySample, MmapProfile, Pattern, State, Summary,
 };
@@ -13,7 +14,6 @@ use super::outcome::badge;
 use crate::pages::charts::{data, figure};
 use crate::pages::figures::{count, mib, significant};
 
-const MIB: f64 = 1_048_576.0;
 const UNIT: &str = "wait, µs";
 
 fn valid(profile: &MmapProfile) -> impl Iterator<Item = (&Configuration, &Summary)> {
@@ -137,9 +137,9 @@ pub(super) fn predictions(profile: &MmapProfile) -> Markup {
 pub(super) fn cliff(profile: &MmapProfile) -> Markup {
     let Some(cliff) = &profile.cliff else { return html! {} };
     let line = |value: &dyn Fn(&dhurandhar_core::measurement::CliffPoint) -> f64| -> Vec<(f64, f64)> {
-        cliff.points.iter().map(|point| (point.budget_bytes as f64 / MIB, value(point))).collect()
+        cliff.points.iter().map(|point| (in_mib(point.budget_bytes), value(point))).collect()
     };
-    let decoder = cliff.decoder_bytes as f64 / MIB;
+    let decoder = in_mib(cliff.decoder_bytes);
     let drawing = LineChart {
         title: "Time of a token as memory shrinks".to_owned(),
         x: Axis::linear("memory limit, MiB"),
@@ -170,7 +170,7 @@ pub(super) fn cliff(profile: &MmapProfile) -> Markup {
                             td.num { (mib(point.budget_bytes)) }
                             td.num { (significant(point.token_ms)) }
                             td.num { (significant(point.predicted_ms.0)) "–" (significant(point.predicted_ms.1)) }
-                            td.num { (point.device_bytes_per_token.map_or_else(|| "–".to_owned(), |bytes| significant(bytes / MIB))) }
+                            td.num { (point.device_bytes_per_token.map_or_else(|| "–".to_owned(), |bytes| significant(bytes / MIB as f64))) }
                         }
                     }
                 }

@@ -1,9 +1,9 @@
 //! What each layer holds, read off the tensor table: more reliable than metadata, which converters vary.
 
-use super::super::super::architecture::Ffn;
 use super::role::split;
-use super::table::TensorInfo;
-use super::{Gguf, GgufError};
+use crate::format::gguf::TensorInfo;
+use crate::format::gguf::{Gguf, GgufError};
+use crate::model::architecture::Ffn;
 
 /// The tensors of one layer that say what it is.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! The architecture's own keys, typed and range-checked: `llama.block_count` and its like.
 
-use super::GgufError;
-use super::metadata::{Metadata, Value};
+use crate::format::gguf::GgufError;
+use crate::format::gguf::{Metadata, Value};
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 

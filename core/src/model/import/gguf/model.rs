@@ -1,21 +1,23 @@
 //! From metadata and tensor table to a model: widths from the table, heads and windows from the metadata.
 
-use super::super::super::architecture::{
-    Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
-};
-use super::super::super::family::{self, Family, GGUF_OTHERS};
-use super::super::super::tensor::{Role, Stored, Tensor};
-use super::super::super::{Model, Origin};
 use super::super::draft::{self, MAX_CONTEXT, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, UNSTATED_CONTEXT};
 use super::blocks::{self, Block};
 use super::keys::Keys;
 use super::role::{self, Around};
 use super::windows::Windows;
-use super::{Gguf, GgufError, state, windows};
+use super::{GgufModelError, state, windows};
+use crate::format::gguf::{Gguf, GgufError};
+use crate::model::architecture::{
+    Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
+};
+use crate::model::family;
+use crate::model::family::{Family, GGUF_OTHERS};
+use crate::model::tensor::{Role, Stored, Tensor};
+use crate::model::{Model, Origin};
 
 impl Gguf {
     /// The model this file holds; `name` is the file's name.
-    pub fn model(&self, name: &str) -> Result<Model, GgufError> {
+    pub fn model(&self, name: &str) -> Result<Model, GgufModelError> {
         let (architecture, keys) = self.decoder()?;
         let declared = keys.require("block_count", 1..=MAX_LAYERS)?;
         let drafts = keys.integer("nextn_predict_layers", 0..=declared.saturating_sub(1))?.unwrap_or(0);
@@ -23,7 +25,7 @@ impl Gguf {
         let layers = declared - drafts;
         let blocks = all.get(..count(layers)).unwrap_or_default();
         if blocks.iter().any(|block| block.apart_experts) {
-            return Err(GgufError::Undescribed {
+            return Err(GgufModelError::Undescribed {
                 architecture: architecture.to_owned(),
                 what: "one tensor an expert, a form that llama.cpp no longer loads (convert the model again)"
                     .into(),
@@ -51,17 +53,17 @@ impl Gguf {
     }
 
     /// `general.architecture` with its keys, when this is a whole language model.
-    fn decoder(&self) -> Result<(&str, Keys<'_>), GgufError> {
+    fn decoder(&self) -> Result<(&str, Keys<'_>), GgufModelError> {
         const KEY: &str = "general.architecture";
         let parts = self.metadata.count("split.count").unwrap_or(0);
         if parts > 1 && self.parts < parts {
             let part = self.metadata.count("split.no").unwrap_or(0).saturating_add(1);
-            return Err(GgufError::Split { part, parts });
+            return Err(GgufModelError::Split { part, parts });
         }
         let stated = self.metadata.text(KEY);
         let refuse = |what: String| {
             let architecture = stated.unwrap_or("this file").to_owned();
-            Err(GgufError::NotDecoderOnly { architecture, what })
+            Err(GgufModelError::NotDecoderOnly { architecture, what })
         };
         if let Some(kind) = self.metadata.text("general.type").filter(|kind| *kind != "model") {
             let what = match kind {
@@ -74,7 +76,10 @@ impl Gguf {
         }
         let architecture = stated.ok_or_else(|| GgufError::Metadata {
             key: KEY.to_owned(),
-            found: self.metadata.get(KEY).map_or_else(|| "missing".to_owned(), super::Value::describe),
+            found: self
+                .metadata
+                .get(KEY)
+                .map_or_else(|| "missing".to_owned(), crate::format::gguf::Value::describe),
             expected: "the name of an architecture".to_owned(),
         })?;
         if let Some((_, what)) = GGUF_OTHERS.iter().find(|(name, _)| *name == architecture) {
@@ -90,7 +95,7 @@ impl Gguf {
         Ok((architecture, keys))
     }
 
-    fn find(&self, name: &str) -> Option<&super::TensorInfo> {
+    fn find(&self, name: &str) -> Option<&crate::format::gguf::TensorInfo> {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
@@ -166,7 +171,7 @@ impl Gguf {
 
     /// The table's tensors with their roles, exact types and bytes.
     fn tensors(&self, model: &Architecture, blocks: &[Block], active_experts: u64) -> Vec<Tensor> {
-        let tensor = |info: &super::TensorInfo| {
+        let tensor = |info: &crate::format::gguf::TensorInfo| {
             let (layer, _) = role::split(&info.name);
             let block = layer.and_then(|layer| blocks.get(layer));
             let attention = layer.and_then(|layer| model.layers.get(layer)?.attention());
@@ -196,7 +201,8 @@ impl Gguf {
     /// Towers that some converters put into the same file.
     fn towers(&self, model: &mut Architecture) {
         let tower = |wanted: Role| {
-            let of = |tensor: &&super::TensorInfo| role::of(tensor, Around::default()).0 == wanted;
+            let of =
+                |tensor: &&crate::format::gguf::TensorInfo| role::of(tensor, Around::default()).0 == wanted;
             let (parameters, bytes) =
                 self.tensors.iter().filter(of).fold((0_u64, 0_u64), |(p, b), tensor| {
                     (p.saturating_add(tensor.rows * tensor.row_length), b.saturating_add(tensor.bytes))

@@ -1,7 +1,7 @@
 //! What a GGUF tensor is for, by its name (llama.cpp's tensor names).
 
-use super::super::super::tensor::{Active, Role};
-use super::table::TensorInfo;
+use crate::format::gguf::TensorInfo;
+use crate::model::tensor::{Active, Role};
 
 /// The layer and the rest of a name such as `blk.3.attn_q.weight`; `None` and the whole name otherwise.
 pub(super) fn split(name: &str) -> (Option<usize>, &str) {

@@ -1,9 +1,9 @@
 //! Writes GGUF headers for tests: by hand, or of a whole model under llama.cpp's key and tensor names.
 
+use crate::leaf::BlockType;
 use crate::model::architecture::{Architecture, Ffn, Recurrent, RecurrentKind};
-use crate::model::tensor::{Active, Role};
+use crate::model::tensor::Active;
 use crate::model::{Model, Tensor};
-use crate::weights::BlockType;
 
 /// A header under construction.
 #[derive(Default)]
@@ -179,7 +179,7 @@ pub(crate) fn of(model: &Model, architecture: &str) -> Sample {
     if let Some(ple) = &shape.ple {
         sample = sample.count(&key("embedding_length_per_layer_input"), ple.width);
     }
-    for tensor in model.tensors.iter().filter(|tensor| !matches!(tensor.role, Role::Vision | Role::Audio)) {
+    for tensor in model.tensors.iter().filter(|tensor| !tensor.role.is_tower()) {
         sample = sample.tensor(&tensor.name, &dimensions(tensor), BlockType::Bf16);
     }
     sample

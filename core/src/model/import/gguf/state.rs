@@ -1,11 +1,12 @@
 //! Recurrent layers: what the table shows recurs, with the shape that the metadata gives.
 
-use super::super::super::architecture::Recurrent;
-use super::super::super::recurrent::{self, RecurrentShape};
 use super::super::draft::{MAX_HEADS, MAX_WIDTH};
-use super::GgufError;
 use super::blocks::{Block, Recurs};
 use super::keys::Keys;
+use crate::format::gguf::GgufError;
+use crate::model::architecture::Recurrent;
+use crate::model::recurrent;
+use crate::model::recurrent::RecurrentShape;
 
 /// The recurrence of a layer of `hidden` channels; nothing where none stands.
 pub(super) fn of(keys: &Keys<'_>, block: &Block, hidden: u64) -> Result<Option<Recurrent>, GgufError> {

@@ -3,9 +3,9 @@
 use super::super::hf_config;
 use super::sample::{self, Sample, small};
 use super::*;
+use crate::leaf::BlockType;
 use crate::model::architecture::Attention;
 use crate::model::{Model, Role};
-use crate::weights::BlockType;
 use proptest::prelude::*;
 
 fn config(name: &str) -> Model {
@@ -13,7 +13,7 @@ fn config(name: &str) -> Model {
     hf_config::parse(name, &std::fs::read(path).unwrap()).unwrap()
 }
 
-fn model(sample: Sample) -> Result<Model, GgufError> {
+fn model(sample: Sample) -> Result<Model, GgufModelError> {
     let (bytes, length) = sample.finish();
     parse_gguf(&bytes, Some(length))?.model("file.gguf")
 }
@@ -420,7 +420,7 @@ proptest! {
         let size = bytes.len();
         bytes[at % size] = value;
         bytes[second % size] = other;
-        if let Ok(model) = parse_gguf(&bytes, Some(length)).and_then(|gguf| gguf.model("x.gguf")) {
+        if let Ok(Ok(model)) = parse_gguf(&bytes, Some(length)).map(|gguf| gguf.model("x.gguf")) {
             prop_assert!(model.parameters().total > 0);
         }
     }

@@ -1,11 +1,11 @@
 //! Which layers slide. Newer files say so in `attention.sliding_window_pattern`; for older ones the runtime's own rule per
 //! architecture applies, which the family knows.
 
-use super::super::super::family::{Family, LlamaCppWindows};
 use super::super::draft::MAX_CONTEXT;
-use super::GgufError;
 use super::keys::Keys;
-use super::metadata::Value;
+use crate::format::gguf::GgufError;
+use crate::format::gguf::Value;
+use crate::model::family::{Family, LlamaCppWindows};
 
 /// Which layers slide, and their window in tokens.
 pub(super) struct Windows {

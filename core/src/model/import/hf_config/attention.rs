@@ -1,11 +1,11 @@
 //! Heads: how many, how wide, with which biases and norms.
 
-use super::super::super::family::OutputBias;
 use super::super::draft::{MAX_HEADS, MAX_LAYERS};
 use super::facts::{Facts, Heads};
 use super::latent;
 use super::reader::Reader;
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
+use crate::model::family::OutputBias;
 
 const HEADS: [&str; 5] = ["num_attention_heads", "n_head", "n_heads", "num_heads", "num_query_heads"];
 const KV_HEADS: [&str; 13] = [

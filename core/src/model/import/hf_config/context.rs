@@ -1,9 +1,9 @@
 //! The longest context: what the config declares, raised by the scaling of its positions as vLLM does it.
 
-use super::super::super::family;
 use super::super::draft::{MAX_CONTEXT, UNSTATED_CONTEXT};
 use super::reader::Reader;
-use crate::document::{DocumentError, Fields};
+use crate::format::document::{DocumentError, Fields};
+use crate::model::family;
 
 const NAMES: [&str; 10] = [
     "max_position_embeddings",

@@ -1,12 +1,13 @@
 //! What a config says of its layers, kind by kind, and the layers that follow from it.
 
-use super::super::super::architecture::{
+use super::latent::Latent;
+use crate::format::document::PerLayer;
+use crate::model::architecture::{
     Architecture, Attention, Expanded, ExtraTensor, Ffn, KvSource, Layer, Mixer,
 };
-use super::super::super::family::{Conventions, Family, RouterExtras};
-use super::super::super::recurrent::{self, RecurrentShape};
-use super::latent::Latent;
-use crate::document::PerLayer;
+use crate::model::family::{Conventions, Family, RouterExtras};
+use crate::model::recurrent;
+use crate::model::recurrent::RecurrentShape;
 
 /// What mixes tokens in a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::super::draft::{MAX_LAYERS, MAX_WIDTH};
 use super::facts::{Experts, Facts};
 use super::reader::Reader;
-use crate::document::{DocumentError, PerLayer};
+use crate::format::document::{DocumentError, PerLayer};
 
 /// Names of the dense width.
 const WIDTH: [&str; 6] = ["intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff", "hidden_dim"];

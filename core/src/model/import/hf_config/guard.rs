@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use super::reader::Reader;
-use crate::document::{Node, Value};
+use crate::format::document::{Node, Value};
 
 /// Parts of names that speak of memory.
 const WORDS: [&str; 22] = [

@@ -3,11 +3,11 @@
 //! Source: DeepSeek-V2, arXiv 2405.04434, section 2.1: `kv_lora_rank` channels and one shared rotary key of
 //! `qk_rope_head_dim` channels; no values.
 
-use super::super::super::architecture::{ExtraTensor, Layer};
-use super::super::super::tensor::{Active, Role};
 use super::super::draft::{MAX_HEADS, MAX_WIDTH};
 use super::reader::Reader;
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
+use crate::model::architecture::{ExtraTensor, Layer};
+use crate::model::tensor::{Active, Role};
 
 /// Widths of latent attention.
 #[derive(Debug, Clone, Copy)]

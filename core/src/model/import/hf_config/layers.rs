@@ -1,10 +1,10 @@
 //! Which layers attend to everything, which slide, which recur; and over what window.
 
-use super::super::super::family::Windows;
 use super::super::draft::{MAX_CONTEXT, MAX_LAYERS};
 use super::facts::{Facts, Mixes};
 use super::reader::Reader;
-use crate::document::{DocumentError, Node, Value};
+use crate::format::document::{DocumentError, Node, Value};
+use crate::model::family::Windows;
 
 const KINDS: &[(&str, Mixes)] = &[
     ("full_attention", Mixes::Full),

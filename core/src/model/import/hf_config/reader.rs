@@ -1,9 +1,10 @@
 //! One config at hand: its nested text part, its family, and the list of what had to be assumed.
 
-use super::super::super::family::{self, Conventions, Family};
 use super::super::draft::{MAX_HEADS, MAX_LAYERS};
 use super::facts::{Facts, Heads, Mixes};
-use crate::document::{DocumentError, Fields, Node, PerLayer, Value};
+use crate::format::document::{DocumentError, Fields, Node, PerLayer, Value};
+use crate::model::family;
+use crate::model::family::{Conventions, Family};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 

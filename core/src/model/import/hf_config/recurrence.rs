@@ -1,9 +1,9 @@
 //! Recurrent blocks by the fields that several families share: short convolutions, Gated DeltaNet, Mamba-2.
 
-use super::super::super::recurrent::RecurrentShape;
 use super::super::draft::MAX_HEADS;
 use super::reader::Reader;
-use crate::document::DocumentError;
+use crate::format::document::DocumentError;
+use crate::model::recurrent::RecurrentShape;
 
 /// The shape of the recurrent layers of a stream of `hidden` channels.
 pub(super) fn shape(reader: &Reader<'_>, hidden: u64) -> Result<RecurrentShape, DocumentError> {

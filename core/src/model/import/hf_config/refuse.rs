@@ -1,8 +1,8 @@
 //! Configs that are no decoder-only language model's, or no model's at all: named, not guessed.
 
-use super::super::super::family::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
 use super::ConfigError;
-use crate::document::{Fields, Value};
+use crate::format::document::{Fields, Value};
+use crate::model::family::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
 
 /// Fields that only other kinds of JSON have, and what those are.
 const OTHERS: &[(&[&str], &str)] = &[

@@ -1,7 +1,7 @@
 //! Configs of public checkpoints against their published counts and caches, and the traps that configs hold.
 
-use super::super::super::architecture::{Attention, Ffn, KvSource, Mixer};
 use super::*;
+use crate::model::architecture::{Attention, Ffn, KvSource, Mixer};
 use std::fs;
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -343,8 +343,8 @@ fn tying_follows_the_text_part_then_the_whole_then_the_class() {
 
 #[test]
 fn hybrids_keep_a_state_of_fixed_size() {
-    const MIB: f64 = 1_048_576.0;
-    let state = |name: &str| load(name).architecture.state_bytes() as f64 / MIB;
+    use crate::leaf::units::in_mib;
+    let state = |name: &str| in_mib(load(name).architecture.state_bytes());
     assert!((state("qwen3.5-0.8b") - 19.3).abs() < 0.05, "{}", state("qwen3.5-0.8b"));
     assert!((state("qwen3.5-4b") - 50.3).abs() < 0.05, "{}", state("qwen3.5-4b"));
     // Ten convolutions of two past columns each, in f32.

@@ -1,9 +1,9 @@
 //! Vision and audio towers, where their size follows from the config.
 
-use super::super::super::architecture::{Architecture, Encoder};
-use super::super::super::family;
 use super::reader::Reader;
-use crate::document::{DocumentError, Fields, Value};
+use crate::format::document::{DocumentError, Fields, Value};
+use crate::model::architecture::{Architecture, Encoder};
+use crate::model::family;
 
 const VISION: [&str; 6] =
     ["vision_config", "vision_tower_config", "visual", "vision_model", "vit_config", "vision_encoder_config"];

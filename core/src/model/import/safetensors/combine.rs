@@ -1,18 +1,18 @@
 //! Header and architecture into a model: every tensor of the file with its role, exact type and bytes.
 
-use super::super::super::architecture::{Architecture, Encoder, Ffn, KvSource};
-use super::super::super::tensor::{Active, Role, Stored, Tensor};
-use super::super::super::{Model, Origin};
 use super::super::draft;
 use super::super::hf_config::StoredBits;
-use super::header::Header;
 use super::names::{self, Place};
 use super::packed::{self, Matrix};
-use super::{SafetensorsError, deduce};
+use super::{SafetensorsModelError, deduce};
+use crate::format::safetensors::Header;
+use crate::model::architecture::{Architecture, Encoder, Ffn, KvSource};
+use crate::model::tensor::{Active, Role, Stored, Tensor};
+use crate::model::{Model, Origin};
 
 impl Header {
     /// The model, as far as names and shapes tell; what they do not is listed in `assumptions`.
-    pub fn model(&self) -> Result<Model, SafetensorsError> {
+    pub fn model(&self) -> Result<Model, SafetensorsModelError> {
         let architecture = deduce::architecture(self)?;
         self.assemble(architecture, &StoredBits::default())
     }
@@ -20,7 +20,7 @@ impl Header {
     /// The model of a config with this file's tensors.
     ///
     /// `bits` is what one weight of each matrix takes in a quantised checkpoint, as the config states it.
-    pub fn with_config(&self, config: Model, bits: &StoredBits) -> Result<Model, SafetensorsError> {
+    pub fn with_config(&self, config: Model, bits: &StoredBits) -> Result<Model, SafetensorsModelError> {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
         let mut model = self.assemble(config.architecture, bits)?;
@@ -29,9 +29,13 @@ impl Header {
         Ok(model)
     }
 
-    fn check_against(&self, architecture: &Architecture) -> Result<(), SafetensorsError> {
+    fn check_against(&self, architecture: &Architecture) -> Result<(), SafetensorsModelError> {
         let compare = |what, found, expected| {
-            if found == expected { Ok(()) } else { Err(SafetensorsError::Mismatch { what, found, expected }) }
+            if found == expected {
+                Ok(())
+            } else {
+                Err(SafetensorsModelError::Mismatch { what, found, expected })
+            }
         };
         let layers = self.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer).max();
         // DeepSeek stores its drafting layer after the last; it is not counted.
@@ -51,7 +55,11 @@ impl Header {
         })
     }
 
-    fn assemble(&self, mut architecture: Architecture, bits: &StoredBits) -> Result<Model, SafetensorsError> {
+    fn assemble(
+        &self,
+        mut architecture: Architecture,
+        bits: &StoredBits,
+    ) -> Result<Model, SafetensorsModelError> {
         let matrices = packed::fold(self);
         let head = matrices.iter().any(|matrix| role(matrix) == Role::OutputHead);
         architecture.embeddings.tied &= !head;
@@ -71,11 +79,11 @@ impl Header {
         matrix: &Matrix<'_>,
         architecture: &Architecture,
         bits: &StoredBits,
-    ) -> Result<Tensor, SafetensorsError> {
+    ) -> Result<Tensor, SafetensorsModelError> {
         let info = matrix.info;
         let place = names::place(&info.name);
         let elements =
-            matrix.elements(bits.of(matrix.base())).ok_or_else(|| SafetensorsError::NeedsConfig {
+            matrix.elements(bits.of(matrix.base())).ok_or_else(|| SafetensorsModelError::NeedsConfig {
                 source_name: self.source.clone(),
                 reason: format!(
                     "`{}` packs several weights into a word, and nothing says how many",

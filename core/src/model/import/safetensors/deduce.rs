@@ -3,33 +3,35 @@
 //! Shapes give widths, KV channels, experts and recurrent states exactly. They do not give windows, KV sharing or
 //! the longest context; those are taken at their most expensive, and `assumptions` says so.
 
-use super::super::super::architecture::{
-    Architecture, Attention, Embeddings, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
-};
-use super::super::super::family::{self, Conventions};
-use super::super::super::recurrent::{self, RecurrentShape};
-use super::super::super::tensor::Role;
 use super::super::draft::{self, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
-use super::SafetensorsError;
-use super::header::{Header, TensorInfo};
+use super::SafetensorsModelError;
 use super::names::{self, Place};
 use super::packed;
+use crate::format::safetensors::{Header, TensorInfo};
+use crate::model::architecture::{
+    Architecture, Attention, Embeddings, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
+};
+use crate::model::family;
+use crate::model::family::Conventions;
+use crate::model::recurrent;
+use crate::model::recurrent::RecurrentShape;
+use crate::model::tensor::Role;
 use std::collections::BTreeMap;
 
 /// The tensors of one layer, by what follows its number.
 type Parts<'a> = BTreeMap<&'a str, &'a TensorInfo>;
 
 /// Refuse one shard of several.
-pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsError> {
+pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsModelError> {
     let shard = |what: &str| {
-        Err(SafetensorsError::Shard { source_name: header.source.clone(), what: what.to_owned() })
+        Err(SafetensorsModelError::Shard { source_name: header.source.clone(), what: what.to_owned() })
     };
     if header
         .tensors
         .iter()
         .any(|tensor| tensor.name.contains(".lora_A.") || tensor.name.contains(".lora_B."))
     {
-        return Err(SafetensorsError::Adapter { source_name: header.source.clone() });
+        return Err(SafetensorsModelError::Adapter { source_name: header.source.clone() });
     }
     let file = draft::stem(&header.source, &[".safetensors"]);
     if file.rsplit_once("-of-").is_some_and(|(_, parts)| parts.parse::<u32>().is_ok_and(|parts| parts > 1)) {
@@ -40,17 +42,19 @@ pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsError> {
     layers.sort_unstable();
     layers.dedup();
     match layers.iter().enumerate().find(|(index, layer)| index != *layer) {
-        _ if layers.is_empty() => Err(SafetensorsError::NoDecoder { source_name: header.source.clone() }),
+        _ if layers.is_empty() => {
+            Err(SafetensorsModelError::NoDecoder { source_name: header.source.clone() })
+        }
         Some((missing, _)) => shard(&format!("layer {missing} is not in it")),
         None => Ok(()),
     }
 }
 
 /// The architecture that names and shapes show.
-pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsError> {
+pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsModelError> {
     check_whole(header)?;
     let needs_config =
-        |reason: String| SafetensorsError::NeedsConfig { source_name: header.source.clone(), reason };
+        |reason: String| SafetensorsModelError::NeedsConfig { source_name: header.source.clone(), reason };
     if let Some(matrix) = packed::fold(header).iter().find(|matrix| matrix.packed) {
         return Err(needs_config(format!(
             "`{}` is quantised, and nothing says into how many bits",
@@ -71,7 +75,7 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsE
     ];
     let embedding = embedding.iter().find_map(|name| named(name)).filter(|tensor| tensor.shape.len() == 2);
     let Some(embedding) = embedding else {
-        return Err(SafetensorsError::Shard {
+        return Err(SafetensorsModelError::Shard {
             source_name: header.source.clone(),
             what: "no token embedding in it".into(),
         });

@@ -1,12 +1,12 @@
 //! `model.safetensors.index.json`: which shard holds which tensor, and the bytes of all.
 
-use super::super::super::architecture::Encoder;
-use super::super::super::tensor::{Role, Stored};
-use super::super::super::{Model, Origin};
-use super::SafetensorsError;
+use super::SafetensorsModelError;
 use super::names;
-use crate::document::{Fields, Value, parse_json};
-use crate::weights::BlockType;
+use crate::format::document::{Fields, Value, parse_json};
+use crate::leaf::BlockType;
+use crate::model::architecture::Encoder;
+use crate::model::tensor::{Role, Stored};
+use crate::model::{Model, Origin};
 
 /// The index of a sharded checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Index {
 }
 
 /// Read an index; `source` names the file in messages.
-pub fn parse_index(source: &str, bytes: &[u8]) -> Result<Index, SafetensorsError> {
+pub fn parse_index(source: &str, bytes: &[u8]) -> Result<Index, SafetensorsModelError> {
     let root = parse_json(source, bytes)?;
     let fields = Fields::of(source, &root)?;
     // Some writers leave the sum out.
@@ -50,8 +50,8 @@ pub fn parse_index(source: &str, bytes: &[u8]) -> Result<Index, SafetensorsError
 
 impl Index {
     /// An index has no shapes: it cannot stand alone.
-    pub fn needs_config(&self) -> SafetensorsError {
-        SafetensorsError::NeedsConfig {
+    pub fn needs_config(&self) -> SafetensorsModelError {
+        SafetensorsModelError::NeedsConfig {
             source_name: self.source.clone(),
             reason: format!(
                 "an index lists {} tensors in {} shards{}, but no shapes",
@@ -66,7 +66,7 @@ impl Index {
     ///
     /// `bits` is what a weight of the config's `dtype` takes. Where the config's tensors in that type, and a tower that takes up the rest, come to exactly the
     /// indexed bytes, they count as stored; otherwise weights stay predicted and `assumptions` says so.
-    pub fn with_config(&self, mut config: Model, bits: u64) -> Result<Model, SafetensorsError> {
+    pub fn with_config(&self, mut config: Model, bits: u64) -> Result<Model, SafetensorsModelError> {
         let layers = self
             .names
             .iter()
@@ -75,14 +75,13 @@ impl Index {
             .map_or(0, |last| last as u64 + 1);
         let expected = config.architecture.layers.len() as u64;
         if layers < expected {
-            return Err(SafetensorsError::Mismatch { what: "layers", found: layers, expected });
+            return Err(SafetensorsModelError::Mismatch { what: "layers", found: layers, expected });
         }
         let block = match bits {
             32 => BlockType::F32,
             8 => BlockType::F8,
             _ => BlockType::Bf16,
         };
-        let is_tower = |role: Role| matches!(role, Role::Vision | Role::Audio);
         let size = |wanted: &dyn Fn(Role) -> bool| -> u64 {
             config
                 .tensors
@@ -91,7 +90,7 @@ impl Index {
                 .map(|tensor| block.size(tensor.rows, tensor.row_length))
                 .fold(0, u64::saturating_add)
         };
-        let (decoder, towers) = (size(&|role| !is_tower(role)), size(&is_tower));
+        let (decoder, towers) = (size(&|role| !role.is_tower()), size(&Role::is_tower));
         let has_towers = self.names.iter().any(|name| names::place(name).tower.is_some());
         let Some(total_bytes) = self.total_bytes else {
             config.architecture.assumptions.push(

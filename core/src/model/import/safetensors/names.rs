@@ -1,6 +1,6 @@
 //! What a tensor is for, by its Hugging Face name.
 
-use super::super::super::tensor::Role;
+use crate::model::tensor::Role;
 
 /// Where a name points: a layer and the rest, or the rest alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Quantised matrices: packed words with scales, zero points and maps beside them (GPTQ, AWQ, MLX, bitsandbytes,
 //! compressed-tensors, MXFP4). Their bytes are counted with the matrix they belong to.
 
-use super::header::{Header, TensorInfo};
-use crate::weights::BlockType;
+use crate::format::safetensors::{Header, TensorInfo};
+use crate::leaf::BlockType;
 use std::collections::HashMap;
 
 /// Endings of tensors that accompany a packed matrix.

@@ -1,0 +1,18 @@
+//! What every room may use: units, numbers as text, how a value is known, block types, instruction sets, the wire form.
+//!
+//! Nothing here knows a model, a device or a format.
+
+mod block;
+pub mod dequantise;
+mod interval;
+pub mod number;
+mod provenance;
+mod random;
+pub mod simd;
+pub mod units;
+pub mod wire;
+
+pub use block::BlockType;
+pub use interval::Interval;
+pub use provenance::Provenance;
+pub use random::mix64;

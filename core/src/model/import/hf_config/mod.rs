@@ -1,0 +1,332 @@
+//! A Hugging Face `config.json` into a model.
+//!
+//! Configs hold dozens of fields that say nothing about memory; those are ignored. What is missing is taken from
+//! the config class where shipped configs rely on it, and every such default is listed in `assumptions`.
+
+mod attention;
+mod context;
+mod facts;
+mod ffn;
+mod guard;
+mod latent;
+mod layers;
+mod reader;
+mod recurrence;
+mod refuse;
+mod towers;
+
+#[cfg(test)]
+mod tests;
+
+pub(in crate::model) use super::draft::{MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH};
+pub(in crate::model) use facts::{Experts, Facts, Heads, Mixes, Slot};
+pub(in crate::model) use reader::Reader;
+
+use super::super::architecture::{Architecture, Embeddings, ExtraTensor, Extras, PerLayerEmbedding};
+use super::super::family;
+use super::super::tensor::{Active, Role};
+use super::super::{Model, Origin};
+use super::draft;
+use crate::format::document::{DocumentError, Fields, Node, Value, parse_json};
+
+/// Why a config gives no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not JSON, or a field that does not fit.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An encoder or an encoder-decoder.
+    #[error("{source_name}: `{model_type}` is {what}; expected a decoder-only language model")]
+    NotDecoderOnly {
+        /// File name.
+        source_name: String,
+        /// `model_type`.
+        model_type: String,
+        /// What it is.
+        what: String,
+    },
+    /// A decoder with blocks that are not described here.
+    #[error("{source_name}: `{model_type}` has {what}, whose memory is not described here")]
+    Undescribed {
+        /// File name.
+        source_name: String,
+        /// `model_type`.
+        model_type: String,
+        /// The blocks.
+        what: String,
+    },
+    /// A field of another structure than the one that would be assumed.
+    #[error(
+        "{source_name}: `{field}` is {found}, which layers of {family} do not have: their memory is not described here"
+    )]
+    Contradicted {
+        /// File name.
+        source_name: String,
+        /// The field.
+        field: String,
+        /// What it holds.
+        found: String,
+        /// What would be assumed.
+        family: String,
+    },
+    /// JSON of another kind.
+    #[error("{source_name}: {what}; expected the model's config.json")]
+    OtherKind {
+        /// File name.
+        source_name: String,
+        /// What it is.
+        what: String,
+    },
+    /// Sums beyond any model.
+    #[error("{source_name}: {problem}")]
+    Unbelievable {
+        /// File name.
+        source_name: String,
+        /// Which sum.
+        problem: draft::Unbelievable,
+    },
+}
+
+/// Import a `config.json`; `source` names the file in messages.
+pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
+    of(source, &parse_json(source, bytes)?)
+}
+
+/// The same from its fields, wherever they stand.
+pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
+    let outer = Fields::of(source, node)?;
+    refuse::other_kinds(source, &outer)?;
+    let mut reader = Reader::new(outer, || Fields::of(source, node))?;
+    let shown = reader.outer.text("model_type")?.unwrap_or(&reader.model_type).to_owned();
+    refuse::check(source, &shown, &reader.outer)?;
+    if reader.nested {
+        refuse::check(source, &reader.model_type.clone(), &reader.text)?;
+    } else {
+        refuse::both_sides(source, &shown, &reader.outer)?;
+    }
+    let architecture = architecture(source, &mut reader)?;
+    let model = Model::new(architecture, Origin::Config, None);
+    draft::believable(&model.architecture, &model.tensors)
+        .map_err(|problem| ConfigError::Unbelievable { source_name: source.to_owned(), problem })?;
+    Ok(model)
+}
+
+/// Bits of one weight in the checkpoint beside a config.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredBits {
+    /// Of most packed matrices, where the checkpoint is quantised and says so.
+    pub usual: Option<u64>,
+    /// Of single matrices, by their name without an ending (mixed-bit MLX).
+    pub single: Vec<(String, u64)>,
+    /// Of a weight that is not packed, by the config's `dtype`.
+    pub plain: u64,
+}
+
+impl StoredBits {
+    /// Bits of a weight in the matrix called `base`.
+    pub fn of(&self, base: &str) -> Option<u64> {
+        let single = self.single.iter().find(|(name, _)| name == base || base.ends_with(&format!(".{name}")));
+        single.map(|(_, bits)| *bits).or(self.usual)
+    }
+}
+
+/// Bits of one weight in the checkpoint beside a config, matrix by matrix where it says so.
+pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError> {
+    let node = parse_json(source, bytes)?;
+    let fields = Fields::of(source, &node)?;
+    let text = fields.map("text_config").ok().flatten();
+    let mut bits = StoredBits { plain: dtype_bits(&fields, text.as_ref())?, ..StoredBits::default() };
+    let mut found = fields.map("quantization_config")?;
+    for (part, name) in [(Some(&fields), "quantization"), (text.as_ref(), "quantization_config")] {
+        if let (None, Some(part)) = (&found, part) {
+            found = part.map(name)?;
+        }
+    }
+    let Some(quantisation) = found else { return Ok(bits) };
+    for (name, entry) in quantisation.entries() {
+        if let Value::Map(_) = entry.value
+            && let Ok(Some(own)) = Fields::of(source, entry)?.integer("bits", 1..=16)
+        {
+            bits.single.push((name.clone(), own));
+        }
+    }
+    if let Some(usual) = quantisation.integer("bits", 1..=16)? {
+        bits.usual = Some(usual);
+        return Ok(bits);
+    }
+    let method = quantisation.text("quant_method")?;
+    if quantisation.flag("load_in_4bit")? == Some(true) || matches!(method, Some("mxfp4")) {
+        bits.usual = Some(4);
+        return Ok(bits);
+    }
+    // compressed-tensors: bits stand with each group of layers.
+    let groups = quantisation.map("config_groups")?;
+    let weights = groups
+        .and_then(|groups| groups.map("group_0").ok().flatten())
+        .and_then(|group| group.map("weights").ok().flatten());
+    bits.usual = weights.and_then(|weights| weights.integer("num_bits", 1..=16).ok().flatten());
+    Ok(bits)
+}
+
+/// Bits of a weight that is not packed.
+fn dtype_bits(outer: &Fields<'_>, text: Option<&Fields<'_>>) -> Result<u64, DocumentError> {
+    let stated = |fields: &Fields<'_>| {
+        Ok::<_, DocumentError>(fields.text("dtype")?.or(fields.text("torch_dtype")?).map(str::to_owned))
+    };
+    let dtype = match text.map(stated).transpose()?.flatten() {
+        Some(dtype) => Some(dtype),
+        None => stated(outer)?,
+    };
+    Ok(match dtype.as_deref() {
+        Some("float32") => 32,
+        Some(name) if name.starts_with("float8") => 8,
+        _ => 16,
+    })
+}
+
+/// A vector among a model's own tensors.
+fn vector(name: &str, length: u64) -> ExtraTensor {
+    let name = name.to_owned();
+    ExtraTensor { name, role: Role::Vector, rows: 1, row_length: length, active: Active::All }
+}
+
+/// The architecture that the config describes.
+fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, ConfigError> {
+    let title = title(source, reader)?;
+    let family = reader.family;
+    let name = if reader.known { family.name } else { &reader.model_type };
+    let mut architecture = draft::architecture(&title, &title, name);
+    let count = layer_count(reader)?;
+    let hidden =
+        required(reader, &["hidden_size", "n_embd", "d_model", "model_dim", "n_embed", "dim"], MAX_WIDTH)?;
+    let vocab = required(reader, &["vocab_size", "padded_vocab_size", "n_vocab"], MAX_VOCAB)?;
+    let layers = usize::try_from(count).unwrap_or(0);
+    let mut facts = Facts::new(hidden, layers, reader.conventions);
+    attention::read(reader, &mut facts)?;
+    layers::read(reader, &mut facts)?;
+    ffn::read(reader, &mut facts)?;
+    architecture.max_context_tokens = context::read(reader)?;
+    if let Some(config) = family.config {
+        config(reader, &mut facts)?;
+    }
+    layers::settle(reader, &mut facts, architecture.max_context_tokens)?;
+    if facts.recurrent.is_none()
+        && facts.layers.iter().any(|slot| matches!(slot.mixes, Mixes::Recurrent | Mixes::Both))
+    {
+        facts.recurrent = Some(recurrence::shape(reader, hidden)?);
+    }
+    ffn::check(reader, &facts)?;
+    // The layers are passed several times, and every pass has a cache of its own.
+    facts.passes =
+        reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
+    architecture.hidden_size = hidden;
+    architecture.passes = facts.passes;
+    let tied = match facts.tied {
+        Some(tied) => tied,
+        None => tied(reader)?,
+    };
+    architecture.embeddings = Embeddings { vocab_size: vocab, tied };
+    architecture.conduct = family.conduct(vocab);
+    architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
+        rows: facts.ple_rows,
+        width: facts.ple_width,
+        gated: true,
+    });
+    architecture.extras = Extras {
+        altup_streams: facts.altup_streams,
+        laurel_rank: facts.laurel_rank,
+        layer_scalar: facts.conventions.layer_scalar,
+        fused: facts.conventions.fused,
+        head_gate: facts.conventions.head_gate,
+        bare_output_norm: false,
+    };
+    facts.fill(family, &mut architecture);
+    if let Some(own) = family.own {
+        own(&mut architecture);
+    }
+    if facts.ffn_bias {
+        family::ffn_biases(&mut architecture);
+    }
+    towers::read(reader, &mut architecture)?;
+    drafts(reader, &facts)?;
+    guard::check(source, reader)?;
+    architecture.assumptions = std::mem::take(&mut reader.assumptions);
+    architecture.uncounted = std::mem::take(&mut reader.uncounted);
+    architecture.sources = vec![format!("config.json of {title}")];
+    Ok(architecture)
+}
+
+/// A width that the config states or its class fills in.
+fn required(reader: &mut Reader<'_>, names: &[&'static str], most: u64) -> Result<u64, DocumentError> {
+    match reader.stated_or_default(names, 1..=most)? {
+        Some(value) => Ok(value),
+        None => reader.require(names, 1..=most),
+    }
+}
+
+/// Layers, by number or by a list with one entry for each.
+fn layer_count(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
+    const NAMES: [&str; 5] =
+        ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers"];
+    if let Some(count) = reader.stated_or_default(&NAMES, 1..=MAX_LAYERS)? {
+        return Ok(count);
+    }
+    for list in ["layers_block_type", "layer_types"] {
+        let count = reader.texts(list)?.len() as u64;
+        if (1..=MAX_LAYERS).contains(&count) {
+            return Ok(count);
+        }
+    }
+    reader.require(&NAMES, 1..=MAX_LAYERS)
+}
+
+fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {
+    let stated = reader
+        .outer
+        .text("_name_or_path")?
+        .map(|path| draft::stem(path, &[]))
+        .filter(|name| !name.is_empty());
+    let file = draft::stem(source, &[".json"]);
+    let named = (!file.is_empty() && file != "config").then_some(file);
+    Ok(stated.or(named).unwrap_or(&reader.model_type).to_owned())
+}
+
+/// The text part's word on tying, else the whole config's, else the class default.
+fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
+    let inner = reader.flag("tie_word_embeddings")?.or(reader.flag("tie_embedding")?);
+    let outer = reader.outer.flag("tie_word_embeddings")?;
+    if let (Some(inner), Some(outer)) = (inner, outer)
+        && inner != outer
+    {
+        reader.assume(format!(
+            "`tie_word_embeddings` is {outer} for the whole and {inner} for the text part: took the text part's \
+             (transformers 4 does, 5 takes the whole's)"
+        ));
+    }
+    if let Some(stated) = inner.or(outer) {
+        return Ok(stated);
+    }
+    Ok(reader.class_default("tie_word_embeddings", reader.family.tied))
+}
+
+/// Multi-token-prediction heads are drafts: transformers does not load them.
+fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
+    let heads = reader.drafts()?;
+    if heads > 0 {
+        reader.assume(format!(
+            "{heads} multi-token-prediction layer(s) not counted: they draft, and need not be loaded"
+        ));
+    }
+    if facts.latent.is_some() {
+        reader.assume(
+            "latent attention: cached compressed or as whole heads, as the runtime does; transformers keeps whole heads"
+                .into(),
+        );
+    }
+    if reader.outer.has("quantization_config") || reader.outer.has("quantization") {
+        reader.assume(
+            "the checkpoint is quantised; its own bytes are read from its safetensors header only".into(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! A model's speed on a device: the law over the pools that its layers lie in, and what storage adds.
+
+use super::calibration::{Kind, corrected};
+use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
+use super::law::Unit;
+use super::work::{PromptWork, TokenWork};
+use super::{Class, Estimate, Suitability, USES};
+use crate::device::{Device, Form, Gpu, GpuKind};
+use crate::memory::{Runtime, Scenario};
+use crate::model::Model;
+use crate::placement::{Machine, ReRead, Split};
+use crate::weights::WeightPlan;
+use serde::Serialize;
+
+/// Bytes a second over the slot of a card: PCIe 3 with 8 lanes, PCIe 4 with 16 less what is usual to be lost, PCIe 5; an estimate.
+const LINK_BYTES_PER_S: Estimate = Estimate { low: 7e9, expected: 20e9, high: 50e9 };
+/// Depths that a chart shows, beside the end of the context.
+const DEPTHS: [u64; 10] = [0, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
+
+/// How fast a model runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Speed {
+    /// What computes.
+    pub processors: Vec<&'static str>,
+    /// Tokens a second at the end of the context.
+    pub decode_tokens_per_s: Estimate,
+    /// The turn's times.
+    pub turn: TurnSpeed,
+    /// Speed by depth; filled for a device that is looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_depth: Vec<DepthSpeed>,
+    /// What the speed is good for; filled for a device that is looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Suitability>,
+    /// Why intervals are wider than usual.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wide_because: Vec<&'static str>,
+}
+
+/// Times of a question and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TurnSpeed {
+    /// Tokens of the prompt that are timed: those asked for, or what the context has room for.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer.
+    pub answer_tokens: u64,
+    /// Tokens a second of the prompt.
+    pub prompt_tokens_per_s: Estimate,
+    /// Seconds until the first token of the answer.
+    pub first_token_s: Estimate,
+    /// Tokens a second of the answer.
+    pub answer_tokens_per_s: Estimate,
+    /// Seconds until the last token.
+    pub whole_s: Estimate,
+    /// Seconds more when the file is not in memory yet: its bytes at the storage's rate.
+    pub cold_start_s: f64,
+}
+
+/// Speed with so many tokens in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DepthSpeed {
+    /// Tokens in the cache.
+    pub depth_tokens: u64,
+    /// Tokens a second.
+    pub tokens_per_s: Estimate,
+}
+
+/// What a model asks for in a scenario, on any device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    token: TokenWork,
+    prompt: PromptWork,
+}
+
+/// One run on one device.
+pub(crate) struct Run<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) plan: &'a WeightPlan,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) device: &'a Device,
+    pub(crate) machine: Machine,
+    pub(crate) split: Option<Split>,
+    pub(crate) reads: Reads,
+    pub(crate) asked: Asked,
+    /// Tables are on storage, of whose rows this share misses.
+    pub(crate) row_misses: f64,
+    pub(crate) reread: Option<ReRead>,
+}
+
+impl Asked {
+    /// Of a model whose token reads `reads`.
+    pub(crate) fn of(model: &Model, plan: &WeightPlan, scenario: &Scenario, reads: &Reads) -> Self {
+        let turn = scenario.turn.within(scenario.context_tokens);
+        Self {
+            token: TokenWork::of(model, plan, reads),
+            prompt: PromptWork::of(model, plan, scenario, turn.cached_tokens, turn.prompt_tokens),
+        }
+    }
+}
+
+/// The processor of a device as the law sees it; none without a bandwidth.
+pub(super) fn processor(device: &Device, runtime: Runtime) -> Option<Unit> {
+    Some(Unit {
+        class: Class::of_processor(device),
+        bytes_per_s: device.dram_bytes_per_s()?,
+        hbm: false,
+        vector_flops: device.cpu_gflops.map(|giga| giga * 1e9),
+        matrix_flops: None,
+        integer_ops: device.cpu_int8_gops.map(|giga| giga * 1e9),
+        phone: device.form == Form::Phone,
+        program: match runtime {
+            Runtime::LitertLm => "litert",
+            Runtime::Executorch => "executorch",
+            _ => "llama",
+        },
+    })
+}
+
+/// A GPU of a device; none without a bandwidth.
+pub(super) fn gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Option<Unit> {
+    let own = gpu.and_then(Gpu::bytes_per_s);
+    let shared = gpu.is_none_or(|gpu| gpu.kind != GpuKind::Discrete);
+    Some(Unit {
+        class: gpu.map_or_else(Class::of_phone_gpu, |gpu| Class::of_gpu(gpu, runtime)),
+        bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
+        hbm: gpu.is_some_and(|gpu| gpu.hbm),
+        vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),
+        matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
+        integer_ops: None,
+        phone: device.form == Form::Phone,
+        program: "llama",
+    })
+}
+
+/// Units of a run, each with its share of the work; the host's first where it has any.
+struct Units {
+    host: Option<Unit>,
+    card: Option<Unit>,
+    /// Shares that lie on the card: weights, cache and state, layers.
+    on_card: [f64; 3],
+}
+
+impl Run<'_> {
+    fn units(&self) -> Option<Units> {
+        let (device, runtime) = (self.device, self.scenario.runtime);
+        let card = device.gpu.as_ref();
+        let whole =
+            |unit: Option<Unit>| unit.map(|card| Units { host: None, card: Some(card), on_card: [1.0; 3] });
+        let discrete = self.machine.gpu == Some(GpuKind::Discrete);
+        if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
+            return whole(gpu(device, card, runtime));
+        }
+        if self.machine.offloads(self.scenario) {
+            return whole(gpu(device, card, runtime));
+        }
+        let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
+            return processor(device, runtime).map(|host| Units {
+                host: Some(host),
+                card: None,
+                on_card: [0.0; 3],
+            });
+        };
+        let share = |part: u64, of: u64| if of == 0 { 0.0 } else { (part as f64 / of as f64).min(1.0) };
+        // The output is counted among a split's layers.
+        let layers = share(split.gpu_layers.saturating_sub(1), split.of.saturating_sub(1));
+        let all = self.reads.weight_bytes + self.reads.kv_bytes + self.reads.state_bytes;
+        let kept = if split.kv_offload { layers } else { 0.0 };
+        let caches = kept * (self.reads.kv_bytes + self.reads.state_bytes) as f64;
+        let weights = (self.reads.gpu_bytes as f64 - caches).max(0.0) / self.reads.weight_bytes.max(1) as f64;
+        let host = if self.reads.gpu_bytes < all { Some(processor(device, runtime)?) } else { None };
+        Some(Units {
+            host,
+            card: Some(gpu(device, card, runtime)?),
+            on_card: [weights.min(1.0), kept, layers],
+        })
+    }
+
+    /// The time of one token, and what storage adds to it.
+    fn token(&self, units: &Units, token: TokenWork) -> Estimate {
+        let [weights, kept, layers] = units.on_card;
+        let part = |weights: f64, kept: f64, layers: f64| TokenWork {
+            layers: token.layers * layers,
+            mixture: token.mixture,
+            weight_bytes: token.weight_bytes * weights,
+            cache_bytes: token.cache_bytes * kept,
+            state_bytes: token.state_bytes * kept,
+            multiplied: token.multiplied.map(|multiplied| multiplied * weights),
+        };
+        let of = |unit: Unit, part: TokenWork| {
+            let kind = Kind::of(unit.class, token.mixture, &token.multiplied);
+            let measured = &self.device.measured_speeds;
+            let timed = corrected(unit.token(&part), measured, false, kind, unit.class.decode_basis());
+            // Nothing reads faster than the peak.
+            let bytes = part.weight_bytes + part.cache_bytes + part.state_bytes;
+            let least = bytes / unit.bytes_per_s;
+            let Estimate { low, expected, high } = timed.estimate();
+            Estimate { low: low.max(least), expected: expected.max(least), high: high.max(least) }
+        };
+        let card = units.card.map(|card| of(card, part(weights, kept, layers)));
+        let host = units.host.map(|host| of(host, part(1.0 - weights, 1.0 - kept, 1.0 - layers)));
+        [card, host].into_iter().flatten().fold(self.storage(), |sum, part| sum + part)
+    }
+
+    /// Seconds that a token waits for storage: rows that miss, and weights that do not stay.
+    fn storage(&self) -> Estimate {
+        let latency = self.device.storage.random_read_latency_us * 1e-6 * self.row_misses;
+        let pages = pages_per_row(self.reads.row_bytes, self.device);
+        let rows = if self.reads.row_bytes == 0 || self.row_misses <= 0.0 {
+            Estimate::exact(0.0)
+        } else {
+            Estimate { low: latency, expected: latency * pages, high: latency * pages }
+        };
+        let sequential = storage_bytes_per_s(self.device);
+        let again = self.reread.map_or(Estimate::exact(0.0), |read| Estimate {
+            low: read.low as f64 / sequential,
+            expected: read.expected as f64 / sequential,
+            high: read.high as f64 / sequential,
+        });
+        rows + again
+    }
+
+    /// The time of a prompt.
+    fn prompt(&self, units: &Units, prompt: &PromptWork) -> Estimate {
+        // Rows of distinct tokens, one by one; weights that do not stay are read once a batch.
+        let storage = self.storage();
+        let batches = (prompt.tokens / self.scenario.ubatch.max(1) as f64).ceil();
+        let rows = if self.reread.is_some() { batches } else { prompt.tokens };
+        let waits = storage.times(rows);
+        let of = |unit: Unit| {
+            let kind = Kind::of(unit.class, prompt.mixture, &prompt.multiplied);
+            let measured = &self.device.measured_speeds;
+            corrected(unit.prompt(prompt), measured, true, kind, unit.class.prefill_basis()).estimate()
+        };
+        let Some(card) = units.card else {
+            return units.host.map_or(waits, |host| of(host) + waits);
+        };
+        // Layers with the processor are computed on the card too, their weights brought over for each batch.
+        let moved = prompt.weight_bytes * (1.0 - units.on_card[0]) * batches;
+        let link = Estimate {
+            low: moved / LINK_BYTES_PER_S.high,
+            expected: moved / LINK_BYTES_PER_S.expected,
+            high: moved / LINK_BYTES_PER_S.low,
+        };
+        let link = if units.host.is_some() { link } else { Estimate::exact(0.0) };
+        of(card) + link + waits
+    }
+
+    /// The speed; none where a bandwidth that counts is unknown.
+    pub(crate) fn speed(&self) -> Option<Speed> {
+        let units = self.units()?;
+        let turn = self.scenario.turn.within(self.scenario.context_tokens);
+        let at = |depth| self.asked.token.at(self.model, self.scenario, depth);
+        let asked = turn.cached_tokens + turn.prompt_tokens;
+        let prompt_s = self.prompt(&units, &self.asked.prompt);
+        let answer_s = self.token(&units, at(asked + turn.answer_tokens / 2));
+        let first_token_s = prompt_s + self.token(&units, at(asked));
+        let named = [units.card, units.host];
+        Some(Speed {
+            processors: named.into_iter().flatten().map(|unit| unit.class.title()).collect(),
+            decode_tokens_per_s: self.token(&units, self.asked.token).inverse(),
+            turn: TurnSpeed {
+                prompt_tokens: turn.prompt_tokens,
+                answer_tokens: turn.answer_tokens,
+                prompt_tokens_per_s: prompt_s.inverse().times(turn.prompt_tokens as f64),
+                first_token_s,
+                answer_tokens_per_s: answer_s.inverse(),
+                whole_s: first_token_s + answer_s.times(turn.answer_tokens.saturating_sub(1) as f64),
+                cold_start_s: self.plan.gguf_data_bytes(self.model) as f64 / storage_bytes_per_s(self.device),
+            },
+            by_depth: Vec::new(),
+            uses: Vec::new(),
+            wide_because: self.wide_because(&units),
+        })
+    }
+
+    /// The same with its course over the depth, and what it is good for.
+    pub(crate) fn explained(&self) -> Option<Speed> {
+        let (units, mut speed) = (self.units()?, self.speed()?);
+        let context = self.scenario.context_tokens;
+        let depths = DEPTHS.into_iter().filter(|depth| *depth < context).chain([context]);
+        speed.by_depth = depths
+            .map(|depth_tokens| DepthSpeed {
+                depth_tokens,
+                tokens_per_s: self
+                    .token(&units, self.asked.token.at(self.model, self.scenario, depth_tokens))
+                    .inverse(),
+            })
+            .collect();
+        speed.uses = USES
+            .into_iter()
+            .map(|of| {
+                let fits = of.prompt_tokens < context;
+                of.judged(fits.then(|| {
+                    let work = PromptWork::of(self.model, self.plan, self.scenario, 0, of.prompt_tokens);
+                    let token =
+                        self.token(&units, self.asked.token.at(self.model, self.scenario, of.prompt_tokens));
+                    (self.prompt(&units, &work) + token, token.inverse())
+                }))
+            })
+            .collect();
+        Some(speed)
+    }
+
+    fn wide_because(&self, units: &Units) -> Vec<&'static str> {
+        let mut reasons = Vec::new();
+        let processor = |unit: &Unit| unit.class.is_processor() && unit.vector_flops.is_none();
+        let graphics =
+            |unit: &Unit| !unit.class.is_processor() && unit.vector_flops.or(unit.matrix_flops).is_none();
+        if units.host.as_ref().is_some_and(processor) {
+            reasons.push("the processor's peak of arithmetic is not stated (cpu_gflops): what is usual for its bandwidth is taken");
+        }
+        if units.card.as_ref().is_some_and(graphics) {
+            reasons.push("the GPU's peak of arithmetic is not stated (gpu_vector_tflops): what is usual for its bandwidth is taken");
+        }
+        if units.card.is_some() && units.host.is_some() {
+            reasons.push(
+                "layers in two memories: no published runs of that are among those the law is fitted to",
+            );
+        }
+        if self.reread.is_some() {
+            reasons.push("weights that do not stay in memory are read again");
+        }
+        reasons
+    }
+
+    /// Bandwidth of the host's memory with which `tokens_per_s` is reached at best, bytes a second; none where none does.
+    pub(crate) fn dram_bytes_per_s_for(&self, tokens_per_s: f64) -> Option<f64> {
+        let reached = |bytes_per_s: f64| {
+            let device = Device { dram_bandwidth_gb_per_s: Some(bytes_per_s / 1e9), ..self.device.clone() };
+            let run = Run { device: &device, ..*self };
+            run.units().is_some_and(|units| 1.0 / run.token(&units, self.asked.token).low >= tokens_per_s)
+        };
+        let (mut low, mut high) = (1e8, 2e13);
+        if !reached(high) || reached(low) {
+            return None;
+        }
+        while high / low > 1.001 {
+            let middle = libm::sqrt(low * high);
+            if reached(middle) { high = middle } else { low = middle }
+        }
+        Some(high)
+    }
+}

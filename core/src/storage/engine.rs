@@ -1,0 +1,94 @@
+//! How bytes get from a file to its reader.
+
+use super::{Layout, PageCache, Replacement};
+use crate::leaf::wire::wire_enum;
+use serde::{Deserialize, Serialize};
+
+/// How bytes get from the file to the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Mapping, no advice: what a runtime does when it does nothing.
+    MmapDefault,
+    /// Mapping under random advice: one page a fault.
+    MmapRandom,
+    /// Mapping under sequential advice.
+    MmapSequential,
+    /// Mapping under random advice, the row's pages announced before they are touched.
+    MmapWillneed,
+    /// Mapping under random advice, a token's slices touched by eight threads.
+    MmapThreads,
+    /// Buffered positioned reads under random advice.
+    Pread,
+    /// Reads past the page cache: the device's floor.
+    Direct,
+    /// A token's reads handed to the kernel in one batch, through the page cache (Linux).
+    IoUring,
+    /// The same past the page cache.
+    IoUringDirect,
+}
+
+impl Engine {
+    /// Threads of [`Engine::MmapThreads`].
+    pub const THREADS: u16 = 8;
+
+    /// All of them, in report order.
+    pub const ALL: [Self; 9] = [
+        Self::MmapDefault,
+        Self::MmapRandom,
+        Self::MmapSequential,
+        Self::MmapWillneed,
+        Self::MmapThreads,
+        Self::Pread,
+        Self::Direct,
+        Self::IoUring,
+        Self::IoUringDirect,
+    ];
+
+    /// The name used in reports and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MmapDefault => "mmap_default",
+            Self::MmapRandom => "mmap_random",
+            Self::MmapSequential => "mmap_sequential",
+            Self::MmapWillneed => "mmap_willneed",
+            Self::MmapThreads => "mmap_threads",
+            Self::Pread => "pread",
+            Self::Direct => "direct",
+            Self::IoUring => "io_uring",
+            Self::IoUringDirect => "io_uring_direct",
+        }
+    }
+
+    /// Whether reads go past the page cache, so that no page is ever held.
+    pub fn bypasses_the_cache(self) -> bool {
+        matches!(self, Self::Direct | Self::IoUringDirect)
+    }
+
+    /// Which page leaves first when a memory limit holds; `None` where replacement and readahead mix.
+    pub fn replacement(self, cache: PageCache) -> Option<Replacement> {
+        match self {
+            Self::MmapRandom if cache.random_is_fifo => Some(Replacement::Fifo),
+            Self::Pread | Self::IoUring if cache.two_lists => Some(Replacement::TwoLists),
+            Self::MmapRandom | Self::Pread | Self::IoUring => Some(Replacement::Lru),
+            _ => None,
+        }
+    }
+
+    /// Page misses that one wait serves: a page for a mapping, the row for a read call of `pages` pages that lie
+    /// side by side.
+    pub fn pages_per_io(self, layout: Layout, pages: f64) -> f64 {
+        if matches!(self, Self::Pread | Self::Direct) && layout != Layout::LayerMajor { pages } else { 1.0 }
+    }
+
+    /// Whether the kernel reads ahead of what is asked for.
+    pub fn reads_ahead(self) -> bool {
+        matches!(self, Self::MmapDefault | Self::MmapSequential)
+    }
+}
+
+wire_enum!(Engine {
+    0 MmapDefault, 1 MmapRandom, 2 MmapSequential, 3 MmapWillneed, 4 MmapThreads, 5 Pread, 6 Direct, 7 IoUring,
+    8 IoUringDirect,
+});

@@ -1,0 +1,181 @@
+//! The speed of `analyze-ple`: its options, a calibration by measured rows, and what is printed.
+
+use crate::{bad_input, inputs};
+use anyhow::Context;
+use clap::Args;
+use dhurandhar_core::device::Device;
+use dhurandhar_core::measurement::read_llama_bench;
+use dhurandhar_core::memory::Turn;
+use dhurandhar_core::speed::{DepthSpeed, Estimate, Speed, Suitability, Usable, calibration};
+use std::path::PathBuf;
+
+/// Options of a turn and of a calibration.
+#[derive(Debug, Args)]
+pub(super) struct SpeedArgs {
+    /// Tokens of a new prompt, for the wait until the first token [default: 512]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    prompt_tokens: Option<u64>,
+    /// Tokens of the conversation that are in the cache already [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    cached_tokens: Option<u64>,
+    /// Tokens of the answer [default: 256]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    answer_tokens: Option<u64>,
+    /// Speeds measured on the device (JSON of llama-bench, or of `dhurandhar bench`), which narrow those of all models
+    #[arg(long, value_name = "FILE", help_heading = "Speed")]
+    calibrate: Option<PathBuf>,
+    /// Model that was measured, where its number of parameters does not say which: built-in name or file
+    #[arg(long, value_name = "NAME|FILE", requires = "calibrate", help_heading = "Speed")]
+    calibrate_model: Option<String>,
+}
+
+impl SpeedArgs {
+    /// The first option that was used.
+    pub(super) fn used(&self) -> Option<&'static str> {
+        let given = [
+            (self.prompt_tokens.is_some(), "--prompt-tokens"),
+            (self.cached_tokens.is_some(), "--cached-tokens"),
+            (self.answer_tokens.is_some(), "--answer-tokens"),
+            (self.calibrate.is_some(), "--calibrate"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
+    /// The turn that was asked for. In a context that is too short for the usual one, what was not stated gives way.
+    pub(super) fn turn(&self, context_tokens: Option<u64>) -> Turn {
+        if self.prompt_tokens.is_none() && self.cached_tokens.is_none() && self.answer_tokens.is_none() {
+            return Turn::USUAL;
+        }
+        let cached_tokens = self.cached_tokens.unwrap_or(Turn::USUAL.cached_tokens);
+        let left = context_tokens.map_or(u64::MAX, |context| context.saturating_sub(cached_tokens));
+        let prompt_tokens = self.prompt_tokens.unwrap_or_else(|| Turn::USUAL.prompt_tokens.min(left));
+        let left = left.saturating_sub(prompt_tokens);
+        let answer_tokens = self.answer_tokens.unwrap_or_else(|| Turn::USUAL.answer_tokens.min(left));
+        Turn { cached_tokens, prompt_tokens, answer_tokens }
+    }
+
+    /// Adds what was measured to the one device that is named.
+    pub(super) fn calibrated(&self, mut devices: Vec<Device>) -> anyhow::Result<Vec<Device>> {
+        let Some(path) = &self.calibrate else { return Ok(devices) };
+        let [device] = devices.as_mut_slice() else {
+            return Err(bad_input(
+                "`--calibrate` without one device; expected --device NAME, the one that was measured",
+            ));
+        };
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let file = read_llama_bench(&text).map_err(|error| bad_input(format!("{name}: {error}")))?;
+        if let Err(units) = file.unit() {
+            let units = units.join("; ");
+            return Err(bad_input(format!(
+                "{name}: rows of several machines ({units}); expected those of one"
+            )));
+        }
+        let model = self.calibrate_model.as_deref().map(inputs::model::load).transpose()?;
+        let rows = file.rows.iter().map(|row| calibration::measured(device, row, model.as_ref()));
+        let rows: Result<Vec<_>, _> = rows.collect();
+        let measured: Vec<_> =
+            rows.map_err(|error| bad_input(format!("{name}: {error}")))?.into_iter().flatten().collect();
+        if measured.is_empty() {
+            return Err(bad_input(format!("{name}: no row times a prompt or an answer alone")));
+        }
+        device.measured_speeds = measured;
+        Ok(devices)
+    }
+}
+
+/// Lines on the speed, each with a name.
+pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String)> {
+    let turn = &speed.turn;
+    let mut lines = vec![(
+        "Speed:",
+        format!(
+            "{} tok/s at the end of the context, {} expected ({}); nine of ten published runs lie in such an interval{}",
+            range(speed.decode_tokens_per_s),
+            rate(speed.decode_tokens_per_s.expected),
+            speed.processors.join(" and "),
+            match measured {
+                0 => String::new(),
+                1 => ", narrowed by one measured speed".to_owned(),
+                rows => format!(", narrowed by {rows} measured speeds"),
+            }
+        ),
+    )];
+    lines.push((
+        "A turn:",
+        format!(
+            "first token after {} for a prompt of {} tokens ({} tok/s), then {} tokens in {}; {:.1} s more when the file is \
+             not in memory",
+            seconds(turn.first_token_s),
+            turn.prompt_tokens,
+            range(turn.prompt_tokens_per_s),
+            turn.answer_tokens,
+            seconds(Estimate {
+                low: turn.whole_s.low - turn.first_token_s.low,
+                expected: turn.whole_s.expected - turn.first_token_s.expected,
+                high: turn.whole_s.high - turn.first_token_s.high,
+            }),
+            turn.cold_start_s
+        ),
+    ));
+    if !speed.by_depth.is_empty() {
+        lines.push(("By depth:", depths(&speed.by_depth)));
+    }
+    if !speed.uses.is_empty() {
+        lines.push(("Usable for:", uses(&speed.uses)));
+    }
+    if !speed.wide_because.is_empty() {
+        lines.push(("Wide since:", speed.wide_because.join("; ")));
+    }
+    lines
+}
+
+fn depths(by_depth: &[DepthSpeed]) -> String {
+    let text: Vec<String> = by_depth
+        .iter()
+        .map(|point| {
+            format!(
+                "{} at {}",
+                rate(point.tokens_per_s.expected),
+                crate::cli::output::count(point.depth_tokens)
+            )
+        })
+        .collect();
+    text.join(", ") + " tokens"
+}
+
+fn uses(uses: &[Suitability]) -> String {
+    let text: Vec<String> = uses
+        .iter()
+        .map(|suitability| {
+            let answer = match (suitability.usable, suitability.first_token_s) {
+                (Usable::Yes, _) => "yes",
+                (Usable::Perhaps, _) => "perhaps",
+                (Usable::No, None) => "no, the context is too short",
+                (Usable::No, Some(_)) => "no",
+            };
+            format!("{} {answer}", suitability.of.name)
+        })
+        .collect();
+    text.join("; ")
+}
+
+fn range(estimate: Estimate) -> String {
+    format!("{}-{}", rate(estimate.low), rate(estimate.high))
+}
+
+/// Tokens a second, two or three digits.
+pub(super) fn rate(value: f64) -> String {
+    match value {
+        value if value < 0.01 => "0.01".to_owned(),
+        value if value < 1.0 => format!("{value:.2}"),
+        value if value < 10.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
+}
+
+fn seconds(estimate: Estimate) -> String {
+    let one = |value: f64| if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let (low, high) = (one(estimate.low), one(estimate.high));
+    if low == high { format!("{low} s") } else { format!("{low}-{high} s") }
+}

@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+"""Fit the speed law for language models on devices and score it.
+
+Usage: fit_speed.py --rows published.csv --hardware hardware.csv [--check CLASSES.yaml] [--sample N]
+Unless --check, writes profiles/speed/classes.yaml (coefficients), profiles/speed/unseen.csv (every row predicted by a fit without its
+family of chips) and core/tests/speed/predictions.csv (every row, for the other implementation to be held to). Prints the scores.
+Standard library only.
+--check scores an existing classes.yaml instead of writing one. --sample N prints N rows with every term.
+
+The law (content/docs/speed.md has it in full): the time of one token is a SUM of terms, each term a product of one known
+quantity (GB / GB/s, layers, GFLOP / TFLOPS) and a few positive factors. The logarithms of the factors are
+fitted by iteratively reweighted least squares on |ln(measured / predicted)| (a robust, L1-like loss). Each
+class factor is written group value x class deviation, and the deviation is pulled to 1 (ridge), so that a
+class with few chips stays near its group. A row counts 1/sqrt(rows of its chip).
+"""
+import argparse, csv, math, os, re, sys
+from collections import defaultdict
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NUMERIC = ("bw_gbs fp16_matrix_tflops vector_tflops int8_tops threads params_b active_b prefill_b layers moe "
+           "bytes_per_tok_gb kv_gb depth prompt_len pp_tps tg_tps ttft_ms").split()
+
+# ---------------------------------------------------------------- reading and naming
+
+def number(text):
+    return float(text) if re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", text) else None
+
+def read_rows(path):
+    rows = []
+    for r in csv.DictReader(open(path, newline="")):
+        for k in NUMERIC:
+            r[k] = number(r[k])
+        if r["use"] == "ok":
+            r["class"] = name_class(r)
+            r["kind"] = (r["class"], runtime_of(r), r["backend"], r["moe"], quant_group(r["quant"]))   # "same kind of row"
+            rows.append(r)
+    return rows
+
+def runtime_of(r):
+    s = r["runtime"].lower()
+    known = ("ik_llama", "executorch", "mnn", "litert", "openvino", "genie", "fastflow", "rkllm", "cactus", "core ai", "mlx")
+    return next((key for key in known if key in s), "llama")
+
+def name_class(r):
+    c, rt = r["cls"], runtime_of(r)
+    if c in ("cuda", "nv_dgpu_vulkan") and not r["fp16_matrix_tflops"]:
+        return "cuda_no_matrix"
+    if c == "igpu":
+        return "igpu_intel" if re.search("Arc|Iris|UHD", r["chip"]) else "igpu_amd"
+    if c in ("metal", "apple_phone_gpu"):
+        return "metal" if rt == "llama" else "mlx"
+    if c == "npu":
+        return {"rkllm": "npu_rockchip", "fastflow": "npu_xdna"}.get(rt, "npu_hexagon")
+    if c in ("cpu_phone", "cpu_sbc", "cpu_arm_srv"):
+        return "cpu_arm"
+    return {"amd_intel_dgpu": "dgpu_amd_intel", "nv_unified": "cuda_unified", "nv_dgpu_vulkan": "nv_vulkan"}.get(c, c)
+
+GROUP = dict(cuda="gpu", cuda_no_matrix="gpu", cuda_unified="gpu", nv_vulkan="gpu", dgpu_amd_intel="gpu", igpu_intel="gpu",
+             igpu_amd="gpu", metal="gpu", mlx="gpu", phone_gpu="phone", npu_rockchip="npu", npu_hexagon="npu",
+             npu_xdna="npu", cpu_x86="cpu", cpu_arm="cpu", cpu_apple="cpu")
+APPLE = ("metal", "mlx")                      # their own group in prefill (peak = vector, not matrix)
+LOADERS = ("ik_llama", "executorch", "mnn", "litert")   # CPU runtimes with a factor of their own
+
+def quant_group(name):
+    """f16, q8, q4 (simple 4/5 bit), low (2-3 bit), k (the other K and IQ formats; the reference)."""
+    n = name.upper()
+    if n in ("F16", "BF16", "F32"):
+        return "f16"
+    if re.search(r"Q8|W8A8|INT8|MLX8", n):
+        return "q8"
+    if re.search(r"^Q[23]|^IQ[123]|-Q[23]_", n):
+        return "low"
+    if re.search(r"^Q[45]_[01]$|IQ4_NL|MXFP4|MLX4|INT4|W4A|W4-|4W8A|Q4-MNN", n):
+        return "q4"
+    return "k"
+
+# ---------------------------------------------------------------- the law, as data for the fit
+
+def decode_terms(r):
+    """[(known quantity in ms, [(factor name, +1 or -1), ...]), ...]; their sum is ms per token."""
+    c = r["class"]; g = GROUP[c]; q = quant_group(r["quant"]); rt = runtime_of(r)
+    rf = [("dr_" + rt, 1)] if g == "cpu" and rt in LOADERS else []
+    eff = [("e_" + g, -1), ("e_" + c, -1)] + ([("hbm", 1)] if "HBM" in r["mem"] else [])
+    qf = [("dq_" + q, 1)] if g != "cpu" and q != "k" else []
+    t = [(r["bytes_per_tok_gb"] * 1000 / r["bw_gbs"], eff + qf + rf)]
+    if r["kv_gb"]:
+        t.append((r["kv_gb"] * 1000 / r["bw_gbs"], eff + [("k_" + g, 1)] + rf))
+    t.append((r["layers"], [("b_" + g, 1), ("b_" + c, 1)] + ([("moe_layer", 1)] if r["moe"] else []) + rf))
+    v = r["vector_tflops"]
+    if g == "cpu":
+        t.append((2 * r["active_b"] / v, [("vs_cpu", -1)] + ([("vq_" + q, -1)] if q != "k" else []) + rf))
+        t.append((r["bytes_per_tok_gb"] / v, [("load_cpu", -1)] + rf))
+    elif c in ("cuda_no_matrix", "dgpu_amd_intel") and not r["fp16_matrix_tflops"] and v:
+        t.append((2 * r["active_b"] / v, [("vs_gpu", -1)]))
+    if g == "npu":
+        t.append((r["bytes_per_tok_gb"] * 1000, [("fabric", -1)]))
+    return t
+
+BATCH, FLOOR_SHARE, FLOOR_LAYER_MS, GQA = 2048, 0.8, 0.1, 8     # fixed, not fitted
+
+def prefill_peak(r):
+    g = GROUP[r["class"]]
+    if g == "npu":
+        return r["int8_tops"]
+    if g == "gpu" and r["class"] not in APPLE and r["fp16_matrix_tflops"]:
+        return r["fp16_matrix_tflops"]
+    if g == "cpu" and r["int8_tops"] and r["vector_tflops"] and quant_group(r["quant"]) != "f16":
+        return math.sqrt(r["vector_tflops"] * r["int8_tops"] / 4)   # quantised weights use the INT8 dot products in part
+    return r["vector_tflops"]
+
+ATTENTION_LIKE = {"dgpu_amd_intel": "igpu_amd"}      # the same HIP / Vulkan kernels, and deep rows only of the iGPU
+NVIDIA, NV_EXPONENT = ("cuda", "cuda_no_matrix", "cuda_unified", "nv_vulkan"), 0.7
+
+def usable_peak(c, peak):
+    """NVIDIA: bigger chips reach a smaller share of the paper peak (power, launch): 100 TFLOPS x (peak/100)^0.7."""
+    return 100 * (peak / 100) ** NV_EXPONENT if c in NVIDIA else peak
+
+def prefill_start(r):
+    """Tokens already in the cache. In the rows, depth ~ prompt_len means that the prompt itself was the depth."""
+    return 0.0 if r["depth"] <= 1.05 * (r["prompt_len"] or 512) else r["depth"]
+
+def prefill_known(r):
+    """GFLOP of the weights, GFLOP of attention, floor in ms; all per prompt token."""
+    n = r["prompt_len"] or 512
+    batch, ctx, P, L = min(n, BATCH), prefill_start(r) + n / 2, r["prefill_b"], r["layers"]
+    width = math.sqrt(P * 1e9 / (12 * L))                       # estimate of the hidden size
+    att = 4 * width * L * ctx / 1e9
+    if r["kv_gb"] and r["depth"]:                               # windows and hybrid layers: KV bytes know better
+        att = min(att, GQA * r["kv_gb"] / r["depth"] * ctx)
+    total = r["bytes_per_tok_gb"] * (r["params_b"] / r["active_b"] if r["moe"] else 1)
+    return 2 * P, att, (total * 1000 / (FLOOR_SHARE * r["bw_gbs"]) + FLOOR_LAYER_MS * L) / batch
+
+def prefill_terms(r):
+    c = r["class"]; g = "apple" if c in APPLE else GROUP[c]; q = quant_group(r["quant"]); rt = runtime_of(r)
+    w, att, floor = prefill_known(r); peak = usable_peak(c, prefill_peak(r))
+    u = [("u_" + g, -1), ("u_" + c, -1)]
+    rf = [("pr_" + rt, 1)] if g == "cpu" and rt in LOADERS else []
+    qf = [("pq_" + q, 1)] if g == "cpu" and q != "k" and rt != "ik_llama" else []
+    return [(w / peak, u + qf + rf + ([("moe_prefill", 1)] if r["moe"] else [])), (att / peak, u + [("a_" + g, 1), ("a_" + ATTENTION_LIKE.get(c, c), 1)]),
+            (floor, rf)]
+
+def prior(name):
+    """(typical value, pull towards it). The pull counts like that many rows of weight one."""
+    fixed = dict(e_gpu=(.8, .3), e_phone=(.6, .3), e_npu=(.9, 30), e_cpu=(.8, .3), b_gpu=(.1, .3), b_phone=(.2, .3), b_npu=(.4, .3),
+                 b_cpu=(.1, .3), k_gpu=(1.2, 1), k_phone=(1.2, 1), k_npu=(1.2, 1), k_cpu=(3, 5), moe_layer=(1.3, .5), hbm=(1.5, .5),
+                 vs_cpu=(.6, .3), vs_gpu=(.2, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_apple=(.62, .3), u_phone=(.2, .3),
+                 u_npu=(.3, .3), u_cpu=(.8, .3), moe_prefill=(1.4, .5), a_gpu=(3, 5), a_apple=(1.5, 1), a_phone=(1.5, 1), a_npu=(1.5, 1),
+                 a_cpu=(1.5, 1))
+    if name in fixed:
+        return fixed[name]
+    kind, rest = name.split("_", 1)
+    cpu = GROUP.get(rest) == "cpu"
+    return (1.0, {"e": 3 if cpu else 60, "b": 1 if cpu else 20, "dr": 3, "dq": 10, "vq": 3, "u": 25, "a": .5, "pr": 1, "pq": 5}[kind])
+
+# ---------------------------------------------------------------- the fit
+def solve(A, b):
+    n = len(b); M = [A[i][:] + [b[i]] for i in range(n)]
+    for i in range(n):
+        p = max(range(i, n), key=lambda k: abs(M[k][i])); M[i], M[p] = M[p], M[i]
+        for k in range(i + 1, n):
+            if M[k][i]:
+                M[k] = [x - M[k][i] / M[i][i] * y for x, y in zip(M[k], M[i])]
+    x = [0.0] * n
+    for i in range(n - 1, -1, -1):
+        x[i] = (M[i][n] - sum(M[i][j] * x[j] for j in range(i + 1, n))) / M[i][i]
+    return x
+
+def term_value(term, P):
+    return term[0] * math.exp(sum(s * P[n] for n, s in term[1]))
+
+def fit(data, names, rounds=25):
+    """data: [(measured ms, weight, terms)]. Returns {factor name: log value}."""
+    ix = {n: i for i, n in enumerate(names)}; N = len(names)
+    target = [(math.log(prior(n)[0]), prior(n)[1]) for n in names]
+    P = {n: target[i][0] for n, i in ix.items()}
+    for _ in range(rounds):
+        A = [[0.0] * N for _ in range(N)]; b = [0.0] * N
+        for y, w, terms in data:
+            values = [term_value(t, P) for t in terms]; total = sum(values); grad = {}
+            for v, t in zip(values, terms):
+                for n, s in t[1]:
+                    grad[ix[n]] = grad.get(ix[n], 0.0) + s * v / total
+            res = math.log(y / total); ww = w / max(abs(res), 0.06)      # L1 beyond 6 %
+            for i, gi in grad.items():
+                b[i] += ww * gi * res
+                for j, gj in grad.items():
+                    A[i][j] += ww * gi * gj
+        for n, i in ix.items():
+            A[i][i] += target[i][1] + 1e-9; b[i] += target[i][1] * (target[i][0] - P[n])
+        step = [max(-0.5, min(0.5, d)) for d in solve(A, b)]
+        for n, i in ix.items():
+            P[n] += step[i]
+        if max(map(abs, step)) < 1e-4:
+            break
+    return P
+
+class Law:
+    """One of the two laws: how to get its rows, its measured ms per token and its terms."""
+    def __init__(self, name, rows, speed, terms):
+        self.name, self.speed, self.terms_of = name, speed, terms
+        self.rows = [r for r in rows if r[speed] and (speed == "tg_tps" or r["pp_use"] == "ok")]
+        self.names = sorted({n for r in self.rows for _, fs in terms(r) for n, _ in fs} | {n for n in ALWAYS[name]})
+
+    def fit(self, rows, rounds=25):
+        count = defaultdict(int)
+        for r in rows:
+            count[r["chip"]] += 1
+        return fit([(1000 / r[self.speed], count[r["chip"]] ** -0.5, self.terms_of(r)) for r in rows], self.names, rounds)
+
+    def predict(self, r, P):
+        return 1000 / sum(term_value(t, P) for t in self.terms_of(r))
+
+    def cross(self):
+        """Predict every row from a fit on role=train rows of all other chip families."""
+        out = {}
+        train = [r for r in self.rows if r["role"] == "train"]
+        for f in sorted({r["family"] for r in self.rows}):
+            P = self.fit([r for r in train if r["family"] != f], 15)
+            out.update((r["row_id"], self.predict(r, P)) for r in self.rows if r["family"] == f)
+        return out
+CLASSES = list(GROUP)
+ALWAYS = {"decode": ["e_" + c for c in CLASSES] + ["b_" + c for c in CLASSES] + [k + g for k in ("e_", "b_", "k_") for g in ("gpu", "phone", "npu", "cpu")]
+          + ["dq_" + q for q in ("f16", "q8", "q4", "low")] + ["vq_" + q for q in ("f16", "q8", "q4", "low")] + ["dr_" + t for t in LOADERS]
+          + ["hbm", "moe_layer", "vs_cpu", "vs_gpu", "load_cpu", "fabric"],
+          "prefill": ["u_" + c for c in CLASSES] + ["a_" + c for c in CLASSES] + [k + g for k in ("u_", "a_") for g in ("gpu", "apple", "phone", "npu", "cpu")]
+          + ["pq_" + q for q in ("f16", "q8", "q4", "low")] + ["pr_" + t for t in LOADERS] + ["moe_prefill"]}
+
+# ---------------------------------------------------------------- intervals
+def quantile(pairs, q):
+    """Weighted quantile of [(value, weight)], linear between the mid-points of the weights."""
+    s = sorted(pairs); total = sum(w for _, w in s); acc = 0.0; last = None
+    for v, w in s:
+        mid = (acc + w / 2) / total
+        if mid >= q:
+            return v if last is None else last[0] + (v - last[0]) * (q - last[1]) / (mid - last[1])
+        last = (v, mid); acc += w
+    return s[-1][0]
+
+def bands_of(res, stretch, skip_family=None):
+    """res: [(row, log residual, weight)]. Stretched 5 % and 95 % points of every class; a class with few chips is
+    drawn towards its group, a group with few chips towards all. A chip counts by the root of its weight."""
+    res = [x for x in res if x[0]["family"] != skip_family]
+    count = defaultdict(float)
+    for r, _, w in res:
+        count[r["chip"]] += w
+    def band(keep):
+        p = [(x, w * count[r["chip"]] ** -0.5) for r, x, w in res if keep(r)]
+        return (quantile(p, .05), quantile(p, .95), len({r["chip"] for r, _, _ in res if keep(r)})) if p else (0, 0, 0)
+    def mix(own, wide):
+        return tuple((own[2] * own[i] + SHRINK_CHIPS * wide[i]) / (own[2] + SHRINK_CHIPS) for i in (0, 1)) + (own[2],)
+    all_ = band(lambda r: True)
+    return {c: tuple(stretch * x for x in mix(band(lambda r: r["class"] == c), mix(band(lambda r: GROUP[r["class"]] == GROUP[c]), all_))[:2])
+            for c in CLASSES}
+
+SHRINK_CHIPS = 10
+STRETCH = dict(decode=1.1, prefill=1.2, decode_cal=1.0, prefill_cal=1.15)      # makes the bands hold on families they have not seen (checked below)
+# Share of the log offset of the calibration row that is taken over: row of the same kind, any other row of the chip.
+SHARE = dict(decode=(0.9, 0.8), prefill=(0.8, 0.4))
+
+def calibrated(law, ln, same):
+    """For every row, its log residual after calibration with each other row of the chip: [(row, value, weight)]."""
+    by = defaultdict(list)
+    for r in law.rows:
+        by[r["chip"]].append(r)
+    out = []
+    for rs in by.values():
+        for r in rs:
+            others = [o for o in rs if o is not r and (o["kind"] == r["kind"]) >= same]
+            out += [(r, ln[r["row_id"]] - SHARE[law.name][o["kind"] != r["kind"]] * ln[o["row_id"]], 1 / len(others)) for o in others]
+    return out
+
+# ---------------------------------------------------------------- classes.yaml
+def sig(x):
+    return float("%.4g" % x)
+
+def coefficients(laws, P, bands, cal_bands, hardware):
+    d, p = P["decode"], P["prefill"]; ex = math.exp; C = {"decode": [], "prefill": [], "quants": [], "runtimes": [], "shared": [], "peak_fallback": []}
+    def counts(law, c):
+        rs = [r for r in laws[law].rows if r["class"] == c and r["role"] == "train"]
+        return dict(rows=len(rs), chips=len({r["chip"] for r in rs}), families=len({r["family"] for r in rs}))
+    def band(law, c):
+        return dict(log_low=round(bands[law][c][0], 4), log_high=round(bands[law][c][1], 4),
+                    **{"cal_%s_log_%s" % (k, e): round(cal_bands[law, k][c][i], 4) for k in ("same", "other") for i, e in enumerate(("low", "high"))})
+    for c in CLASSES:
+        g = GROUP[c]; pg = "apple" if c in APPLE else g
+        C["decode"].append(dict({"class": c, "group": g, "bandwidth_share": sig(ex(d["e_" + g] + d["e_" + c])), "layer_ms": sig(ex(d["b_" + g] + d["b_" + c])),
+            "kv_factor": sig(ex(d["k_" + g])), "vector_share": sig(ex(d["vs_cpu"]) if g == "cpu" else ex(d["vs_gpu"]) if c in ("cuda_no_matrix", "dgpu_amd_intel") else 0),
+            "load_bytes_per_flop": sig(ex(d["load_cpu"]) if g == "cpu" else 0), "fabric_gbs": sig(ex(d["fabric"]) if g == "npu" else 0)}, **counts("decode", c), **band("decode", c)))
+        C["prefill"].append(dict({"class": c, "peak": "int8_tops" if g == "npu" else "fp16_matrix_else_vector_tflops" if pg == "gpu" else "vector_and_int8" if g == "cpu" else "vector_tflops",
+            "peak_exponent": NV_EXPONENT if c in NVIDIA else 1, "peak_share": sig(ex(p["u_" + pg] + p["u_" + c])), "attention_factor": sig(ex(p["a_" + pg] + p["a_" + ATTENTION_LIKE.get(c, c)]))}, **counts("prefill", c), **band("prefill", c)))
+    for q in ("k", "f16", "q8", "q4", "low"):
+        val = lambda P_, n: sig(ex(P_[n])) if q != "k" else 1.0
+        C["quants"].append({"quant_group": q, "weight_time_factor": val(d, "dq_" + q), "cpu_vector_share_factor": val(d, "vq_" + q), "cpu_prefill_time_factor": val(p, "pq_" + q)})
+    for t in LOADERS:
+        C["runtimes"].append({"runtime": t, "only_group": "cpu", "decode_time_factor": sig(ex(d["dr_" + t])), "prefill_time_factor": sig(ex(p["pr_" + t]))})
+    C["shared"].append({"hbm_time_factor": sig(ex(d["hbm"])), "moe_layer_factor": sig(ex(d["moe_layer"])), "moe_prefill_factor": sig(ex(p["moe_prefill"])),
+        "batch_tokens": BATCH, "floor_bandwidth_share": FLOOR_SHARE, "floor_layer_ms": FLOOR_LAYER_MS, "attention_flop_per_kv_byte": GQA, **{"%s_calibration_share_%s" % (l, k): SHARE[l][i] for l in SHARE for i, k in enumerate(("same", "other"))}})
+    for kind, col in (("dgpu", "fp16_matrix_tflops"), ("igpu", "fp16_matrix_tflops"), ("nv_unified", "fp16_matrix_tflops"), ("apple_gpu", "vector_tflops"),
+                      ("phone_gpu", "vector_tflops"), ("cpu_x86", "vector_tflops"), ("cpu_arm", "vector_tflops"), ("phone_cpu", "vector_tflops"), ("npu", "int8_tops")):
+        v = [math.log(float(h[col]) / float(h["bw"])) for h in hardware if h["kind"] == kind and number(h[col]) and number(h["bw"])]
+        m = median(v)
+        C["peak_fallback"].append({"chip_kind": kind, "peak": col, "tera_per_gbs": sig(ex(m)), "log_sigma": round(math.sqrt(sum((x - m) ** 2 for x in v) / len(v)), 3), "chips": len(v)})
+    return C
+
+def write_yaml(C, path):
+    with open(path, "w") as f:
+        f.write("# Coefficients of the speed law (content/docs/speed.md), written by fit_speed.py from role=train rows. log_low/log_high: 90 % interval,\n"
+                "# speed x exp(log); cal_same_*, cal_other_*: after calibration with one row of the chip. 0 in a term's key = the class has no such term.\n")
+        for section, items in C.items():
+            f.write(section + ":\n")
+            for it in items:
+                f.write("".join(("  - " if i == 0 else "    ") + "%s: %s\n" % kv for i, kv in enumerate(it.items())))
+
+def read_yaml(path):
+    C, cur = {}, None
+    for line in open(path):
+        line = line.split("#")[0].rstrip()
+        if line and not line.startswith(" "):
+            cur = C.setdefault(line[:-1], [])
+        elif line:
+            if line.startswith("  - "):
+                cur.append({})
+            k, v = line[4:].split(": ")
+            cur[-1][k] = v if number(v) is None else number(v)
+    return C
+
+def tables(C):
+    return ({x["class"]: x for x in C["decode"]}, {x["class"]: x for x in C["prefill"]}, {x["quant_group"]: x for x in C["quants"]},
+            {x["runtime"]: x for x in C["runtimes"]}, C["shared"][0])
+
+# ---------------------------------------------------------------- the law, plainly, from classes.yaml
+
+def decode_parts(r, C):
+    D, _, Q, R, S = tables(C); k = D[r["class"]]; q = Q[quant_group(r["quant"])]; cpu = k["group"] == "cpu"
+    eff = k["bandwidth_share"] * r["bw_gbs"] / (S["hbm_time_factor"] if "HBM" in r["mem"] else 1)
+    W, v = r["bytes_per_tok_gb"], r["vector_tflops"]
+    parts = {"weights": W * 1000 / eff * (1 if cpu else q["weight_time_factor"]), "kv": k["kv_factor"] * r["kv_gb"] * 1000 / eff,
+             "layers": r["layers"] * k["layer_ms"] * (S["moe_layer_factor"] if r["moe"] else 1), "vector": 0.0}
+    if k["vector_share"] and v and (cpu or not r["fp16_matrix_tflops"]):
+        parts["vector"] = 2 * r["active_b"] / (k["vector_share"] * (q["cpu_vector_share_factor"] if cpu else 1) * v)
+    parts["load"] = W / (k["load_bytes_per_flop"] * v) if k["load_bytes_per_flop"] and v else 0.0
+    parts["fabric"] = W * 1000 / k["fabric_gbs"] if k["fabric_gbs"] else 0.0
+    f = R[runtime_of(r)]["decode_time_factor"] if cpu and runtime_of(r) in R else 1
+    return {n: x * f for n, x in parts.items()}, k
+
+def prefill_parts(r, C):
+    _, F, Q, R, S = tables(C); k = F[r["class"]]; cpu = GROUP[r["class"]] == "cpu"; rt = runtime_of(r)
+    w, att, floor = prefill_known(r); usable = k["peak_share"] * 100 * (prefill_peak(r) / 100) ** k["peak_exponent"]
+    f = R[rt]["prefill_time_factor"] if cpu and rt in R else 1
+    q = Q[quant_group(r["quant"])]["cpu_prefill_time_factor"] if cpu and rt != "ik_llama" else 1
+    return {"weights": w / usable * q * f * (S["moe_prefill_factor"] if r["moe"] else 1), "attention": att / usable * k["attention_factor"], "floor": floor * f}, k
+
+def answer(parts_band):
+    parts, k = parts_band; s = 1000 / sum(parts.values())
+    return s, s * math.exp(k["log_low"]), s * math.exp(k["log_high"])
+
+# ---------------------------------------------------------------- scores
+def median(v):
+    return quantile([(x, 1) for x in v], .5)
+
+def is_short(r):
+    return not r["moe"] and (r["prompt_len"] or 512) <= 1024 and prefill_start(r) == 0
+
+def line(label, rows, ln, bands=None):
+    """ln: {row_id: ln(measured/predicted)}; bands: {row_id: (low, high)}."""
+    e = [abs(math.exp(-ln[r["row_id"]]) - 1) for r in rows]; by = defaultdict(list)
+    if not e:
+        return
+    for r in rows:
+        by[r["chip"]].append(r)
+    chip = [median([abs(math.exp(-ln[r["row_id"]]) - 1) for r in rs]) for rs in by.values()]
+    text = "  %-34s rows %3d chips %2d | median %5.1f %%  within 30 %% %3.0f %%  within x2 %3.0f %% | by chip: median %5.1f %%" % (
+        label, len(e), len(by), 100 * median(e), 100 * sum(x <= .3 for x in e) / len(e), 100 * sum(abs(ln[r["row_id"]]) <= math.log(2) for r in rows) / len(e), 100 * median(chip))
+    if bands:
+        hold = [bands[r["row_id"]][0] <= ln[r["row_id"]] <= bands[r["row_id"]][1] for r in rows]
+        ch = [(median([bands[r["row_id"]][0] for r in rs]) <= median([ln[r["row_id"]] for r in rs]) <= median([bands[r["row_id"]][1] for r in rs])) for rs in by.values()]
+        text += " | interval holds rows %3.0f %% chips %3.0f %%" % (100 * sum(hold) / len(hold), 100 * sum(ch) / len(ch))
+    print(text)
+
+def report(law, ln_in, ln_lo, bands, honest):
+    """bands: per class (as written); honest: per row, from the residuals of other families only."""
+    rows = law.rows; written = {r["row_id"]: bands[r["class"]] for r in rows}
+    train = [r for r in rows if r["role"] == "train"]; hold = [r for r in rows if r["role"] != "train"]
+    print("\n" + law.name.upper())
+    line("in sample, train", train, ln_in, written); line("in sample, model holdout", hold, ln_in, written)
+    line("leave family out, train", train, ln_lo, honest); line("leave family out, model holdout", hold, ln_lo, honest); line("leave family out, all", rows, ln_lo, honest)
+    if law.name == "prefill":
+        line("  .. dense, short, train", [r for r in train if is_short(r)], ln_lo, honest); line("  .. dense, short, all", [r for r in rows if is_short(r)], ln_lo, honest)
+        line("  .. MoE", [r for r in rows if r["moe"]], ln_lo, honest); line("  .. dense, deep or long", [r for r in rows if not r["moe"] and not is_short(r)], ln_lo, honest)
+    for g in ("gpu", "phone", "npu", "cpu"):
+        line("leave family out, group " + g, [r for r in rows if GROUP[r["class"]] == g], ln_lo, honest)
+    for c in CLASSES:
+        line("  class " + c, [r for r in rows if r["class"] == c], ln_lo, honest)
+
+def report_calibrated(law, cal, label):
+    fam = {f: bands_of(cal, STRETCH[law.name + "_cal"], f) for f in sorted({r["family"] for r, _, _ in cal})}
+    print("  one calibration row of the chip (%s, %s), averaged over all choices:" % (law.name, label))
+    for g in ("all", "gpu", "phone", "npu", "cpu"):
+        p = [x for x in cal if g in ("all", GROUP[x[0]["class"]])]
+        chips = defaultdict(list)
+        for r, x, w in p:
+            chips[r["chip"]].append((abs(math.exp(-x) - 1), w))
+        if p:
+            inside = sum(w for r, x, w in p if fam[r["family"]][r["class"]][0] <= x <= fam[r["family"]][r["class"]][1]) / sum(w for _, _, w in p)
+            print("    %-6s rows %4.0f | median by row %5.1f %%  by chip %5.1f %% | interval holds %3.0f %%" % (g, sum(w for _, _, w in p),
+                  100 * quantile([(abs(math.exp(-x) - 1), w) for _, x, w in p], .5), 100 * median([quantile(v, .5) for v in chips.values()]), 100 * inside))
+
+def main():
+    ap = argparse.ArgumentParser(); ap.add_argument("--rows", required=True); ap.add_argument("--hardware", required=True)
+    ap.add_argument("--check"); ap.add_argument("--sample", type=int, default=0); a = ap.parse_args()
+    rows = read_rows(a.rows); hardware = list(csv.DictReader(open(a.hardware, newline="")))
+    laws = {"decode": Law("decode", rows, "tg_tps", decode_terms), "prefill": Law("prefill", rows, "pp_tps", prefill_terms)}
+    P, bands, cal_bands, store = {}, {}, {}, {}
+    for name, law in laws.items():
+        P[name] = law.fit([r for r in law.rows if r["role"] == "train"]); lo = law.cross()
+        ln_lo = {r["row_id"]: math.log(r[law.speed] / lo[r["row_id"]]) for r in law.rows}
+        res = [(r, ln_lo[r["row_id"]], 1.0) for r in law.rows if r["role"] == "train"]
+        bands[name] = bands_of(res, STRETCH[name])
+        fam = {f: bands_of(res, STRETCH[name], f) for f in sorted({r["family"] for r in law.rows})}
+        honest = {r["row_id"]: fam[r["family"]][r["class"]] for r in law.rows}
+        cal = {k: calibrated(law, ln_lo, k == "same") for k in ("same", "other")}; store[name] = (ln_lo, honest, cal)
+        cal_bands.update({(name, k): bands_of(v, STRETCH[name + "_cal"]) for k, v in cal.items()})
+    C = read_yaml(a.check) if a.check else coefficients(laws, P, bands, cal_bands, hardware)
+    if not a.check:
+        path = os.path.join(ROOT, "profiles/speed/classes.yaml"); write_yaml(C, path); C = read_yaml(path)
+    parts = {"decode": decode_parts, "prefill": prefill_parts}
+    for name, law in laws.items():
+        got = {r["row_id"]: answer(parts[name](r, C)) for r in law.rows}
+        ln_in = {i: math.log(r[law.speed] / got[i][0]) for r in law.rows for i in [r["row_id"]]}
+        if not a.check:
+            worst = max(abs(math.log(got[r["row_id"]][0] / law.predict(r, P[name]))) for r in law.rows); assert worst < 2e-3, worst
+        ln_lo, honest, cal = store[name]
+        report(law, ln_in, ln_lo, {x["class"]: (x["log_low"], x["log_high"]) for x in C[name]}, honest)
+        report_calibrated(law, cal["same"], "same kind of row"); report_calibrated(law, cal["other"], "any other row")
+    tt = [(r, r["prompt_len"] / answer(prefill_parts(r, C))[0] * 1000 + 1000 / answer(decode_parts(r, C))[0]) for r in rows
+          if r["ttft_ms"] and r["pp_use"] != "cached_prompt" and r["prompt_len"] and prefill_peak(r)]
+    print("\nTIME TO FIRST TOKEN: rows %d, in-sample median error %.1f %%" % (len(tt), 100 * median([abs(t / r["ttft_ms"] - 1) for r, t in tt])))
+    if not a.check:
+        with open(os.path.join(ROOT, "profiles/speed/unseen.csv"), "w", newline="") as f:
+            w = csv.writer(f, lineterminator="\n"); w.writerow("row_id tg_tps tg_low tg_high pp_tps pp_low pp_high".split())
+            for r in rows:
+                cells = [r["row_id"]]
+                for name, law in laws.items():
+                    ln_lo, honest, _ = store[name]; i = r["row_id"]
+                    got = r[law.speed] / math.exp(ln_lo[i]) if i in ln_lo else None
+                    cells += ["%.6g" % x for x in (got, got * math.exp(honest[i][0]), got * math.exp(honest[i][1]))] if got else ["", "", ""]
+                w.writerow(cells)
+        with open(os.path.join(ROOT, "core/tests/speed/predictions.csv"), "w", newline="") as f:
+            w = csv.writer(f, lineterminator="\n"); w.writerow("row_id class prefill_class quant_group runtime_group tg_tps tg_low tg_high pp_tps pp_low pp_high".split())
+            for r in rows:
+                tg = answer(decode_parts(r, C)); pp = answer(prefill_parts(r, C)) if prefill_peak(r) else ("", "", "")
+                w.writerow([r["row_id"], r["class"], r["class"], quant_group(r["quant"]), runtime_of(r)] + ["%.6g" % x for x in tg] + ["%.6g" % x if x != "" else "" for x in pp])
+    for r in rows[:: max(1, len(rows) // a.sample)][: a.sample] if a.sample else []:
+        print("\n%s %s %s %s (%s)" % (r["row_id"], r["chip"], r["model"], r["quant"], r["class"]))
+        print("  decode  ms", {k: round(v, 4) for k, v in decode_parts(r, C)[0].items()}, "-> %.4g [%.4g, %.4g] tok/s, measured %s" % (answer(decode_parts(r, C)) + (r["tg_tps"],)))
+        if prefill_peak(r):
+            print("  prefill ms", {k: round(v, 5) for k, v in prefill_parts(r, C)[0].items()}, "-> %.4g [%.4g, %.4g] tok/s, measured %s" % (answer(prefill_parts(r, C)) + (r["pp_tps"],)))
+
+if __name__ == "__main__":
+    main()
