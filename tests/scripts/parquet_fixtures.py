@@ -33,5 +33,6 @@ save("messages", {"messages": [
 ]})
 save("text", {"text": ["first", "second"]})
 save("zstd", {"text": ["first", "second"]}, compression="zstd")
+save("gzip", {"text": ["first", "second"]}, compression="gzip")
 save("other", {"name": ["first"]})
 save("missing", {"text": ["first", None]})

@@ -11,6 +11,7 @@ mod gguf;
 mod mapping;
 mod names;
 mod safetensors;
+pub(crate) mod tensor_table;
 pub mod tokenizer;
 
 pub use error::CheckpointError;

@@ -1,15 +1,12 @@
 //! safetensors checkpoints, single or in shards, with the `config.json` that describes them.
 
+use super::tensor_table::{Stored, Table};
 use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
 use crate::inputs::hints;
-use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::model::import::hf_config;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Longest header that is believed, in bytes (the format's own limit).
-const MAX_HEADER: u64 = 100_000_000;
 
 /// A folder with `config.json` and its weights.
 pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> {
@@ -110,48 +107,25 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, CheckpointError> 
 /// The tensor table of one file.
 fn table(path: &Path, bytes: &[u8], file: usize) -> Result<Vec<(String, Entry)>, CheckpointError> {
     let malformed = |problem: String| header(path, problem);
-    let length = bytes.first_chunk::<8>().map(|raw| u64::from_le_bytes(*raw));
-    let length = length.filter(|length| *length <= MAX_HEADER && *length + 8 <= bytes.len() as u64);
-    let length = length.ok_or_else(|| malformed("no safetensors header at byte 0".into()))?;
-    let data = 8 + usize::try_from(length).unwrap_or(usize::MAX);
-    let document: BTreeMap<String, Value> =
-        serde_json::from_slice(&bytes[8..data]).map_err(|error| malformed(error.to_string()))?;
-    let mut table = Vec::new();
-    for (name, fields) in document.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry = entry(&name, &fields, data, file).map_err(malformed)?;
-        if entry.range.end > bytes.len() {
+    let table = Table::of(bytes).map_err(malformed)?;
+    let mut entries = Vec::new();
+    for name in table.names() {
+        let Some(Stored { block, shape, range }) = table.tensor(name).map_err(malformed)? else { continue };
+        if range.end > bytes.len() as u64 {
             return Err(CheckpointError::Truncated {
                 path: path.to_owned(),
-                tensor: name,
-                end: entry.range.end as u64,
+                tensor: name.to_owned(),
+                end: range.end,
                 length: bytes.len() as u64,
             });
         }
-        table.push((name, entry));
+        entries
+            .push((name.to_owned(), Entry { file, range: word(range.start)..word(range.end), block, shape }));
     }
-    Ok(table)
+    Ok(entries)
 }
 
-fn entry(name: &str, fields: &Value, data: usize, file: usize) -> Result<Entry, String> {
-    let words = |key: &str| -> Option<Vec<usize>> {
-        let list = fields.get(key)?.as_array()?;
-        list.iter().map(|word| word.as_u64().and_then(|word| usize::try_from(word).ok())).collect()
-    };
-    let dtype = fields.get("dtype").and_then(Value::as_str).unwrap_or("none");
-    let block = match dtype {
-        "F32" => BlockType::F32,
-        "F16" => BlockType::F16,
-        "BF16" => BlockType::Bf16,
-        _ => return Err(format!("`{name}` has dtype {dtype}; expected F32, F16 or BF16")),
-    };
-    let shape = words("shape").ok_or_else(|| format!("`{name}` has no shape"))?;
-    let offsets = words("data_offsets").ok_or_else(|| format!("`{name}` has no data_offsets"))?;
-    let size = shape.iter().try_fold(block.bytes(), |size, &word| size.checked_mul(word as u64));
-    match (offsets.as_slice(), size) {
-        (&[start, end], Some(size)) if end.checked_sub(start).is_some_and(|length| length as u64 == size) => {
-            let range = data.saturating_add(start)..data.saturating_add(end);
-            Ok(Entry { file, range, block, shape })
-        }
-        _ => Err(format!("`{name}` has data_offsets {offsets:?} for shape {shape:?} of {dtype}")),
-    }
+/// A place in a mapped file, which no address is too small for.
+fn word(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }

@@ -74,7 +74,7 @@ enum Command {
     ValidateVerdict(Box<validate_verdict::ValidateVerdictArgs>),
     /// Measure how fast llama.cpp reads prompts and decodes here
     Bench(Box<bench::BenchArgs>),
-    /// Hold predicted speeds to published measurements
+    /// Compare predicted speeds with published measurements
     ValidateSpeed(validate_speed::ValidateSpeedArgs),
     #[cfg(feature = "burn")]
     /// Continue a text with a real model

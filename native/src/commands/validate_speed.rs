@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const PUBLISHED: &str = include_str!("../../../profiles/speed/published.csv");
 const UNSEEN: &str = include_str!("../../../profiles/speed/unseen.csv");
 
-/// Hold the predicted speeds to measured ones
+/// Compare predicted speeds with measured ones
 #[derive(Debug, Args)]
 pub(crate) struct ValidateSpeedArgs {
     /// Measurements in the form of profiles/speed/published.csv [default: those, which are built in]

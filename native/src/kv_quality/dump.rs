@@ -5,7 +5,8 @@
 use super::hook::{Recorder, Rows};
 use super::order::KeyOrder;
 use half::f16;
-use serde_json::{Map, Value, json};
+use safetensors::{Dtype, SafeTensorError, View};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// What of a window is written.
@@ -28,6 +29,9 @@ pub enum DumpError {
         /// Layers that own a cache.
         expected: String,
     },
+    /// The format.
+    #[error("keys and values cannot be written: {0}")]
+    Format(SafeTensorError),
     /// The file.
     #[error("{path}: {source}")]
     Io {
@@ -57,8 +61,7 @@ fn file(recorded: &Recorder, choice: &DumpChoice, order: KeyOrder) -> Result<Vec
         let expected = owners.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         return Err(DumpError::Layer { layer, expected });
     }
-    let mut table = Map::new();
-    let mut data: Vec<u8> = Vec::new();
+    let mut tensors = Vec::new();
     for layer in owners.iter().filter(|layer| choice.layers.is_empty() || choice.layers.contains(layer)) {
         let Some(keys) = recorded.keys.get(layer) else { continue };
         let queries = recorded.queries.get(layer).map(|rows| Rows {
@@ -69,33 +72,49 @@ fn file(recorded: &Recorder, choice: &DumpChoice, order: KeyOrder) -> Result<Vec
         let parts =
             [("keys", Some(keys)), ("values", recorded.values.get(layer)), ("queries", queries.as_ref())];
         for (name, rows) in parts.into_iter().filter_map(|(name, rows)| Some((name, rows?))) {
-            let start = data.len();
             let order = if name == "values" { KeyOrder::Halves } else { order };
-            let shape = append(&mut data, rows, choice.tokens, order);
-            let entry = json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, data.len()] });
-            table.insert(format!("layer.{layer}.{name}"), entry);
+            tensors.push((format!("layer.{layer}.{name}"), Halves::of(rows, choice.tokens, order)));
         }
     }
-    let mut header = Value::Object(table).to_string();
-    // Data starts at a multiple of eight, as the format asks.
-    while !header.len().is_multiple_of(8) {
-        header.push(' ');
-    }
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header.as_bytes());
-    bytes.extend(data);
-    Ok(bytes)
+    safetensors::serialize(tensors, None).map_err(DumpError::Format)
 }
 
-/// Add the first tokens of every head; the shape.
-fn append(data: &mut Vec<u8>, rows: &Rows, tokens: Option<usize>, order: KeyOrder) -> [usize; 3] {
-    let all = rows.elements.len() / (rows.heads * rows.dim).max(1);
-    let kept = tokens.unwrap_or(all).min(all);
-    for head in 0..rows.heads {
-        let values = order.to_cache(&rows.head(head)[..kept * rows.dim], 1, rows.dim);
-        data.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
+/// A tensor in f16.
+struct Halves {
+    shape: [usize; 3],
+    data: Vec<u8>,
+}
+
+impl Halves {
+    /// The first tokens of every head.
+    fn of(rows: &Rows, tokens: Option<usize>, order: KeyOrder) -> Self {
+        let all = rows.elements.len() / (rows.heads * rows.dim).max(1);
+        let kept = tokens.unwrap_or(all).min(all);
+        let mut data = Vec::with_capacity(rows.heads * kept * rows.dim * 2);
+        for head in 0..rows.heads {
+            let values = order.to_cache(&rows.head(head)[..kept * rows.dim], 1, rows.dim);
+            data.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
+        }
+        Self { shape: [rows.heads, kept, rows.dim], data }
     }
-    [rows.heads, kept, rows.dim]
+}
+
+impl View for Halves {
+    fn dtype(&self) -> Dtype {
+        Dtype::F16
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        (&*self.data).into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len()
+    }
 }
 
 #[cfg(test)]

@@ -6,20 +6,18 @@
 use super::TrainError;
 use super::params::{Pair, Parameters};
 use super::write_whole;
+use crate::checkpoint::tensor_table::{Stored, Table, header_bytes};
 use crate::cli::files;
+use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::leaf::cast::to_f32;
 use half::{bf16, f16};
 use rayon::prelude::*;
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes of rows that are merged together, about.
 pub(super) const TOGETHER: usize = 4 << 20;
-/// Longest header that is believed, in bytes (the format's own limit).
-const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Files beside the weights that a merged checkpoint needs as they are.
 const BESIDE: [&str; 7] = [
@@ -76,7 +74,7 @@ fn weights(base: &Path, folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
 struct Place<'a> {
     start: u64,
     end: u64,
-    dtype: String,
+    block: BlockType,
     pair: &'a Pair,
 }
 
@@ -99,7 +97,7 @@ fn merge(from: &Path, to: &Path, parameters: &Parameters, root: &str) -> Result<
                 let count = together.min(place.pair.outputs - first);
                 let rows = &mut rows[..count * row];
                 source.read_exact(rows).map_err(reading)?;
-                add(rows, first, &place.dtype, place.pair);
+                add(rows, first, place.block, place.pair);
                 target.write_all(rows).map_err(writing)?;
             }
             at = place.end;
@@ -120,39 +118,24 @@ fn places<'a>(
 ) -> Result<Vec<Place<'a>>, TrainError> {
     let wrong = |problem: String| TrainError::AdapterFile { path: path.to_owned(), problem };
     let size = source.metadata().map_err(TrainError::io(path))?.len();
-    let mut length = [0; 8];
-    source.read_exact(&mut length).map_err(TrainError::io(path))?;
-    let length = u64::from_le_bytes(length);
-    let data = length.checked_add(8).filter(|data| *data <= size && length <= LONGEST_HEADER);
-    let data = data.ok_or_else(|| wrong("no safetensors header".into()))?;
-    let mut header = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut first = [0; 8];
+    source.read_exact(&mut first).map_err(TrainError::io(path))?;
+    let length = header_bytes(first, size).ok_or_else(|| wrong("no safetensors header".into()))?;
+    let mut header = vec![0; length];
     source.read_exact(&mut header).map_err(TrainError::io(path))?;
-    let header: BTreeMap<String, Value> =
-        serde_json::from_slice(&header).map_err(|error| wrong(error.to_string()))?;
+    let table = Table::parse(&header).map_err(wrong)?;
     let mut places = Vec::new();
     for pair in &parameters.pairs {
         let name = format!("{}.weight", super::peft::module(root, pair.layer, pair.target));
-        let Some(entry) = header.get(&name) else { continue };
-        let wanted = [pair.outputs as u64, pair.inputs as u64];
-        let shape: Vec<u64> = list(entry, "shape");
+        let Some(Stored { block, shape, range }) = table.tensor(&name).map_err(wrong)? else { continue };
+        let wanted = [pair.outputs, pair.inputs];
         if shape != wanted {
             return Err(wrong(format!("`{name}` has shape {shape:?}; expected {wanted:?}")));
         }
-        let dtype = entry.get("dtype").and_then(Value::as_str).unwrap_or("none");
-        let Some(width) = width(dtype) else {
-            return Err(wrong(format!("`{name}` is stored as {dtype}; expected F32, F16 or BF16")));
-        };
-        let range = match list(entry, "data_offsets").as_slice() {
-            &[start, end] => data.checked_add(start).zip(data.checked_add(end)),
-            _ => None,
-        };
-        let whole = |(start, end): &(u64, u64)| {
-            *end <= size && end.checked_sub(*start) == Some(wanted[0] * wanted[1] * width as u64)
-        };
-        let Some((start, end)) = range.filter(whole) else {
-            return Err(wrong(format!("`{name}` lies beyond the end of the file, or has another size")));
-        };
-        places.push(Place { start, end, dtype: dtype.to_owned(), pair });
+        if range.end > size {
+            return Err(wrong(format!("`{name}` lies beyond the end of the file")));
+        }
+        places.push(Place { start: range.start, end: range.end, block, pair });
     }
     places.sort_by_key(|place| place.start);
     match places.windows(2).find(|pair| pair[1].start < pair[0].end) {
@@ -161,26 +144,13 @@ fn places<'a>(
     }
 }
 
-/// Bytes of a stored number.
-fn width(dtype: &str) -> Option<usize> {
-    match dtype {
-        "F32" => Some(4),
-        "F16" | "BF16" => Some(2),
-        _ => None,
-    }
-}
-
-fn list(entry: &Value, key: &str) -> Vec<u64> {
-    entry.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect()
-}
-
 /// Add `scale B A` to stored rows from `first` on, and bring them to DoRA's lengths; rounds once.
-fn add(rows: &mut [u8], first: usize, dtype: &str, pair: &Pair) {
-    let width = width(dtype).unwrap_or(4);
+fn add(rows: &mut [u8], first: usize, block: BlockType, pair: &Pair) {
+    let width = if block == BlockType::F32 { 4 } else { 2 };
     rows.par_chunks_exact_mut(pair.inputs * width).enumerate().for_each(|(at, row)| {
-        let mut values: Vec<f64> = row.chunks_exact(width).map(|value| stored(value, dtype)).collect();
+        let mut values: Vec<f64> = row.chunks_exact(width).map(|value| stored(value, block)).collect();
         join(pair, first + at, &mut values);
-        row.chunks_exact_mut(width).zip(values).for_each(|(value, sum)| store(value, dtype, sum));
+        row.chunks_exact_mut(width).zip(values).for_each(|(value, sum)| store(value, block, sum));
     });
 }
 
@@ -202,19 +172,19 @@ pub(super) fn join(pair: &Pair, at: usize, values: &mut [f64]) {
     }
 }
 
-fn stored(value: &[u8], dtype: &str) -> f64 {
-    match (dtype, value) {
-        ("F32", &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
-        ("F16", &[a, b]) => f16::from_le_bytes([a, b]).to_f64(),
+fn stored(value: &[u8], block: BlockType) -> f64 {
+    match (block, value) {
+        (BlockType::F32, &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
+        (BlockType::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f64(),
         (_, &[a, b]) => bf16::from_le_bytes([a, b]).to_f64(),
         _ => f64::NAN,
     }
 }
 
-fn store(value: &mut [u8], dtype: &str, sum: f64) {
-    match dtype {
-        "F32" => value.copy_from_slice(&to_f32(sum).to_le_bytes()),
-        "F16" => value.copy_from_slice(&f16::from_f64(sum).to_le_bytes()),
+fn store(value: &mut [u8], block: BlockType, sum: f64) {
+    match block {
+        BlockType::F32 => value.copy_from_slice(&to_f32(sum).to_le_bytes()),
+        BlockType::F16 => value.copy_from_slice(&f16::from_f64(sum).to_le_bytes()),
         _ => value.copy_from_slice(&bf16::from_f64(sum).to_le_bytes()),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn save(
     root: &str,
 ) -> Result<(), TrainError> {
     let config = adapter_config(parameters, settings, base);
-    write_whole(&folder.join(TENSORS), &tensor_file(parameters, root).bytes())?;
+    write_whole(&folder.join(TENSORS), &tensor_file(parameters, root).bytes()?)?;
     write_whole(&folder.join(CONFIG), format!("{config:#}\n").as_bytes())
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn save(
     let write = || -> Result<(), TrainError> {
         fs::create_dir_all(&partial).map_err(TrainError::io(&partial))?;
         peft::save(&partial, parameters, about.settings, about.base, about.root)?;
-        write_whole(&partial.join(STATE), &state(progress, parameters, optimiser, about.identity).bytes())?;
+        write_whole(&partial.join(STATE), &state(progress, parameters, optimiser, about.identity).bytes()?)?;
         if target.exists() {
             fs::remove_dir_all(&target).map_err(TrainError::io(&target))?;
         }

@@ -25,7 +25,7 @@ pub(super) struct SpeedArgs {
     /// Speeds measured on the device (JSON of llama-bench, or of `dhurandhar bench`), which narrow those of all models
     #[arg(long, value_name = "FILE", help_heading = "Speed")]
     calibrate: Option<PathBuf>,
-    /// The model that was measured, where its number of parameters does not say which
+    /// Model that was measured, where its number of parameters does not say which: built-in name or file
     #[arg(long, value_name = "NAME|FILE", requires = "calibrate", help_heading = "Speed")]
     calibrate_model: Option<String>,
 }

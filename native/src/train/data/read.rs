@@ -77,7 +77,7 @@ fn examples(path: &Path, encoder: &Encoder<'_>, config: &Config) -> Result<Vec<E
     let is = |kind: &str| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(kind));
     if is("parquet") {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-        let rows = parquet::lines(&bytes);
+        let rows = parquet::lines(bytes.into());
         let rows = rows.map_err(|problem| TrainError::Data { path: path.to_owned(), problem })?;
         let rows = rows.iter().enumerate().map(|(index, row)| (index + 1, encoder.encode(row, index + 1)));
         return rows.map(|(row, example)| example.map_err(|problem| wrong(row, problem))).collect();
