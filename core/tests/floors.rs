@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, &[&str])] = &[
     // A report's schema, the page's catalogue of models and devices and the jobs of its worker, the first release's arithmetic.
     ("report", &["schema", "report", "work", "catalogue", "seed"]),
-    ("feasibility", &["measurement", "feasibility", "program"]),
-    ("placement", &["speed", "placement", "memory"]),
+    ("feasibility", &["feasibility", "program"]),
+    ("placement", &["speed", "measurement", "placement", "memory"]),
     ("device", &["device", "storage", "export", "training", "codec"]),
     ("weights", &["weights", "layer"]),
     ("model", &["model"]),
