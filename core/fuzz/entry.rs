@@ -3,8 +3,17 @@
 use dhurandhar_core::Model;
 use dhurandhar_core::model::import::{ImportError, gguf_joined, gguf_part, import, import_with_config};
 
+/// A target by its name.
+pub(crate) fn run(target: &str, data: &[u8]) {
+    match target {
+        "gguf" => gguf(data),
+        "safetensors" => safetensors(data),
+        _ => config(data),
+    }
+}
+
 /// The bytes as a GGUF file.
-pub(crate) fn gguf(data: &[u8]) {
+fn gguf(data: &[u8]) {
     both("file.gguf", data);
     // As parts of a split file, twice the same among them.
     if let Ok(part) = gguf_part("file-00001-of-00002.gguf", data, None) {
@@ -15,7 +24,7 @@ pub(crate) fn gguf(data: &[u8]) {
 }
 
 /// The bytes as a safetensors file, alone and beside a config.
-pub(crate) fn safetensors(data: &[u8]) {
+fn safetensors(data: &[u8]) {
     both("model.safetensors", data);
     const CONFIG: &[u8] = br#"{"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 4,
         "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100, "quantization_config": {"bits": 4}}"#;
@@ -24,7 +33,7 @@ pub(crate) fn safetensors(data: &[u8]) {
 }
 
 /// The bytes as a `config.json`.
-pub(crate) fn config(data: &[u8]) {
+fn config(data: &[u8]) {
     both("config.json", data);
 }
 

@@ -136,7 +136,7 @@ fn gguf_headers() {
     let cases = ["falcon-h1.gguf", "glm-dsa.gguf", "control-vector.gguf", "split-00001-of-00003.gguf"];
     let mut seeds = vec![seed];
     seeds.extend(cases.iter().map(|name| std::fs::read(format!("{folder}/{name}")).unwrap()));
-    run(&seeds, entry::gguf);
+    run(&seeds, |data| entry::run("gguf", data));
 }
 
 #[test]
@@ -144,12 +144,12 @@ fn safetensors_headers() {
     let seed = seeds::safetensors_seed();
     let model = dhurandhar_core::model::import::import("x.safetensors", &seed, None).unwrap();
     assert_eq!(model.architecture.layers.len(), 1);
-    run(&[seed], entry::safetensors);
+    run(&[seed], |data| entry::run("safetensors", data));
 }
 
 #[test]
 fn configs() {
-    run(&seeds::config_seeds(), entry::config);
+    run(&seeds::config_seeds(), |data| entry::run("config", data));
 }
 
 /// Small files that claim to be large, one claim each.
@@ -159,12 +159,12 @@ fn claims_allocate_nothing() {
     for at in 8..gguf.len().min(400) {
         let mut file = gguf.clone();
         file[at..at + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
-        entry::gguf(&file);
+        entry::run("gguf", &file);
     }
     within_bounds("lengths in a GGUF header");
     let mut long = (1_u64 << 40).to_le_bytes().to_vec();
     long.extend(b"{\"a\":{}}");
-    entry::safetensors(&long);
+    entry::run("safetensors", &long);
     let layers = r#""num_hidden_layers": 4096, "hidden_size": 8192, "num_attention_heads": 64, "num_key_value_heads": 8,
         "intermediate_size": 28672, "vocab_size": 256000"#;
     for family in [
@@ -183,12 +183,12 @@ fn claims_allocate_nothing() {
             r#", "n_routed_experts": 4000000000, "num_experts": 4000000000, "num_local_experts": 4000000000"#,
             r#", "max_position_embeddings": 9007199254740992, "sliding_window": 9007199254740992"#,
         ] {
-            entry::config(format!(r#"{{"model_type": "{family}", {layers}{more}}}"#).as_bytes());
+            entry::run("config", format!(r#"{{"model_type": "{family}", {layers}{more}}}"#).as_bytes());
         }
         within_bounds(family);
     }
     let deep = [vec![b'['; 1 << 20], vec![b']'; 1 << 20]].concat();
-    entry::config(&deep);
-    entry::config(&[b"{\"model_type\": ".as_slice(), &deep, b"}"].concat());
+    entry::run("config", &deep);
+    entry::run("config", &[b"{\"model_type\": ".as_slice(), &deep, b"}"].concat());
     within_bounds("nested lists");
 }
