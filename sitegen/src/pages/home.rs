@@ -1,11 +1,13 @@
 //! The home page: below its prose, every model on a few devices that people have.
 
 use dhurandhar_core::device::Device;
-use dhurandhar_core::feasibility::{Assessment, Mode};
+use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
+use dhurandhar_core::leaf::units::GIB;
 use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
+use super::figures::speeds;
 use super::parts::{self, device_path, model_path};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -38,7 +40,12 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
         }
         (PreEscaped(&page.body))
         h2 #matrix { "Models on devices" }
-        (parts::legend())
+        ul.legend {
+            li { "● Yes: it stays in memory and reaches 15 tokens a second; up to which context, and how fast" }
+            li { "◐ Yes, but: slower than that, or with a part of the weights left on storage" }
+            li { "✕ No: what it needs of what the device allows" }
+            li { "? the limit lies within the prediction's interval, so measure" }
+        }
         (matrix(&page.path, &devices, catalogue))
         p.small.muted {
             "The case: " (parts::USUAL_CASE) ". A verdict leads to its reason. Shown are the models that reach the asked-for speed on one "
@@ -93,15 +100,64 @@ fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup
     }
 }
 
-/// A word and a colour, leading to the line with the reason.
+/// The answer as people give it, leading to the line with the reason: yes and how far, yes but what, no and why.
 fn cell(verdict: &Assessment, page: &str) -> Markup {
-    parts::verdict(verdict, &format!("{page}#{}", verdict.device))
+    let answer = answer(verdict);
+    let doubt = if verdict.certainty == Certainty::Borderline { "?" } else { "" };
+    html! {
+        a.verdict.(answer.class) href=(format!("{page}#{}", verdict.device)) {
+            span aria-hidden="true" { (answer.sign) " " } (answer.word) (doubt)
+        }
+        br;
+        small { (answer.detail) }
+    }
+}
+
+/// An answer in a cell.
+struct Answer {
+    /// Class of its colour.
+    class: &'static str,
+    sign: &'static str,
+    word: &'static str,
+    detail: String,
+}
+
+fn answer(verdict: &Assessment) -> Answer {
+    let speed = verdict.ceilings.expected_tokens_per_s;
+    let speed = speed.map_or_else(String::new, |range| format!("{} tok/s", speeds(range)));
+    let slow = verdict.meets_target == Some(false);
+    let longest = verdict.inverse.longest_context_tokens.map_or_else(String::new, thousands);
+    match verdict.mode {
+        Mode::Infeasible => {
+            let check = verdict.decisive();
+            let gib = |bytes: u64| format!("{:.1}", bytes as f64 / GIB as f64);
+            let detail = if check.needed.bytes > check.limit.bytes {
+                format!("needs {} of {} GiB", gib(check.needed.bytes), gib(check.limit.bytes))
+            } else {
+                "storage is too slow".to_owned()
+            };
+            Answer { class: "infeasible", sign: "✕", word: "No", detail }
+        }
+        Mode::Resident if !slow => {
+            let detail = format!("up to {longest} tokens · {speed}");
+            Answer { class: "resident", sign: "●", word: "Yes", detail }
+        }
+        Mode::Resident => Answer { class: "mmap", sign: "◐", word: "Yes, but slow", detail: speed },
+        Mode::Mmap if slow => {
+            Answer { class: "mmap", sign: "◐", word: "Yes, but slow, from storage", detail: speed }
+        }
+        Mode::Mmap => Answer { class: "mmap", sign: "◐", word: "Yes, but from storage", detail: speed },
+    }
+}
+
+/// Tokens as people say them: 131k, 4k, 900.
+fn thousands(tokens: u64) -> String {
+    if tokens >= 1000 { format!("{}k", tokens / 1000) } else { tokens.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dhurandhar_core::feasibility::{Certainty, Mode};
 
     #[test]
     fn the_chosen_devices_exist_and_do_not_agree_on_everything() {
@@ -115,6 +171,20 @@ mod tests {
         for mode in [Mode::Resident, Mode::Mmap, Mode::Infeasible] {
             assert!(shown.iter().any(|verdict| verdict.mode == mode), "{mode:?}");
         }
+        // Cells say what people ask: yes and how far, or no and why.
+        let words = |slug: &str, device: &str| {
+            let analysed = catalogue.models.iter().find(|analysed| analysed.slug() == slug).unwrap();
+            let verdict = analysed.report.devices.iter().find(|verdict| verdict.device == device).unwrap();
+            let Answer { word, detail, .. } = answer(verdict);
+            format!("{word}: {detail}")
+        };
+        let yes = words("llama-3.2-1b", "iphone-16-pro");
+        assert!(
+            yes.starts_with("Yes: up to ") && yes.contains("k tokens · ") && yes.ends_with(" tok/s"),
+            "{yes}"
+        );
+        let no = words("llama-3.1-8b", "raspberry-pi-5-4gb");
+        assert!(no.starts_with("No: needs ") && no.ends_with(" GiB"), "{no}");
         // The limits of these devices are estimates: nothing is certain there but what does not fit into physical memory.
         assert!(shown.iter().any(|verdict| verdict.certainty == Certainty::Likely));
     }
