@@ -27,7 +27,15 @@ const BENCH: &str = r#"[{"cpu_info": "Cortex-A76", "model_filename": "q.gguf", "
 #[test]
 fn a_turn_is_told_with_its_wait_and_longer_prompts_wait_longer() {
     let of = |tokens: &str| {
-        let value = json(&["analyze-ple", "--model", "llama-3.2-3b", "--device", "pixel-10-pro", "--prompt-tokens", tokens]);
+        let value = json(&[
+            "analyze-ple",
+            "--model",
+            "llama-3.2-3b",
+            "--device",
+            "pixel-10-pro",
+            "--prompt-tokens",
+            tokens,
+        ]);
         value["devices"][0]["speed"].clone()
     };
     let (short, long) = (of("100"), of("2000"));
@@ -42,7 +50,15 @@ fn a_turn_is_told_with_its_wait_and_longer_prompts_wait_longer() {
     for part in ["Speed:", "A turn:", "first token after", "By depth:", "Usable for:"] {
         assert!(text.contains(part), "{text}");
     }
-    let error = refusal(&["analyze-ple", "--model", "llama-3.2-3b", "--context-tokens", "1000", "--prompt-tokens", "1500"]);
+    let error = refusal(&[
+        "analyze-ple",
+        "--model",
+        "llama-3.2-3b",
+        "--context-tokens",
+        "1000",
+        "--prompt-tokens",
+        "1500",
+    ]);
     assert!(error.contains("in a context of 1000; expected at most that"), "{error}");
 }
 
@@ -52,7 +68,8 @@ fn one_measured_speed_narrows_the_others() {
     let file = folder.path().join("bench.json");
     std::fs::write(&file, BENCH).unwrap();
     let file = file.to_str().unwrap();
-    let base = ["analyze-ple", "--model", "llama-3.2-1b", "--weights", "q4_0", "--device", "raspberry-pi-5-8gb"];
+    let base =
+        ["analyze-ple", "--model", "llama-3.2-1b", "--weights", "q4_0", "--device", "raspberry-pi-5-8gb"];
     let width = |value: &serde_json::Value| {
         let decode = &value["devices"][0]["speed"]["decode_tokens_per_s"];
         decode["high"].as_f64().unwrap() / decode["low"].as_f64().unwrap()
@@ -73,11 +90,21 @@ fn one_measured_speed_narrows_the_others() {
 #[test]
 fn the_law_is_held_to_published_measurements_and_one_is_told_term_by_term() {
     let text = answer(&["validate-speed"]);
-    for part in ["Decode, tokens a second", "Prompt, tokens a second", "NVIDIA card, CUDA", "without its family of chips"] {
+    for part in [
+        "Decode, tokens a second",
+        "Prompt, tokens a second",
+        "NVIDIA card, CUDA",
+        "without its family of chips",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let one = answer(&["validate-speed", "--row", "r0110"]);
-    assert!(one.contains("RTX 4090") && one.contains("weights over the bandwidth") && one.contains("127.74 measured"), "{one}");
+    assert!(
+        one.contains("RTX 4090")
+            && one.contains("weights over the bandwidth")
+            && one.contains("127.74 measured"),
+        "{one}"
+    );
     assert!(refusal(&["validate-speed", "--row", "nothing"]).contains("no row `nothing`"));
     let worst = answer(&["validate-speed", "--worst", "3"]);
     assert_eq!(worst.lines().count(), 4, "{worst}");
@@ -92,12 +119,19 @@ fn the_committed_coefficients_are_what_the_script_fits() {
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::copy(root().join(from), to).unwrap();
     };
-    for file in ["tests/scripts/fit_speed.py", "profiles/speed/published.csv", "profiles/speed/hardware.csv"] {
+    for file in ["tests/scripts/fit_speed.py", "profiles/speed/published.csv", "profiles/speed/hardware.csv"]
+    {
         copy(file);
     }
     std::fs::create_dir_all(folder.path().join("core/tests/speed")).unwrap();
     let ran = Command::new("python3")
-        .args(["tests/scripts/fit_speed.py", "--rows", "profiles/speed/published.csv", "--hardware", "profiles/speed/hardware.csv"])
+        .args([
+            "tests/scripts/fit_speed.py",
+            "--rows",
+            "profiles/speed/published.csv",
+            "--hardware",
+            "profiles/speed/hardware.csv",
+        ])
         .current_dir(folder.path())
         .output()
         .expect("python3 is installed by tests/run");

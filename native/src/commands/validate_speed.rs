@@ -117,7 +117,7 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
         }
         text += &format!("{name}, tokens a second\n\n");
         text += &output::table(
-            &["", "rows", "chips", "median", "in 30 %", "in 2x", "inside", "chips inside"],
+            &["", "rows", "chips", "error", "<30 %", "<2x", "inside", "chips"],
             &[1, 2, 3, 4, 5, 6, 7],
             lines,
         );
@@ -125,12 +125,12 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
     }
     text += match unseen {
         Some(_) => {
-            "Each row is predicted by a fit without its family of chips. median: of |predicted / measured - 1|.\n\
-                    inside: rows in the interval that nine of ten should lie in; chips by their median row.\n"
+            "Each row is predicted by a fit without its family of chips.\nerror: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\
+             inside: rows in the interval that nine of ten should lie in; chips: by their\nmedian row.\n"
         }
         None => {
-            "median: of |predicted / measured - 1|. inside: rows in the interval that nine of ten should lie in;\n\
-                 chips by their median row.\n"
+            "error: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\
+             inside: rows in the interval that nine of ten should lie in; chips: by their\nmedian row.\n"
         }
     };
     text
