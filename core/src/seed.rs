@@ -6,6 +6,7 @@
 //! bytes a second. The project's own figures are in [`crate::memory`].
 
 use crate::device::Device;
+use crate::leaf::named::named;
 use crate::leaf::units::{GIB, MIB};
 use crate::model::Profile;
 use crate::model::profile::LayerKind;
@@ -88,16 +89,7 @@ impl Default for SeedOptions {
     }
 }
 
-impl SeedMode {
-    /// Its name in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resident => "resident",
-            Self::Mmap => "mmap",
-            Self::Infeasible => "infeasible",
-        }
-    }
-}
+named!(SeedMode { Resident "resident", Mmap "mmap", Infeasible "infeasible" });
 
 /// The counts that the first version derives from a profile.
 struct Counts<'a> {

@@ -3,8 +3,6 @@
 //! Distortions are exact for isotropic vectors (arXiv:2504.19874, section 3); tolerances are four standard
 //! errors of the sample at hand unless a test says otherwise.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 use dhurandhar_core::codec::quality::{InnerProductError, InnerProductSums, compare};
 use dhurandhar_core::codec::rotation::RotationKind;
 use dhurandhar_core::codec::{
@@ -12,10 +10,12 @@ use dhurandhar_core::codec::{
     TurboQuantConfig, TurboQuantProd,
 };
 
+#[cfg(test)]
 fn round_trip(codec: &dyn Codec, x: &[f32]) -> Vec<f32> {
     codec.decode(&codec.encode(x).expect("finite input")).expect("own bytes")
 }
 
+#[cfg(test)]
 fn inner_products(codec: &dyn Codec, x: &[f32], correlation: f64) -> InnerProductError {
     let mut sums = InnerProductSums::new(codec.dim(), correlation, 3);
     sums.add(x, &round_trip(codec, x));
@@ -79,6 +79,7 @@ fn an_f16_scale_costs_less_than_a_millionth() {
 }
 
 /// Vectors that a rotation has to work for: one-hot, two-sparse, constant, two loud channels, alternating.
+#[cfg(test)]
 fn hard_vectors(dim: usize) -> Vec<f32> {
     let mut vectors = vec![0.0; 5 * dim];
     let rows: Vec<&mut [f32]> = vectors.chunks_exact_mut(dim).collect();
@@ -98,6 +99,7 @@ fn hard_vectors(dim: usize) -> Vec<f32> {
 }
 
 /// Error in units of theory, averaged over rotation seeds: the mean over hard vectors, and the worst of them.
+#[cfg(test)]
 fn hard_case(dim: usize, bits: u32, kind: RotationKind, seeds: u64) -> (f64, f64) {
     let x = hard_vectors(dim);
     let mut sums = [0.0; 5];

@@ -1,7 +1,5 @@
 //! What llama.cpp 0.5 put on a Vulkan device (Mesa's software driver) and kept with the host, in real loads.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use dhurandhar_core::device::GpuKind;
 use dhurandhar_core::memory::{LoadMode, Offload, Scenario};
 use dhurandhar_core::model::import::import;
@@ -21,6 +19,7 @@ const WEIGHTS: [Component; 6] = [
     Component::PleTable,
 ];
 
+#[cfg(test)]
 fn placed(model: &str, context: u64, change: impl Fn(&mut Scenario)) -> Placement {
     let model = registry::model(model).unwrap_or_else(|_| {
         let path = format!("{}/../tests/fixtures/configs/{model}.json", env!("CARGO_MANIFEST_DIR"));
@@ -34,6 +33,7 @@ fn placed(model: &str, context: u64, change: impl Fn(&mut Scenario)) -> Placemen
 }
 
 /// Expected bytes of these components in a pool.
+#[cfg(test)]
 fn bytes(placement: &Placement, pool: Pool, components: &[Component]) -> u64 {
     let parts =
         placement.parts.iter().filter(|part| part.pool == pool && components.contains(&part.component));

@@ -1,18 +1,18 @@
 //! Predictions held to what llama.cpp was measured to take: the committed measurements, judged by the rules as they are.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use dhurandhar_core::measurement::{Measurement, MemoryRun, MemoryValidation};
 use dhurandhar_core::model::registry;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+#[cfg(test)]
 fn reports() -> Vec<MemoryValidation> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content/measurements/memory");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.map(|path| MemoryValidation::read(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
 }
 
+#[cfg(test)]
 fn each(check: impl Fn(&MemoryRun)) -> usize {
     let reports = reports();
     let mut runs = 0;

@@ -3,8 +3,6 @@
 //! `tests/fixtures/public/README.md` says where they are from. What is read is right, or it is refused with a reason; what is
 //! known to differ is listed here with its reason, and a difference that went away must leave the list.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
-
 use dhurandhar_core::memory::{KvFormat, Runtime, Scenario, kv_cache};
 use dhurandhar_core::model::{Model, import};
 use serde_json::Value;
@@ -28,20 +26,24 @@ const DIFFERENT: [(&str, &str); 13] = [
     ("step-3.7-flash", "its fields stand outside the part where the class looks for them"),
 ];
 
+#[cfg(test)]
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/public")
 }
 
+#[cfg(test)]
 fn json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+#[cfg(test)]
 fn scenario(model: &Model, runtime: Runtime, context_tokens: u64) -> Scenario {
     let f16 = KvFormat::F16;
     Scenario { context_tokens, k: f16, v: f16, runtime, ..Scenario::for_model(model) }
 }
 
 /// Bytes that a token adds in windowed layers that keep a cache: transformers keeps one token less than the window.
+#[cfg(test)]
 fn last_of_windows(model: &Model) -> u64 {
     let owners = model.architecture.attention_layers().filter(|(_, a)| a.owns_cache() && a.window.is_some());
     owners.map(|(_, a)| a.cached_channels()).map(|(keys, values)| 2 * (keys + values)).sum()
@@ -49,6 +51,7 @@ fn last_of_windows(model: &Model) -> u64 {
 
 /// transformers 5.24 keeps latent attention compressed; the rule for that runtime is of the versions before, which keep whole
 /// heads. Compared is the compressed form.
+#[cfg(test)]
 fn runtime(model: &Model) -> Runtime {
     let latent = model.architecture.attention_layers().any(|(_, attention)| attention.expanded.is_some());
     if latent { Runtime::Ideal } else { Runtime::Transformers }
@@ -56,6 +59,7 @@ fn runtime(model: &Model) -> Runtime {
 
 /// Elements of the recurrent state, and of the columns that convolutions keep: transformers keeps as many columns as there are
 /// taps, llama.cpp, whose rule ours is, one less.
+#[cfg(test)]
 fn state_elements(model: &Model) -> (u64, u64) {
     let layers =
         model.architecture.layers.iter().filter_map(dhurandhar_core::model::architecture::Layer::recurrent);
@@ -71,12 +75,14 @@ fn state_elements(model: &Model) -> (u64, u64) {
 }
 
 /// Is it said with the model that something in it is not known or not counted?
+#[cfg(test)]
 fn is_said(model: &Model) -> bool {
     let words = ["is not listed", "not taken into account", "left out of account", "took the text part's"];
     model.architecture.assumptions.iter().any(|said| words.iter().any(|word| said.contains(word)))
 }
 
 /// What is wrong with `model` against an entry of `truth.json`; nothing if it is right.
+#[cfg(test)]
 fn difference(model: &Model, entry: &Value) -> Option<String> {
     let text = entry["text"].as_u64()?;
     let found = model.parameters().text;
@@ -147,7 +153,9 @@ fn configs_are_read_as_transformers_builds_them_or_refused() {
 }
 
 /// A GGUF file's header from its keys and tensors as `gguf/*.json` holds them.
+#[cfg(test)]
 mod header {
+    use dhurandhar_core::leaf::cast::to_f32;
     use serde_json::Value;
 
     fn string(out: &mut Vec<u8>, text: &str) {
@@ -156,11 +164,10 @@ mod header {
     }
 
     fn value(out: &mut Vec<u8>, kind: &str, value: &Value) {
-        #[expect(clippy::cast_possible_truncation, reason = "the file says f32")]
         match kind {
             "STRING" => string(out, value.as_str().unwrap()),
             "BOOL" => out.push(u8::from(value.as_bool().unwrap())),
-            "FLOAT32" => out.extend((value.as_f64().unwrap() as f32).to_le_bytes()),
+            "FLOAT32" => out.extend(to_f32(value.as_f64().unwrap()).to_le_bytes()),
             "UINT32" | "INT32" => out.extend(u32::try_from(value.as_u64().unwrap()).unwrap().to_le_bytes()),
             other => panic!("{other}"),
         }
@@ -252,6 +259,7 @@ mod header {
 }
 
 /// Elements of the tensors in a header that are not a tower's own file.
+#[cfg(test)]
 fn elements(json: &Value) -> u64 {
     let tensors = json["tensors"].as_array().unwrap().iter();
     tensors

@@ -1,7 +1,5 @@
 //! The first version's own sweeps, reproduced to the printed digit from its own constants.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
-
 use dhurandhar_core::device::{Device, registry};
 use dhurandhar_core::model::{Model, Profile};
 use dhurandhar_core::seed::{SeedOptions, assess, breakdown};
@@ -28,11 +26,13 @@ const MODELS: [(&str, &str); 8] = seed_models!(
     "llama-3.2-3b"
 );
 
+#[cfg(test)]
 fn profile(name: &str) -> Profile {
     let (_, text) = MODELS.iter().find(|(known, _)| *known == name).unwrap();
     Profile::parse(&format!("{name}.yaml"), text).unwrap_or_else(|error| panic!("{error}"))
 }
 
+#[cfg(test)]
 fn options(cells: &[&str]) -> SeedOptions {
     let whole = |column: usize| cells[column].parse().unwrap();
     SeedOptions {
@@ -44,6 +44,7 @@ fn options(cells: &[&str]) -> SeedOptions {
 }
 
 /// A figure as the sweep prints it.
+#[cfg(test)]
 fn same(found: f64, printed: &str) -> bool {
     let decimals = printed.split_once('.').map_or(0, |(_, fraction)| fraction.len()).max(2);
     let rounded: f64 = format!("{found:.decimals$}").parse().unwrap();

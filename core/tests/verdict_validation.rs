@@ -1,10 +1,9 @@
 //! Verdicts held to what llama.cpp was measured to do under limits of memory: the committed runs, judged by the rules as they are.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use dhurandhar_core::measurement::{Measurement, PUBLISHED_VERDICTS, VerdictValidation};
 use std::path::Path;
 
+#[cfg(test)]
 fn reports() -> Vec<VerdictValidation> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content/measurements/verdicts");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -1,6 +1,5 @@
 //! Faults of storage and memory that a profiling run has to survive or refuse by name.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 #![expect(unsafe_code, reason = "a limit is set between fork and exec")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -13,25 +12,30 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_dhurandhar");
 const NOBODY: u32 = 65534;
 
 /// A directory beside the program: the system's temporary one may be memory.
+#[cfg(test)]
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(Path::new(PROGRAM).parent().unwrap()).unwrap()
 }
 
+#[cfg(test)]
 fn quick(directory: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.current_dir(directory).args(["profile-mmap", "--quick", "--num-tokens", "40"]).args(more);
     command
 }
 
+#[cfg(test)]
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+#[cfg(test)]
 fn is_root() -> bool {
     // SAFETY: reads the caller's own identity.
     unsafe { libc::geteuid() == 0 }
 }
 
+#[cfg(test)]
 fn run(program: &str, arguments: &[&str]) -> bool {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     output.is_ok_and(|output| output.status.success())

@@ -1,7 +1,6 @@
 //! `profile-mmap` under a filter like that of Android's applications: a system call that is not listed is no error to
 //! be handled but a signal that ends the process.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 #![expect(unsafe_code, reason = "a seccomp filter is installed between fork and exec")]
 
 use dhurandhar_core::measurement::{Measurement, MmapProfile, VerdictResult};
@@ -21,6 +20,7 @@ const UNLISTED: [libc::c_long; 5] = [
 ];
 
 /// A filter that answers `forbidden` with SIGSYS and allows everything else.
+#[cfg(test)]
 fn filter(forbidden: &[libc::c_long]) -> Vec<libc::sock_filter> {
     let instruction = |code: u32, jt: usize, k: u32| libc::sock_filter {
         code: u16::try_from(code).unwrap(),
@@ -42,6 +42,7 @@ fn filter(forbidden: &[libc::c_long]) -> Vec<libc::sock_filter> {
 }
 
 /// Has `command` and all its children live under the filter.
+#[cfg(test)]
 fn confine(command: &mut Command, forbidden: &[libc::c_long]) {
     let mut program = filter(forbidden);
     // SAFETY: two system calls with pointers into memory that the closure owns; nothing is allocated after fork.
@@ -62,6 +63,7 @@ fn confine(command: &mut Command, forbidden: &[libc::c_long]) {
 }
 
 /// A small quick run under the filter: how it ended, and its report if it wrote one.
+#[cfg(test)]
 fn profile(directory: &Path, forbidden: &[libc::c_long]) -> (ExitStatus, String, Option<MmapProfile>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dhurandhar"));
     command.current_dir(directory).args(["profile-mmap", "--quick", "--scale", "0.01", "--num-tokens", "40"]);
@@ -74,6 +76,7 @@ fn profile(directory: &Path, forbidden: &[libc::c_long]) -> (ExitStatus, String,
 }
 
 /// A directory beside the program: the system's temporary one may be memory.
+#[cfg(test)]
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(Path::new(env!("CARGO_BIN_EXE_dhurandhar")).parent().unwrap()).unwrap()
 }

@@ -1,7 +1,5 @@
 //! Whole sites: one that has to come out sound, sources that have to be refused, sites that have to be found broken.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,14 +13,17 @@ use dhurandhar_sitegen::size::{MOST_BROTLI, first_visit};
 use dhurandhar_sitegen::wasm::Bundle;
 use dhurandhar_sitegen::write::{Written, write};
 
+#[cfg(test)]
 fn fixtures(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+#[cfg(test)]
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+#[cfg(test)]
 fn cases(name: &str) -> Vec<(PathBuf, String)> {
     let folders = fs::read_dir(fixtures(name)).unwrap().map(|entry| entry.unwrap().path());
     let cases: Vec<_> = folders
@@ -35,11 +36,13 @@ fn cases(name: &str) -> Vec<(PathBuf, String)> {
     cases
 }
 
+#[cfg(test)]
 fn sources(content: PathBuf) -> Sources {
     Sources { content, style: workspace().join("web/style"), bundle: None, base_url: None }
 }
 
 /// Stands for the compiled calculator, with the real start scripts.
+#[cfg(test)]
 fn bundle() -> Bundle {
     let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap();
     let glued = |name: &str| Glued {
@@ -65,6 +68,7 @@ fn bundle() -> Bundle {
     }
 }
 
+#[cfg(test)]
 fn text(site: &Site, file: &str) -> String {
     String::from_utf8(site.files[file].clone()).unwrap()
 }
@@ -93,6 +97,7 @@ fn the_projects_own_content_is_sound() {
 }
 
 /// The project's list of reports, and what it links.
+#[cfg(test)]
 fn copy_prose(to: &Path) {
     for prose in ["index.md", "reports/index.md", "docs/index.md", "docs/measuring.md"] {
         let place = to.join(prose);
@@ -102,6 +107,7 @@ fn copy_prose(to: &Path) {
 }
 
 /// A content folder with a list of reports, and `text` of a profile as its one measurement.
+#[cfg(test)]
 fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let own = fixtures("measurements").join("profile.json");
     let dir = tempfile::tempdir().unwrap();
@@ -186,6 +192,7 @@ fn a_broken_measurement_stops_the_build_with_file_and_field() {
 }
 
 /// A content folder with a list of reports, and a fine-tuning run changed by `text`.
+#[cfg(test)]
 fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
     let own = fixtures("measurements").join("training.json");
     let dir = tempfile::tempdir().unwrap();
@@ -308,6 +315,7 @@ fn broken_sites_are_found_broken_and_for_one_reason() {
     }
 }
 
+#[cfg(test)]
 fn sitegen(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sitegen")).args(arguments).current_dir(workspace()).output().unwrap()
 }

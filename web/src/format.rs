@@ -2,6 +2,7 @@
 
 use dhurandhar_chart::number::grouped;
 use dhurandhar_core::leaf::units::in_mib;
+use dhurandhar_core::speed::Estimate;
 
 /// MiB with one decimal: `4,218.5`.
 pub(crate) fn mib(bytes: u64) -> String {
@@ -57,6 +58,12 @@ pub(crate) fn speeds(range: Option<(f64, f64)>) -> String {
         Some((low, high)) => format!("{}\u{2013}{} tok/s", speed(low), speed(high)),
         None => "unknown".to_owned(),
     }
+}
+
+/// A wait between two ends: `1.2–3.4 s`, `12–40 s`.
+pub(crate) fn seconds(wait: Estimate) -> String {
+    let decimals = usize::from(wait.high < 10.0);
+    format!("{:.decimals$}\u{2013}{:.decimals$} s", wait.low, wait.high)
 }
 
 /// A speed, more decimals for slower ones.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use dhurandhar_core::device::State as ProcessState;
 use dhurandhar_core::feasibility::{Change, Mode};
 use dhurandhar_core::measurement::Overlay;
-use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Turn};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
@@ -82,6 +82,8 @@ pub(crate) enum Setting {
     PromptCache(u64),
     State(ProcessState),
     Target(f64),
+    /// Tokens of the prompt whose wait is told.
+    Prompt(u64),
     HitShare(f64),
 }
 
@@ -227,6 +229,9 @@ impl State {
             Setting::FlashAttention(on) => changed.flash_attention = on,
             Setting::Repack(on) => changed.repack = on,
             Setting::Target(speed) => changed.target_tokens_per_s = speed,
+            Setting::Prompt(tokens) => {
+                changed.turn = Turn { prompt_tokens: tokens, ..Turn::USUAL }.within(changed.context_tokens);
+            }
             Setting::HitShare(share) => {
                 if (0.0..=1.0).contains(&share) {
                     self.ple_cache_hit_share = share;

@@ -1,5 +1,6 @@
 //! The codecs by name, as command line, page and tables know them.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_listed;
 use core::str::FromStr;
 
@@ -75,56 +76,6 @@ pub struct UnknownCodec {
 }
 
 impl CodecKind {
-    /// All codecs, in the order that tables show them.
-    pub const ALL: [Self; 20] = [
-        Self::Turboquant,
-        Self::TurboquantNorm,
-        Self::TurboquantUnbiased,
-        Self::TurboquantLeastSquares,
-        Self::TurboquantDense,
-        Self::TurboquantProd,
-        Self::TurboquantProdHadamard,
-        Self::TurboquantMixed,
-        Self::CentredKeys,
-        Self::Rotorquant,
-        Self::Planarquant,
-        Self::Isoquant,
-        Self::IsoquantTwoSided,
-        Self::HadamardRotor,
-        Self::SeedTurbo,
-        Self::SeedRotor,
-        Self::Q8_0,
-        Self::Q8_0Hadamard,
-        Self::Q4_0,
-        Self::Q4_0Hadamard,
-    ];
-
-    /// Its name in options and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Turboquant => "turboquant",
-            Self::TurboquantNorm => "turboquant-norm",
-            Self::TurboquantUnbiased => "turboquant-unbiased",
-            Self::TurboquantLeastSquares => "turboquant-least-squares",
-            Self::TurboquantDense => "turboquant-dense",
-            Self::TurboquantProd => "turboquant-prod",
-            Self::TurboquantProdHadamard => "turboquant-prod-hadamard",
-            Self::TurboquantMixed => "turboquant-mixed",
-            Self::CentredKeys => "centred-keys",
-            Self::Rotorquant => "rotorquant",
-            Self::Planarquant => "planarquant",
-            Self::Isoquant => "isoquant",
-            Self::IsoquantTwoSided => "isoquant-two-sided",
-            Self::HadamardRotor => "hadamard-rotor",
-            Self::SeedTurbo => "seed-turbo",
-            Self::SeedRotor => "seed-rotor",
-            Self::Q8_0 => "q8_0",
-            Self::Q8_0Hadamard => "q8_0-hadamard",
-            Self::Q4_0 => "q4_0",
-            Self::Q4_0Hadamard => "q4_0-hadamard",
-        }
-    }
-
     /// The widths it takes: bits of a code, or residual bits of the seed's codecs.
     pub fn bits_range(self) -> core::ops::RangeInclusive<u32> {
         match self {
@@ -261,6 +212,8 @@ impl CodecKind {
         }
     }
 }
+
+named!(CodecKind { Turboquant "turboquant", TurboquantNorm "turboquant-norm", TurboquantUnbiased "turboquant-unbiased", TurboquantLeastSquares "turboquant-least-squares", TurboquantDense "turboquant-dense", TurboquantProd "turboquant-prod", TurboquantProdHadamard "turboquant-prod-hadamard", TurboquantMixed "turboquant-mixed", CentredKeys "centred-keys", Rotorquant "rotorquant", Planarquant "planarquant", Isoquant "isoquant", IsoquantTwoSided "isoquant-two-sided", HadamardRotor "hadamard-rotor", SeedTurbo "seed-turbo", SeedRotor "seed-rotor", Q8_0 "q8_0", Q8_0Hadamard "q8_0-hadamard", Q4_0 "q4_0", Q4_0Hadamard "q4_0-hadamard" });
 
 impl FromStr for CodecKind {
     type Err = UnknownCodec;

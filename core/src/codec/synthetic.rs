@@ -1,5 +1,6 @@
 //! Seeded test vectors: isotropic ones, and the shapes that real keys take and block rotations fail on.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_listed;
 use serde::{Deserialize, Serialize};
 
@@ -27,30 +28,6 @@ pub enum Source {
 }
 
 impl Source {
-    /// All sources, in the order that tables show them.
-    pub const ALL: [Self; 7] = [
-        Self::SeedHeavyTail,
-        Self::SeedGaussian,
-        Self::Gaussian,
-        Self::OutlierChannels,
-        Self::ChannelBias,
-        Self::Sparse,
-        Self::LowRank,
-    ];
-
-    /// Its name in options and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SeedHeavyTail => "seed-heavy-tail",
-            Self::SeedGaussian => "seed-gaussian",
-            Self::Gaussian => "gaussian",
-            Self::OutlierChannels => "outlier-channels",
-            Self::ChannelBias => "channel-bias",
-            Self::Sparse => "sparse",
-            Self::LowRank => "low-rank",
-        }
-    }
-
     /// The source of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.name() == name)
@@ -71,6 +48,8 @@ impl Source {
         }
     }
 }
+
+named!(Source { SeedHeavyTail "seed-heavy-tail", SeedGaussian "seed-gaussian", Gaussian "gaussian", OutlierChannels "outlier-channels", ChannelBias "channel-bias", Sparse "sparse", LowRank "low-rank" });
 
 /// `count` distinct channels, or all if there are fewer.
 fn channels(random: &mut Random, dim: usize, count: usize) -> Vec<usize> {

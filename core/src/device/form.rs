@@ -1,5 +1,6 @@
 //! What a device is to its owner.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
@@ -17,10 +18,6 @@ pub enum Form {
 }
 
 impl Form {
-    /// Every kind with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("phone", Self::Phone), ("board", Self::Board), ("computer", Self::Computer)];
-
     /// Tokens of context that people give a model on it when they say nothing.
     pub const fn usual_context_tokens(self) -> u64 {
         match self {
@@ -29,5 +26,7 @@ impl Form {
         }
     }
 }
+
+named!(Form { Phone "phone", Board "board", Computer "computer" });
 
 wire_enum!(Form { 0 Phone, 1 Board, 2 Computer });

@@ -5,6 +5,7 @@
 use super::{Source, Sources, whole};
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node, nearest_names};
+use crate::leaf::named::named;
 use crate::leaf::units::MIB;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
@@ -44,17 +45,7 @@ pub enum Maker {
     Arm,
 }
 
-impl Maker {
-    /// Every maker with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 6] = [
-        ("nvidia", Self::Nvidia),
-        ("amd", Self::Amd),
-        ("intel", Self::Intel),
-        ("apple", Self::Apple),
-        ("qualcomm", Self::Qualcomm),
-        ("arm", Self::Arm),
-    ];
-}
+named!(Maker { Nvidia "nvidia", Amd "amd", Intel "intel", Apple "apple", Qualcomm "qualcomm", Arm "arm" });
 
 /// Peaks of arithmetic that a file may state, TFLOP/s.
 pub(super) const TFLOPS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;

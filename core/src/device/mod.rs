@@ -20,6 +20,8 @@ pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
 
+use crate::leaf::cast::to_u64;
+use crate::leaf::named::named;
 use crate::leaf::units::{GIB, MIB};
 use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;
@@ -161,21 +163,6 @@ impl BudgetMetric {
 }
 
 impl Os {
-    /// Every system with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 6] = [
-        ("android", Self::Android),
-        ("ios", Self::Ios),
-        ("linux", Self::Linux),
-        ("macos", Self::Macos),
-        ("windows", Self::Windows),
-        ("other", Self::Other),
-    ];
-
-    /// Its name in YAML.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, os)| *os == self).map_or("other", |(name, _)| name)
-    }
-
     /// What its memory limit or pressure counts.
     pub const fn budget_metric(self) -> BudgetMetric {
         match self {
@@ -219,6 +206,8 @@ impl Os {
     }
 }
 
+named!(Os { Android "android", Ios "ios", Linux "linux", Macos "macos", Windows "windows", Other "other" });
+
 impl Source {
     /// Read a source; the kind is what the text starts with.
     pub fn parse(text: &str) -> Self {
@@ -260,13 +249,8 @@ impl Device {
 }
 
 /// A size in bytes, rounded to the nearest.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "budgets are checked to be positive and below 2^44 bytes on reading"
-)]
 fn whole(bytes: f64) -> u64 {
-    bytes.round() as u64
+    to_u64(bytes.round())
 }
 
 wire_struct!(MeasuredSpeed { on_gpu, of_prompt, mixture, format_group, log_ratio });

@@ -1,5 +1,6 @@
 //! Instruction sets that decide which matrices a runtime copies into another layout.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
@@ -21,20 +22,6 @@ pub enum Processor {
 }
 
 impl Processor {
-    /// Every kind with its name in YAML and on the command line.
-    pub const NAMES: [(&'static str, Self); 5] = [
-        ("avx2", Self::Avx2),
-        ("avx512", Self::Avx512),
-        ("arm-dotprod", Self::ArmDotprod),
-        ("arm", Self::Arm),
-        ("plain", Self::Plain),
-    ];
-
-    /// Its name in YAML.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, processor)| *processor == self).map_or("plain", |(name, _)| name)
-    }
-
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -46,5 +33,7 @@ impl Processor {
         }
     }
 }
+
+named!(Processor { Avx2 "avx2", Avx512 "avx512", ArmDotprod "arm-dotprod", Arm "arm", Plain "plain" });
 
 wire_enum!(Processor { 0 Avx2, 1 Avx512, 2 ArmDotprod, 3 Arm, 4 Plain });

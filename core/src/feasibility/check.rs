@@ -2,6 +2,7 @@
 
 use crate::device::{Beyond, Counts, Limit, State};
 use crate::leaf::Interval;
+use crate::leaf::named::named;
 use crate::leaf::number::grouped;
 use crate::placement::{Held, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;
@@ -59,16 +60,7 @@ pub enum Certainty {
     Borderline,
 }
 
-impl Certainty {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Likely => "likely",
-            Self::Borderline => "borderline",
-        }
-    }
-}
+named!(Certainty { Certain "certain", Likely "likely", Borderline "borderline" });
 
 /// A limit and what a run makes of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -226,7 +218,7 @@ fn elsewhere(limit: &Limit, needs: &Needs, state: State) -> Vec<Elsewhere> {
         let outcome = outcome(&there, needs, expected);
         (there.bytes != limit.bytes).then_some(Elsewhere { state: *state, bytes: there.bytes, outcome })
     };
-    State::NAMES.iter().filter(|(_, known)| *known != state).filter_map(other).collect()
+    State::RUNNING.iter().filter(|(_, known)| *known != state).filter_map(other).collect()
 }
 
 /// To the nearest, as tables of the same numbers are written.

@@ -5,6 +5,7 @@
 use super::check::Outcome;
 use super::verdict::Fit;
 use crate::device::{Device, GpuKind};
+use crate::leaf::cast::to_u64;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
 use crate::placement::{Case, Machine, Needs, Placement, Split, read_from_card};
@@ -193,13 +194,8 @@ impl<'a> Prospects<'a> {
 }
 
 /// A share of some bytes, rounded to the nearest.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a u64 that is not negative"
-)]
 fn share(bytes: u64, share: f64) -> u64 {
-    (bytes as f64 * share).round() as u64
+    to_u64((bytes as f64 * share).round())
 }
 
 fn find<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: &K) -> Option<Needs> {

@@ -5,6 +5,7 @@ use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit, State};
+use crate::leaf::named::named;
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
@@ -26,16 +27,7 @@ pub enum Mode {
     Infeasible,
 }
 
-impl Mode {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resident => "resident",
-            Self::Mmap => "mmap",
-            Self::Infeasible => "infeasible",
-        }
-    }
-}
+named!(Mode { Resident "resident", Mmap "mmap", Infeasible "infeasible" });
 
 /// The answer for one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,15 +112,22 @@ impl Prospects<'_> {
             check.explain(&verdict.needs, verdict.state);
         }
         verdict.inverse.limits = fixes::remedies(self, device, &verdict.checks)?;
-        let machine = Machine::of(device);
         let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
-        let run = self.run_on(device, machine, &fit, 0.0);
-        if verdict.speed.is_some() {
-            verdict.speed = run.explained();
+        let run = self.run_on(device, Machine::of(device), &fit, 0.0);
+        if let Some(speed) = verdict.speed.as_mut().filter(|speed| speed.by_depth.is_empty()) {
+            *speed = run.explained().unwrap_or_else(|| speed.clone());
         }
         let bandwidth = run.dram_bytes_per_s_for(self.scenario.target_tokens_per_s);
         verdict.thresholds.dram_gb_per_s_for_target = bandwidth.map(|bytes| bytes / 1e9);
         fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
+    }
+
+    /// Adds the speed's course over the depth, and what it is good for, to a verdict of these prospects.
+    pub fn follow(&self, device: &Device, cache_hit_share: f64, verdict: &mut Assessment) {
+        let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
+        if verdict.speed.is_some() {
+            verdict.speed = self.run_on(device, Machine::of(device), &fit, cache_hit_share).explained();
+        }
     }
 
     /// Assess the scenario on a device; see [`assess`].
@@ -399,7 +398,7 @@ mod tests {
             let slots = [1, 2, 4, 8].map(|slots| at(4096.min(longest), slots));
             let formats = ["q2_k", "q4_k_m", "q6_k", "q8_0", "f16"]
                 .map(|name| Scenario { weights: WeightFormat::parse(name).unwrap(), ..start.clone() });
-            let states = State::NAMES.map(|(_, state)| Scenario { state, ..start.clone() });
+            let states = State::RUNNING.map(|(_, state)| Scenario { state, ..start.clone() });
             for series in [contexts.as_slice(), &slots, &formats, &states] {
                 let plans: Vec<WeightPlan> = series
                     .iter()

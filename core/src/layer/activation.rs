@@ -46,20 +46,17 @@ const CUBE: f32 = 0.044_715;
 const QUICK: f32 = 1.702;
 
 /// What the tanh form's logistic function sees, and its derivative.
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 pub(super) fn tanh_form(x: f32) -> (f32, f32) {
     (SLOPE * (x + CUBE * x * x * x), SLOPE * (1.0 + 3.0 * CUBE * x * x))
 }
 
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 pub(super) fn quick(x: f32) -> (f32, f32) {
     (QUICK * x, QUICK)
 }
 
 /// `x / (1 + e^-z)` and its slope, from `z` and the slope of `z`.
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 pub(super) fn logistic(x: f32, (inner, slope): (f32, f32)) -> (f32, f32) {
     let share = 1.0 / (1.0 + exp(-inner));
@@ -75,7 +72,6 @@ pub(super) fn erf_share(x: f32) -> (f32, f32) {
 }
 
 /// The error function to a few units in the last place: an odd rational function within four, one beyond.
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 fn erf(x: f32) -> f32 {
     // Comparisons, not `max` and `min`: what is no number stays none.

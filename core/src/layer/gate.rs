@@ -34,7 +34,6 @@ fn step(x: f32) -> f32 {
 }
 
 /// The loop for one activation, which gives its value and its slope.
-#[expect(clippy::inline_always, reason = "a loop of its own for every activation")]
 #[inline(always)]
 fn shared(of: impl Fn(f32) -> (f32, f32), [gate, up]: [&[f32]; 2], out: &mut [f32]) {
     vectorised(|| {
@@ -44,7 +43,6 @@ fn shared(of: impl Fn(f32) -> (f32, f32), [gate, up]: [&[f32]; 2], out: &mut [f3
     });
 }
 
-#[expect(clippy::inline_always, reason = "a loop of its own for every activation")]
 #[inline(always)]
 fn shared_back(
     of: impl Fn(f32) -> (f32, f32),

@@ -4,6 +4,11 @@
 //! `_back` takes the gradient of what the function gives and overwrites its output with that of what it was given;
 //! derivatives are those of the formulas as written, not of their rounding.
 
+#![expect(
+    clippy::inline_always,
+    reason = "loops are inlined into the function that enables their instructions"
+)]
+
 mod activation;
 mod gate;
 mod loss;
@@ -25,10 +30,6 @@ struct Loop<F>(F);
 
 impl<F: FnOnce() -> T, T> Kernel for Loop<F> {
     type Output = T;
-    #[expect(
-        clippy::inline_always,
-        reason = "instructions are enabled in the function that this is inlined into"
-    )]
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> T {
         (self.0)()
@@ -43,7 +44,6 @@ fn vectorised<T>(run: impl FnOnce() -> T) -> T {
 const LANES: usize = 16;
 
 /// Sum of `term(a, b)` over two rows of one length.
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];

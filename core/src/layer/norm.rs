@@ -48,7 +48,6 @@ pub fn rms_norm_back(
     });
 }
 
-#[expect(clippy::inline_always, reason = "part of a loop")]
 #[inline(always)]
 fn scale(x: &[f32], eps: f32) -> f32 {
     1.0 / (sum(x, x, |a, b| a * b) / x.len() as f32 + eps).sqrt()

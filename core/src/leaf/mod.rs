@@ -2,9 +2,13 @@
 //!
 //! Nothing here knows a model, a device or a format.
 
+#![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
+
 mod block;
+pub mod cast;
 pub mod dequantise;
 mod interval;
+pub(crate) mod named;
 pub mod number;
 mod provenance;
 mod random;

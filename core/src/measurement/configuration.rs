@@ -1,6 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::{Engine, Flag};
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use crate::storage::Layout;
 use serde::{Deserialize, Serialize};
@@ -25,18 +26,6 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// The name used in reports and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SequentialPrefill => "sequential_prefill",
-            Self::RandomDecode => "random_decode",
-            Self::RandomScatter => "random_scatter",
-            Self::ZipfDecode => "zipf_decode",
-            Self::TraceDecode => "trace_decode",
-            Self::PromptPrefill => "prompt_prefill",
-        }
-    }
-
     /// Whether rows come in file order, so that pages are shared between neighbours.
     pub fn is_sequential(self) -> bool {
         self == Self::SequentialPrefill
@@ -47,6 +36,8 @@ impl Pattern {
         matches!(self, Self::SequentialPrefill | Self::PromptPrefill)
     }
 }
+
+named!(Pattern { SequentialPrefill "sequential_prefill", RandomDecode "random_decode", RandomScatter "random_scatter", ZipfDecode "zipf_decode", TraceDecode "trace_decode", PromptPrefill "prompt_prefill" });
 
 /// What the page cache held when reading began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,16 +52,7 @@ pub enum State {
     Budget,
 }
 
-impl State {
-    /// The name used in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Warm => "warm",
-            Self::Budget => "budget",
-        }
-    }
-}
+named!(State { Cold "cold", Warm "warm", Budget "budget" });
 
 /// An estimate with its 95 % bootstrap interval over blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

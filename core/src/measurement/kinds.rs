@@ -4,8 +4,8 @@
 
 use super::{
     KV_QUALITY_SCHEMA, KvQuality, MEMORY_VALIDATION_SCHEMA, MMAP_SCHEMA, MeasurementError, MemoryValidation,
-    MmapProfile, SIZE_VALIDATION_SCHEMA, SizeValidation, TRAINING_SCHEMA, TrainingRun,
-    VERDICT_VALIDATION_SCHEMA, VerdictValidation, read::read,
+    MmapProfile, SIZE_VALIDATION_SCHEMA, SPEED_SCHEMA, SizeValidation, SpeedRun, TRAINING_SCHEMA,
+    TrainingRun, VERDICT_VALIDATION_SCHEMA, VerdictValidation, read::read,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -54,13 +54,14 @@ pub trait Measurement: DeserializeOwned {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 6] = [
+pub const KINDS: [Kind; 7] = [
     MmapProfile::KIND,
     TrainingRun::KIND,
     KvQuality::KIND,
     MemoryValidation::KIND,
     SizeValidation::KIND,
     VerdictValidation::KIND,
+    SpeedRun::KIND,
 ];
 
 impl Kind {
@@ -147,6 +148,15 @@ kind!(
     VERDICT_VALIDATION_SCHEMA,
     "verdicts/",
     "Runs under limits",
+    |runs| runs.device.name,
+    runs.started
+);
+kind!(
+    SpeedRun,
+    "speed",
+    SPEED_SCHEMA,
+    "speed/",
+    "Speeds measured with llama.cpp",
     |runs| runs.device.name,
     runs.started
 );

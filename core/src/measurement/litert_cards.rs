@@ -9,6 +9,7 @@
 //! process holds the driver, the program and the rows of the tables that were read; the weights once, the cache and the
 //! activations are device memory, which counts where the metric counts device memory.
 
+use crate::leaf::named::named;
 use crate::leaf::units::MIB;
 use crate::memory::{Runtime, Scenario};
 use crate::model::{Model, Role, Tensor, registry};
@@ -98,16 +99,7 @@ pub const LITERT_CARDS: [CardRow; 27] = [
     row("gemma4-e4b", "MacBook Pro M4 Max, WebGPU", Processor::Gpu, 2048, 3_300, MemoryMetric::Footprint),
 ];
 
-impl Processor {
-    /// As people write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPU",
-            Self::Gpu => "GPU",
-            Self::Npu => "NPU",
-        }
-    }
-}
+named!(Processor { Cpu "CPU", Gpu "GPU", Npu "NPU" });
 
 impl CardRow {
     /// Whether the rule for LiteRT-LM's packed copy was fitted to this row, which then is no test of it.

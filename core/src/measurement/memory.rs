@@ -2,6 +2,7 @@
 
 use super::VerdictResult;
 use crate::device::{Counts, Limit};
+use crate::leaf::named::named;
 use serde::{Deserialize, Serialize};
 
 /// One look at the process; bytes, `null` where the platform would not say.
@@ -50,16 +51,7 @@ pub enum BudgetInterpretation {
     Both,
 }
 
-impl BudgetInterpretation {
-    /// As printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FullProcess => "full process",
-            Self::WeightsOnly => "weights only",
-            Self::Both => "both",
-        }
-    }
-}
+named!(BudgetInterpretation { FullProcess "full process", WeightsOnly "weights only", Both "both" });
 
 /// One comparison with a budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ mod published_verdicts;
 mod read;
 mod report;
 pub mod size_validation;
+mod speed_run;
 mod statistics;
 mod training;
 mod verdict_prediction;
@@ -51,6 +52,7 @@ pub use published_verdicts::{PUBLISHED_VERDICTS, PublishedVerdict};
 pub use read::{MeasurementError, check_numbers, schema_of};
 pub use report::{Cliff, CliffPoint, Limits, MMAP_SCHEMA, MmapProfile, Note, Run, Table, Tool};
 pub use size_validation::{SIZE_VALIDATION_SCHEMA, SizeValidation, SizedModel, Tally};
+pub use speed_run::{PredictedSpeed, SPEED_SCHEMA, SpeedRow, SpeedRun};
 pub use statistics::{median, median_interval};
 pub use training::{
     Ending, Evaluation, EvaluationChange, TRAINING_SCHEMA, TrainedParameters, TrainingData, TrainingMemory,

@@ -4,6 +4,7 @@
 //! that the table of verdicts always speaks of the rules as they are.
 
 use super::{Device, LoggedMemory, Note, Storage, Tool, median};
+use crate::leaf::cast::to_u64;
 use serde::{Deserialize, Serialize};
 
 /// Family and version of the schema written by this build.
@@ -210,14 +211,9 @@ impl VerdictRun {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a median of byte counts, which are far below 2^53"
-)]
 fn steady(tokens: &[DecodedToken]) -> Option<u64> {
     let later: Vec<f64> = tokens.iter().skip(tokens.len() / 2).map(|token| token.read_bytes as f64).collect();
-    median(&later).map(|bytes| bytes as u64)
+    median(&later).map(to_u64)
 }
 
 #[cfg(test)]

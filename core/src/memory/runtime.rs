@@ -1,5 +1,6 @@
 //! What different runtimes do with the same model.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_named;
 use serde::Serialize;
 use std::fmt;
@@ -42,38 +43,6 @@ pub struct UnknownRuntime {
 }
 
 impl Runtime {
-    /// Every runtime.
-    pub const ALL: [Self; 11] = [
-        Self::LlamaCpp,
-        Self::LlamaServer,
-        Self::LlamaCppApi,
-        Self::LitertLm,
-        Self::LitertLmGpu,
-        Self::Mlx,
-        Self::Executorch,
-        Self::Mlc,
-        Self::Vllm,
-        Self::Transformers,
-        Self::Ideal,
-    ];
-
-    /// Its name on the command line and in links.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LlamaCpp => "llama-cpp",
-            Self::LlamaServer => "llama-server",
-            Self::LlamaCppApi => "llama-cpp-api",
-            Self::LitertLm => "litert-lm",
-            Self::LitertLmGpu => "litert-lm-gpu",
-            Self::Mlx => "mlx",
-            Self::Executorch => "executorch",
-            Self::Mlc => "mlc",
-            Self::Vllm => "vllm",
-            Self::Transformers => "transformers",
-            Self::Ideal => "ideal",
-        }
-    }
-
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -113,6 +82,8 @@ impl Runtime {
         matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)
     }
 }
+
+named!(Runtime { LlamaCpp "llama-cpp", LlamaServer "llama-server", LlamaCppApi "llama-cpp-api", LitertLm "litert-lm", LitertLmGpu "litert-lm-gpu", Mlx "mlx", Executorch "executorch", Mlc "mlc", Vllm "vllm", Transformers "transformers", Ideal "ideal" });
 
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

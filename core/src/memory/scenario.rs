@@ -2,6 +2,7 @@
 
 use super::{Draft, KvFormat, Refusal, Runtime, refused};
 use crate::device::State;
+use crate::leaf::named::named;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Model;
 use crate::model::architecture::Ffn;
@@ -62,34 +63,9 @@ pub enum Offload {
     Layers(u64),
 }
 
-impl LoadMode {
-    /// Every mode with its name on the command line and in links.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("mmap", Self::Mmap), ("copy", Self::Copy), ("mlock", Self::Mlock)];
+named!(LoadMode { Mmap "mmap", Copy "copy", Mlock "mlock" });
 
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mmap => "mmap",
-            Self::Copy => "copy",
-            Self::Mlock => "mlock",
-        }
-    }
-}
-
-impl LazyMode {
-    /// Every mode with its name on the command line and in links.
-    pub const NAMES: [(&'static str, Self); 3] = [("auto", Self::Auto), ("off", Self::Off), ("on", Self::On)];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Off => "off",
-            Self::On => "on",
-        }
-    }
-}
+named!(LazyMode { Auto "auto", Off "off", On "on" });
 
 impl Offload {
     /// A choice by its name on the command line and in links: `auto`, `off`, `all` or a number of layers.

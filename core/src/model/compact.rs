@@ -4,6 +4,7 @@ use super::family::{self, Conventions};
 use super::profile::{ExpertShape, LayerKind, Profile, RecurrentShape};
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, PerLayer};
+use crate::leaf::cast::to_u64;
 use crate::leaf::units::MIB;
 
 /// Largest width, vocabulary or count that is believed.
@@ -209,12 +210,7 @@ fn ple(fields: &Fields<'_>) -> Result<(u64, u64), DocumentError> {
 
 /// A tower by exact parameters (shipped in bf16) or by the seed's size in MiB.
 fn tower(fields: &Fields<'_>, name: &'static str, mib: f64) -> Result<Option<(u64, u64)>, DocumentError> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be within 0..=1e6 MiB"
-    )]
-    let stated = (mib * MIB as f64).round() as u64;
+    let stated = to_u64((mib * MIB as f64).round());
     Ok(match fields.integer(name, 0..=1 << 50)?.filter(|parameters| *parameters > 0) {
         Some(parameters) => Some((parameters, if stated > 0 { stated } else { parameters * 2 })),
         None => (stated > 0).then_some((0, stated)),

@@ -7,6 +7,7 @@ use super::architecture::{
 use super::family;
 use super::profile::{LayerKind, Profile};
 use super::recurrent;
+use crate::leaf::cast::to_u64;
 use crate::leaf::units::{GIB, MIB};
 
 impl Profile {
@@ -131,11 +132,6 @@ impl Profile {
 }
 
 /// A non-negative size in bytes, rounded to the nearest.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "sizes are checked to be finite and positive on reading"
-)]
 fn whole(bytes: f64) -> u64 {
-    bytes.round().max(0.0) as u64
+    to_u64(bytes.round())
 }

@@ -1,5 +1,6 @@
 //! A part of what a model takes: how many bytes, in which pool, of which kind, and when they are touched.
 
+use crate::leaf::named::named;
 use crate::leaf::{Interval, Provenance};
 use serde::Serialize;
 
@@ -96,17 +97,7 @@ pub enum Pool {
     Storage,
 }
 
-impl Pool {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Gpu => "gpu",
-            Self::Vram => "vram",
-            Self::Storage => "storage",
-        }
-    }
-}
+named!(Pool { Host "host", Gpu "gpu", Vram "vram", Storage "storage" });
 
 /// How the operating system holds it; decides which limits count it and what happens to it when memory is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -122,15 +113,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Lower-case name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Anonymous => "anonymous",
-            Self::File => "file",
-            Self::Wired => "wired",
-        }
-    }
-
     /// What it means, in a sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -142,6 +124,8 @@ impl Kind {
         }
     }
 }
+
+named!(Kind { Anonymous "anonymous", File "file", Wired "wired" });
 
 /// When it is read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

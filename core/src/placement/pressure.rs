@@ -6,6 +6,7 @@
 //! part that is missing. Experts are drawn anew for every token, so they miss in proportion to what does not fit.
 
 use super::Needs;
+use crate::leaf::cast::to_u64;
 use serde::Serialize;
 
 /// Linux's usual read-ahead, bytes: a fault on a mapped file reads up to this far around it.
@@ -86,13 +87,8 @@ fn of_experts(needs: &Needs, pages: u64, read_ahead: u64) -> ReRead {
     ReRead { low: missing(pages, SKEWED), expected, high: all }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "not negative and below the file's size"
-)]
 fn bytes(value: f64) -> u64 {
-    value.round() as u64
+    to_u64(value.round())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A program as its file states it.
 
 use crate::device::{Confidence, Counts, Device, GpuKind, Platform};
+use crate::leaf::named::named;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;
@@ -120,10 +121,6 @@ pub struct Choices {
 }
 
 impl Gpus {
-    /// Every one with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("none", Self::None), ("unified", Self::Unified), ("card", Self::Card)];
-
     fn of(device: &Device) -> Self {
         match device.gpu.as_ref().map(|gpu| gpu.kind) {
             None => Self::None,
@@ -132,6 +129,8 @@ impl Gpus {
         }
     }
 }
+
+named!(Gpus { None "none", Unified "unified", Card "card" });
 
 impl Variant {
     fn suits(&self, device: &Device, context_tokens: u64) -> bool {

@@ -35,11 +35,12 @@ pub(super) fn report(report: &Report) -> String {
     if !report.devices.is_empty() {
         row(&[]);
         row(&header(
-            "model,device,context_tokens,mode,certainty,limit,counts,limit_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,reason",
+            "model,device,context_tokens,mode,certainty,limit,counts,limit_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,prompt_tokens,first_token_low_s,first_token_high_s,reason",
         ));
     }
     for device in &report.devices {
         let check = device.decisive();
+        let turn = device.speed.as_ref().map(|speed| &speed.turn);
         row(&[
             model(),
             device.device.clone(),
@@ -53,6 +54,9 @@ pub(super) fn report(report: &Report) -> String {
             check.headroom_bytes.to_string(),
             speed(device.ceilings.expected_tokens_per_s.map(|range| range.0)),
             speed(device.ceilings.expected_tokens_per_s.map(|range| range.1)),
+            turn.map_or_else(String::new, |turn| turn.prompt_tokens.to_string()),
+            speed(turn.map(|turn| turn.first_token_s.low)),
+            speed(turn.map(|turn| turn.first_token_s.high)),
             device.reason.clone(),
         ]);
     }

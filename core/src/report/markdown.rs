@@ -39,14 +39,16 @@ pub(super) fn report(report: &Report) -> String {
         text += &format!("| **{name}** | **{}** | | | {range} | |\n", mib(total.bytes));
     }
     if !report.devices.is_empty() {
-        text += "\n| Device | Context | Verdict | Sure | Headroom MiB | Expected tok/s | Reason |\n\
-                 |---|---:|---|---|---:|---:|---|\n";
+        text += "\n| Device | Context | Verdict | Sure | Headroom MiB | Expected tok/s | First token s | Reason |\n\
+                 |---|---:|---|---|---:|---:|---:|---|\n";
     }
     for device in &report.devices {
         let speed = device.ceilings.expected_tokens_per_s;
         let speed = speed.map_or("unknown".to_owned(), |(low, high)| format!("{low:.1} to {high:.1}"));
+        let wait = device.speed.as_ref().map(|speed| speed.turn.first_token_s);
+        let wait = wait.map_or("unknown".to_owned(), |wait| format!("{:.1} to {:.1}", wait.low, wait.high));
         text += &format!(
-            "| {} | {} | {} | {} | {:.0} | {speed} | {} |\n",
+            "| {} | {} | {} | {} | {:.0} | {speed} | {wait} | {} |\n",
             device.device_title,
             device.context_tokens,
             device.mode.name(),

@@ -175,7 +175,11 @@ impl Report {
             let found =
                 scenarios.iter().zip(&prospects).find(|(scenario, _)| scenario.context_tokens == tokens);
             if let Some((_, prospects)) = found {
-                assessments.push(prospects.assess(device, ple_cache_hit_share)?);
+                let mut verdict = prospects.assess(device, ple_cache_hit_share)?;
+                if devices.len() == 1 {
+                    prospects.follow(device, ple_cache_hit_share, &mut verdict);
+                }
+                assessments.push(verdict);
             }
         }
         let machine = devices.first().map_or(Machine::X86, Machine::of);

@@ -125,7 +125,7 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
         }
         "cpu_moe" => scenario.cpu_moe_layers = whole(0, 4096)?,
         "kv_offload" => scenario.kv_offload = flag()?,
-        "state" => scenario.state = named(value, &State::NAMES)?,
+        "state" => scenario.state = named(value, &State::RUNNING)?,
         "vision" => scenario.vision = flag()?,
         "audio" => scenario.audio = flag()?,
         "ub" => scenario.ubatch = whole(1, 65_536)?,

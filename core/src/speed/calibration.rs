@@ -3,6 +3,7 @@
 //! A measured row deviates from the law by some factor; other rows of the same chip deviate alike. The part of the logarithm that is
 //! taken over, and the interval that is left, are fitted to all pairs of rows of a chip (`profiles/speed/classes.yaml`).
 
+use super::Estimate;
 use super::class::{Basis, Class, shared};
 use super::forecast::{gpu, processor};
 use super::law::Timed;
@@ -115,12 +116,42 @@ fn format_of(model_type: &str) -> Option<WeightFormat> {
     named(&format!("{name}{mark}")).or_else(|| named(name)).filter(|format| *format != WeightFormat::AsStored)
 }
 
+/// What the law says of a row on a device.
+struct Expected {
+    seconds: Timed,
+    kind: Kind,
+    prompt: bool,
+}
+
+/// What the law expects of a row on a device, tokens a second; nothing where it times prompt and answer together.
+pub fn expected(
+    device: &Device,
+    row: &BenchRow,
+    model: Option<&Model>,
+) -> Result<Option<Estimate>, CalibrationError> {
+    Ok(law_of(device, row, model)?.map(|expected| expected.seconds.estimate().inverse()))
+}
+
 /// How a row deviates from what the law expects of the device; nothing where it times prompt and answer together.
 pub fn measured(
     device: &Device,
     row: &BenchRow,
     model: Option<&Model>,
 ) -> Result<Option<MeasuredSpeed>, CalibrationError> {
+    Ok(law_of(device, row, model)?.map(|expected| MeasuredSpeed {
+        on_gpu: expected.kind.on_gpu,
+        of_prompt: expected.prompt,
+        mixture: expected.kind.mixture,
+        format_group: expected.kind.group.name().to_owned(),
+        log_ratio: libm::log(row.tokens_per_s * expected.seconds.seconds),
+    }))
+}
+
+fn law_of(
+    device: &Device,
+    row: &BenchRow,
+    model: Option<&Model>,
+) -> Result<Option<Expected>, CalibrationError> {
     let said = || row.model_type.clone();
     let found = match model {
         Some(model) => model.clone(),
@@ -158,19 +189,13 @@ pub fn measured(
     let reads = super::reads(&found, &plan, &scenario);
     let token = TokenWork::of(&found, &plan, &reads);
     let seconds = if prompt {
-        unit.prompt(&PromptWork::of(&found, &plan, &scenario, row.depth_tokens, tokens)).seconds
-            / tokens as f64
+        let timed = unit.prompt(&PromptWork::of(&found, &plan, &scenario, row.depth_tokens, tokens));
+        Timed { seconds: timed.seconds / tokens as f64, ..timed }
     } else {
-        unit.token(&token).seconds
+        unit.token(&token)
     };
     let kind = Kind::of(unit.class, token.mixture, &token.multiplied);
-    Ok(Some(MeasuredSpeed {
-        on_gpu: kind.on_gpu,
-        of_prompt: prompt,
-        mixture: kind.mixture,
-        format_group: kind.group.name().to_owned(),
-        log_ratio: libm::log(row.tokens_per_s * seconds),
-    }))
+    Ok(Some(Expected { seconds, kind, prompt }))
 }
 
 #[cfg(test)]

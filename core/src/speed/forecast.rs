@@ -114,7 +114,7 @@ pub(super) fn processor(device: &Device, runtime: Runtime) -> Option<Unit> {
         program: match runtime {
             Runtime::LitertLm => "litert",
             Runtime::Executorch => "executorch",
-            _ => "llama",
+            _ => "llama.cpp",
         },
     })
 }
@@ -131,7 +131,7 @@ pub(super) fn gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Optio
         matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
         integer_ops: None,
         phone: device.form == Form::Phone,
-        program: "llama",
+        program: "llama.cpp",
     })
 }
 

@@ -250,7 +250,7 @@ fn program(runtime: &str) -> &'static str {
         "core ai",
     ];
     let found = known.iter().find(|known| name.contains(**known));
-    found.copied().unwrap_or(if name.contains("mlx") { "mlx" } else { "llama" })
+    found.copied().unwrap_or(if name.contains("mlx") { "mlx" } else { "llama.cpp" })
 }
 
 /// The class of a row.
@@ -260,7 +260,7 @@ fn class(name: &str, program: &str, chip: &str, has_matrix: bool) -> Option<Clas
         "cuda" | "nv_dgpu_vulkan" if !has_matrix => "cuda_no_matrix",
         "igpu" if intel => "igpu_intel",
         "igpu" => "igpu_amd",
-        "metal" | "apple_phone_gpu" if program == "llama" => "metal",
+        "metal" | "apple_phone_gpu" if program == "llama.cpp" => "metal",
         "metal" | "apple_phone_gpu" => "mlx",
         "npu" if program == "rkllm" => "npu_rockchip",
         "npu" if program == "fastflow" => "npu_xdna",

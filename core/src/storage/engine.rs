@@ -1,6 +1,7 @@
 //! How bytes get from a file to its reader.
 
 use super::{Layout, PageCache, Replacement};
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use serde::{Deserialize, Serialize};
 
@@ -33,34 +34,6 @@ impl Engine {
     /// Threads of [`Engine::MmapThreads`].
     pub const THREADS: u16 = 8;
 
-    /// All of them, in report order.
-    pub const ALL: [Self; 9] = [
-        Self::MmapDefault,
-        Self::MmapRandom,
-        Self::MmapSequential,
-        Self::MmapWillneed,
-        Self::MmapThreads,
-        Self::Pread,
-        Self::Direct,
-        Self::IoUring,
-        Self::IoUringDirect,
-    ];
-
-    /// The name used in reports and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MmapDefault => "mmap_default",
-            Self::MmapRandom => "mmap_random",
-            Self::MmapSequential => "mmap_sequential",
-            Self::MmapWillneed => "mmap_willneed",
-            Self::MmapThreads => "mmap_threads",
-            Self::Pread => "pread",
-            Self::Direct => "direct",
-            Self::IoUring => "io_uring",
-            Self::IoUringDirect => "io_uring_direct",
-        }
-    }
-
     /// Whether reads go past the page cache, so that no page is ever held.
     pub fn bypasses_the_cache(self) -> bool {
         matches!(self, Self::Direct | Self::IoUringDirect)
@@ -87,6 +60,8 @@ impl Engine {
         matches!(self, Self::MmapDefault | Self::MmapSequential)
     }
 }
+
+named!(Engine { MmapDefault "mmap_default", MmapRandom "mmap_random", MmapSequential "mmap_sequential", MmapWillneed "mmap_willneed", MmapThreads "mmap_threads", Pread "pread", Direct "direct", IoUring "io_uring", IoUringDirect "io_uring_direct" });
 
 wire_enum!(Engine {
     0 MmapDefault, 1 MmapRandom, 2 MmapSequential, 3 MmapWillneed, 4 MmapThreads, 5 Pread, 6 Direct, 7 IoUring,

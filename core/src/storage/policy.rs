@@ -1,5 +1,6 @@
 //! The verdict: what the table adds to a token, to the first token and to memory, against a versioned policy.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use serde::{Deserialize, Serialize};
 
@@ -18,17 +19,7 @@ pub enum VerdictResult {
     Invalid,
 }
 
-impl VerdictResult {
-    /// As printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Warn => "WARN",
-            Self::Fail => "FAIL",
-            Self::Invalid => "INVALID",
-        }
-    }
-}
+named!(VerdictResult { Pass "PASS", Warn "WARN", Fail "FAIL", Invalid "INVALID" });
 
 /// Limits by version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! The table as bytes in a file: rows, layers and the three ways to lay them out.
 
+use crate::leaf::cast::to_u64;
+use crate::leaf::named::named;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Architecture;
 use serde::{Deserialize, Serialize};
@@ -18,16 +20,7 @@ pub enum Layout {
     LayerMajor,
 }
 
-impl Layout {
-    /// The name used in reports and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Contiguous => "contiguous",
-            Self::Padded => "padded",
-            Self::LayerMajor => "layer_major",
-        }
-    }
-}
+named!(Layout { Contiguous "contiguous", Padded "padded", LayerMajor "layer_major" });
 
 /// A run of bytes in the table file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,12 +98,7 @@ impl TableGeometry {
             Some(ple) => (ple.rows, model.layers.len() as u64, ple.width),
             None => (model.embeddings.vocab_size, 1, model.hidden_size),
         };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to [0, 2^40] right here"
-        )]
-        let layer_bytes = (width as f64 * bits / 8.0).ceil().clamp(0.0, (1_u64 << 40) as f64) as u64;
+        let layer_bytes = to_u64((width as f64 * bits / 8.0).ceil().clamp(0.0, (1_u64 << 40) as f64));
         Self::new(rows, layers, layer_bytes, page_bytes)
     }
 
@@ -139,12 +127,7 @@ impl TableGeometry {
     /// The same table with `share` of its rows (at least 1).
     #[must_use]
     pub fn scaled(&self, share: f64) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to [1, rows] right here"
-        )]
-        let rows = ((self.rows as f64 * share).floor() as u64).clamp(1, self.rows);
+        let rows = to_u64((self.rows as f64 * share).floor()).clamp(1, self.rows);
         Self { rows, ..*self }
     }
 

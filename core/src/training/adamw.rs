@@ -1,5 +1,7 @@
 //! AdamW on host slices (Loshchilov & Hutter, arXiv:1711.05101), in the order of operations of `torch.optim.AdamW`.
 
+use crate::leaf::cast::to_f32;
+
 /// Hyperparameters; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamW {
@@ -23,10 +25,6 @@ impl AdamW {
     /// Move `values` by one step. `step` counts from 1; `scale` multiplies the gradient first (clipping).
     ///
     /// All slices have one length; what goes beyond the shortest stays as it is.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "moments are kept in single precision, as PyTorch does"
-    )]
     pub fn step(
         &self,
         step: u64,
@@ -39,10 +37,10 @@ impl AdamW {
         let count = i32::try_from(step).unwrap_or(i32::MAX);
         let correction1 = 1.0 - self.beta1.powi(count);
         let correction2 = (1.0 - self.beta2.powi(count)).sqrt();
-        let decay = (1.0 - rate * self.weight_decay) as f32;
-        let size = (rate / correction1) as f32;
-        let (beta2, new1, new2) = (self.beta2 as f32, (1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let (root, eps) = (correction2 as f32, self.eps as f32);
+        let decay = to_f32(1.0 - rate * self.weight_decay);
+        let size = to_f32(rate / correction1);
+        let (beta2, new1, new2) = (to_f32(self.beta2), to_f32(1.0 - self.beta1), to_f32(1.0 - self.beta2));
+        let (root, eps) = (to_f32(correction2), to_f32(self.eps));
         let moments = first.iter_mut().zip(second.iter_mut());
         for ((value, gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments) {
             let gradient = gradient * scale;
@@ -55,9 +53,8 @@ impl AdamW {
 
 /// What to multiply gradients of this global norm by so that it does not exceed `limit` (PyTorch's
 /// `clip_grad_norm_`); 1 without a limit.
-#[expect(clippy::cast_possible_truncation, reason = "gradients are single precision")]
 pub fn clip_factor(norm: f64, limit: Option<f64>) -> f32 {
-    limit.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0) as f32)
+    limit.map_or(1.0, |limit| to_f32((limit / (norm + 1e-6)).min(1.0)))
 }
 
 #[cfg(test)]

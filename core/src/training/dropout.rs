@@ -1,19 +1,15 @@
 //! Dropout masks that depend on their place alone, so that a layer run twice sees the same mask.
 
+use crate::leaf::cast::{to_f32, to_u64};
 use crate::leaf::mix64;
 
 /// Fill `mask` with `1 / (1 - share)` for what is kept and 0 for what is dropped.
 ///
 /// The mask is a function of `key` and position; `mask` begins at position `first`. `share` lies in `[0, 1)`.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of 2^32; masks are single"
-)]
 pub fn keep_mask(key: u64, share: f64, first: u64, mask: &mut [f32]) {
-    let kept = (1.0 / (1.0 - share)) as f32;
+    let kept = to_f32(1.0 / (1.0 - share));
     // The top 32 bits decide, in integers: no rounding differs between machines.
-    let threshold = (share * 4_294_967_296.0).ceil() as u64;
+    let threshold = to_u64((share * 4_294_967_296.0).ceil());
     for (place, value) in (first..).zip(mask) {
         let draw = mix64(key ^ mix64(place)) >> 32;
         *value = if draw < threshold { 0.0 } else { kept };

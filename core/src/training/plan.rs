@@ -8,6 +8,7 @@
 //! ever whole in f32 and a tape over all layers costs its activations.
 
 use super::AdapterPlan;
+use crate::leaf::cast::to_u64;
 use crate::model::architecture::Ffn;
 use crate::model::{Model, Role, Tensor};
 use crate::weights::UniformFormat;
@@ -296,13 +297,8 @@ fn base(model: &Model, PlanInputs { base, mode, cpu_threads, .. }: PlanInputs) -
     bytes
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a product of sizes, far below 2^63"
-)]
 fn packed(elements: u64, bits: f64) -> u64 {
-    (elements as f64 * bits / 8.0).ceil() as u64
+    to_u64((elements as f64 * bits / 8.0).ceil())
 }
 
 /// A matrix within a layer that a decoder multiplies by.

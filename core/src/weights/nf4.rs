@@ -4,6 +4,8 @@
 //! double quantisation the scales, less their mean, are 8-bit codes of a dynamic map in blocks of 256. Both code
 //! books are bit patterns: computing them again differs in the last place.
 
+use crate::leaf::cast::to_f32;
+
 /// Elements of a block.
 pub const BLOCK: usize = 64;
 /// Scales that share a nested scale.
@@ -253,7 +255,7 @@ impl Nf4 {
 impl Scales {
     fn nested(scales: &[f32]) -> Self {
         let mean =
-            single(scales.iter().map(|scale| f64::from(*scale)).sum::<f64>() / scales.len().max(1) as f64);
+            to_f32(scales.iter().map(|scale| f64::from(*scale)).sum::<f64>() / scales.len().max(1) as f64);
         let book = dynamic_map();
         let mut codes = Vec::with_capacity(scales.len());
         let mut nested = Vec::with_capacity(scales.len().div_ceil(NESTED));
@@ -302,11 +304,6 @@ fn nearest(book: &[f32], value: f32) -> u8 {
     let below = above.saturating_sub(1);
     let index = if (value - book[below]).abs() <= (book[above] - value).abs() { below } else { above };
     u8::try_from(index).unwrap_or(u8::MAX)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "scales are stored in single precision")]
-fn single(value: f64) -> f32 {
-    value as f32
 }
 
 #[cfg(test)]

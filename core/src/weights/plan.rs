@@ -4,6 +4,7 @@ use super::stock::{self, StockType};
 use super::{UniformFormat, WeightFormat};
 use crate::leaf::BlockType;
 use crate::leaf::Provenance;
+use crate::leaf::cast::to_u64;
 use crate::model::architecture::{Architecture, Attention, Mixer, RecurrentKind};
 use crate::model::{Model, Origin, Role, Tensor};
 
@@ -216,13 +217,8 @@ fn published(model: &Model) -> Option<Vec<PlannedTensor>> {
 }
 
 /// Bytes of `elements` at `bits` each, rounded up.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a product of sizes, far below 2^63"
-)]
 fn bits_size(elements: u64, bits: f64) -> u64 {
-    (elements as f64 * bits / 8.0).ceil() as u64
+    to_u64((elements as f64 * bits / 8.0).ceil())
 }
 
 #[cfg(test)]

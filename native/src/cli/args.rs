@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Reads `foreground`, `service` or `background`.
 pub(crate) fn state(text: &str) -> Result<State, String> {
-    let found = State::NAMES.iter().find(|(name, _)| *name == text);
+    let found = State::RUNNING.iter().find(|(name, _)| *name == text);
     found.map(|(_, state)| *state).ok_or_else(|| "expected foreground, service or background".to_owned())
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Job {
     ValidateSizes,
     /// Run a case of validate-verdict
     ValidateVerdict,
+    /// Measure a ladder of speeds
+    Bench,
 }
 
 /// How a child ended.

@@ -1,6 +1,7 @@
 //! The commands and their options.
 
 mod analyze_ple;
+mod bench;
 mod benchmark_kv;
 mod codecs;
 mod compare_codecs;
@@ -71,6 +72,8 @@ enum Command {
     ValidateSizes(Box<validate_sizes::ValidateSizesArgs>),
     /// Run llama.cpp under limits of memory and compare what each token reads with the prediction
     ValidateVerdict(Box<validate_verdict::ValidateVerdictArgs>),
+    /// Measure how fast llama.cpp reads prompts and decodes here
+    Bench(Box<bench::BenchArgs>),
     /// Compare predicted speeds with published measurements
     ValidateSpeed(validate_speed::ValidateSpeedArgs),
     #[cfg(feature = "burn")]
@@ -113,6 +116,7 @@ impl Cli {
             Command::ValidateMemory(args) => args.run(),
             Command::ValidateSizes(args) => args.run(),
             Command::ValidateVerdict(args) => args.run(),
+            Command::Bench(args) => args.run(),
             Command::ValidateSpeed(args) => args.run(),
             #[cfg(feature = "burn")]
             Command::Generate(args) => args.run(),

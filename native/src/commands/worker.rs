@@ -24,6 +24,7 @@ impl WorkerArgs {
             Job::ValidateMemory => validate::memory::serve(),
             Job::ValidateSizes => validate::sizes::child::serve(),
             Job::ValidateVerdict => validate::verdict::child::serve(),
+            Job::Bench => validate::speed::serve(),
         }?;
         Ok(ExitCode::SUCCESS)
     }

@@ -27,6 +27,7 @@ mod recipe;
 mod rope;
 mod row;
 mod settings;
+use dhurandhar_core::leaf::cast::to_f32;
 
 #[cfg(test)]
 mod tests;
@@ -330,7 +331,6 @@ pub(crate) fn word(count: u64) -> usize {
 }
 
 /// A setting as what the backends compute in.
-#[expect(clippy::cast_possible_truncation, reason = "backends compute in single precision")]
 fn single(value: f64) -> f32 {
-    value as f32
+    to_f32(value)
 }

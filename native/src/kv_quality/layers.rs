@@ -7,6 +7,7 @@ use dhurandhar_core::codec::CodecError;
 use dhurandhar_core::codec::attention::AttentionError;
 use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvCacheError};
 use dhurandhar_core::codec::quality::compare;
+use dhurandhar_core::leaf::cast::to_f32;
 use dhurandhar_core::measurement::LayerQuality;
 
 /// Code the recorded window and compare.
@@ -66,8 +67,7 @@ fn compare_attention(
 ) -> Result<AttentionError, CodecError> {
     let dim = keys.dim;
     // The comparison divides by the root of the width; bring the family's own scale to that.
-    #[expect(clippy::cast_possible_truncation, reason = "a factor near one")]
-    let factor = (scale * (dim as f64).sqrt()) as f32;
+    let factor = to_f32(scale * (dim as f64).sqrt());
     let queries: Vec<f32> = queries.iter().map(|value| value * factor).collect();
     let tokens = keys.head(0).len() / dim;
     let layer = Layer { dim, tokens, queries: &queries, keys: &keys.elements, values: &values.elements };

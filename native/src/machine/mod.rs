@@ -21,6 +21,14 @@ pub(crate) use processor::{processor, realtime};
 
 use dhurandhar_core::measurement::Tool;
 
+/// Processes that wanted to run in the last minute, for each processor; none where the system does not say.
+pub(crate) fn load() -> Option<f64> {
+    let load: f64 =
+        proc::text("/proc/loadavg").and_then(|text| text.split_whitespace().next()?.parse().ok())?;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Some(load / processors as f64)
+}
+
 /// This program, as reports name it.
 pub(crate) fn tool() -> Tool {
     Tool {

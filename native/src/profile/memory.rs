@@ -9,6 +9,7 @@ use super::table::content;
 use crate::cli::child::{self, Job};
 use crate::machine::{counters, memory::available_bytes, proc};
 use anyhow::{Result, bail};
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::measurement::{BudgetCheck, BudgetInterpretation, Engine, MemoryProbe, MemorySample};
 use dhurandhar_core::storage::{Draws, Layout, TableGeometry};
 use serde::{Deserialize, Serialize};
@@ -134,8 +135,7 @@ fn sample(tokens: u64, storage: &mut RealStorage, table_bytes: u64) -> MemorySam
     let status = |name| proc::kilobytes("/proc/self/status", name);
     let rollup = |name| proc::kilobytes("/proc/self/smaps_rollup", name);
     let counters = counters::read();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 0 to 1 of a u64")]
-    let resident = |share: f64| (share.clamp(0.0, 1.0) * table_bytes as f64) as u64;
+    let resident = |share: f64| to_u64(share.clamp(0.0, 1.0) * table_bytes as f64);
     MemorySample {
         tokens,
         rss_bytes: status("VmRSS:"),

@@ -7,6 +7,7 @@ pub(crate) use mode::Mode;
 pub(crate) use size::STOP_SHARE;
 
 use super::spec::Key;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::measurement::{Engine, Note, Pattern, State};
 use dhurandhar_core::storage::{Layout, Permutation, TableGeometry};
 use serde::Serialize;
@@ -180,13 +181,7 @@ fn keys(settings: &Settings) -> Vec<Key> {
 
 /// Pause between token starts at a decode speed, microseconds.
 fn pause_us(target_tps: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to [1 us, 10 s] right here"
-    )]
-    let pause = (1e6 / target_tps).clamp(1.0, 1e7) as u64;
-    pause
+    to_u64((1e6 / target_tps).clamp(1.0, 1e7))
 }
 
 impl Plan {

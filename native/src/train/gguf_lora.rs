@@ -6,6 +6,7 @@
 use super::TrainError;
 use super::params::{Pair, Parameters};
 use super::write_whole;
+use dhurandhar_core::leaf::cast::to_f32;
 use dhurandhar_core::model::Architecture;
 use dhurandhar_core::training::Target;
 use std::path::Path;
@@ -74,9 +75,8 @@ fn bytes(parameters: &Parameters, architecture: &Architecture) -> Vec<u8> {
 }
 
 /// The numerator that gives this scale at this rank, whatever the rule was; all pairs of a run have the same.
-#[expect(clippy::cast_possible_truncation, reason = "the format stores alpha in single precision")]
 fn alpha(parameters: &Parameters) -> f32 {
-    parameters.pairs.first().map_or(0.0, |pair| pair.scale * pair.rank as f64) as f32
+    to_f32(parameters.pairs.first().map_or(0.0, |pair| pair.scale * pair.rank as f64))
 }
 
 /// llama.cpp's name of the family: that of its converters.

@@ -9,6 +9,7 @@ use super::write_whole;
 use crate::checkpoint::tensor_table::{Stored, Table, header_bytes};
 use crate::cli::files;
 use dhurandhar_core::leaf::BlockType;
+use dhurandhar_core::leaf::cast::to_f32;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::fs::File;
@@ -180,10 +181,9 @@ fn stored(value: &[u8], block: BlockType) -> f64 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "weights are stored in at most single precision")]
 fn store(value: &mut [u8], block: BlockType, sum: f64) {
     match block {
-        BlockType::F32 => value.copy_from_slice(&(sum as f32).to_le_bytes()),
+        BlockType::F32 => value.copy_from_slice(&to_f32(sum).to_le_bytes()),
         BlockType::F16 => value.copy_from_slice(&f16::from_f64(sum).to_le_bytes()),
         _ => value.copy_from_slice(&bf16::from_f64(sum).to_le_bytes()),
     }

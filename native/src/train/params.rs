@@ -2,6 +2,7 @@
 
 use crate::decoder::{Adapters, Decoder, DecoderError, Dropout, LowRank, Magnitude, word};
 use burn::tensor::{Device, Tensor, TensorData};
+use dhurandhar_core::leaf::cast::to_f32;
 use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::training::{AdapterPlan, AdapterShape, Target};
 
@@ -154,10 +155,9 @@ impl OnDevice {
 }
 
 /// Uniform in `±1/sqrt(inputs)`, from the place alone.
-#[expect(clippy::cast_possible_truncation, reason = "factors are single precision")]
 fn uniform(key: u64, place: u64, inputs: usize) -> f32 {
     let unit = (mix64(key ^ mix64(place)) >> 11) as f64 / (1_u64 << 53) as f64;
-    ((2.0 * unit - 1.0) / (inputs as f64).sqrt()) as f32
+    to_f32((2.0 * unit - 1.0) / (inputs as f64).sqrt())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::params::{Pair, Parameters};
 use super::tensors::{Stored, TensorFile};
 use super::write_whole;
 use crate::decoder::{Adapters, Decoder};
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::training::{AdapterPlan, AdapterShape, Target};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -137,13 +138,8 @@ impl Rules {
 }
 
 /// A rank of at least one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be a small whole number"
-)]
 fn whole(rank: f64) -> Option<u64> {
-    ((1.0..=65_536.0).contains(&rank) && rank.fract() == 0.0).then_some(rank as u64)
+    ((1.0..=65_536.0).contains(&rank) && rank.fract() == 0.0).then_some(to_u64(rank))
 }
 
 /// Module patterns with their numbers: PEFT matches `^(.*\.)?(key)$`.

@@ -10,6 +10,7 @@ use super::params::Parameters;
 use super::saved::{self, About, Progress};
 use crate::decoder::{Decoder, Dropout};
 use dhurandhar_core::Model;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::leaf::mix64;
 use dhurandhar_core::measurement::{Ending, Evaluation, TrainingStep};
 use dhurandhar_core::training::{AdamW, AdapterPlan, Schedule};
@@ -318,13 +319,8 @@ impl<'a> Trainer<'a> {
 }
 
 /// Steps of warm-up, rounded up as transformers does.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a non-negative number of steps, far below 2^53"
-)]
 fn warmup(steps: u64, ratio: f64) -> u64 {
-    (steps as f64 * ratio).ceil() as u64
+    to_u64((steps as f64 * ratio).ceil())
 }
 
 /// A number that changes with any token of any example.

@@ -65,6 +65,11 @@ impl Subject {
         if self.checkpoint.is_some() { "file" } else { "sparse" }
     }
 
+    /// The checkpoint, where there is one.
+    pub(crate) fn checkpoint(&self) -> Option<&Path> {
+        self.checkpoint.as_deref()
+    }
+
     /// The file to load; a made one is in `scratch` until it is dropped.
     pub(crate) fn file(&self, scratch: &Path) -> anyhow::Result<Loadable> {
         if let Some(path) = &self.checkpoint {

@@ -13,4 +13,5 @@ mod parameters;
 mod runtime;
 pub(crate) mod sizes;
 mod sparse;
+pub(crate) mod speed;
 pub(crate) mod verdict;

@@ -337,6 +337,29 @@ impl Runtime {
         unsafe { (self.vocabulary_size)((self.vocabulary)(model.0)) }
     }
 
+    /// Empty the cache.
+    pub(super) fn forget(&self, context: Context) -> Result<(), String> {
+        let [_, _, llama] = &self.libraries;
+        let memory: Symbol<unsafe extern "C" fn(*const c_void) -> *mut c_void> =
+            symbol(llama, "llama_get_memory")?;
+        let clear: Symbol<unsafe extern "C" fn(*mut c_void, bool)> = symbol(llama, "llama_memory_clear")?;
+        // SAFETY: the context was made by this library and is never freed; its memory lives as long.
+        unsafe { clear(memory(context.0), true) };
+        Ok(())
+    }
+
+    /// Remove what is cached from a position on; `false` where the cache cannot be cut.
+    pub(super) fn forget_from(&self, context: Context, position: u32) -> Result<bool, String> {
+        let [_, _, llama] = &self.libraries;
+        let memory: Symbol<unsafe extern "C" fn(*const c_void) -> *mut c_void> =
+            symbol(llama, "llama_get_memory")?;
+        let remove: Symbol<unsafe extern "C" fn(*mut c_void, i32, i32, i32) -> bool> =
+            symbol(llama, "llama_memory_seq_rm")?;
+        let position = i32::try_from(position).map_err(|error| error.to_string())?;
+        // SAFETY: as in `forget`; every sequence, to the end.
+        Ok(unsafe { remove(memory(context.0), -1, position, -1) })
+    }
+
     /// Compute tokens after those that are cached.
     pub(super) fn decode(&self, context: Context, tokens: &mut [i32]) -> Result<(), String> {
         // SAFETY: the context was made by this library and is never freed; the tokens outlive the call.

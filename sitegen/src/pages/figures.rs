@@ -2,6 +2,7 @@
 
 use dhurandhar_core::leaf::number::grouped;
 use dhurandhar_core::leaf::units::in_mib;
+use dhurandhar_core::speed::Estimate;
 
 /// Bytes in MiB (2^20), whole, with commas.
 pub(super) fn mib(bytes: u64) -> String {
@@ -33,6 +34,11 @@ pub(super) fn speed(tokens_per_s: f64) -> String {
 pub(super) fn speeds((low, high): (f64, f64)) -> String {
     let (low, high) = (speed(low), speed(high));
     if low == high { low } else { format!("{low}–{high}") }
+}
+
+/// A wait in seconds between two ends.
+pub(super) fn waits(wait: Estimate) -> String {
+    speeds((wait.low, wait.high))
 }
 
 /// A figure as its file states it, without trailing zeros.

@@ -19,6 +19,7 @@ mod platform_limits;
 mod programs;
 mod reports;
 mod sizes;
+mod speed;
 mod table;
 mod training;
 mod verdicts;
@@ -123,6 +124,7 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(calculator::page(context, catalogue));
     pages.extend(accuracy::page(context)?);
     pages.extend(limits::page(context)?);
+    pages.extend(speed::page(context)?);
     pages.extend(platform_limits::pages(context, catalogue));
     pages.extend(programs::page(context)?);
     pages.extend(home::page(context, catalogue));

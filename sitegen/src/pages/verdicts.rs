@@ -3,7 +3,7 @@
 use dhurandhar_core::feasibility::Assessment;
 use maud::{Markup, html};
 
-use super::figures::{count, mib, speeds};
+use super::figures::{count, mib, speeds, waits};
 use super::parts;
 
 /// One line of the table.
@@ -38,6 +38,7 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
                         th.num scope="col" { "Needs MiB" }
                         th.num scope="col" { "Allowed MiB" }
                         th.num scope="col" { "Decode tok/s" }
+                        th.num scope="col" { "First token s" }
                         th.num scope="col" { "Longest context" }
                         th scope="col" { "Why, and what would help" }
                     }
@@ -45,7 +46,7 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
                 @for group in groups {
                     tbody {
                         @if groups.len() > 1 {
-                            tr.group { th colspan="7" scope="rowgroup" { (group.name) } }
+                            tr.group { th colspan="8" scope="rowgroup" { (group.name) } }
                         }
                         @for row in &group.rows { (line(row)) }
                     }
@@ -65,6 +66,7 @@ fn line(row: &Row<'_>) -> Markup {
             td.num { (mib(check.needed.bytes)) }
             td.num { (mib(check.limit.bytes)) }
             td.num { (verdict.ceilings.expected_tokens_per_s.map_or_else(|| "unknown".to_owned(), speeds)) }
+            td.num { (verdict.speed.as_ref().map_or_else(|| "unknown".to_owned(), |speed| waits(speed.turn.first_token_s))) }
             td.num { (verdict.inverse.longest_context_tokens.map_or_else(|| "none".to_owned(), count)) }
             td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } }
         }

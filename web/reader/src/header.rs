@@ -1,5 +1,6 @@
 //! Reads a file's header: its first bytes, and more of them only when they are needed.
 
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::model::import::{FIRST_READ, ImportError};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
@@ -38,9 +39,8 @@ pub(crate) async fn whole(file: &File, kind: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Length in bytes.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "browsers state whole sizes")]
 fn size(file: &File) -> u64 {
-    file.size() as u64
+    to_u64(file.size())
 }
 
 async fn beginning(file: &File, length: u64) -> Result<Vec<u8>, String> {

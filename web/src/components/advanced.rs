@@ -1,6 +1,7 @@
 //! Choices that most people never change, behind a fold: in the part of the application that comes when it is opened.
 
 use dhurandhar_core::device::State;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::program::{Program, registry};
 use yew::{AttrValue, Callback, Html, html};
@@ -16,15 +17,11 @@ use crate::state::{Action, Setting};
 /// Its part of the page.
 pub(crate) fn advanced(props: &Controls<'_>) -> Html {
     let scenario = &props.state.scenario;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and within the field's range"
-    )]
-    let [ubatch, slots, prompt_cache] = [
-        set(&props.on_drag, |tokens: f64| Setting::Ubatch(tokens as u64)),
-        set(&props.on_drag, |slots: f64| Setting::Slots(slots as u64)),
-        set(&props.on_drag, |mib: f64| Setting::PromptCache(mib as u64)),
+    let [ubatch, slots, prompt_cache, prompt] = [
+        set(&props.on_drag, |tokens: f64| Setting::Ubatch(to_u64(tokens))),
+        set(&props.on_drag, |slots: f64| Setting::Slots(to_u64(slots))),
+        set(&props.on_drag, |mib: f64| Setting::PromptCache(to_u64(mib))),
+        set(&props.on_drag, |tokens: f64| Setting::Prompt(to_u64(tokens))),
     ];
     let percent = set(&props.on_drag, |percent: f64| Setting::HitShare(percent / 100.0));
     let hits = (props.state.ple_cache_hit_share * 1e4).round() / 1e2;
@@ -33,11 +30,12 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
         <>
             { programs(props) }
             { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
+            { NumberField { id: "prompt", label: "Prompt, for the wait until the first token", unit: "tokens", value: scenario.turn.prompt_tokens as f64, min: 1.0, max: scenario.context_tokens as f64, step: "1", on_value: prompt, on: on(), hidden_label: false }.view() }
             if props.state.model.architecture.ple.is_some() {
                 { NumberField { id: "hits", label: "PLE rows found in the page cache", unit: "%", value: hits, min: 0.0, max: 100.0, step: "any", on_value: percent, on: on(), hidden_label: false }.view() }
             }
             { NumberField { id: "ubatch", label: "Micro-batch (ubatch)", unit: "tokens", value: scenario.ubatch as f64, min: 1.0, max: 65_536.0, step: "1", on_value: ubatch, on: on(), hidden_label: false }.view() }
-            { Choice { id: "state", label: "Where the app is", value: scenario.state.name().to_owned(), groups: options(&State::NAMES, ["in the foreground", "in a foreground service", "in the background"]), on_value: chosen(&props.on, |name| by_name(name, &State::NAMES).map(Setting::State)), hint: String::new() }.view() }
+            { Choice { id: "state", label: "Where the app is", value: scenario.state.name().to_owned(), groups: options(&State::RUNNING, ["in the foreground", "in a foreground service", "in the background"]), on_value: chosen(&props.on, |name| by_name(name, &State::RUNNING).map(Setting::State)), hint: String::new() }.view() }
             if scenario.runtime.is_llama_cpp() {
                 { Switch { id: "flash-attention", label: "Flash attention", on: scenario.flash_attention, on_value: set(&props.on, Setting::FlashAttention) }.view() }
                 { Switch { id: "repack", label: "Repack weights for the processor", on: scenario.repack, on_value: set(&props.on, Setting::Repack) }.view() }
@@ -68,6 +66,7 @@ fn programs(props: &Controls<'_>) -> Html {
     let scenario = move |program: &Program| Scenario {
         state: now.state,
         target_tokens_per_s: now.target_tokens_per_s,
+        turn: now.turn,
         ..program.scenario(&model, &device, None)
     };
     let chosen = there.iter().find(|program| scenario(program) == props.state.scenario);

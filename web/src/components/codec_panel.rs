@@ -3,6 +3,7 @@
 use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
 use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
 use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::work::{Input, Job, Part};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -192,15 +193,10 @@ fn controls(props: &CodecPanelProps, dim: usize) -> Html {
         title: "",
         options: vec![("few".into(), "2, 3, 4, 6, 8".into()), ("all".into(), "1 to 8".into())],
     }];
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and within the field's range"
-    )]
     let on_dim = {
         let on = props.on_drag.clone();
         Callback::from(move |dim: f64| {
-            on.emit(Action::Codec(CodecChoice { dim: Some(dim as usize), ..choice }));
+            on.emit(Action::Codec(CodecChoice { dim: usize::try_from(to_u64(dim)).ok(), ..choice }));
         })
     };
     let width = if choice.every_width { "all" } else { "few" };

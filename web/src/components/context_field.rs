@@ -1,5 +1,6 @@
 //! The context: a slider over useful lengths, and a field for any length.
 
+use dhurandhar_core::leaf::cast::to_u64;
 use std::rc::Rc;
 
 use web_sys::HtmlInputElement;
@@ -33,12 +34,7 @@ impl ContextField {
         };
         let on_value = {
             let on = self.on.clone();
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "whole and within the field's range"
-            )]
-            Callback::from(move |tokens: f64| on.emit(Action::Set(Setting::Context(tokens as u64))))
+            Callback::from(move |tokens: f64| on.emit(Action::Set(Setting::Context(to_u64(tokens)))))
         };
         let spoken = [&format::whole(self.tokens), " tokens"].concat();
         html! {

@@ -38,6 +38,9 @@ impl DeviceCard {
                 <dl>
                     { pair("Headroom", format!("{} MiB", format::signed_mib(assessment.decisive().headroom_bytes))) }
                     { pair(if assessment.mode == Mode::Infeasible { "Expected, if it fitted" } else { "Expected" }, speed) }
+                    if let Some(speed) = &assessment.speed {
+                        { pair("First token", format::seconds(speed.turn.first_token_s)) }
+                    }
                     { pair("Bottleneck", assessment.bound.title().to_owned()) }
                     { pair("Longest context", longest) }
                     { pair("Largest format", largest) }

@@ -1,6 +1,7 @@
 //! The stacked bars on a canvas, sharp at any pixel ratio, redrawn when their place or the colour scheme changes.
 
 use dhurandhar_chart::{Drawing, Font, Measure, Theme, paint};
+use dhurandhar_core::leaf::cast::to_u64;
 use gloo_timers::callback::Timeout;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
@@ -66,15 +67,8 @@ pub(super) fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance
     let context = canvas.get_context("2d").ok()??.dyn_into::<CanvasRenderingContext2d>().ok()?;
     let theme = theme(appearance);
     let scene = drawing.scene(f64::from(appearance.width), &CanvasMeasure { context: &context });
-    let size = |length: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to what a canvas can be"
-        )]
-        let pixels = (length * theme.scale).round().clamp(1.0, 16_384.0) as u32;
-        pixels
-    };
+    let size =
+        |length: f64| u32::try_from(to_u64((length * theme.scale).round().clamp(1.0, 16_384.0))).unwrap_or(1);
     let (width, height) = (size(scene.width), size(scene.height));
     // Setting a size clears a canvas and its memory, even to the size it has.
     if (canvas.width(), canvas.height()) != (width, height) {

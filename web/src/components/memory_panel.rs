@@ -6,6 +6,7 @@ use super::decides::Decides;
 use super::headline::Headline;
 use super::memory_chart::MemoryChart;
 use super::memory_table::{MemoryTable, TABLE_ID};
+use super::speed::speed;
 use crate::computed::Computed;
 use crate::state::Action;
 
@@ -26,6 +27,7 @@ impl MemoryPanel {
                 { Headline { report: report.clone() }.view() }
                 <MemoryChart report={report.clone()} canvas={self.canvas.clone()} described_by={TABLE_ID} />
                 if let Some(assessment) = report.devices.first() {
+                    { speed(assessment.speed.as_ref()) }
                     { Decides { assessment: assessment.clone(), on: self.on.clone() }.view() }
                 }
                 <MemoryTable report={report.clone()} />

@@ -1,6 +1,7 @@
 //! The Mmap tab's controls: the table, how it is read, and how much of it is cached.
 
 use dhurandhar_core::format::document::decimal;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::measurement::Engine;
 use dhurandhar_core::speed::LookupCase;
 use dhurandhar_core::storage::Layout;
@@ -73,13 +74,13 @@ impl MmapControls<'_> {
                     { self.slider("mmap-latency-slider", "Random read in microseconds", case.miss_us, SLID_US, |choice, value| choice.latency_us = Some(value)) }
                 </div>
                 <div class="calc-field">
-                    { self.number("mmap-cache", "Cache budget", "MiB", (cache, 0.0, MOST as f64), "1", |choice, value| choice.cache_mib = Some(whole(value))) }
-                    { self.slider("mmap-cache-slider", "Cache budget in MiB", cache, whole_table, |choice, value| choice.cache_mib = Some(whole(value))) }
+                    { self.number("mmap-cache", "Cache budget", "MiB", (cache, 0.0, MOST as f64), "1", |choice, value| choice.cache_mib = Some(to_u64(value))) }
+                    { self.slider("mmap-cache-slider", "Cache budget in MiB", cache, whole_table, |choice, value| choice.cache_mib = Some(to_u64(value))) }
                 </div>
-                { self.number("mmap-row", "Row size", "bytes", (table.row_bytes() as f64, 1.0, LONGEST_ROW as f64), "1", |choice, value| choice.row_bytes = Some(whole(value))) }
-                { self.number("mmap-slices", "Slices of a row", "", (table.layers as f64, 1.0, MOST_SLICES as f64), "1", |choice, value| choice.slices = Some(whole(value))) }
-                { self.number("mmap-rows", "Rows", "", (table.rows as f64, 1.0, MOST_ROWS as f64), "1", |choice, value| choice.rows = Some(whole(value))) }
-                { self.number("mmap-prompt", "Prompt", "tokens", (case.prompt_tokens as f64, 1.0, MOST as f64), "1", |choice, value| choice.prompt_tokens = Some(whole(value))) }
+                { self.number("mmap-row", "Row size", "bytes", (table.row_bytes() as f64, 1.0, LONGEST_ROW as f64), "1", |choice, value| choice.row_bytes = Some(to_u64(value))) }
+                { self.number("mmap-slices", "Slices of a row", "", (table.layers as f64, 1.0, MOST_SLICES as f64), "1", |choice, value| choice.slices = Some(to_u64(value))) }
+                { self.number("mmap-rows", "Rows", "", (table.rows as f64, 1.0, MOST_ROWS as f64), "1", |choice, value| choice.rows = Some(to_u64(value))) }
+                { self.number("mmap-prompt", "Prompt", "tokens", (case.prompt_tokens as f64, 1.0, MOST as f64), "1", |choice, value| choice.prompt_tokens = Some(to_u64(value))) }
                 if choice != MmapChoice::default() {
                     <button type="button" class="calc-small" id="mmap-reset" onclick={back}>{ "Back to model and device" }</button>
                 }
@@ -180,13 +181,4 @@ impl MmapControls<'_> {
 fn named(options: &[(&'static str, &'static str)]) -> Vec<Group> {
     let options = options.iter().map(|(name, title)| (AttrValue::from(*name), AttrValue::from(*title)));
     vec![Group { title: "", options: options.collect() }]
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "whole and within the field's range"
-)]
-fn whole(value: f64) -> u64 {
-    value as u64
 }

@@ -28,6 +28,7 @@ mod model_picker;
 mod notices;
 mod number_field;
 mod plot;
+mod speed;
 mod spoken;
 mod switch;
 mod tab_bar;

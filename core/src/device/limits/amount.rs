@@ -1,5 +1,6 @@
 //! Sizes as they are written in files of limits: bytes, a share of memory, or what is left of it.
 
+use crate::leaf::cast::to_u64;
 use std::fmt;
 
 /// A size that may depend on the memory of the device.
@@ -69,25 +70,23 @@ impl Amount {
     }
 
     /// Bytes on a device with `ram_mib` MiB of memory; none where that is needed and unknown, or nothing is left.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, below 2^48")]
     pub fn bytes(&self, ram_mib: Option<u64>) -> Option<u64> {
         let ram = ram_mib.map(|mib| mib.saturating_mul(1 << 20));
         match *self {
             Self::Bytes { bytes, .. } => Some(bytes),
-            Self::Percent(share) => ram.map(|ram| (ram as f64 * share / 100.0).round() as u64),
+            Self::Percent(share) => ram.map(|ram| to_u64((ram as f64 * share / 100.0).round())),
             Self::Less(bytes) => ram.and_then(|ram| ram.checked_sub(bytes)).filter(|left| *left > 0),
             Self::None => None,
         }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be within range")]
 fn size(text: &str) -> Option<(u64, f64, Unit)> {
     let (number, unit) = text.trim().split_once(' ')?;
     let value: f64 = number.parse().ok()?;
     let (_, unit, scale) = Unit::ALL.iter().find(|(name, ..)| *name == unit.trim())?;
     let bytes = value * scale;
-    (1.0..=MOST).contains(&bytes).then_some((bytes.round() as u64, value, *unit))
+    (1.0..=MOST).contains(&bytes).then_some((to_u64(bytes.round()), value, *unit))
 }
 
 impl fmt::Display for Amount {

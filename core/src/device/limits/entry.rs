@@ -3,6 +3,7 @@
 use super::amount::Amount;
 use super::{Beyond, ByState, Counts, Limit, MemoryKind, Platform, State, Version};
 use crate::device::{Source, SourceKind};
+use crate::leaf::named::named;
 use serde::Serialize;
 
 /// How a figure is known.
@@ -20,14 +21,6 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// Every one with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 4] = [
-        ("read", Self::Read),
-        ("excerpt", Self::Excerpt),
-        ("second-hand", Self::SecondHand),
-        ("estimate", Self::Estimate),
-    ];
-
     /// In a few words.
     pub const fn title(self) -> &'static str {
         match self {
@@ -46,6 +39,8 @@ impl Confidence {
         }
     }
 }
+
+named!(Confidence { Read "read", Excerpt "excerpt", SecondHand "second-hand", Estimate "estimate" });
 
 /// A limit of a system, a store or a chip.
 #[derive(Debug, Clone, PartialEq)]

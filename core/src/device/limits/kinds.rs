@@ -1,5 +1,6 @@
 //! Kinds of memory that limits count, and what happens beyond a limit.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 
@@ -23,16 +24,6 @@ pub enum MemoryKind {
 }
 
 impl MemoryKind {
-    /// Every kind with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 6] = [
-        ("anonymous", Self::Anonymous),
-        ("swap", Self::Swap),
-        ("shmem", Self::Shmem),
-        ("file", Self::File),
-        ("gpu", Self::Gpu),
-        ("wired", Self::Wired),
-    ];
-
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -45,6 +36,8 @@ impl MemoryKind {
         }
     }
 }
+
+named!(MemoryKind { Anonymous "anonymous", Swap "swap", Shmem "shmem", File "file", Gpu "gpu", Wired "wired" });
 
 /// Which sum over a run's memory a limit is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,19 +106,6 @@ pub enum Beyond {
 }
 
 impl Beyond {
-    /// Every consequence with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 9] = [
-        ("evicts", Self::Evicts),
-        ("throttles", Self::Throttles),
-        ("killed", Self::Ends),
-        ("killed-after-30s", Self::EndsLater),
-        ("allocation-fails", Self::Fails),
-        ("swaps", Self::Swaps),
-        ("spills-to-host", Self::Spills),
-        ("stutters", Self::Stutters),
-        ("less-visible-in-store", Self::LessVisible),
-    ];
-
     /// In a few words.
     pub const fn title(self) -> &'static str {
         match self {
@@ -155,6 +135,8 @@ impl Beyond {
         matches!(self, Self::Evicts | Self::Throttles)
     }
 }
+
+named!(Beyond { Evicts "evicts", Throttles "throttles", Ends "killed", EndsLater "killed-after-30s", Fails "allocation-fails", Swaps "swaps", Spills "spills-to-host", Stutters "stutters", LessVisible "less-visible-in-store" });
 
 wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu, 3 HostAnonymous });
 wire_enum!(Beyond {

@@ -3,6 +3,7 @@
 use super::State;
 use crate::device::Os;
 use crate::format::document::nearest_names;
+use crate::leaf::named::named;
 use crate::leaf::wire::{Wire, wire_enum};
 use serde::Serialize;
 use std::fmt;
@@ -107,34 +108,6 @@ impl fmt::Display for Version {
 }
 
 impl Platform {
-    /// Every system with its name in YAML.
-    pub const NAMES: [(&'static str, Self); 9] = [
-        ("android", Self::Android),
-        ("horizon", Self::Horizon),
-        ("ios", Self::Ios),
-        ("ipados", Self::Ipados),
-        ("linux", Self::Linux),
-        ("macos", Self::Macos),
-        ("windows", Self::Windows),
-        ("browser", Self::Browser),
-        ("other", Self::Other),
-    ];
-
-    /// Its name in YAML.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Android => "android",
-            Self::Horizon => "horizon",
-            Self::Ios => "ios",
-            Self::Ipados => "ipados",
-            Self::Linux => "linux",
-            Self::Macos => "macos",
-            Self::Windows => "windows",
-            Self::Browser => "browser",
-            Self::Other => "other",
-        }
-    }
-
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -246,6 +219,8 @@ impl Platform {
         Err(UnknownSystem::State { system: self.title(), state: state.name(), why, known: known.join(", ") })
     }
 }
+
+named!(Platform { Android "android", Horizon "horizon", Ios "ios", Ipados "ipados", Linux "linux", Macos "macos", Windows "windows", Browser "browser", Other "other" });
 
 fn range(low: u64, high: u64) -> String {
     if low == high { low.to_string() } else { format!("{low} to {high}") }

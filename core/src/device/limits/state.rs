@@ -1,5 +1,6 @@
 //! What the system takes a process to be doing: many limits depend on it.
 
+use crate::leaf::named::named;
 use crate::leaf::wire::Wire;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
@@ -22,20 +23,8 @@ pub enum State {
 
 impl State {
     /// States in which a model can run, with their names on the command line and in links.
-    pub const NAMES: [(&'static str, Self); 3] =
+    pub const RUNNING: [(&'static str, Self); 3] =
         [("foreground", Self::Foreground), ("service", Self::Service), ("background", Self::Background)];
-    /// Every state, best first.
-    pub const ALL: [Self; 4] = [Self::Foreground, Self::Service, Self::Background, Self::Cached];
-
-    /// Its name in data.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Foreground => "foreground",
-            Self::Service => "service",
-            Self::Background => "background",
-            Self::Cached => "cached",
-        }
-    }
 
     /// Its name in a sentence: "in ...".
     pub const fn title(self) -> &'static str {
@@ -47,6 +36,8 @@ impl State {
         }
     }
 }
+
+named!(State { Foreground "foreground", Service "service", Background "background", Cached "cached" });
 
 /// Bytes by state, in the order of [`State::ALL`]; 0, which no limit allows, where none is known or set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,7 @@
 //! Typed reading of a map's fields, with range checks and a look for misspelt names.
 
 use super::{DocumentError, Node, Place, Value};
+use crate::leaf::cast::to_u64;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 
@@ -70,11 +71,6 @@ impl<'a> Fields<'a> {
         self.integer(name, range)?.ok_or_else(|| self.missing(name, &expected))
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the number is whole, not negative and below 1e15"
-    )]
     fn integer_node(
         &self,
         name: &str,
@@ -85,7 +81,7 @@ impl<'a> Fields<'a> {
             Value::Integer(value) => u64::try_from(value).ok(),
             // 1e6 and 6144.0 are whole numbers too.
             Value::Number(value) if value.fract() == 0.0 && (0.0..1e15).contains(&value) => {
-                Some(value as u64)
+                Some(to_u64(value))
             }
             _ => None,
         };

@@ -3,8 +3,6 @@
 //! A block's integers are multiplied and added exactly, and each sum is scaled once; results are the same bits on every
 //! instruction set. Loops over SIMD values are written out: a closure handed to `map` is compiled without the instruction set.
 
-#![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
-
 use crate::leaf::simd::{Isa, Kernel, Simd, Split, widened};
 
 use super::super::BlockType;

@@ -21,7 +21,6 @@ pub(super) struct Part {
 
 impl Part {
     /// One of the 32s.
-    #[expect(clippy::inline_always, reason = "part of a loop")]
     #[inline(always)]
     pub(super) fn split(&self, at: usize) -> Split<'_> {
         Split { whole: &self.whole[at], high: &self.high[at], low: &self.low[at] }

@@ -1,6 +1,9 @@
 //! AVX2: eight floats in a register.
-#![expect(unsafe_code, reason = "vector intrinsics; an `Avx2` value proves that the processor has them")]
-#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+#![allow(
+    unsafe_code,
+    clippy::wildcard_imports,
+    reason = "vector intrinsics; an `Avx2` value proves that the processor has them"
+)]
 
 use core::arch::x86_64::*;
 

@@ -4,8 +4,6 @@
 //! into a multiply-add, so results are the same bits on x86-64, aarch64 and WASM. `Scalar` is the twin that the
 //! others are held to.
 
-#![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod lanes;

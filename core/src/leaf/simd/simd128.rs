@@ -1,6 +1,9 @@
 //! WASM `simd128`: two registers of four floats. Never relaxed SIMD, whose results differ between machines.
-#![expect(unsafe_code, reason = "vector loads and stores; this file is compiled only with simd128 on")]
-#![allow(clippy::wildcard_imports, reason = "intrinsics carry their module in their names")]
+#![allow(
+    unsafe_code,
+    clippy::wildcard_imports,
+    reason = "vector loads and stores; this file is compiled only with simd128 on"
+)]
 
 use core::arch::wasm32::*;
 

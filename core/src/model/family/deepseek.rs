@@ -87,7 +87,6 @@ fn indexed(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 }
 
 /// DeepSeek-OCR states latent widths of 0 and attends with plain heads.
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn plain_heads(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     reader.touch(&["kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"]);
     if facts.heads.kv.max() == 0 {

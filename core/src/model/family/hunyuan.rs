@@ -24,7 +24,6 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 /// Experts for every token, and fields that say nothing about sizes.
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn experts(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     // Every mixture has a block that all tokens use, as wide as an expert where nothing else is said.
     let said = ["num_shared_expert", "num_shared_experts"].iter().any(|name| reader.has(name));

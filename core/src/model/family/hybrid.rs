@@ -307,7 +307,6 @@ fn plamo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
 }
 
 /// DeltaNet with a projection for each part, and a norm less than attention's layers have.
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn olmo_hybrid(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     reader.touch(&["linear_allow_neg_eigval", "linear_a_log_min", "linear_a_log_max", "linear_use_gate"]);
     reader.touch(&["linear_dt_min", "linear_dt_max", "linear_dt_init_floor"]);

@@ -4,6 +4,7 @@ use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_WIDTH, Mixes, Reader
 use super::super::recurrent::RecurrentShape;
 use super::{BASE, Conventions, Family, vector};
 use crate::format::document::{DocumentError, PerLayer};
+use crate::leaf::cast::to_u64;
 
 const MAMBA: Family = Family {
     name: "mamba",
@@ -76,8 +77,7 @@ fn rwkv7(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
     let head_dim = reader.integer(&["head_dim", "head_size"], 1..=MAX_HEADS)?.unwrap_or(64);
     let hidden = facts.hidden as f64;
     let derived = |factor: f64, power: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and a width")]
-        let rank = (factor * hidden.powf(power) / 32.0).round().max(1.0) as u64;
+        let rank = to_u64((factor * hidden.powf(power) / 32.0).round().max(1.0));
         rank * 32
     };
     let rank = |name, factor, power, reader: &Reader<'_>| {

@@ -7,6 +7,8 @@
 //! Class defaults are those of Hugging Face transformers' config classes; rules of llama.cpp are those of
 //! `load_arch_hparams` of its models.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of families have one form")]
+
 mod deepseek;
 mod foreign;
 mod gemma;

@@ -123,7 +123,6 @@ pub(super) const FAMILIES: &[Family] = &[
 ];
 
 /// The FFN is four times as wide as the stream when nothing is said.
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn fourfold(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     if facts.dense.max() == 0 {
         reader.assume("FFN width not given: four times the stream's, as in GPT-2".into());
@@ -182,7 +181,6 @@ fn falcon(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
 }
 
 /// Its FFN width is that of gate and up together, and only queries, keys and values have biases whatever `no_bias` says.
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn qwen(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     facts.dense = PerLayer::Same(facts.dense.max() / 2);
     reader.touch(&["no_bias"]);

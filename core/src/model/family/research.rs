@@ -4,6 +4,7 @@ use super::super::architecture::Architecture;
 use super::super::import::hf_config::{Facts, MAX_HEADS, Mixes, Reader};
 use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
 use crate::format::document::{DocumentError, PerLayer};
+use crate::leaf::cast::to_u64;
 
 /// Norms over the channels of a head on queries and keys.
 const NORMED_HEADS: Conventions = Conventions { qk_norm: true, ..BASE.conventions };
@@ -146,7 +147,6 @@ fn blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
 
 /// Two thirds of the multiple of the stream, up to 256.
 fn two_thirds(multiplier: f64, hidden: u64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, at most 1e11")]
-    let width = (2.0 * multiplier * hidden as f64 / 3.0) as u64;
+    let width = to_u64(2.0 * multiplier * hidden as f64 / 3.0);
     width.next_multiple_of(256)
 }

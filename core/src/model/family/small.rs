@@ -4,6 +4,7 @@ use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_WIDTH, Mixes,
 use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE};
 use crate::format::document::{DocumentError, PerLayer};
+use crate::leaf::cast::to_u64;
 
 const LFM2: Family = Family {
     name: "lfm2",
@@ -67,12 +68,7 @@ fn adjusted(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
     }
     let factor = reader.number("block_ffn_dim_multiplier", 0.0..=1e3)?.unwrap_or(1.0);
     let multiple = reader.integer(&["block_multiple_of"], 1..=MAX_WIDTH)?.unwrap_or(256);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "at most 1e10 and not negative"
-    )]
-    let scaled = ((2 * stated / 3) as f64 * factor) as u64;
+    let scaled = to_u64((2 * stated / 3) as f64 * factor);
     facts.dense = PerLayer::Same(scaled.div_ceil(multiple).saturating_mul(multiple).clamp(1, MAX_WIDTH));
     Ok(())
 }
@@ -93,13 +89,7 @@ fn openelm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
             let step = divisor as f64;
             let nearest = ((exact + step / 2.0) / step).floor().max(1.0) * step;
             let kept = if nearest < 0.9 * exact { nearest + step } else { nearest };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "positive, at most 1e13"
-            )]
-            let kept = kept.min(MAX_WIDTH as f64) as u64;
-            kept
+            to_u64(kept.min(MAX_WIDTH as f64))
         };
         let mut widths: Vec<u64> = multipliers.into_iter().map(width).collect();
         if widths.len() == 1 {

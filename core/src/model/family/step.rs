@@ -62,7 +62,6 @@ fn step(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
 
 /// Without a pattern the first layer attends to everything and so does every sixth; without heads of their own the sliding
 /// layers have twice as many KV heads (transformers, `MiMoV2FlashAttention`).
-#[expect(clippy::unnecessary_wraps, reason = "the form of every family's")]
 fn mimo(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     if facts.sliding.is_none() {
         let kv = PerLayer::Same((2 * facts.heads.kv.max()).min(facts.heads.query.max()));

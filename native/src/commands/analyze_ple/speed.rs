@@ -4,8 +4,9 @@ use crate::{bad_input, inputs};
 use anyhow::Context;
 use clap::Args;
 use dhurandhar_core::device::Device;
-use dhurandhar_core::measurement::read_llama_bench;
+use dhurandhar_core::measurement::{BenchRow, Kind, Measurement as _, SpeedRun, read_llama_bench};
 use dhurandhar_core::memory::Turn;
+use dhurandhar_core::model::registry;
 use dhurandhar_core::speed::{DepthSpeed, Estimate, Speed, Suitability, Usable, calibration};
 use std::path::PathBuf;
 
@@ -64,15 +65,13 @@ impl SpeedArgs {
         };
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        let file = read_llama_bench(&text).map_err(|error| bad_input(format!("{name}: {error}")))?;
-        if let Err(units) = file.unit() {
-            let units = units.join("; ");
-            return Err(bad_input(format!(
-                "{name}: rows of several machines ({units}); expected those of one"
-            )));
-        }
-        let model = self.calibrate_model.as_deref().map(inputs::model::load).transpose()?;
-        let rows = file.rows.iter().map(|row| calibration::measured(device, row, model.as_ref()));
+        let named = self.calibrate_model.as_deref().map(inputs::model::load).transpose()?;
+        let rows = rows(&text).map_err(|problem| bad_input(format!("{name}: {problem}")))?;
+        let rows = rows.iter().map(|row| {
+            // A file of `bench` names built-in models by their slugs.
+            let own = registry::model(&row.model_file).ok();
+            calibration::measured(device, row, named.as_ref().or(own.as_ref()))
+        });
         let rows: Result<Vec<_>, _> = rows.collect();
         let measured: Vec<_> =
             rows.map_err(|error| bad_input(format!("{name}: {error}")))?.into_iter().flatten().collect();
@@ -81,6 +80,19 @@ impl SpeedArgs {
         }
         device.measured_speeds = measured;
         Ok(devices)
+    }
+}
+
+/// Rows of a file of `bench` or of llama-bench, all of one machine.
+fn rows(text: &str) -> Result<Vec<BenchRow>, String> {
+    if Kind::of(text).is_ok_and(|kind| kind.name == SpeedRun::KIND.name) {
+        let run = SpeedRun::read(text).map_err(|error| error.to_string())?;
+        return Ok(run.rows.iter().map(|row| row.bench_row(&run)).collect());
+    }
+    let file = read_llama_bench(text).map_err(|error| error.to_string())?;
+    match file.unit() {
+        Ok(_) => Ok(file.rows),
+        Err(units) => Err(format!("rows of several machines ({}); expected those of one", units.join("; "))),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{bad_input, inputs};
 use clap::Args;
 use dhurandhar_core::device::limits::{Confidence, Entry, registry};
 use dhurandhar_core::device::{Limit, MemoryKind, Platform, State, Version};
+use dhurandhar_core::leaf::cast::to_u64;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -154,11 +155,10 @@ impl LimitsArgs {
 }
 
 /// MiB of so many gigabytes.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be from 64 to 2^24")]
 fn memory(gigabytes: f64) -> anyhow::Result<u64> {
     let mib = gigabytes * 1024.0;
     if (64.0..=16_777_216.0).contains(&mib) {
-        return Ok(mib.round() as u64);
+        return Ok(to_u64(mib.round()));
     }
     Err(bad_input(format!("`--ram {gigabytes}`: expected GB of memory, from 0.0625 to 16384")))
 }

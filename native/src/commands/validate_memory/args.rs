@@ -2,6 +2,7 @@
 
 use crate::validate::case::Subject;
 use clap::{Args, ValueEnum};
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::measurement::MemoryCase;
 use std::path::PathBuf;
@@ -86,12 +87,7 @@ impl ValidateMemoryArgs {
             .collect()
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, which is as good as no limit"
-    )]
     pub(super) fn max_memory_bytes(&self) -> u64 {
-        (self.max_memory_gib * GIB as f64) as u64
+        to_u64(self.max_memory_gib * GIB as f64)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::checkpoint::{Checkpoint, Facts};
 use crate::decoder::{interleaves, word};
+use dhurandhar_core::leaf::cast::to_f32;
 use dhurandhar_core::model::inventory;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -85,10 +86,9 @@ fn settings(
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
-    #[expect(clippy::cast_possible_truncation, reason = "files hold single precision")]
     let mut number = |key: &str, value: &Value| {
         if let Some(value) = value.as_f64() {
-            keys.insert(key.to_owned(), Setting::Number(value as f32));
+            keys.insert(key.to_owned(), Setting::Number(to_f32(value)));
         }
     };
     number("attention.layer_norm_rms_epsilon", &config["rms_norm_eps"]);

@@ -2,6 +2,7 @@
 
 use super::{Planned, Settings};
 use crate::profile::spec::Key;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::measurement::{Pattern, State};
 use dhurandhar_core::storage::{Layout, TableGeometry, readahead_bytes_per_row};
 
@@ -72,13 +73,7 @@ pub(super) fn sized(settings: &Settings, key: Key) -> Planned {
 }
 
 fn floor(value: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to [0, 2^53] right here"
-    )]
-    let whole = value.floor().clamp(0.0, (1_u64 << 53) as f64) as u64;
-    whole
+    to_u64(value.floor().clamp(0.0, (1_u64 << 53) as f64))
 }
 
 fn read_bound(settings: &Settings, planned: &Planned, pages: f64, file: u64) -> u64 {

@@ -4,6 +4,7 @@
 
 use super::example::Example;
 use crate::train::gradients::Batch;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::leaf::mix64;
 
 /// Rows that stay open for a later example that fits.
@@ -43,16 +44,11 @@ impl Order {
     }
 
     /// Steps of so many epochs; a part of an epoch counts by its share, rounded up.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a non-negative number of steps, far below 2^53"
-    )]
     pub(crate) fn total(&self, examples: &[Example], epochs: f64) -> u64 {
-        let whole = epochs.floor() as u64;
+        let whole = to_u64(epochs.floor());
         let of = |epoch| self.steps(examples, epoch).len() as u64;
         let rest = epochs - whole as f64;
-        let part = if rest > 0.0 { (of(whole) as f64 * rest).ceil() as u64 } else { 0 };
+        let part = if rest > 0.0 { to_u64((of(whole) as f64 * rest).ceil()) } else { 0 };
         (0..whole).map(of).sum::<u64>() + part
     }
 

@@ -7,6 +7,7 @@ use super::role::{self, Around};
 use super::windows::Windows;
 use super::{GgufModelError, state, windows};
 use crate::format::gguf::{Gguf, GgufError};
+use crate::leaf::cast::to_u64;
 use crate::model::architecture::{
     Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
 };
@@ -320,8 +321,7 @@ fn context(keys: &Keys<'_>, architecture: &str, assumptions: &mut Vec<String>) -
         _ => return Ok(stated),
     };
     let Some(factor) = factor.filter(|factor| (1.0..=1e6).contains(factor)) else { return Ok(stated) };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, at most 2^52")]
-    let raised = ((base as f64 * factor) as u64).min(MAX_CONTEXT);
+    let raised = to_u64(base as f64 * factor).min(MAX_CONTEXT);
     if raised > stated {
         let kind = kind.unwrap_or_default();
         assumptions

@@ -3,6 +3,7 @@
 use super::super::draft::{MAX_CONTEXT, UNSTATED_CONTEXT};
 use super::reader::Reader;
 use crate::format::document::{DocumentError, Fields};
+use crate::leaf::cast::to_u64;
 use crate::model::family;
 
 const NAMES: [&str; 10] = [
@@ -57,7 +58,6 @@ fn raised<'a>(scaling: &Fields<'a>, stated: u64) -> Result<Option<(&'a str, u64)
         Some("linear" | "dynamic") => stated,
         _ => return Ok(None),
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, at most 2^52")]
-    let tokens = (base as f64 * factor) as u64;
+    let tokens = to_u64(base as f64 * factor);
     Ok(kind.map(|kind| (kind, tokens.min(MAX_CONTEXT))))
 }

@@ -1,0 +1,112 @@
+//! The page of speeds: the law's errors on published measurements, by class of processor.
+//!
+//! The measurements are `profiles/speed`; the page's prose is the author's.
+
+use anyhow::{Context as _, Result};
+use dhurandhar_core::speed::Class;
+use dhurandhar_core::speed::published::{Measured, PublishedRow, Score, Unseen, pairs, read, score};
+use maud::{Markup, html};
+
+use super::Context;
+use super::table::{Column, table};
+use crate::markdown::Heading;
+use crate::page::{Page, Shape};
+use crate::path::SitePath;
+
+/// Where the page is; without prose there is none.
+const PLACE: &str = "docs/speed/";
+const PUBLISHED: &str = include_str!("../../../profiles/speed/published.csv");
+const UNSEEN: &str = include_str!("../../../profiles/speed/unseen.csv");
+
+/// The page with its tables.
+pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
+    let Some(mut page) = context.prose(PLACE) else { return Ok(None) };
+    let rows = read(PUBLISHED).context("profiles/speed/published.csv")?;
+    let unseen = Unseen::read(UNSEEN).context("profiles/speed/unseen.csv")?;
+    for (id, title, measured) in [
+        ("decode", "Errors of decoding", Measured::Decode),
+        ("prompts", "Errors of prompts", Measured::Prompt),
+    ] {
+        page.body += &errors(&rows, &unseen, id, title, measured).into_string();
+        page.headings.push(Heading { level: 2, id: id.to_owned(), text: title.to_owned() });
+    }
+    for (name, text) in [("published.csv", PUBLISHED), ("unseen.csv", UNSEEN)] {
+        page.files.push((SitePath::new(format!("{PLACE}{name}")), text.as_bytes().to_vec()));
+    }
+    page.shape = Shape::Wide;
+    Ok(Some(page))
+}
+
+fn errors(rows: &[PublishedRow], unseen: &Unseen, id: &str, title: &str, measured: Measured) -> Markup {
+    let columns = [
+        Column::text("class"),
+        Column::number("rows"),
+        Column::number("chips"),
+        Column::number("median error, seen"),
+        Column::number("median error, unseen"),
+        Column::number("within 30 %, unseen"),
+        Column::number("inside the interval, unseen"),
+        Column::number("chips inside, unseen"),
+    ];
+    let mut lines = vec![line("all", rows, unseen, measured, |_| true)];
+    if measured == Measured::Prompt {
+        lines.push(line("dense, at most 1,024 tokens", rows, unseen, measured, |row| row.short_and_dense));
+    }
+    lines.extend(
+        Class::all()
+            .map(|class| line(class.title(), rows, unseen, measured, move |row| row.unit.class == class)),
+    );
+    html! {
+        h2 id=(id) { (title) }
+        p {
+            "\u{201c}Seen\u{201d}: by the law as it is, which was fitted to two thirds of these rows. \u{201c}Unseen\u{201d}: each row by a fit \
+             without its family of chips, which is what a chip without published rows can expect. As data: "
+            a href="published.csv" { "the measurements" } ", " a href="unseen.csv" { "the predictions of fits without the family" } "."
+        }
+        (table(title, &columns, lines.into_iter().flatten()))
+    }
+}
+
+fn line(
+    title: &str,
+    rows: &[PublishedRow],
+    unseen: &Unseen,
+    measured: Measured,
+    wanted: impl Fn(&PublishedRow) -> bool,
+) -> Option<Vec<String>> {
+    let of = |predicted: &dyn Fn(&PublishedRow) -> Option<dhurandhar_core::speed::Estimate>| -> Score {
+        score(&pairs(rows.iter().filter(|row| wanted(row)), measured, predicted))
+    };
+    let seen = of(&|row| measured.predicted(row));
+    let unseen = of(&|row| unseen.predicted(measured, row));
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    (unseen.rows > 0).then(|| {
+        vec![
+            title.to_owned(),
+            unseen.rows.to_string(),
+            unseen.chips.to_string(),
+            percent(seen.median_error),
+            percent(unseen.median_error),
+            percent(unseen.within_30_percent),
+            percent(unseen.inside),
+            percent(unseen.chips_inside),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_with_measurements_has_a_line_and_the_files_are_there() {
+        let content = tempfile::tempdir().unwrap();
+        let prose = [Page { path: SitePath::new(PLACE), ..Page::default() }];
+        let page = page(&Context::new(content.path(), &prose)).unwrap().unwrap();
+        assert!(page.body.contains("NVIDIA card, CUDA") && page.body.contains("Apple GPU, Metal"));
+        assert_eq!(page.body.matches("<table").count(), 2);
+        assert_eq!(page.files.len(), 2);
+        let without = Context::new(content.path(), &[]);
+        assert!(super::page(&without).unwrap().is_none());
+    }
+}
