@@ -1,7 +1,6 @@
 //! What `bench` measures: how fast a runtime reads prompts and decodes here.
 
 use super::{BenchRow, Device, Note, Timed, Tool, median};
-use crate::speed::Estimate;
 use serde::{Deserialize, Serialize};
 
 /// Version line.
@@ -72,12 +71,6 @@ pub struct PredictedSpeed {
     pub low: f64,
     /// High end.
     pub high: f64,
-}
-
-impl From<Estimate> for PredictedSpeed {
-    fn from(estimate: Estimate) -> Self {
-        Self { expected: estimate.expected, low: estimate.low, high: estimate.high }
-    }
 }
 
 impl SpeedRow {

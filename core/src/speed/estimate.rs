@@ -1,5 +1,6 @@
 //! A predicted quantity with the interval that nine of ten published measurements lie in.
 
+use crate::measurement::PredictedSpeed;
 use serde::Serialize;
 
 /// Low, expected and high.
@@ -35,6 +36,12 @@ impl Estimate {
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self { low: self.low * factor, expected: self.expected * factor, high: self.high * factor }
+    }
+}
+
+impl From<Estimate> for PredictedSpeed {
+    fn from(estimate: Estimate) -> Self {
+        Self { expected: estimate.expected, low: estimate.low, high: estimate.high }
     }
 }
 

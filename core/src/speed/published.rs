@@ -6,6 +6,7 @@ use super::class::Class;
 use super::law::Unit;
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use super::{Estimate, shared};
+use crate::format::csv::records;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -120,35 +121,6 @@ pub fn read(text: &str) -> Result<Vec<PublishedRow>, PublishedError> {
         }
     }
     if rows.is_empty() { Err(PublishedError::Nothing) } else { Ok(rows) }
-}
-
-/// Fields of each line (RFC 4180); a quoted field may hold commas and line ends.
-fn records(text: &str) -> Vec<Vec<String>> {
-    let mut records = Vec::new();
-    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                field.push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(std::mem::take(&mut field)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => {
-                fields.push(std::mem::take(&mut field));
-                records.push(std::mem::take(&mut fields));
-            }
-            other => field.push(other),
-        }
-    }
-    if !field.is_empty() || !fields.is_empty() {
-        fields.push(field);
-        records.push(fields);
-    }
-    records.retain(|fields| fields.iter().any(|field| !field.is_empty()));
-    records
 }
 
 fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {

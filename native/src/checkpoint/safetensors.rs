@@ -3,7 +3,6 @@
 use super::tensor_table::{Stored, Table};
 use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
 use crate::inputs::hints;
-use dhurandhar_core::leaf::BlockType;
 use dhurandhar_core::model::import::hf_config;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

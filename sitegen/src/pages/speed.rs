@@ -3,11 +3,14 @@
 //! The measurements are `profiles/speed`; the page's prose is the author's.
 
 use anyhow::{Context as _, Result};
+use dhurandhar_core::measurement::{Measurement as _, SpeedRun};
 use dhurandhar_core::speed::Class;
 use dhurandhar_core::speed::published::{Measured, PublishedRow, Score, Unseen, pairs, read, score};
 use maud::{Markup, html};
 
 use super::Context;
+use super::figures::{significant, speeds};
+use super::filed::{Filed, load};
 use super::table::{Column, table};
 use crate::markdown::Heading;
 use crate::page::{Page, Shape};
@@ -30,11 +33,61 @@ pub(super) fn page(context: &Context<'_>) -> Result<Option<Page>> {
         page.body += &errors(&rows, &unseen, id, title, measured).into_string();
         page.headings.push(Heading { level: 2, id: id.to_owned(), text: title.to_owned() });
     }
+    for Filed { name, json, report } in load::<SpeedRun>(context.content)? {
+        let href = format!("speed-{name}");
+        page.body += &measured(&report, &href).into_string();
+        page.files.push((SitePath::new(format!("{PLACE}{href}")), json.into_bytes()));
+    }
+    if page.body.contains("id=\"measured\"") {
+        let text = SpeedRun::KIND.title.to_owned();
+        page.headings.push(Heading { level: 2, id: "measured".to_owned(), text });
+    }
     for (name, text) in [("published.csv", PUBLISHED), ("unseen.csv", UNSEEN)] {
         page.files.push((SitePath::new(format!("{PLACE}{name}")), text.as_bytes().to_vec()));
     }
     page.shape = Shape::Wide;
     Ok(Some(page))
+}
+
+/// One filed run of `bench`: measured beside predicted.
+fn measured(run: &SpeedRun, href: &str) -> Markup {
+    let columns = [
+        Column::code("model"),
+        Column::code("weights"),
+        Column::text("what"),
+        Column::number("tok/s"),
+        Column::number("predicted"),
+        Column::number("interval"),
+        Column::number("error"),
+        Column::text("doubts"),
+    ];
+    let lines = run.rows.iter().map(|row| {
+        let predicted = row.predicted;
+        vec![
+            row.model.clone(),
+            row.weights.clone(),
+            row.what(),
+            significant(row.median()),
+            predicted.map_or_else(String::new, |speed| significant(speed.expected)),
+            predicted.map_or_else(String::new, |speed| speeds((speed.low, speed.high))),
+            row.error().map_or_else(String::new, |error| format!("{:+.0} %", error * 100.0)),
+            row.doubts().join(", "),
+        ]
+    });
+    let inside = run.rows.iter().filter_map(|row| {
+        let predicted = row.predicted?;
+        Some((predicted.low..=predicted.high).contains(&row.median()))
+    });
+    let (held, all) = inside.fold((0, 0), |(held, all), inside| (held + usize::from(inside), all + 1));
+    html! {
+        h2 #measured { (SpeedRun::KIND.title) }
+        p {
+            "The median of several repetitions of " (run.runtime) " on a " (run.device.name) " with " (run.threads) " threads, from "
+            (run.started.get(..10).unwrap_or(&run.started)) "; written by " code { "dhurandhar bench" } ". " (held) " of " (all)
+            " lie inside the predicted interval. As data: " a href=(href) { (href) } "."
+        }
+        (table(SpeedRun::KIND.title, &columns, lines))
+    }
 }
 
 fn errors(rows: &[PublishedRow], unseen: &Unseen, id: &str, title: &str, measured: Measured) -> Markup {

@@ -409,7 +409,7 @@ fn a_merged_checkpoint_is_the_base_with_its_adapter() {
         // In f32, so that nothing is lost to rounding.
         let mut file = TensorFile::read(&base.join("model.safetensors")).unwrap();
         file.metadata.clear();
-        std::fs::write(folder.path().join("model.safetensors"), file.bytes()).unwrap();
+        std::fs::write(folder.path().join("model.safetensors"), file.bytes().unwrap()).unwrap();
         std::fs::copy(base.join("config.json"), folder.path().join("config.json")).unwrap();
         let open = |path: &Path| {
             let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
