@@ -259,7 +259,7 @@ fn a_table_unlinked_while_it_is_read_is_a_result() {
 
 /// Looks again and again until something is so; a test that waits in vain says for what.
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));

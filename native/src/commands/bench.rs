@@ -108,15 +108,14 @@ impl BenchArgs {
         }
         let plan = WeightPlan::new(&subject.model, subject.weights).map_err(bad_input)?;
         let made;
-        let file = match subject.checkpoint() {
-            Some(path) => path,
-            None => {
-                let name = format!("{}-{}-{}.gguf", subject.name, subject.weights, std::process::id());
-                let path = scratch.join(name);
-                made = full::write(&subject.model, &plan, path.clone())
-                    .with_context(|| format!("cannot make {}", path.display()))?;
-                made.path.as_path()
-            }
+        let file = if let Some(path) = subject.checkpoint() {
+            path
+        } else {
+            let name = format!("{}-{}-{}.gguf", subject.name, subject.weights, std::process::id());
+            let path = scratch.join(name);
+            made = full::write(&subject.model, &plan, path.clone())
+                .with_context(|| format!("cannot make {}", path.display()))?;
+            made.path.as_path()
         };
         let task = Task {
             libraries: self.llama_cpp.clone(),
