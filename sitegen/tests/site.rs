@@ -106,12 +106,10 @@ fn copy_prose(to: &Path) {
     }
 }
 
-/// The project's own measurement, and a content folder with a list of reports and `text` as its one measurement.
+/// A content folder with a list of reports, and `text` of a profile as its one measurement.
 #[cfg(test)]
 fn with_measurement(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
-    let folder = workspace().join("content/measurements");
-    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let own = files.find(|path| path.is_file()).unwrap();
+    let own = fixtures("measurements").join("profile.json");
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("measurements/phones")).unwrap();
     copy_prose(dir.path());
@@ -193,11 +191,10 @@ fn a_broken_measurement_stops_the_build_with_file_and_field() {
     }
 }
 
-/// A content folder with a list of reports and the project's own fine-tuning run, changed by `text`.
+/// A content folder with a list of reports, and a fine-tuning run changed by `text`.
 #[cfg(test)]
 fn with_training(text: impl FnOnce(&str) -> String) -> (tempfile::TempDir, Sources) {
-    let folder = workspace().join("content/measurements/training");
-    let own = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let own = fixtures("measurements").join("training.json");
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("measurements/training")).unwrap();
     copy_prose(dir.path());

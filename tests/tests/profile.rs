@@ -231,6 +231,7 @@ fn a_balloon_holds_memory_until_its_input_ends() {
 fn a_table_unlinked_while_it_is_read_is_a_result() {
     let directory = directory();
     let arguments = ["profile-mmap", "--quick", "--scale", "0.05", "--table", "t.bin", "--output", "r.json"];
+    let journal = directory.path().join("journal.jsonl");
     let made = dhurandhar(
         directory.path(),
         &[&arguments[..], &["--keep", "--warm-only", "--num-tokens", "20"]].concat(),
@@ -238,13 +239,14 @@ fn a_table_unlinked_while_it_is_read_is_a_result() {
     assert!(made.status.success(), "{}", stderr(&made));
     let mut child = Command::new(program())
         .args(arguments)
+        .args(["--journal", "journal.jsonl"])
         .current_dir(directory.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Its children open the table again and again; one of them finds it gone.
-    std::thread::sleep(Duration::from_millis(700));
+    // Its children open the table again and again; one of those after the first finds it gone.
+    wait_for("the first block", || std::fs::metadata(&journal).is_ok_and(|about| about.len() > 0));
     std::fs::remove_file(directory.path().join("t.bin")).unwrap();
     let status = child.wait().unwrap();
     let mut complaint = String::new();
@@ -255,27 +257,48 @@ fn a_table_unlinked_while_it_is_read_is_a_result() {
     assert_eq!(profile.verdict.result.name(), "INVALID", "{:?}", profile.verdict);
 }
 
+/// Looks again and again until something is so; a test that waits in vain says for what.
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Bytes that a process has written to files so far.
+#[cfg(target_os = "linux")]
+fn written(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
+    let count = text.lines().find_map(|line| line.strip_prefix("wchar: "));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ending_it_leaves_nothing_behind() {
-    for (signal, pause_ms) in [("-INT", 60), ("-KILL", 60), ("-INT", 900), ("-KILL", 900), ("-TERM", 500)] {
+    // While the table is written, and while blocks are run.
+    for (signal, in_blocks) in
+        [("-INT", false), ("-KILL", false), ("-INT", true), ("-KILL", true), ("-TERM", true)]
+    {
         let directory = directory();
+        let journal = directory.path().join("journal.jsonl");
         let mut child = Command::new(program())
-            .args(["profile-mmap", "--quick", "--scale", "0.05"])
+            .args(["profile-mmap", "--quick", "--scale", "0.05", "--journal", "journal.jsonl"])
             .current_dir(directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(pause_ms));
-        let id = child.id().to_string();
-        Command::new("kill").args([signal, &id]).status().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "{signal} after {pause_ms} ms is not heard");
-            std::thread::sleep(Duration::from_millis(10));
+        let id = child.id();
+        if in_blocks {
+            wait_for("the first block", || std::fs::metadata(&journal).is_ok_and(|about| about.len() > 0));
+        } else {
+            wait_for("the table", || written(id) > 1 << 20);
         }
-        assert!(bytes_in(directory.path()) < 1 << 20, "{signal} after {pause_ms} ms leaves a file");
+        Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
+        wait_for(signal, || child.try_wait().unwrap().is_some());
+        assert!(bytes_in(directory.path()) < 1 << 20, "{signal} leaves a file");
     }
 }
 
@@ -338,6 +361,26 @@ fn a_file_that_ends_early_is_a_reply() {
     }
 }
 
+/// Whether a process has a mapping of a file of this name and has read from it.
+#[cfg(target_os = "linux")]
+fn has_mapped(process: u32, name: &str) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/smaps")).unwrap_or_default();
+    let mut of_file = maps.lines().skip_while(|line| !line.ends_with(name));
+    of_file.find_map(|line| line.strip_prefix("Rss:")).is_some_and(|rss| rss.trim() != "0 kB")
+}
+
+/// Whether a process has read rows: bytes beyond its program and its task.
+#[cfg(target_os = "linux")]
+fn has_read(process: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
+    let calls = text.lines().find_map(|line| line.strip_prefix("syscr: "));
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let is_open = descriptors
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .any(|path| path.ends_with("cut.bin"));
+    is_open && calls.and_then(|calls| calls.trim().parse::<u64>().ok()).is_some_and(|calls| calls > 0)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_cut_under_the_mapping_kills_only_the_child() {
@@ -346,14 +389,14 @@ fn a_file_cut_under_the_mapping_kills_only_the_child() {
     let path = directory.path().join("cut.bin");
     std::fs::write(&path, vec![1; 8 << 20]).unwrap();
     let child = start_block(&path, 8 << 20, "mmap_random", 60_000);
-    std::thread::sleep(Duration::from_millis(800));
+    wait_for("the mapping", || has_mapped(child.id(), "cut.bin"));
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
     let status = child.wait_with_output().unwrap().status;
     assert_eq!(status.signal(), Some(7), "{status}");
     // The same by read calls is an answer.
     std::fs::write(&path, vec![1; 8 << 20]).unwrap();
     let child = start_block(&path, 8 << 20, "pread", 60_000);
-    std::thread::sleep(Duration::from_millis(800));
+    wait_for("the first reads", || has_read(child.id()));
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
     assert_eq!(answer(child)["failed"]["kind"], "io_error");
 }

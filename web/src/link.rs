@@ -177,7 +177,7 @@ mod tests {
         let actions = [
             Action::Choose("gemma4-e4b".into()),
             Action::Open(Tab::Devices),
-            Action::Set(Setting::Context(4096)),
+            Action::Set(Setting::Context(2048)),
             Action::Set(Setting::Values(KvFormat::Q8_0)),
             Action::Set(Setting::HitShare(0.25)),
             Action::Device("raspberry-pi-5-8gb".into()),
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(
             text,
             "v=1&tab=devices&model=gemma4-e4b&dev=raspberry-pi-5-8gb&hit=0.25&dn=mine%20%26%20yours&db=3000\
-             &show=mmap&find=pi%205&ctx=4096&vbits=q8_0"
+             &show=mmap&find=pi%205&ctx=2048&vbits=q8_0"
         );
         let restored = State::from_link(&text).unwrap();
         assert_eq!(write(&restored), text);

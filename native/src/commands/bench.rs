@@ -36,13 +36,13 @@ pub(crate) struct BenchArgs {
     /// Tokens decoded at each depth
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     answer_tokens: u32,
-    /// How often each is measured
+    /// Number of times that each is measured
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     repetitions: u32,
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// Profile of this machine, whose predictions are shown beside what is measured
+    /// Profile of this machine, whose predictions are compared with what is measured: built-in name or YAML file
     #[arg(long, value_name = "NAME|FILE")]
     device: Option<String>,
     /// Folder for files that are made [default: the system's]
@@ -108,15 +108,14 @@ impl BenchArgs {
         }
         let plan = WeightPlan::new(&subject.model, subject.weights).map_err(bad_input)?;
         let made;
-        let file = match subject.checkpoint() {
-            Some(path) => path,
-            None => {
-                let name = format!("{}-{}-{}.gguf", subject.name, subject.weights, std::process::id());
-                let path = scratch.join(name);
-                made = full::write(&subject.model, &plan, path.clone())
-                    .with_context(|| format!("cannot make {}", path.display()))?;
-                made.path.as_path()
-            }
+        let file = if let Some(path) = subject.checkpoint() {
+            path
+        } else {
+            let name = format!("{}-{}-{}.gguf", subject.name, subject.weights, std::process::id());
+            let path = scratch.join(name);
+            made = full::write(&subject.model, &plan, path.clone())
+                .with_context(|| format!("cannot make {}", path.display()))?;
+            made.path.as_path()
         };
         let task = Task {
             libraries: self.llama_cpp.clone(),

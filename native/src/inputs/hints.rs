@@ -1,13 +1,11 @@
 //! What people pass for a checkpoint that is none, and what to pass instead.
 
+use dhurandhar_core::model::import::GIT_LFS_POINTER;
 use std::path::Path;
-
-/// How a pointer of Git LFS begins.
-const POINTER: &[u8] = b"version https://git-lfs";
 
 /// What is wrong with bytes that only point at a file.
 pub(crate) fn pointer(bytes: &[u8]) -> Option<String> {
-    bytes.starts_with(POINTER).then(|| {
+    bytes.starts_with(GIT_LFS_POINTER).then(|| {
         "a pointer of Git LFS, not the file itself; expected the file: `git lfs pull` fetches it".to_owned()
     })
 }

@@ -19,6 +19,9 @@ pub enum Kind {
     Foreign(&'static str),
 }
 
+/// How a pointer of Git LFS begins, which stands where a file was not fetched.
+pub const GIT_LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/";
+
 /// Beginnings of files that people drop by mistake.
 const FOREIGN: &[(&[u8], &str)] = &[
     (b"PK\x03\x04", "a ZIP archive, such as a PyTorch checkpoint"),
@@ -26,10 +29,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"\x80\x03", "a Python pickle, such as an old PyTorch checkpoint"),
     (b"\x80\x04", "a Python pickle, such as an old PyTorch checkpoint"),
     (b"\x80\x05", "a Python pickle, such as an old PyTorch checkpoint"),
-    (
-        b"version https://git-lfs.github.com/",
-        "a Git LFS pointer: the file that it stands for was not downloaded",
-    ),
+    (GIT_LFS_POINTER, "a Git LFS pointer: the file that it stands for was not downloaded"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
     (b"\xfd7zXZ", "an xz archive"),
     (b"BZh", "a bzip2 archive"),

@@ -11,7 +11,7 @@ mod kind;
 pub mod safetensors;
 
 pub use draft::Unbelievable;
-pub use kind::{Kind, detect};
+pub use kind::{GIT_LFS_POINTER, Kind, detect};
 
 use super::{Model, Profile};
 use crate::format::document::{DocumentError, utf8};

@@ -1,10 +1,10 @@
-//! The seed's table, from its own arithmetic.
+//! The table of dhurandhar 0.1.2, from its own arithmetic.
 
 use crate::cli::output::{table, wrapped};
 use dhurandhar_core::model::Profile;
 use dhurandhar_core::seed::{SeedAssessment, SeedBreakdown};
 
-/// Components, totals and verdicts as the seed prints them (MB of 2^20 bytes).
+/// Components, totals and verdicts as dhurandhar 0.1.2 printed them (MB of 2^20 bytes).
 pub(crate) fn report(
     profile: &Profile,
     breakdown: &SeedBreakdown,

@@ -90,11 +90,11 @@ pub(crate) fn costs(costs: &[RotationCost]) -> String {
             count(cost.published_rotor),
         ]
     });
-    let header = ["d", "Hadamard +", "x", "Rotor +", "x", "Seed: turbo", "rotor"];
+    let header = ["d", "Hadamard +", "x", "Rotor +", "x", "0.1.2: turbo", "rotor"];
     let text = table(&header, &[1, 2, 3, 4, 5, 6], cells.collect());
     text + "\n"
         + &wrapped(
-            "Per vector, forward rotation. The seed's figures compare a Hadamard's additions with a rotor's \
+            "Per vector, forward rotation. dhurandhar 0.1.2 compared a Hadamard's additions with a rotor's \
          multiply-adds; neither predicts time.",
             "",
         )

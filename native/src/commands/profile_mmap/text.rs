@@ -1,4 +1,4 @@
-//! The report for a terminal: verdict first, 80 columns, every figure with its unit.
+//! The report for a terminal: verdict first, 80 columns, every number with its unit.
 
 use crate::profile::plan::Plan;
 use dhurandhar_core::measurement::{Configuration, Flag, MmapProfile, State};
@@ -94,7 +94,7 @@ fn verdict(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
     let gate = &profile.throughput_gate;
     let speed = |tps: Option<f64>| tps.map_or("not measured".to_owned(), |tps| format!("{tps:.0} tok/s"));
     let line = format!(
-        "Throughput gate: {} (cold {}, warm {}). It says little: {}.",
+        "Throughput gate: {} (cold {}, warm {}). Weak test: {}.",
         gate.result,
         speed(gate.cold_tps),
         speed(gate.warm_tps),
@@ -172,7 +172,7 @@ fn cliff(text: &mut String, profile: &MmapProfile) -> std::fmt::Result {
     let Some(cliff) = &profile.cliff else { return Ok(()) };
     writeln!(
         text,
-        "\nDecoder evicted beside the table: {:.0} MiB swept a token, {:.1} GB/s from",
+        "\nDecoder read together with the table: {:.0} MiB swept a token, {:.1} GB/s from",
         mib(cliff.decoder_bytes),
         cliff.memory_bytes_per_s / 1e9
     )?;

@@ -6,7 +6,7 @@ use crate::train::planned::Planned;
 use dhurandhar_core::training::{AdapterPlan, MemoryPlan, Mode, When, Where};
 use std::process::ExitCode;
 
-/// Sequence lengths that the plan is shown for beside the configured one.
+/// Sequence lengths that the plan is shown for, in addition to the configured one.
 const LENGTHS: [u64; 5] = [256, 512, 1024, 2048, 4096];
 
 /// Print everything; the exit code says whether it fits.

@@ -28,7 +28,7 @@ fn percent(compared: Compared) -> String {
     if compared.is_exact() { "exact".to_owned() } else { format!("{:+.1} %", compared.error() * 100.0) }
 }
 
-/// Everything measured: whether sizes agree, and errors where a figure is no exact rule.
+/// Everything measured: whether sizes agree, and errors where a number follows no exact rule.
 pub(super) fn table(report: &MemoryValidation) -> String {
     let header = ["model, weights", "context", "kv", "sizes", "compute", "peak MiB", "predicted", "error"];
     let rows = report.rows.iter().filter_map(|row| {

@@ -17,7 +17,7 @@ const EXPECTED: &str =
 
 /// Every row as a line of data.
 pub(super) fn lines(file: Bytes) -> Result<Vec<Line>, String> {
-    // The crate meets damage that it does not expect with a panic here and there.
+    // A guard: should the crate panic on a damaged file, that is an error of the file.
     catch_unwind(|| rows(file)).unwrap_or_else(|_| Err("the file is damaged".to_owned()))
 }
 
