@@ -50,7 +50,7 @@ fn coefficients(path: &Path, target: &Path) -> io::Result<()> {
             let counted = ["rows", "chips", "families"].contains(&key);
             let value = match value.parse::<f64>() {
                 Ok(number) if counted => format!("{number}"),
-                Ok(number) => format!("{number:?}"),
+                Ok(number) => format!("{number:e}"),
                 Err(_) => format!("{value:?}"),
             };
             let field = format!("{key}: {value}, ");

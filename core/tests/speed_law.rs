@@ -3,6 +3,7 @@
 use dhurandhar_core::speed::published::{Measured, PublishedRow, Unseen, pairs, read, score};
 use std::path::Path;
 
+#[cfg(test)]
 fn rows() -> Vec<PublishedRow> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/speed/published.csv");
     read(&std::fs::read_to_string(path).unwrap()).unwrap()

@@ -10,7 +10,7 @@ use super::law::Timed;
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use crate::device::{Device, MeasuredSpeed};
 use crate::format::llama_bench::{BenchRow, Timed as BenchTimed};
-use crate::leaf::{BlockType, median};
+use crate::leaf::BlockType;
 use crate::memory::{KvFormat, Runtime, Scenario};
 use crate::model::{Model, registry};
 use crate::weights::{WeightFormat, WeightPlan};
@@ -66,7 +66,7 @@ impl Kind {
         Self { on_gpu: !class.is_processor(), mixture, group: most.unwrap_or(FormatGroup::Nested) }
     }
 
-    fn is_of(&self, measured: &MeasuredSpeed) -> bool {
+    fn is_of(self, measured: &MeasuredSpeed) -> bool {
         self.on_gpu == measured.on_gpu
             && self.mixture == measured.mixture
             && self.group.name() == measured.format_group
@@ -81,21 +81,25 @@ pub(super) fn corrected(
     kind: Kind,
     basis: &Basis,
 ) -> Timed {
-    let of_unit = || measured.iter().filter(|row| row.of_prompt == prompt && row.on_gpu == kind.on_gpu);
-    let same: Vec<f64> = of_unit().filter(|row| kind.is_of(row)).map(|row| row.log_ratio).collect();
-    let others: Vec<f64> = of_unit().map(|row| row.log_ratio).collect();
+    let mean = |wanted: &dyn Fn(&MeasuredSpeed) -> bool| {
+        let (sum, count) = measured
+            .iter()
+            .filter(|row| row.of_prompt == prompt && row.on_gpu == kind.on_gpu && wanted(row))
+            .fold((0.0, 0.0), |(sum, count), row| (sum + row.log_ratio, count + 1.0));
+        (count > 0.0).then(|| sum / count)
+    };
     let shared = shared();
     let shares = if prompt {
         (shared.prefill_calibration_share_same, shared.prefill_calibration_share_other)
     } else {
         (shared.decode_calibration_share_same, shared.decode_calibration_share_other)
     };
-    let (share, log, rows) = match (same.is_empty(), others.is_empty()) {
-        (false, _) => (shares.0, (basis.cal_same_log_low, basis.cal_same_log_high), same),
-        (true, false) => (shares.1, (basis.cal_other_log_low, basis.cal_other_log_high), others),
-        (true, true) => return timed,
+    let same = mean(&|row| kind.is_of(row));
+    let (share, middle, log) = match (same, mean(&|_| true)) {
+        (Some(middle), _) => (shares.0, middle, (basis.cal_same_log_low, basis.cal_same_log_high)),
+        (None, Some(middle)) => (shares.1, middle, (basis.cal_other_log_low, basis.cal_other_log_high)),
+        (None, None) => return timed,
     };
-    let middle = median(&rows).unwrap_or(0.0);
     Timed { seconds: timed.seconds * libm::exp(-share * middle), log }
 }
 

@@ -108,18 +108,14 @@ struct Peak {
 impl Unit {
     /// A stated peak, or the usual one for its bandwidth.
     fn peak(&self, stated: Option<f64>, wanted: &str) -> Peak {
-        match stated {
-            Some(flops) => Peak { flops, log_sigma: 0.0 },
-            None => {
-                let usual = self.class.fallback(self.phone);
-                // A kind of chip has one usual peak; the vector peak of a card is a quarter of its matrix peak.
-                let share = if usual.peak.contains("matrix") && wanted == "vector" { 0.25 } else { 1.0 };
-                Peak {
-                    flops: usual.tera_per_gbs * share * TERA * self.bytes_per_s / GIGA,
-                    log_sigma: usual.log_sigma,
-                }
-            }
+        if let Some(flops) = stated {
+            return Peak { flops, log_sigma: 0.0 };
         }
+        let usual = self.class.fallback(self.phone);
+        // A kind of chip has one usual peak; the vector peak of a card is a quarter of its matrix peak.
+        let share = if usual.peak.contains("matrix") && wanted == "vector" { 0.25 } else { 1.0 };
+        let flops = usual.tera_per_gbs * share * TERA * self.bytes_per_s / GIGA;
+        Peak { flops, log_sigma: usual.log_sigma }
     }
 
     fn vector(&self) -> Peak {
@@ -212,7 +208,7 @@ impl Unit {
         let processor = self.class.is_processor();
         let (_, program) = if processor { program(self.program) } else { (1.0, 1.0) };
         let peak = self.prefill_peak(&prompt.multiplied).flops / TERA;
-        let usable = class.peak_share * 100.0 * libm::pow(peak / 100.0, class.peak_exponent) * TERA;
+        let usable = class.peak_share * 100.0 * power(peak / 100.0, class.peak_exponent) * TERA;
         // ik_llama.cpp has one rate for all formats.
         let alike = !processor || self.program == "ik_llama";
         let factor = |group| if alike { 1.0 } else { quant(group).cpu_prefill_time_factor };
@@ -240,6 +236,11 @@ impl Unit {
         );
         Timed { seconds, log }
     }
+}
+
+/// A power of a positive number; smaller than the library's, which minds other cases.
+fn power(base: f64, exponent: f64) -> f64 {
+    libm::exp(exponent * libm::log(base))
 }
 
 /// An interval with another source of error, independent of the first: deviations add as squares.

@@ -313,7 +313,7 @@ pub fn score(pairs: &[(&str, Estimate, f64)]) -> Score {
         by_chip.entry(chip).or_default().push((log(*measured), log(estimate.low), log(estimate.high)));
     }
     let held = by_chip.values().filter(|rows| {
-        let middle = |part: fn(&(f64, f64, f64)) -> f64| median(rows.iter().map(part).collect());
+        let middle = |part: fn(&(f64, f64, f64)) -> f64| median(&rows.iter().map(part).collect::<Vec<_>>());
         let measured = middle(|row| row.0);
         middle(|row| row.1) <= measured && measured <= middle(|row| row.2)
     });
@@ -321,7 +321,7 @@ pub fn score(pairs: &[(&str, Estimate, f64)]) -> Score {
         rows: pairs.len(),
         chips: by_chip.len(),
         median_error: median(
-            pairs.iter().map(|(_, estimate, measured)| error(estimate, *measured)).collect(),
+            &pairs.iter().map(|(_, estimate, measured)| error(estimate, *measured)).collect::<Vec<_>>(),
         ),
         within_30_percent: share(&|estimate, measured| error(estimate, measured) <= 0.3),
         within_twofold: share(&|estimate, measured| (0.5..=2.0).contains(&(estimate.expected / measured))),
@@ -330,13 +330,8 @@ pub fn score(pairs: &[(&str, Estimate, f64)]) -> Score {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match (values.len() / 2, values.len() % 2) {
-        (_, _) if values.is_empty() => f64::NAN,
-        (middle, 1) => values[middle],
-        (middle, _) => (values[middle - 1] + values[middle]) / 2.0,
-    }
+fn median(values: &[f64]) -> f64 {
+    crate::leaf::median(values).unwrap_or(f64::NAN)
 }
 
 /// What is scored.

@@ -87,7 +87,8 @@ mod tests {
     fn a_use_is_judged_by_both_ends() {
         let chat = USES[0];
         let judged = |wait: (f64, f64), speed: (f64, f64)| {
-            let estimate = |(low, high): (f64, f64)| Estimate { low, expected: (low + high) / 2.0, high };
+            let estimate =
+                |(low, high): (f64, f64)| Estimate { low, expected: f64::midpoint(low, high), high };
             chat.judged(Some((estimate(wait), estimate(speed)))).usable
         };
         assert_eq!(judged((1.0, 4.0), (6.0, 9.0)), Usable::Yes);
