@@ -30,6 +30,7 @@ pub(crate) fn kilobytes(path: impl AsRef<Path>, name: &str) -> Option<u64> {
 }
 
 /// Time this thread was runnable without a CPU, nanoseconds.
+#[cfg(unix)]
 pub(crate) fn run_delay_ns() -> Option<u64> {
     text("/proc/thread-self/schedstat")?.split_whitespace().nth(1)?.parse().ok()
 }

@@ -108,8 +108,7 @@ fn cell(verdict: &Assessment, page: &str) -> Markup {
         a.verdict.(answer.class) href=(format!("{page}#{}", verdict.device)) {
             span aria-hidden="true" { (answer.sign) " " } (answer.word) (doubt)
         }
-        br;
-        small { (answer.detail) }
+        @for line in &answer.details { small { (line) } }
     }
 }
 
@@ -119,7 +118,7 @@ struct Answer {
     class: &'static str,
     sign: &'static str,
     word: &'static str,
-    detail: String,
+    details: Vec<String>,
 }
 
 fn answer(verdict: &Assessment) -> Answer {
@@ -127,27 +126,27 @@ fn answer(verdict: &Assessment) -> Answer {
     let speed = speed.map_or_else(String::new, |range| format!("{} tok/s", speeds(range)));
     let slow = verdict.meets_target == Some(false);
     let longest = verdict.inverse.longest_context_tokens.map_or_else(String::new, thousands);
-    match verdict.mode {
+    let (class, sign, word) = match verdict.mode {
+        Mode::Infeasible => ("infeasible", "✕", "No"),
+        Mode::Resident if !slow => ("resident", "●", "Yes"),
+        Mode::Mmap if !slow => ("mmap", "◐", "Yes, but"),
+        _ => ("mmap", "◐", "Yes, but slow"),
+    };
+    let details = match verdict.mode {
         Mode::Infeasible => {
             let check = verdict.decisive();
             let gib = |bytes: u64| format!("{:.1}", bytes as f64 / GIB as f64);
-            let detail = if check.needed.bytes > check.limit.bytes {
-                format!("needs {} of {} GiB", gib(check.needed.bytes), gib(check.limit.bytes))
+            if check.needed.bytes > check.limit.bytes {
+                vec![format!("needs {} of {} GiB", gib(check.needed.bytes), gib(check.limit.bytes))]
             } else {
-                "storage is too slow".to_owned()
-            };
-            Answer { class: "infeasible", sign: "✕", word: "No", detail }
+                vec!["storage is too slow".to_owned()]
+            }
         }
-        Mode::Resident if !slow => {
-            let detail = format!("up to {longest} tokens · {speed}");
-            Answer { class: "resident", sign: "●", word: "Yes", detail }
-        }
-        Mode::Resident => Answer { class: "mmap", sign: "◐", word: "Yes, but slow", detail: speed },
-        Mode::Mmap if slow => {
-            Answer { class: "mmap", sign: "◐", word: "Yes, but slow, from storage", detail: speed }
-        }
-        Mode::Mmap => Answer { class: "mmap", sign: "◐", word: "Yes, but from storage", detail: speed },
-    }
+        Mode::Resident if slow => vec![speed],
+        Mode::Resident => vec![format!("up to {longest} tokens"), speed],
+        Mode::Mmap => vec!["from storage".to_owned(), speed],
+    };
+    Answer { class, sign, word, details }
 }
 
 /// Tokens as people say them: 131k, 4k, 900.
@@ -175,8 +174,8 @@ mod tests {
         let words = |slug: &str, device: &str| {
             let analysed = catalogue.models.iter().find(|analysed| analysed.slug() == slug).unwrap();
             let verdict = analysed.report.devices.iter().find(|verdict| verdict.device == device).unwrap();
-            let Answer { word, detail, .. } = answer(verdict);
-            format!("{word}: {detail}")
+            let Answer { word, details, .. } = answer(verdict);
+            format!("{word}: {}", details.join(" · "))
         };
         let yes = words("llama-3.2-1b", "iphone-16-pro");
         assert!(

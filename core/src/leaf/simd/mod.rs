@@ -1,4 +1,4 @@
-//! Instruction sets: loops are written once over [`Simd`] and compiled for each of them.
+//! Instruction sets: loops are written once over `Simd` and compiled for each of them.
 //!
 //! All arithmetic is lane-wise IEEE addition, multiplication and comparison in one fixed order and nothing is contracted
 //! into a multiply-add, so results are the same bits on x86-64, aarch64 and WASM. `Scalar` is the twin that the
