@@ -1,8 +1,8 @@
-//! The older families: GPT-2, OPT, BLOOM, MPT, GPT-J, CodeGen, Falcon, GPT-NeoX, Phi, StarCoder 2, Qwen 1. Layer norms with
+//! The older families: GPT-2, GPT-Neo, OPT, BLOOM, MPT, GPT-J, CodeGen, Falcon, GPT-NeoX, Phi, StarCoder 2, Qwen 1. Layer norms with
 //! biases, FFNs of two matrices, tables of positions.
 
 use super::super::architecture::{Architecture, Ffn};
-use super::super::import::hf_config::{Facts, Reader};
+use super::super::import::hf_config::{Facts, MAX_WIDTH, Reader};
 use super::super::tensor::{Active, Role};
 use super::llama::UNGATED;
 use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, Windows, extra, vector};
@@ -60,6 +60,16 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(biases),
         ..BASE
     },
+    // Its runtimes cache local layers whole.
+    Family {
+        name: "gpt_neo",
+        conventions: UNGATED,
+        tied: true,
+        output_bias: OutputBias::Stated(true),
+        config: Some(gpt_neo),
+        own: Some(gpt2),
+        ..BASE
+    },
     Family {
         name: "opt",
         widths: &[
@@ -74,6 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
         conventions: GPT,
         tied: true,
         output_bias: OutputBias::Stated(true),
+        config: Some(opt_width),
         own: Some(opt),
         ..BASE
     },
@@ -168,16 +179,40 @@ fn mpt(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> 
     Ok(())
 }
 
-/// Its newer form has groups of queries and a norm for attention and FFN each; its older one KV head for all queries, and
-/// writes a number of them that its class ignores.
+/// Its newer form has groups of queries and, unless it says otherwise, a norm for attention and FFN each; its older one KV head for
+/// all queries, and writes a number of them that its class ignores. The oldest ("rw") has biases, and attention before the FFN.
 fn falcon(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let groups = reader.flag("new_decoder_architecture")? == Some(true);
-    if groups {
-        facts.conventions.norms = 2;
-    } else if reader.flag("multi_query")?.unwrap_or(true) {
+    let parallel = reader.flag("parallel_attn")?.unwrap_or(true);
+    let usual = if groups { 2 } else { 1 };
+    let beside = reader.integer(&["num_ln_in_parallel_attn"], 1..=2)?.unwrap_or(usual);
+    facts.conventions.norms = if parallel { beside } else { 2 };
+    if reader.flag("bias")? == Some(true) {
+        facts.conventions.qkv_bias = true;
+        (facts.output_bias, facts.ffn_bias) = (true, true);
+    }
+    if !groups && reader.flag("multi_query")?.unwrap_or(true) {
         facts.heads.kv = PerLayer::Same(1);
     }
     fourfold(reader, facts)
+}
+
+/// Kinds of attention stand as pairs of a list and how often it is repeated; local layers have a window that no cache knows of.
+fn gpt_neo(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    reader.touch(&["attention_types", "attention_layers", "window_size"]);
+    fourfold(reader, facts)
+}
+
+/// The 350m has a table of half the stream's width and two projections, and no norm at its end.
+fn opt_width(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    match reader.integer(&["word_embed_proj_dim"], 1..=MAX_WIDTH)? {
+        Some(width) if width != facts.hidden => {
+            let expected =
+                format!("{}, the stream's width: a table of another one is not described here", facts.hidden);
+            Err(reader.wrong("word_embed_proj_dim", &width.to_string(), &expected))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Its FFN width is that of gate and up together, and only queries, keys and values have biases whatever `no_bias` says.

@@ -101,9 +101,9 @@ fn listed(reader: &Reader<'_>, facts: &mut Facts) -> Result<bool, DocumentError>
     }
     let Some(name) = NAMES.into_iter().find(|name| reader.has(name)) else { return Ok(false) };
     let words = match reader.text.node(name) {
-        // Small numbers for kinds: the family says what they mean.
+        // Small numbers for kinds, or lists with how often they are repeated: the family says what they mean.
         Some(Node { value: Value::List(items), .. })
-            if items.first().is_some_and(|item| matches!(item.value, Value::Integer(_))) =>
+            if items.first().is_some_and(|item| matches!(item.value, Value::Integer(_) | Value::List(_))) =>
         {
             return Ok(false);
         }

@@ -221,10 +221,12 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
     architecture.hidden_size = hidden;
     architecture.passes = facts.passes;
+    let labels = labels(reader)?;
     let tied = match facts.tied {
         Some(tied) => tied,
         None => tied(reader)?,
     };
+    let tied = tied || labels.is_some();
     architecture.embeddings = Embeddings { vocab_size: vocab, tied };
     architecture.conduct = family.conduct(vocab);
     architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
@@ -246,6 +248,20 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     }
     if facts.ffn_bias {
         family::ffn_biases(&mut architecture);
+    }
+    if let Some(labels) = labels {
+        let name = "score.weight".to_owned();
+        let role = Role::Vector;
+        architecture.more.push(ExtraTensor {
+            name,
+            role,
+            rows: labels,
+            row_length: hidden,
+            active: Active::All,
+        });
+        reader.assume(format!(
+            "a classifier of {labels} labels stands in the place of the output head, by its class"
+        ));
     }
     towers::read(reader, &mut architecture)?;
     drafts(reader, &facts)?;
@@ -278,6 +294,17 @@ fn layer_count(reader: &mut Reader<'_>) -> Result<u64, DocumentError> {
         }
     }
     reader.require(&NAMES, 1..=MAX_LAYERS)
+}
+
+/// Labels of a decoder that classifies instead of predicting tokens; transformers has two when nothing is said.
+fn labels(reader: &Reader<'_>) -> Result<Option<u64>, DocumentError> {
+    let classes = reader.outer.texts("architectures")?;
+    if !classes.iter().any(|class| class.ends_with("ForSequenceClassification")) {
+        return Ok(None);
+    }
+    let named = reader.outer.map("id2label")?.map(|labels| labels.entries().len() as u64);
+    let stated = reader.outer.integer("num_labels", 1..=MAX_VOCAB)?;
+    Ok(Some(named.or(stated).unwrap_or(2).max(1)))
 }
 
 fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {

@@ -454,3 +454,32 @@ fn broken_fields_are_named() {
         .replace("512", "9999999");
     assert!(error(&beyond).contains("more than any model has"), "{}", error(&beyond));
 }
+
+#[test]
+fn older_families_count_their_biases_and_tables() {
+    let count = |json: &str| parse("config.json", json.as_bytes()).unwrap().parameters().text;
+    // Published: falcon-rw-1b, gpt-neo-1.3B.
+    let falcon = r#"{"model_type": "falcon", "hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 32,
+        "vocab_size": 50304, "bias": true, "alibi": true, "parallel_attn": false, "multi_query": false,
+        "new_decoder_architecture": false}"#;
+    assert_eq!(count(falcon), 1_311_625_216);
+    let neo = r#"{"model_type": "gpt_neo", "hidden_size": 2048, "num_layers": 24, "num_heads": 16, "vocab_size": 50257,
+        "intermediate_size": null, "max_position_embeddings": 2048, "window_size": 256,
+        "attention_types": [[["global", "local"], 12]]}"#;
+    assert_eq!(count(neo), 1_315_575_808);
+    let opt = r#"{"model_type": "opt", "hidden_size": 1024, "word_embed_proj_dim": 512, "num_hidden_layers": 24,
+        "num_attention_heads": 16, "ffn_dim": 4096, "vocab_size": 50272, "max_position_embeddings": 2048}"#;
+    assert!(error(opt).contains("`word_embed_proj_dim` is 512; expected 1024"), "{}", error(opt));
+}
+
+#[test]
+fn a_classifier_has_no_output_head() {
+    let decoder = small(r#", "model_type": "llama", "tie_word_embeddings": false"#);
+    let classifier = small(
+        r#", "model_type": "llama", "tie_word_embeddings": false, "architectures": ["LlamaForSequenceClassification"],
+        "id2label": {"0": "bad", "1": "fair", "2": "good"}"#,
+    );
+    let head = 1000 * 256;
+    assert_eq!(classifier.parameters().text, decoder.parameters().text - head + 3 * 256);
+    assert!(classifier.architecture.assumptions.iter().any(|said| said.contains("3 labels")));
+}
