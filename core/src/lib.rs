@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod codec;
 pub mod device;
+pub mod dossier;
 pub mod export;
 pub mod feasibility;
 pub mod format;

@@ -3,6 +3,7 @@
 use schemars::{Schema, schema_for};
 
 use crate::codec::report::{CodecComparison, KvBenchmark};
+use crate::dossier::Dossier;
 use crate::measurement::KINDS;
 use crate::report::Report;
 
@@ -10,8 +11,9 @@ use crate::report::Report;
 type Described = (&'static str, &'static str, fn() -> Schema);
 
 /// Reports that are not published as measurements.
-const OTHERS: [Described; 3] = [
+const OTHERS: [Described; 4] = [
     ("analysis", "Predictions of a model's memory on devices", || schema_for!(Report)),
+    ("dossier", "Cases side by side, for a decision", || schema_for!(Dossier)),
     ("codec-comparison", "Codecs compared on tensors", || schema_for!(CodecComparison)),
     ("kv-benchmark", "A codec on tensors, and a model's cache under it", || schema_for!(KvBenchmark)),
 ];

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// Floors from the top, each with its rooms. A room may use rooms of lower floors, and those after it on its own.
 #[cfg(test)]
 const FLOORS: &[(&str, &[&str])] = &[
-    // A report's schema, the page's catalogue of models and devices and the jobs of its worker, the first release's arithmetic.
-    ("report", &["schema", "report", "work", "catalogue", "seed"]),
+    // A report's schema, a document of several, the page's catalogue of models and devices and the jobs of its worker, the first release's arithmetic.
+    ("report", &["schema", "dossier", "report", "work", "catalogue", "seed"]),
     ("feasibility", &["feasibility", "program"]),
     ("placement", &["speed", "measurement", "placement", "memory"]),
     ("device", &["device", "storage", "export", "training", "codec"]),

@@ -28,6 +28,33 @@ fn analyze_ple_answers_for_one_device() {
 }
 
 #[test]
+fn a_dossier_is_one_document_in_three_forms() {
+    let cases = root().join("content/dossiers/gemma-4-e2b-on-a-6-gb-phone.yaml");
+    let cases = cases.to_str().unwrap();
+    let measured = root().join("content/measurements");
+    let markdown = answer(&["dossier", cases, "--measured", measured.to_str().unwrap()]);
+    assert!(markdown.starts_with("# Gemma 4 E2B on a 6 GB phone\n\nQuestion: "), "{markdown}");
+    assert!(markdown.contains("| Measured | Weights | Predicted | Result | On | Date |"), "{markdown}");
+    // Every command that it prints is one that answers.
+    let commands: Vec<&str> = markdown.lines().filter_map(|line| line.strip_prefix("dhurandhar ")).collect();
+    assert_eq!(commands.len(), 4);
+    for command in commands {
+        answer(&command.split(' ').collect::<Vec<_>>());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("dossier.html");
+    answer(&["dossier", cases, "--output", page.to_str().unwrap(), "--site", "https://example.org"]);
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("https://example.org/calculator/?v=1&amp;model=gemma4-e2b"), "{html}");
+    let json: serde_json::Value =
+        serde_json::from_str(&answer(&["dossier", cases, "--format", "json"])).unwrap();
+    assert_eq!(json["schema"], "dhurandhar.dossier/1");
+    let nowhere = folder.path().join("dossier.pdf");
+    let error = refusal(&["dossier", cases, "--output", nowhere.to_str().unwrap()]);
+    assert!(error.contains("expected .html, .md or .json"), "{error}");
+}
+
+#[test]
 fn every_built_in_model_answers_within_80_columns() {
     for slug in registry::slugs() {
         let text = answer(&["analyze-ple", "--model", slug]);

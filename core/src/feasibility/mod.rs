@@ -1,11 +1,13 @@
 //! Whether a model runs on a device, why, and what would change the answer.
 
+mod answer;
 mod check;
 mod fixes;
 mod prospects;
 mod thresholds;
 mod verdict;
 
+pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
 pub use prospects::Prospects;

@@ -9,7 +9,7 @@ mod v1;
 
 pub use by_program::RunBy;
 pub use order::Order;
-pub use query::{Query, QueryError};
+pub use query::{Query, QueryError, arguments, options, parameter};
 
 use crate::device::Device;
 use crate::feasibility::{Assessment, Prospects};

@@ -86,6 +86,59 @@ impl Query {
     }
 }
 
+/// Parameters by the names that the command line's options and the cases of a dossier have, which say more than those of a link.
+const OPTIONS: [(&str, &str); 24] = [
+    ("context_tokens", "ctx"),
+    ("weights", "w"),
+    ("k_format", "k"),
+    ("v_format", "vbits"),
+    ("runtime", "rt"),
+    ("slots", "slots"),
+    ("unified_kv", "ukv"),
+    ("prompt_cache_mib", "pc"),
+    ("context_checkpoints", "cp"),
+    ("load", "load"),
+    ("lazy", "lazy"),
+    ("gpu_layers", "gpu"),
+    ("cpu_moe_layers", "cpu_moe"),
+    ("kv_offload", "kv_offload"),
+    ("state", "state"),
+    ("vision", "vision"),
+    ("audio", "audio"),
+    ("ubatch", "ub"),
+    ("flash_attention", "fa"),
+    ("repack", "repack"),
+    ("target_tps", "target"),
+    ("cached_tokens", "cached"),
+    ("prompt_tokens", "prompt"),
+    ("answer_tokens", "answer"),
+];
+
+/// The names of all options that a case can state.
+pub fn options() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().map(|(option, _)| *option)
+}
+
+/// The link's parameter of an option.
+pub fn parameter(option: &str) -> Option<&'static str> {
+    OPTIONS.iter().find(|(name, _)| *name == option).map(|(_, parameter)| *parameter)
+}
+
+/// How `analyze-ple` is told an option, as words of a command line; none where the value is what it does unasked.
+pub fn arguments(option: &str, value: &str) -> Vec<String> {
+    let on = matches!(value, "1" | "true");
+    match (option, on) {
+        ("vision" | "audio", true) => vec![format!("--keep-{option}")],
+        ("vision" | "audio", false) => vec![format!("--strip-{option}")],
+        ("repack" | "flash_attention" | "kv_offload", true) => Vec::new(),
+        ("repack" | "flash_attention" | "kv_offload", false) => {
+            vec![format!("--no-{}", option.replace('_', "-"))]
+        }
+        ("unified_kv", on) => vec!["--unified-kv".to_owned(), on.to_string()],
+        _ => vec![format!("--{}", option.replace('_', "-")), value.to_owned()],
+    }
+}
+
 fn named<T: Copy, const N: usize>(value: &str, names: &[(&'static str, T); N]) -> Result<T, String> {
     Ok(names[place(value, &names.map(|(name, _)| name))?].1)
 }

@@ -7,6 +7,7 @@ mod codecs;
 mod compare_codecs;
 mod completions;
 mod devices;
+mod dossier;
 #[cfg(feature = "burn")]
 mod generate;
 mod import;
@@ -54,6 +55,8 @@ pub struct Cli {
 enum Command {
     /// Predict a model's memory by component, the verdict for each device, and what would make it fit
     AnalyzePle(Box<analyze_ple::AnalyzeArgs>),
+    /// Put several cases side by side in one document for a decision, with limits, sources and what would flip the answer
+    Dossier(dossier::DossierArgs),
     /// List the built-in models, or show one
     Models(models::ModelsArgs),
     /// List the built-in devices, or show one
@@ -107,6 +110,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::AnalyzePle(args) => args.run(),
+            Command::Dossier(args) => args.run(),
             Command::Models(args) => args.run(),
             Command::Devices(args) => args.run(),
             Command::Limits(args) => args.run(),

@@ -1,0 +1,77 @@
+//! Inputs at which the answer would be another one, in sentences.
+
+use crate::feasibility::{Answer, Assessment, Check};
+use crate::leaf::number::grouped;
+use crate::leaf::units::{GIB, in_mib};
+use crate::report::Report;
+
+/// Where the answer of a verdict flips: memory by each limit that decides, context, weights, bandwidth, storage.
+pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
+    let mut flips: Vec<String> =
+        verdict.checks.iter().filter(|check| check.limit.decides()).map(memory).collect();
+    let longest = report.model.max_context_tokens;
+    flips.push(match verdict.inverse.longest_context_tokens {
+        None => "No context is short enough, everything else as it is.".to_owned(),
+        Some(tokens) if tokens >= longest => {
+            format!("No context is too long: it fits up to the model's own {} tokens.", grouped(longest))
+        }
+        Some(tokens) => format!("No above {} tokens of context, yes up to there.", grouped(tokens)),
+    });
+    if report.scenario.runtime.takes_stock_formats() {
+        flips.push(match &verdict.inverse.largest_weight_format {
+            None => "No stock format of the weights is small enough.".to_owned(),
+            Some(format) if *format == report.weights.format => {
+                format!("No in a format of the weights larger than {format}, which is the largest that fits.")
+            }
+            Some(format) => format!("The largest stock format of the weights that fits is {format}."),
+        });
+    }
+    let target = report.scenario.target_tokens_per_s;
+    let thresholds = &verdict.thresholds;
+    if let Some(bandwidth) = thresholds.dram_gb_per_s_for_target {
+        let now = if verdict.answer() == Answer::Slow { "more than it has" } else { "it has more" };
+        flips.push(format!(
+            "{target} tokens a second need at least {bandwidth:.1} GB/s of memory bandwidth, at best; {now}."
+        ));
+    }
+    if let Some(speed) = thresholds.storage_mb_per_s_for_target {
+        flips.push(format!(
+            "With the weights read again for every token, {target} tokens a second need storage that reads {} MB/s.",
+            grouped(speed.ceil() as u64)
+        ));
+    }
+    if let Some(wait) = thresholds.row_latency_us_for_target {
+        flips.push(format!(
+            "With its table on storage, {target} tokens a second need a random read within {wait:.0} µs."
+        ));
+    }
+    flips
+}
+
+/// From how many bytes on a limit lets the run go.
+fn memory(check: &Check) -> String {
+    let limit = &check.limit;
+    let (from, allowed) = (size(check.runs_from_bytes), size(limit.bytes));
+    let what = limit.counts.title();
+    let mut text = if limit.bytes >= check.runs_from_bytes {
+        format!("{}: no below {from} of {what}; it is {allowed}.", limit.title)
+    } else {
+        format!("{}: yes from {from} of {what} on; it is {allowed}.", limit.title)
+    };
+    if check.resident_from_bytes > check.runs_from_bytes {
+        text += &format!(" With {} no table is left on storage.", size(check.resident_from_bytes));
+    }
+    if limit.is_estimate() {
+        text += " The limit itself is an estimate.";
+    }
+    text
+}
+
+/// Bytes as people compare them: GiB from one on, MiB below.
+pub(super) fn size(bytes: u64) -> String {
+    if bytes >= GIB {
+        format!("{:.2} GiB", bytes as f64 / GIB as f64)
+    } else {
+        format!("{:.0} MiB", in_mib(bytes))
+    }
+}
