@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::bindgen::Glued;
+use crate::find;
+use crate::page::Page;
 use crate::path::SitePath;
 use crate::site::Site;
 use crate::split::SCRIPT as PARTS;
@@ -24,6 +26,8 @@ pub struct Assets {
     pub style: SitePath,
     /// The icon.
     pub icon: SitePath,
+    /// Search, sorting and filters of all pages but the calculator's.
+    pub script: SitePath,
     /// The calculator, when it was built.
     pub calculator: Option<Calculator>,
 }
@@ -45,13 +49,17 @@ pub struct Calculator {
 }
 
 impl Assets {
-    /// Puts the stylesheet, the icon and the calculator into `site`.
-    pub fn publish(site: &mut Site, style: &Path, bundle: Option<&Bundle>) -> Result<Self> {
+    /// Puts the stylesheet, the icon, the pages' script with its index, and the calculator into `site`.
+    pub fn publish(site: &mut Site, style: &Path, bundle: Option<&Bundle>, pages: &[Page]) -> Result<Self> {
         let icon = style.join("icon.svg");
         let icon = fs::read(&icon).with_context(|| format!("cannot read {}", icon.display()))?;
         Ok(Self {
             style: hashed(site, "site.css", stylesheet::of(style)?.into_bytes()),
             icon: hashed(site, "icon.svg", icon),
+            script: {
+                let index = hashed(site, "find.json", find::index(pages).into_bytes());
+                hashed(site, "pages.js", renamed(find::SCRIPT, &[(find::INDEX, &index)])?.into_bytes())
+            },
             calculator: bundle.map(|bundle| calculator(site, bundle)).transpose()?,
         })
     }
@@ -121,9 +129,11 @@ fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
     Ok(script)
 }
 
-/// Is it a part of the calculator that most visits never ask for?
+/// Is it something that most visits to the calculator never ask for?
 pub fn is_on_demand(place: &str) -> bool {
-    let on_demand = |name: &str| ["reader", "part-", "catalogue"].iter().any(|start| name.starts_with(start));
+    let on_demand = |name: &str| {
+        ["reader", "part-", "catalogue", "find", "pages"].iter().any(|start| name.starts_with(start))
+    };
     is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(on_demand)
 }
 

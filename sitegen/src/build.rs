@@ -9,13 +9,17 @@ use rayon::prelude::*;
 
 use crate::assets::Assets;
 use crate::base_url::BaseUrl;
+use crate::config::Config;
 use crate::content::{self, Content};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 use crate::site::Site;
 use crate::template::{self, Chrome};
 use crate::wasm::Bundle;
-use crate::{feed, offline, pages};
+use crate::{feed, manifest, offline, pages};
+
+/// The picture of the site, for those who show links to it.
+const PICTURE: &str = "images/calculator.png";
 
 /// What a site is made from.
 #[derive(Debug, Clone)]
@@ -45,10 +49,14 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     for (place, bytes) in files.into_iter().chain(data) {
         site.insert(place.as_str(), bytes);
     }
-    let assets = Assets::publish(&mut site, &sources.style, sources.bundle.as_ref())?;
+    let assets = Assets::publish(&mut site, &sources.style, sources.bundle.as_ref(), &pages)?;
     let atom = sources.base_url.as_ref().and_then(|base| feed::atom(&pages, base));
     let menu = Chrome::menu_of(&pages);
-    let chrome = Chrome { assets, menu, base_url: sources.base_url.clone(), feed: atom.is_some() };
+    let picture = Some(SitePath::new(PICTURE)).filter(|place| site.files.contains_key(place.as_str()));
+    site.insert(manifest::PLACE, manifest::manifest(&assets));
+    let config = Config::load(&sources.content)?;
+    let base_url = sources.base_url.clone();
+    let chrome = Chrome { assets, menu, base_url, feed: atom.is_some(), picture, config };
     let documents: Vec<(String, String)> =
         pages.par_iter().map(|page| (page.path.file(), template::layout(page, &chrome))).collect();
     for (place, document) in documents {

@@ -22,6 +22,8 @@ pub struct Page {
     pub shape: Shape,
     /// Sections, for the table of contents.
     pub headings: Vec<Heading>,
+    /// Words by which people look for it, beside its title; empty where its description has them.
+    pub words: String,
     /// HTML below the page's heading.
     pub body: String,
     /// Files that come with the page: its data, to download.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 
+use crate::config;
 use crate::disk;
 use crate::markdown::{self, MarkdownError};
 use crate::page::Page;
@@ -54,7 +55,11 @@ pub fn load(folder: &Path) -> Result<Content> {
     let names = disk::files(folder)?;
     let (pages, files): (Vec<_>, Vec<_>) = names
         .iter()
-        .filter(|name| !name.starts_with(DATA) && !name.split('/').any(|part| part.starts_with('.')))
+        .filter(|name| {
+            !name.starts_with(DATA)
+                && *name != config::FILE
+                && !name.split('/').any(|part| part.starts_with('.'))
+        })
         .partition(|name| is_markdown(name));
     let read = |name: &str| -> Result<Vec<u8>> {
         let path: PathBuf = folder.join(name);

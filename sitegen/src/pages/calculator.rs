@@ -53,6 +53,6 @@ fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup
         (charts::figure(&charts::memory(&analysed.report), "memory-chart"))
         (parts::memory_table(&analysed.report))
         h2 { "On devices" }
-        (verdicts::table("Device", &[Group { name: "", rows }]))
+        (verdicts::table("Device", "Pixel, Yes…", &[Group { name: "", rows }]))
     }
 }

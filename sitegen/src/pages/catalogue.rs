@@ -11,7 +11,7 @@ use dhurandhar_core::report::Report;
 use rayon::prelude::*;
 
 /// Share of the lookups in a mapped table that are taken to be cached: none, the worst case.
-const CACHED_LOOKUPS: f64 = 0.0;
+pub(super) const CACHED_LOOKUPS: f64 = 0.0;
 
 /// The built-in models and devices with their verdicts.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! A page for every built-in device, and the list of them.
 
 use dhurandhar_core::device::limits::registry;
-use dhurandhar_core::device::{Device, Limit, Source, SourceKind, State};
+use dhurandhar_core::device::{Device, Form, Limit, Source, SourceKind, State};
 use dhurandhar_core::feasibility::Mode;
 use maud::{Markup, PreEscaped, html};
 use rayon::prelude::*;
@@ -25,8 +25,9 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Me
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
+    let guide = context.prose(parts::GUIDE).is_some();
     let mut pages: Vec<Page> =
-        catalogue.devices.par_iter().map(|device| page(device, catalogue, measured)).collect();
+        catalogue.devices.par_iter().map(|device| page(device, catalogue, measured, guide)).collect();
     pages.push(list);
     pages
 }
@@ -77,10 +78,15 @@ fn storage(device: &Device) -> &str {
     dhurandhar_core::device::StorageClass::named(class).map_or(class, |class| class.title)
 }
 
-fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
+fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured], guide: bool) -> Page {
     let path = SitePath::new(device_path(&device.name));
-    let rows = catalogue
-        .on(device)
+    // What runs first, the largest first: of models of one kind the larger answers better.
+    let mut there: Vec<_> = catalogue.on(device).collect();
+    there.sort_by_key(|(analysed, verdict)| {
+        (verdict.answer(), std::cmp::Reverse(analysed.report.model.parameters.text))
+    });
+    let rows = there
+        .into_iter()
         .map(|(analysed, verdict)| Row {
             id: analysed.slug(),
             title: analysed.title(),
@@ -90,25 +96,41 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured]) -> Page {
         })
         .collect();
     let body = html! {
+        h2 #models { "Models on it" }
+        p {
+            "The case: " (count(device.form.usual_context_tokens())) " tokens of context (or the model's longest), "
+            (parts::USUAL_CHOICES) ". What runs stands first, the largest first. An answer leads to the calculator with this pair."
+        }
+        (parts::legend())
+        (verdicts::table("Model", "Qwen, 3B, Yes…", &[Group { name: "", rows }]))
+        (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
         h2 #device { "The device" }
         (figures(device))
         (limits(device, &path))
         @if !device.notes.is_empty() { p { (device.notes) } }
         (reports::on_device(&path, &device.name, measured))
-        h2 #models { "Models on it" }
-        p { "The case: " (count(device.form.usual_context_tokens())) " tokens of context (or the model's longest), q4_k_m weights, f16 keys and values, llama.cpp's command line, one conversation, text only." }
-        (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
-        (parts::legend())
-        (verdicts::table("Model", &[Group { name: "", rows }]))
+        @if guide { (parts::measure_yours(&path, &device.title, "gemma4-e2b")) }
     };
     Page {
         title: device.title.clone(),
         description: description(device),
         shape: Shape::Wide,
         body: body.into_string(),
+        words: words(device),
         path,
         ..Page::default()
     }
+}
+
+/// By what people look for it: its system, what kind of thing it is, its memory as sold.
+fn words(device: &Device) -> String {
+    let memory = device.ram_mib.map_or_else(String::new, |mib| format!("{}gb", mib.div_ceil(1024)));
+    let kind = match device.form {
+        Form::Phone => "phone",
+        Form::Board => "board",
+        Form::Computer => "computer laptop",
+    };
+    format!("{memory} {kind} {}", device.platform.title())
 }
 
 fn description(device: &Device) -> String {

@@ -13,6 +13,8 @@ use crate::path::{SitePath, extension};
 
 /// Below the content folder: everything measured.
 pub(super) const MEASUREMENTS: &str = "measurements";
+/// Below the content folder: questions and their cases.
+pub(super) const DOSSIERS: &str = "dossiers";
 
 /// A published file.
 #[derive(Debug)]

@@ -1,14 +1,18 @@
-//! The home page: below its prose, every model on a few devices that people have.
+//! The home page: a field to find a model or a device, then every model on a few devices that people have; and the same table at
+//! other contexts.
 
+use anyhow::{Context as _, Result};
 use dhurandhar_core::device::Device;
-use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
-use dhurandhar_core::leaf::units::GIB;
+use dhurandhar_core::feasibility::{Answer, Assessment, Mode};
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::report::Report;
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::Context;
-use super::catalogue::{Analysed, Catalogue};
+use super::catalogue::{Analysed, CACHED_LOOKUPS, Catalogue};
 use super::figures::speeds;
-use super::parts::{self, device_path, model_path};
+use super::parts::{self, device_path, gib, model_path, thousands};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -24,54 +28,177 @@ const DEVICES: [&str; 8] = [
     "lunar-lake-laptop-32gb",
 ];
 
-/// The page at the top of the site.
-pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page> {
-    let mut page = context.prose("")?;
-    // Its links need the other pages.
-    context.prose("models/").and(context.prose("devices/")).and(context.prose("calculator/"))?;
+/// A context at which the table is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// What is usual on each device.
+    Usual,
+    /// So many tokens, or the model's longest where that is shorter.
+    Tokens(u64),
+    /// Each model's longest.
+    Longest,
+}
+
+impl At {
+    const ALL: [Self; 4] = [Self::Usual, Self::Tokens(8192), Self::Tokens(32_768), Self::Longest];
+
+    /// Where the table is.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Usual => "",
+            Self::Tokens(8192) => "at-8k/",
+            Self::Tokens(_) => "at-32k/",
+            Self::Longest => "at-longest/",
+        }
+    }
+
+    /// In the switch.
+    fn name(self) -> String {
+        match self {
+            Self::Usual => "as people run it".to_owned(),
+            Self::Tokens(tokens) => format!("{} tokens", thousands(tokens)),
+            Self::Longest => "the longest".to_owned(),
+        }
+    }
+
+    /// In a sentence.
+    fn describe(self) -> String {
+        match self {
+            Self::Usual => "4,096 tokens of context on phones and boards, 8,192 on computers".to_owned(),
+            Self::Tokens(tokens) => {
+                format!("{} tokens of context, or the model's longest", parts::tokens(tokens))
+            }
+            Self::Longest => "each model's longest context".to_owned(),
+        }
+    }
+}
+
+/// A model's row: what core says of it on each of the devices.
+struct Row<'a> {
+    analysed: &'a Analysed,
+    verdicts: Vec<Assessment>,
+}
+
+/// The page at the top of the site, and the same table at other contexts.
+pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<Page>> {
+    let Some(mut home) = context.prose("") else { return Ok(Vec::new()) };
+    // Their links need the other pages.
+    let needed = ["models/", "devices/", "calculator/"];
+    if needed.iter().any(|place| context.prose(place).is_none()) {
+        return Ok(Vec::new());
+    }
     let devices: Vec<&Device> = DEVICES
         .iter()
         .filter_map(|slug| catalogue.devices.iter().find(|device| device.name == *slug))
         .collect();
-    let body = html! {
+    let mut pages = Vec::new();
+    for at in At::ALL {
+        let rows = rows(catalogue, &devices, at)?;
+        if at == At::Usual {
+            home.body = front(&home, &devices, &rows, catalogue).into_string();
+            home.shape = Shape::Wide;
+        } else {
+            pages.push(at_context(at, &devices, &rows, catalogue));
+        }
+    }
+    pages.push(home);
+    Ok(pages)
+}
+
+fn rows<'a>(catalogue: &'a Catalogue, devices: &[&Device], at: At) -> Result<Vec<Row<'a>>> {
+    let row = |analysed: &'a Analysed| -> Result<Row<'a>> {
+        let verdicts = match at {
+            At::Usual => {
+                let on = |device: &&Device| {
+                    analysed.report.devices.iter().find(|found| found.device == device.name)
+                };
+                devices.iter().filter_map(on).cloned().collect()
+            }
+            At::Tokens(_) | At::Longest => {
+                let model = &analysed.model;
+                let longest = model.architecture.max_context_tokens;
+                let context_tokens = if let At::Tokens(tokens) = at { tokens.min(longest) } else { longest };
+                let scenario = Scenario { context_tokens, ..Scenario::for_model(model) };
+                let devices: Vec<Device> = devices.iter().map(|device| (*device).clone()).collect();
+                let report = Report::new(model, &scenario, &devices, CACHED_LOOKUPS);
+                report
+                    .with_context(|| format!("model `{}` at {context_tokens} tokens", analysed.slug()))?
+                    .devices
+            }
+        };
+        Ok(Row { analysed, verdicts })
+    };
+    let all: Vec<Row<'a>> = catalogue.models.par_iter().map(row).collect::<Result<_>>()?;
+    Ok(all.into_iter().filter(|row| row.verdicts.iter().any(runs)).collect())
+}
+
+/// Does it run at the asked-for speed? A table of all models would be mostly noes.
+fn runs(verdict: &Assessment) -> bool {
+    verdict.mode != Mode::Infeasible && verdict.meets_target != Some(false)
+}
+
+fn front(page: &Page, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalogue) -> Markup {
+    html! {
+        div.finder #find hidden data-label="Which device, which model, or both?"
+            data-example="Pixel 9a, 6 GB phone, Llama 3.2 3B…" {}
         p.actions {
             a.button href=(page.path.to("calculator/")) { "Open the calculator" }
+            a.button.quiet href=(page.path.to("devices/")) { "All devices" }
+            a.button.quiet href=(page.path.to("models/")) { "All models" }
             a.button.quiet href=(page.path.to("methodology/")) { "How it is computed" }
         }
         (PreEscaped(&page.body))
         h2 #matrix { "Models on devices" }
+        (table(&page.path, At::Usual, devices, rows, catalogue))
+    }
+}
+
+fn at_context(at: At, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalogue) -> Page {
+    let path = SitePath::new(at.path());
+    let body = table(&path, at, devices, rows, catalogue);
+    Page {
+        title: format!("Models on devices: {}", at.name()),
+        description: format!("Which models run on phones, boards and laptops at {}.", at.describe()),
+        shape: Shape::Wide,
+        body: body.into_string(),
+        path,
+        ..Page::default()
+    }
+}
+
+/// The switch of contexts, the case in words, the table.
+fn table(from: &SitePath, at: At, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalogue) -> Markup {
+    html! {
+        nav.switch aria-label="Context" {
+            span { "Context: " }
+            @for other in At::ALL {
+                @let here = (other == at).then_some("page");
+                a href=(format!("{}#matrix", from.to(other.path()))) aria-current=[here] { (other.name()) }
+            }
+        }
+        p {
+            "The case: " (at.describe()) "; " (parts::USUAL_CHOICES) "."
+        }
         ul.legend {
             li { "● Yes: it stays in memory and reaches 15 tokens a second; up to which context, and how fast" }
             li { "◐ Yes, but: slower than that, or with a part of the weights left on storage" }
             li { "✕ No: what it needs of what the device allows" }
             li { "? the limit lies within the prediction's interval, so measure" }
         }
-        (matrix(&page.path, &devices, catalogue))
+        div #matrix { (matrix(from, devices, rows)) }
         p.small.muted {
-            "The case: " (parts::USUAL_CASE) ". A verdict leads to its reason. Shown are the models that reach the asked-for speed on one "
+            "An answer leads to the calculator with this pair. Shown are the models that reach the asked-for speed on one "
             "of these devices; all " (catalogue.models.len()) " are "
-            a href=(page.path.to("models/")) { "listed" } ", as are all " (catalogue.devices.len()) " "
-            a href=(page.path.to("devices/")) { "devices" } ". The calculator takes any other."
+            a href=(from.to("models/")) { "listed" } ", as are all " (catalogue.devices.len()) " "
+            a href=(from.to("devices/")) { "devices" } ". The calculator takes any other."
         }
-    };
-    page.body = body.into_string();
-    page.shape = Shape::Wide;
-    Some(page)
+    }
 }
 
-/// Does it run at the asked-for speed on one of them? A table of all models would be mostly noes.
-fn runs(analysed: &Analysed, devices: &[&Device]) -> bool {
-    analysed.report.devices.iter().any(|verdict| {
-        verdict.mode != Mode::Infeasible
-            && verdict.meets_target != Some(false)
-            && devices.iter().any(|device| device.name == verdict.device)
-    })
-}
-
-fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup {
+fn matrix(from: &SitePath, devices: &[&Device], rows: &[Row<'_>]) -> Markup {
     html! {
-        div.scroll role="region" aria-label="Models on devices" tabindex="0" {
-            table.matrix {
+        div.scroll.tall role="region" aria-label="Models on devices" tabindex="0" {
+            table.matrix.sortable data-example="Qwen, 3B…" {
                 thead {
                     tr {
                         th scope="col" { "Model" }
@@ -81,16 +208,11 @@ fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup
                     }
                 }
                 tbody {
-                    @for analysed in catalogue.models.iter().filter(|analysed| runs(analysed, devices)) {
-                        @let page = from.to(&model_path(analysed.slug()));
+                    @for Row { analysed, verdicts } in rows {
                         tr {
-                            th scope="row" { a href=(page) { (analysed.title()) } }
-                            @for device in devices {
-                                td {
-                                    @if let Some(verdict) = analysed.report.devices.iter().find(|verdict| verdict.device == device.name) {
-                                        (cell(verdict, &page))
-                                    }
-                                }
+                            th scope="row" { a href=(from.to(&model_path(analysed.slug()))) { (analysed.title()) } }
+                            @for verdict in verdicts {
+                                td { (cell(verdict, &parts::calculator(from, analysed.slug(), Some(verdict)))) }
                             }
                         }
                     }
@@ -100,63 +222,36 @@ fn matrix(from: &SitePath, devices: &[&Device], catalogue: &Catalogue) -> Markup
     }
 }
 
-/// The answer as people give it, leading to the line with the reason: yes and how far, yes but what, no and why.
-fn cell(verdict: &Assessment, page: &str) -> Markup {
-    let answer = answer(verdict);
-    let doubt = if verdict.certainty == Certainty::Borderline { "?" } else { "" };
+/// The answer as people give it: yes and how far, yes but what, no and why.
+fn cell(verdict: &Assessment, href: &str) -> Markup {
     html! {
-        a.verdict.(answer.class) href=(format!("{page}#{}", verdict.device)) {
-            span aria-hidden="true" { (answer.sign) " " } (answer.word) (doubt)
-        }
-        @for line in &answer.details { small { (line) } }
+        (parts::answer(verdict, href))
+        @for line in details(verdict) { small { (line) } }
     }
 }
 
-/// An answer in a cell.
-struct Answer {
-    /// Class of its colour.
-    class: &'static str,
-    sign: &'static str,
-    word: &'static str,
-    details: Vec<String>,
-}
-
-fn answer(verdict: &Assessment) -> Answer {
+fn details(verdict: &Assessment) -> Vec<String> {
     let speed = verdict.ceilings.expected_tokens_per_s;
     let speed = speed.map_or_else(String::new, |range| format!("{} tok/s", speeds(range)));
-    let slow = verdict.meets_target == Some(false);
     let longest = verdict.inverse.longest_context_tokens.map_or_else(String::new, thousands);
-    let (class, sign, word) = match verdict.mode {
-        Mode::Infeasible => ("infeasible", "✕", "No"),
-        Mode::Resident if !slow => ("resident", "●", "Yes"),
-        Mode::Mmap if !slow => ("mmap", "◐", "Yes, but"),
-        _ => ("mmap", "◐", "Yes, but slow"),
-    };
-    let details = match verdict.mode {
-        Mode::Infeasible => {
+    match verdict.answer() {
+        Answer::No => {
             let check = verdict.decisive();
-            let gib = |bytes: u64| format!("{:.1}", bytes as f64 / GIB as f64);
             if check.needed.bytes > check.limit.bytes {
                 vec![format!("needs {} of {} GiB", gib(check.needed.bytes), gib(check.limit.bytes))]
             } else {
                 vec!["storage is too slow".to_owned()]
             }
         }
-        Mode::Resident if slow => vec![speed],
-        Mode::Resident => vec![format!("up to {longest} tokens"), speed],
-        Mode::Mmap => vec!["from storage".to_owned(), speed],
-    };
-    Answer { class, sign, word, details }
-}
-
-/// Tokens as people say them: 131k, 4k, 900.
-fn thousands(tokens: u64) -> String {
-    if tokens >= 1000 { format!("{}k", tokens / 1000) } else { tokens.to_string() }
+        Answer::Yes => vec![format!("up to {longest} tokens"), speed],
+        Answer::Slow | Answer::FromStorage => vec![speed],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dhurandhar_core::feasibility::Certainty;
 
     #[test]
     fn the_chosen_devices_exist_and_do_not_agree_on_everything() {
@@ -174,8 +269,7 @@ mod tests {
         let words = |slug: &str, device: &str| {
             let analysed = catalogue.models.iter().find(|analysed| analysed.slug() == slug).unwrap();
             let verdict = analysed.report.devices.iter().find(|verdict| verdict.device == device).unwrap();
-            let Answer { word, details, .. } = answer(verdict);
-            format!("{word}: {}", details.join(" · "))
+            format!("{}: {}", verdict.answer().name(), details(verdict).join(" · "))
         };
         let yes = words("llama-3.2-1b", "iphone-16-pro");
         assert!(

@@ -7,7 +7,9 @@ mod accuracy;
 mod calculator;
 pub mod catalogue;
 mod charts;
+mod coverage;
 mod devices;
+mod dossiers;
 mod figures;
 mod filed;
 mod home;
@@ -39,12 +41,12 @@ use crate::page::Page;
 use crate::path::SitePath;
 use catalogue::Catalogue;
 use dhurandhar_core::measurement::{KvQuality, Measurement as _, TrainingRun};
-use filed::MEASUREMENTS;
+use filed::{DOSSIERS, MEASUREMENTS};
 
 /// What data pages are made from.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The content folder; measurements lie in `measurements/` below it, and nothing else of it is read.
+    /// The content folder; measurements lie in `measurements/` below it, dossiers in `dossiers/`, and nothing else of it is read.
     pub content: &'a Path,
     /// Pages written as Markdown.
     pub prose: &'a [Page],
@@ -84,13 +86,14 @@ pub struct Kept {
     measured: Measured,
 }
 
-/// Name, length and time of change of every measurement.
+/// Name, length and time of change of every measurement and dossier.
 type Measured = Vec<(String, u64, SystemTime)>;
 
 impl Kept {
     /// All data pages; made anew unless what they were made from is what it was.
     pub fn pages(&mut self, content: &Path, prose: &[Page]) -> Result<Vec<Page>> {
-        let measured = measured(&content.join(MEASUREMENTS))?;
+        let mut measured = measured(&content.join(MEASUREMENTS))?;
+        measured.extend(self::measured(&content.join(DOSSIERS))?);
         let same = |(path, page): (&SitePath, &Option<Page>)| find(prose, path) == page.as_ref();
         if self.pages.is_empty() || self.measured != measured || !self.asked.iter().all(same) {
             let context = Context::new(content, prose);
@@ -127,7 +130,9 @@ pub fn pages(context: &Context<'_>) -> Result<Vec<Page>> {
     pages.extend(speed::page(context)?);
     pages.extend(platform_limits::pages(context, catalogue));
     pages.extend(programs::page(context)?);
-    pages.extend(home::page(context, catalogue));
+    pages.extend(dossiers::pages(context)?);
+    pages.extend(coverage::page(context, catalogue)?);
+    pages.extend(home::pages(context, catalogue)?);
     Ok(pages)
 }
 

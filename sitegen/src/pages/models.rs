@@ -23,8 +23,9 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Me
     let Some(mut list) = context.prose(LIST) else { return Vec::new() };
     list.body = html! { (PreEscaped(&list.body)) (table(&list.path, catalogue)) }.into_string();
     list.shape = Shape::Wide;
+    let guide = context.prose(parts::GUIDE).is_some();
     let mut pages: Vec<Page> =
-        catalogue.models.par_iter().map(|analysed| page(analysed, catalogue, measured)).collect();
+        catalogue.models.par_iter().map(|analysed| page(analysed, catalogue, measured, guide)).collect();
     pages.push(list);
     pages
 }
@@ -65,7 +66,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
     }
 }
 
-fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Page {
+fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured], guide: bool) -> Page {
     let path = SitePath::new(model_path(analysed.slug()));
     let report = &analysed.report;
     let body = html! {
@@ -75,10 +76,11 @@ fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured]) -> Pa
         (parts::memory_table(report))
         p.small { "As data: " a href="report.json" { "JSON" } ", " a href="report.csv" { "CSV" } "." }
         h2 #devices { "On devices" }
-        p { "The case: " (parts::USUAL_CASE) "." }
+        p { "The case: " (parts::usual_case()) "." }
         (parts::legend())
         (on_devices(&path, analysed, catalogue))
         (reports::of_model(&path, analysed.slug(), measured))
+        @if guide { (parts::measure_yours(&path, "my device", analysed.slug())) }
         h2 #model { "The model" }
         (identity(analysed))
         h2 #sources { "Sources" }
@@ -138,7 +140,7 @@ fn on_devices(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Ma
                 .collect(),
         })
         .collect();
-    verdicts::table("Device", &groups)
+    verdicts::table("Device", "phone names, Yes, No…", &groups)
 }
 
 fn identity(analysed: &Analysed) -> Markup {

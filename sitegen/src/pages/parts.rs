@@ -1,8 +1,9 @@
 //! Pieces that several data pages show: verdicts, tables of memory, the scenario in words.
 
 use dhurandhar_core::device::Os;
-use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
+use dhurandhar_core::feasibility::{Answer, Assessment, Certainty};
 use dhurandhar_core::leaf::Interval;
+use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::placement::{Part, Pool};
 use dhurandhar_core::report::Report;
@@ -50,21 +51,34 @@ pub(super) fn os_title(os: Os) -> &'static str {
     }
 }
 
-/// What a verdict is called in a table: a sign, a word, and only then a colour.
-pub(super) fn verdict(verdict: &Assessment, href: &str) -> Markup {
-    let sign = match verdict.mode {
-        Mode::Resident => "●",
-        Mode::Mmap => "◐",
-        Mode::Infeasible => "✕",
+/// An answer in a table: a sign, words, and only then a colour.
+pub(super) fn answer(verdict: &Assessment, href: &str) -> Markup {
+    let answer = verdict.answer();
+    let (sign, colour) = match answer {
+        Answer::Yes => ("●", "resident"),
+        Answer::FromStorage | Answer::Slow => ("◐", "mmap"),
+        Answer::No => ("✕", "infeasible"),
     };
     let doubt = if verdict.certainty == Certainty::Borderline { "?" } else { "" };
-    let slow = verdict.mode != Mode::Infeasible && verdict.meets_target == Some(false);
     html! {
-        a.verdict.(verdict.mode.name()) href=(href) {
-            span aria-hidden="true" { (sign) " " } (verdict.mode.name()) (doubt)
-        }
-        @if slow { " " span.slow { "slow" } }
+        a.verdict.(colour) href=(href) { span aria-hidden="true" { (sign) " " } (answer.name()) (doubt) }
     }
+}
+
+/// GiB with two digits that matter.
+pub(super) fn gib(bytes: u64) -> String {
+    let gib = bytes as f64 / GIB as f64;
+    if gib < 10.0 { format!("{gib:.1}") } else { format!("{gib:.0}") }
+}
+
+/// Tokens as people say them: 131k, 4k, 900.
+pub(super) fn thousands(tokens: u64) -> String {
+    if tokens >= 1000 { format!("{}k", tokens / 1000) } else { tokens.to_string() }
+}
+
+/// Tokens to the last one.
+pub(super) fn tokens(tokens: u64) -> String {
+    count(tokens)
 }
 
 /// Text whose first address is a link.
@@ -76,16 +90,50 @@ pub(super) fn linked(text: &str) -> Markup {
     html! { (before) a href=(address) { (address) } (after) }
 }
 
-/// The signs of [`verdict`] in words.
+/// The signs of [`answer`] in words.
 pub(super) fn legend() -> Markup {
     html! {
         ul.legend {
-            li { "● resident: everything that is used again stays in memory" }
-            li { "◐ mmap: part of the weights stays on storage, at a speed that still counts" }
-            li { "✕ infeasible: not at all, or at a speed that does not count" }
-            li { "slow: below the asked-for speed, even at best" }
-            li { "? borderline: the limit lies within the prediction's interval, so measure" }
+            li { "● Yes: everything that is used again stays in memory (resident)" }
+            li { "◐ Yes, but from storage: part of the weights stays there, at a speed that still counts (mmap)" }
+            li { "◐ Yes, but slow: below the asked-for speed, even at best" }
+            li { "✕ No: it is ended, or so slow that it does not count (infeasible)" }
+            li { "? the limit lies within the prediction's interval, so measure (borderline)" }
         }
+    }
+}
+
+/// How to measure; without that page nobody is told to.
+pub(super) const GUIDE: &str = "docs/measuring/";
+
+/// How somebody who holds the device adds what is missing: the commands, what they take, how the result is published.
+pub(super) fn measure_yours(from: &SitePath, device: &str, model: &str) -> Markup {
+    let named = |words: &[&str]| {
+        command("dhurandhar", &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    };
+    let commands = [
+        named(&["profile-mmap", "--measure-memory", "--device-name", device, "--output", "storage.json"]),
+        named(&[
+            "bench",
+            "--llama-cpp",
+            "DIR",
+            "--model",
+            model,
+            "--device-name",
+            device,
+            "--output",
+            "speed.json",
+        ]),
+        named(&["publish", "storage.json", "speed.json"]),
+    ];
+    html! {
+        h2 #measure { "Measure it" }
+        p {
+            "Who holds the device can replace a prediction: about ten minutes for its storage and its memory, some minutes more for the speed with "
+            "llama.cpp's libraries (" code { "DIR" } " is their folder). The results are files; nothing is sent anywhere. "
+            a href=(from.to(GUIDE)) { "How it is measured, and how to publish it" } "."
+        }
+        pre tabindex="0" { code { (commands.join("\n")) } }
     }
 }
 
@@ -109,10 +157,14 @@ pub(super) fn scenario(report: &Report) -> String {
     )
 }
 
-/// The case that tables over many devices show, in words.
-pub(super) const USUAL_CASE: &str = "4,096 tokens of context on phones and boards, 8,192 on computers; q4_k_m weights (gpt-oss as it is published, in mxfp4), f16 \
-    keys and values, llama.cpp's command line, on the GPU where that is its default, one conversation, \
-    text only";
+/// What tables over many devices show beside their context, in words.
+pub(super) const USUAL_CHOICES: &str = "4-bit weights (q4_k_m; gpt-oss as it is published, in mxfp4), 16-bit keys and values (f16), \
+    llama.cpp's command line, on the GPU where that is its default, one conversation, text only";
+
+/// The case of tables that say nothing else, in words.
+pub(super) fn usual_case() -> String {
+    format!("4,096 tokens of context on phones and boards, 8,192 on computers; {USUAL_CHOICES}")
+}
 
 /// Memory by component with totals.
 pub(super) fn memory_table(report: &Report) -> Markup {

@@ -10,7 +10,7 @@ use maud::{Markup, PreEscaped, html};
 use super::Context;
 use super::catalogue::Catalogue;
 use super::figures::{count, mib};
-use super::parts::{USUAL_CASE, device_path, linked, model_path};
+use super::parts::{device_path, linked, model_path, usual_case};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -213,7 +213,7 @@ fn models(entry: &Entry, catalogue: &Catalogue, from: &SitePath) -> Markup {
     };
     html! {
         h2 #models { "What passes in the usual case" }
-        p { "The case: " (USUAL_CASE) ". Passes: everything that the limit counts fits, tables left on storage where they have to be." }
+        p { "The case: " (usual_case()) ". Passes: everything that the limit counts fits, tables left on storage where they have to be." }
         (summary(&columns, &states, catalogue, from))
         details {
             summary { "All " (catalogue.models.len()) " models" }

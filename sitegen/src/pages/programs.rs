@@ -10,7 +10,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::figures::{count, mib};
-use super::parts::{device_path, linked, model_path, verdict};
+use super::parts::{answer, device_path, linked, model_path};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -75,7 +75,7 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
                         @let needs = &at.placement.needs;
                         tr {
                             th scope="row" { a href=(format!("#{}", program.name)) { (program.title) } }
-                            td { @for answer in &at.devices { (verdict(answer, &from.to(&device_path(&device.name)))) } }
+                            td { @for verdict in &at.devices { (answer(verdict, &from.to(&device_path(&device.name)))) } }
                             td.num { (mib(needs.anonymous.bytes)) }
                             td.num { (mib(needs.hot().bytes)) }
                             td.num { @if needs.gpu.bytes > 0 { (mib(needs.gpu.bytes)) } @else { "\u{2013}" } }

@@ -3,7 +3,7 @@
 use dhurandhar_core::feasibility::Assessment;
 use maud::{Markup, html};
 
-use super::figures::{count, mib, speeds, waits};
+use super::figures::{count, speeds, waits};
 use super::parts;
 
 /// One line of the table.
@@ -26,20 +26,16 @@ pub(super) struct Group<'a> {
     pub(super) rows: Vec<Row<'a>>,
 }
 
-/// The table; `what` heads the first column.
-pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
+/// The table; `what` heads the first column, `example` stands in the empty field of its filter.
+pub(super) fn table(what: &str, example: &str, groups: &[Group<'_>]) -> Markup {
     html! {
-        div.scroll role="region" aria-label="Verdicts" tabindex="0" {
-            table.verdicts {
+        div.scroll.tall role="region" aria-label="Verdicts" tabindex="0" {
+            table.verdicts.sortable data-example=(example) {
                 thead {
                     tr {
                         th scope="col" { (what) }
-                        th scope="col" { "Verdict" }
-                        th.num scope="col" { "Needs MiB" }
-                        th.num scope="col" { "Allowed MiB" }
-                        th.num scope="col" { "Decode tok/s" }
-                        th.num scope="col" { "First token s" }
-                        th.num scope="col" { "Longest context" }
+                        th scope="col" { "Answer" }
+                        @for (name, _) in NUMBERS { th.num scope="col" { (name) } }
                         th scope="col" { "Why, and what would help" }
                     }
                 }
@@ -56,18 +52,31 @@ pub(super) fn table(what: &str, groups: &[Group<'_>]) -> Markup {
     }
 }
 
+/// A figure of a verdict as text.
+type Figure = fn(&Assessment) -> String;
+
+/// The columns of numbers. On a narrow screen each stands under the other, with its name.
+const NUMBERS: [(&str, Figure); 5] = [
+    ("Needs GiB", |verdict| parts::gib(verdict.decisive().needed.bytes)),
+    ("Allowed GiB", |verdict| parts::gib(verdict.decisive().limit.bytes)),
+    ("Decode tok/s", |verdict| {
+        verdict.ceilings.expected_tokens_per_s.map_or_else(|| "unknown".to_owned(), speeds)
+    }),
+    ("First token s", |verdict| {
+        verdict.speed.as_ref().map_or_else(|| "unknown".to_owned(), |speed| waits(speed.turn.first_token_s))
+    }),
+    ("Longest context", |verdict| {
+        verdict.inverse.longest_context_tokens.map_or_else(|| "none".to_owned(), count)
+    }),
+];
+
 fn line(row: &Row<'_>) -> Markup {
     let verdict = row.verdict;
-    let check = verdict.decisive();
     html! {
         tr id=(row.id) {
             th scope="row" { a href=(row.href) { (row.title) } }
-            td { (parts::verdict(verdict, &row.calculator)) }
-            td.num { (mib(check.needed.bytes)) }
-            td.num { (mib(check.limit.bytes)) }
-            td.num { (verdict.ceilings.expected_tokens_per_s.map_or_else(|| "unknown".to_owned(), speeds)) }
-            td.num { (verdict.speed.as_ref().map_or_else(|| "unknown".to_owned(), |speed| waits(speed.turn.first_token_s))) }
-            td.num { (verdict.inverse.longest_context_tokens.map_or_else(|| "none".to_owned(), count)) }
+            td { (parts::answer(verdict, &row.calculator)) }
+            @for (name, value) in NUMBERS { td.num data-label=(name) { (value(verdict)) } }
             td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } }
         }
     }

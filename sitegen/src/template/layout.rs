@@ -4,15 +4,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Chrome;
 use crate::feed;
+use crate::manifest;
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
 /// Nothing from elsewhere, nothing inline; `frame-ancestors` has no effect in a meta element.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'none'";
+     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'";
 /// The calculator compiles WebAssembly and exports drawings.
 const POLICY_CALCULATOR: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'none'";
+     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'";
 /// A page with fewer sections needs no table of contents.
 const SECTIONS_FOR_CONTENTS: usize = 3;
 const NAME: &str = "dhurandhar";
@@ -63,6 +64,7 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         meta name="description" content=(page.description);
         meta name="color-scheme" content="light dark";
         meta name="referrer" content="no-referrer";
+        link rel="manifest" href=(page.path.to(manifest::PLACE));
         link rel="icon" type="image/svg+xml" href=(to(&chrome.assets.icon));
         link rel="stylesheet" href=(to(&chrome.assets.style));
         @if let Some(calculator) = calculator {
@@ -70,6 +72,9 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));
             link rel="preload" as="fetch" crossorigin href=(to(&calculator.first));
             script type="module" src=(to(&calculator.boot)) {}
+        }
+        @if page.shape != Shape::Calculator {
+            script type="module" src=(to(&chrome.assets.script)) {}
         }
         @if let Some(base) = &chrome.base_url {
             link rel="canonical" href=(base.join(page.path.as_str()));
@@ -81,6 +86,10 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         meta property="og:title" content=(page.title);
         meta property="og:description" content=(page.description);
         meta property="og:type" content="website";
+        @if let (Some(picture), Some(base)) = (&chrome.picture, &chrome.base_url) {
+            meta property="og:image" content=(base.join(picture.as_str()));
+            meta name="twitter:card" content="summary_large_image";
+        }
     }
 }
 
@@ -167,6 +176,7 @@ fn footer(page: &Page, chrome: &Chrome) -> Markup {
             p { "Every figure here is predicted, measured or published, and says which." }
             p {
                 "No cookies, no tracking, no request to anybody else. Apache-2.0."
+                @for (name, address) in chrome.config.links() { " " a href=(address) { (name) } "." }
                 @if chrome.feed { " " a href=(page.path.to(feed::PLACE)) { "Feed" } }
                 @if let Some(date) = &page.date { " Last changed " time datetime=(date) { (date) } "." }
             }
@@ -217,7 +227,7 @@ mod tests {
         assert!(html.contains("wasm-unsafe-eval") && html.contains("src=\"../assets/b.js\""), "{html}");
         assert!(!html.contains("unsafe-inline") && !html.contains("style="), "{html}");
         page.shape = Shape::Wide;
-        assert!(!layout(&page, &chrome).contains("<script"));
+        assert_eq!(layout(&page, &chrome).matches("<script").count(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub use not_found::{not_found, with_base};
 
 use crate::assets::Assets;
 use crate::base_url::BaseUrl;
+use crate::config::Config;
 use crate::page::Page;
 use crate::path::SitePath;
 
@@ -22,6 +23,10 @@ pub struct Chrome {
     pub base_url: Option<BaseUrl>,
     /// Is there a feed to point to?
     pub feed: bool,
+    /// A picture of the site, for those who show links to it.
+    pub picture: Option<SitePath>,
+    /// Addresses outside the site.
+    pub config: Config,
 }
 
 impl Chrome {
