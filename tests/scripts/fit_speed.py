@@ -98,6 +98,8 @@ def decode_terms(r):
         t.append((2 * r["active_b"] / v, [("vs_matrix", -1)]))
     if g == "npu":
         t.append((r["bytes_per_tok_gb"] * 1000, [("fabric", -1)]))
+    if g == "gpu":                              # to hand a token over and to choose the next, whatever the model
+        t.append((1.0, [("token_gpu", 1)]))
     return t
 
 BATCH, FLOOR_SHARE, FLOOR_LAYER_MS, GQA = 2048, 0.8, 0.1, 8     # fixed, not fitted
@@ -147,7 +149,7 @@ def prior(name):
     """(typical value, pull towards it). The pull counts like that many rows of weight one."""
     fixed = dict(e_gpu=(.8, .3), e_phone=(.6, .3), e_npu=(.9, 30), e_cpu=(.8, .3), b_gpu=(.1, .3), b_phone=(.2, .3), b_npu=(.4, .3),
                  b_cpu=(.1, .3), k_gpu=(1.2, 1), k_phone=(1.2, 1), k_npu=(1.2, 1), k_cpu=(3, 5), moe_layer=(1.3, .5), hbm=(1.5, .5),
-                 vs_cpu=(.6, .3), vs_gpu=(.2, .3), vs_matrix=(.3, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_apple=(.62, .3), u_phone=(.2, .3),
+                 vs_cpu=(.6, .3), vs_gpu=(.2, .3), vs_matrix=(.3, 3), token_gpu=(.3, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_apple=(.62, .3), u_phone=(.2, .3),
                  u_npu=(.3, .3), u_cpu=(.8, .3), moe_prefill=(1.4, .5), a_gpu=(3, 5), a_apple=(1.5, 1), a_phone=(1.5, 1), a_npu=(1.5, 1),
                  a_cpu=(1.5, 1))
     if name in fixed:
@@ -227,7 +229,7 @@ class Law:
 CLASSES = list(GROUP)
 ALWAYS = {"decode": ["e_" + c for c in CLASSES] + ["b_" + c for c in CLASSES] + [k + g for k in ("e_", "b_", "k_") for g in ("gpu", "phone", "npu", "cpu")]
           + ["dq_" + q for q in ("f16", "q8", "q4", "low")] + ["vq_" + q for q in ("f16", "q8", "q4", "low")] + ["dr_" + t for t in LOADERS]
-          + ["hbm", "moe_layer", "vs_cpu", "vs_gpu", "vs_matrix", "load_cpu", "fabric"],
+          + ["hbm", "moe_layer", "vs_cpu", "vs_gpu", "vs_matrix", "token_gpu", "load_cpu", "fabric"],
           "prefill": ["u_" + c for c in CLASSES] + ["a_" + c for c in CLASSES] + [k + g for k in ("u_", "a_") for g in ("gpu", "apple", "phone", "npu", "cpu")]
           + ["pq_" + q for q in ("f16", "q8", "q4", "low")] + ["pr_" + t for t in LOADERS] + ["moe_prefill"]}
 
@@ -343,7 +345,8 @@ def coefficients(laws, P, residuals, cal, shares, hardware):
         C["decode"].append(dict({"class": c, "group": g, "bandwidth_share": sig(ex(d["e_" + g] + d["e_" + c])), "layer_ms": sig(ex(d["b_" + g] + d["b_" + c])),
             "kv_factor": sig(ex(d["k_" + g])), "vector_share": sig(ex(d["vs_cpu"]) if g == "cpu" else ex(d["vs_gpu"]) if c in NO_MATRIX else 0),
             "vector_share_with_matrix": sig(ex(d["vs_matrix"]) if c in MATRIX else 0),
-            "load_bytes_per_flop": sig(ex(d["load_cpu"]) if g == "cpu" else 0), "fabric_gbs": sig(ex(d["fabric"]) if g == "npu" else 0)}, **counts("decode", c), **band["decode"](c)))
+            "load_bytes_per_flop": sig(ex(d["load_cpu"]) if g == "cpu" else 0), "fabric_gbs": sig(ex(d["fabric"]) if g == "npu" else 0),
+            "token_ms": sig(ex(d["token_gpu"]) if g == "gpu" else 0)}, **counts("decode", c), **band["decode"](c)))
         C["prefill"].append(dict({"class": c, "peak": "int8_tops" if g == "npu" else "fp16_matrix_else_vector_tflops" if pg == "gpu" else "vector_and_int8" if g == "cpu" else "vector_tflops",
             "peak_exponent": NV_EXPONENT if c in NVIDIA else 1, "peak_share": sig(ex(p["u_" + pg] + p["u_" + c])), "attention_factor": sig(ex(p["a_" + pg] + p["a_" + ATTENTION_LIKE.get(c, c)]))}, **counts("prefill", c), **band["prefill"](c)))
     for q in ("k", "f16", "q8", "q4", "low"):
@@ -402,6 +405,7 @@ def decode_parts(r, C):
         parts["vector"] = 2 * r["active_b"] / (share * v)
     parts["load"] = W / (k["load_bytes_per_flop"] * v) if k["load_bytes_per_flop"] and v else 0.0
     parts["fabric"] = W * 1000 / k["fabric_gbs"] if k["fabric_gbs"] else 0.0
+    parts["token"] = k["token_ms"]
     f = R[runtime_of(r)]["decode_time_factor"] if cpu and runtime_of(r) in R else 1
     return {n: x * f for n, x in parts.items()}, k
 
