@@ -253,14 +253,15 @@ class Residuals:
     Shape: the 5 % and 95 % points, a chip by the root of its rows; where families are few, drawn to the 90 % point
     of the deviations without sign (SYMMETRIC_FAMILIES count for it), then to the group and to all (POOL_FAMILIES).
     Width: with rows enough, stretched or narrowed until COVERAGE of the class's rows lie inside (a conformal
-    quantile); else so wide that COVERAGE of what rows there are lie inside, never narrower than the shape, times WIDER."""
-    def __init__(self, res):
+    quantile); else so wide that COVERAGE of what rows there are lie inside, never narrower than the shape, times WIDER. After a calibration no end
+    lies further out than before it (within: the residuals before)."""
+    def __init__(self, res, within=None):
         count = defaultdict(float)
         for r, _, w in res:
             count[r["chip"], r["class"]] += w
         self.data = sorted(((x, w, w * count[r["chip"], r["class"]] ** -0.5, r["class"], r["family"], r["chip"], r["row_id"]) for r, x, w in res),
                            key=lambda d: (d[0], d[6]))
-        self.without_ = {}
+        self.without_, self.within = {}, within
 
     def tails(self, data):
         if not data:
@@ -289,7 +290,10 @@ class Residuals:
             enough = rows >= ENOUGH_ROWS and len(chips) >= ENOUGH_CHIPS and max(map(len, chips.values())) <= MOST_OF_ONE_CHIP * rows
             reach = quantile([(max(d[0] / high, d[0] / low), d[1]) for d in own], COVERAGE) if own else 1.0
             f = reach if enough else WIDER * max(1.0, reach)
-            out[c] = (f * low, f * high, enough)
+            low, high = f * low, f * high
+            if self.within:
+                before = self.within.intervals(skip_family)[c]; low, high = max(low, before[0]), min(high, before[1])
+            out[c] = (low, high, enough)
         self.without_[skip_family] = out
         return out
 
@@ -489,7 +493,7 @@ def main():
         residuals[name] = Residuals([(r, ln[r["row_id"]], 1.0) for r in law.rows])
         for k in ("same", "other"):
             pairs = pairs_of_a_chip(law, ln, k == "same"); shares[name, k] = share = share_of(pairs)
-            cal[name, k] = Residuals([(r, x - share * y, w) for r, x, y, w in pairs])
+            cal[name, k] = Residuals([(r, x - share * y, w) for r, x, y, w in pairs], residuals[name])
     C = read_yaml(a.check) if a.check else coefficients(laws, P, residuals, cal, shares, hardware)
     if not a.check:
         path = os.path.join(ROOT, "profiles/speed/classes.yaml"); write_yaml(C, path); C = read_yaml(path)
