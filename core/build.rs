@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
 /// Whole numbers.
 const COUNTS: [&str; 7] = ["rows", "chips", "families", "unseen_rows", "unseen_chips", "held", "held_apart"];
 /// Fields of a second structure, which the page does without; `cal_*` too.
-const BASIS: [&str; 6] = ["rows", "chips", "families", "unseen_chips", "held_apart", "width_from"];
+const BASIS: [&str; 5] = ["rows", "chips", "families", "held_apart", "width_from"];
 
 /// Sections of the file, and the structures that they become.
 const SECTIONS: [(&str, &str); 6] = [

@@ -41,6 +41,8 @@ pub struct Decode {
     pub unseen_rows: u32,
     /// Those of them that lie in the interval.
     pub held: u32,
+    /// Chips that they are of.
+    pub unseen_chips: u32,
 }
 
 /// How a class reads a prompt: milliseconds a token as a sum of terms.
@@ -64,6 +66,8 @@ pub struct Prefill {
     pub unseen_rows: u32,
     /// As of [`Decode`].
     pub held: u32,
+    /// As of [`Decode`].
+    pub unseen_chips: u32,
 }
 
 /// What the coefficients of a class stand on, and its intervals after a calibration.
@@ -79,8 +83,6 @@ pub struct Basis {
     pub families: u32,
     /// Of the unseen rows, those in an interval that was made without their family, too.
     pub held_apart: u32,
-    /// Chips of the unseen rows.
-    pub unseen_chips: u32,
     /// `class`: nine of ten of the class's unseen rows lie in the interval; `pool`: its rows or chips are too few, it is drawn to other
     /// classes and widened.
     pub width_from: &'static str,

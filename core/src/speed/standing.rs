@@ -3,20 +3,39 @@
 use super::Class;
 use serde::Serialize;
 
-/// Published speeds of a class, each predicted by a fit without its family of chips, and those of them in the class's interval.
+/// Published speeds, each predicted by a fit without its family of chips, and those of them in the interval of their class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Held {
+    /// Those in the interval.
+    pub held: u32,
+    /// All of them.
+    pub rows: u32,
+    /// Chips that they are of: one or two say little about the next.
+    pub chips: u32,
+}
+
+/// What the intervals of a class stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Standing {
     /// The class.
     pub processor: &'static str,
-    /// Speeds of decoding.
-    pub decode_rows: u32,
-    /// Those in the interval.
-    pub decode_held: u32,
-    /// Speeds of prompts.
-    pub prompt_rows: u32,
-    /// Those in the interval.
-    pub prompt_held: u32,
+    /// Of decoding.
+    pub decode: Held,
+    /// Of prompts.
+    pub prompt: Held,
+}
+
+impl Held {
+    fn text(self, of: &str) -> String {
+        let Self { held, rows, chips } = self;
+        match (rows, chips) {
+            (0, _) => format!("no published {of}"),
+            (_, 1) => format!("{held} of {rows} published {of} (1 chip)"),
+            _ => format!("{held} of {rows} published {of} ({chips} chips)"),
+        }
+    }
 }
 
 impl Standing {
@@ -25,10 +44,8 @@ impl Standing {
         let (decode, prefill) = (class.decode(), class.prefill());
         Self {
             processor: class.title(),
-            decode_rows: decode.unseen_rows,
-            decode_held: decode.held,
-            prompt_rows: prefill.unseen_rows,
-            prompt_held: prefill.held,
+            decode: Held { held: decode.held, rows: decode.unseen_rows, chips: decode.unseen_chips },
+            prompt: Held { held: prefill.held, rows: prefill.unseen_rows, chips: prefill.unseen_chips },
         }
     }
 }
@@ -38,13 +55,9 @@ pub(super) fn sentence(standings: &[Standing]) -> String {
     let parts: Vec<String> = standings
         .iter()
         .map(|standing| {
+            let counts = format!("{} and {}", standing.decode.text("runs"), standing.prompt.text("prompts"));
             // Named where there are several.
-            let of = if standings.len() > 1 { standing.processor } else { "this class" };
-            let prompts = match standing.prompt_rows {
-                0 => "no published prompts".to_owned(),
-                rows => format!("{} of {rows} prompts", standing.prompt_held),
-            };
-            format!("{} of {} published runs of {of}, {prompts}", standing.decode_held, standing.decode_rows)
+            if standings.len() > 1 { format!("{counts} of {}", standing.processor) } else { counts }
         })
         .collect();
     format!("such intervals hold {}", parts.join("; "))
@@ -58,25 +71,27 @@ mod tests {
     fn a_class_says_its_own_share() {
         let standing = Standing {
             processor: "x86-64 processor",
-            decode_rows: 44,
-            decode_held: 40,
-            prompt_rows: 35,
-            prompt_held: 32,
+            decode: Held { held: 40, rows: 44, chips: 10 },
+            prompt: Held { held: 32, rows: 35, chips: 6 },
         };
         assert_eq!(
             sentence(&[standing]),
-            "such intervals hold 40 of 44 published runs of this class, 32 of 35 prompts"
+            "such intervals hold 40 of 44 published runs (10 chips) and 32 of 35 published prompts (6 chips)"
         );
-        let other = Standing { processor: "AMD XDNA NPU", prompt_rows: 0, prompt_held: 0, ..standing };
+        let other = Standing {
+            processor: "AMD XDNA NPU",
+            decode: Held { held: 18, rows: 18, chips: 1 },
+            prompt: Held { held: 0, rows: 0, chips: 0 },
+        };
         assert_eq!(
             sentence(&[standing, other]),
-            "such intervals hold 40 of 44 published runs of x86-64 processor, 32 of 35 prompts; 40 of 44 published runs of AMD XDNA \
-             NPU, no published prompts"
+            "such intervals hold 40 of 44 published runs (10 chips) and 32 of 35 published prompts (6 chips) of x86-64 processor; \
+             18 of 18 published runs (1 chip) and no published prompts of AMD XDNA NPU"
         );
         for class in Class::all() {
             let standing = Standing::of(class);
-            assert!(standing.decode_held <= standing.decode_rows, "{standing:?}");
-            assert!(standing.prompt_held <= standing.prompt_rows, "{standing:?}");
+            assert!(standing.decode.held <= standing.decode.rows, "{standing:?}");
+            assert!(standing.prompt.held <= standing.prompt.rows, "{standing:?}");
         }
     }
 }
