@@ -87,7 +87,9 @@ def decode_terms(r):
     t = [(r["bytes_per_tok_gb"] * 1000 / r["bw_gbs"], eff + qf + rf)]
     if r["kv_gb"]:
         t.append((r["kv_gb"] * 1000 / r["bw_gbs"], eff + [("k_" + g, 1)] + rf))
-    t.append((r["layers"], [("b_" + g, 1), ("b_" + c, 1)] + ([("moe_layer", 1)] if r["moe"] else []) + rf))
+    t.append((r["layers"], [("b_" + g, 1), ("b_" + c, 1)] + rf))
+    if r["moe"]:                                # the router and the gathering of experts: a time for each layer, not a share of it
+        t.append((r["layers"], [("moe_layer", 1)] + rf))
     v = r["vector_tflops"]
     if g == "cpu":
         t.append((2 * r["active_b"] / v, [("vs_cpu", -1)] + ([("vq_" + q, -1)] if q != "k" else []) + rf))
@@ -148,7 +150,7 @@ def prefill_terms(r):
 def prior(name):
     """(typical value, pull towards it). The pull counts like that many rows of weight one."""
     fixed = dict(e_gpu=(.8, .3), e_phone=(.6, .3), e_npu=(.9, 30), e_cpu=(.8, .3), b_gpu=(.1, .3), b_phone=(.2, .3), b_npu=(.4, .3),
-                 b_cpu=(.1, .3), k_gpu=(1.2, 1), k_phone=(1.2, 1), k_npu=(1.2, 1), k_cpu=(3, 5), moe_layer=(1.3, .5), hbm=(1.5, .5),
+                 b_cpu=(.1, .3), k_gpu=(1.2, 1), k_phone=(1.2, 1), k_npu=(1.2, 1), k_cpu=(3, 5), moe_layer=(.06, .3), hbm=(1.5, .5),
                  vs_cpu=(.6, .3), vs_gpu=(.2, .3), vs_matrix=(.3, 3), token_gpu=(.3, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_apple=(.62, .3), u_phone=(.2, .3),
                  u_npu=(.3, .3), u_cpu=(.8, .3), moe_prefill=(1.4, .5), a_gpu=(3, 5), a_apple=(1.5, 1), a_phone=(1.5, 1), a_npu=(1.5, 1),
                  a_cpu=(1.5, 1))
@@ -254,14 +256,15 @@ class Residuals:
     of the deviations without sign (SYMMETRIC_FAMILIES count for it), then to the group and to all (POOL_FAMILIES).
     Width: with rows enough, stretched or narrowed until COVERAGE of the class's rows lie inside (a conformal
     quantile); else so wide that COVERAGE of what rows there are lie inside, never narrower than the shape, times WIDER. After a calibration no end
-    lies further out than before it (within: the residuals before)."""
-    def __init__(self, res, within=None):
+    lies further out than before it (within: the residuals before), nor further in after a row of another kind than
+    after one of the same (around: those)."""
+    def __init__(self, res, within=None, around=None):
         count = defaultdict(float)
         for r, _, w in res:
             count[r["chip"], r["class"]] += w
         self.data = sorted(((x, w, w * count[r["chip"], r["class"]] ** -0.5, r["class"], r["family"], r["chip"], r["row_id"]) for r, x, w in res),
                            key=lambda d: (d[0], d[6]))
-        self.without_, self.within = {}, within
+        self.without_, self.within, self.around = {}, within, around
 
     def tails(self, data):
         if not data:
@@ -291,6 +294,8 @@ class Residuals:
             reach = quantile([(max(d[0] / high, d[0] / low), d[1]) for d in own], COVERAGE) if own else 1.0
             f = reach if enough else WIDER * max(1.0, reach)
             low, high = f * low, f * high
+            if self.around:
+                same = self.around.intervals(skip_family)[c]; low, high = min(low, same[0]), max(high, same[1])
             if self.within:
                 before = self.within.intervals(skip_family)[c]; low, high = max(low, before[0]), min(high, before[1])
             out[c] = (low, high, enough)
@@ -358,7 +363,7 @@ def coefficients(laws, P, residuals, cal, shares, hardware):
         C["quants"].append({"quant_group": q, "weight_time_factor": val(d, "dq_" + q), "cpu_vector_share_factor": val(d, "vq_" + q), "cpu_prefill_time_factor": val(p, "pq_" + q)})
     for t in LOADERS:
         C["runtimes"].append({"runtime": t, "only_group": "cpu", "decode_time_factor": sig(ex(d["dr_" + t])), "prefill_time_factor": sig(ex(p["pr_" + t]))})
-    C["shared"].append({"hbm_time_factor": sig(ex(d["hbm"])), "moe_layer_factor": sig(ex(d["moe_layer"])), "moe_prefill_factor": sig(ex(p["moe_prefill"])),
+    C["shared"].append({"hbm_time_factor": sig(ex(d["hbm"])), "moe_layer_ms": sig(ex(d["moe_layer"])), "moe_prefill_factor": sig(ex(p["moe_prefill"])),
         "batch_tokens": BATCH, "floor_bandwidth_share": FLOOR_SHARE, "floor_layer_ms": FLOOR_LAYER_MS, "attention_flop_per_kv_byte": GQA, **{"%s_calibration_share_%s" % (l, k): shares[l, k] for l in laws for k in ("same", "other")}})
     for kind, col in (("dgpu", "fp16_matrix_tflops"), ("igpu", "fp16_matrix_tflops"), ("nv_unified", "fp16_matrix_tflops"), ("apple_gpu", "vector_tflops"),
                       ("phone_gpu", "vector_tflops"), ("cpu_x86", "vector_tflops"), ("cpu_arm", "vector_tflops"), ("phone_cpu", "vector_tflops"), ("npu", "int8_tops")):
@@ -402,7 +407,7 @@ def decode_parts(r, C):
     eff = k["bandwidth_share"] * r["bw_gbs"] / (S["hbm_time_factor"] if "HBM" in r["mem"] else 1)
     W, v = r["bytes_per_tok_gb"], r["vector_tflops"]
     parts = {"weights": W * 1000 / eff * (1 if cpu else q["weight_time_factor"]), "kv": k["kv_factor"] * r["kv_gb"] * 1000 / eff,
-             "layers": r["layers"] * k["layer_ms"] * (S["moe_layer_factor"] if r["moe"] else 1), "vector": 0.0}
+             "layers": r["layers"] * (k["layer_ms"] + (S["moe_layer_ms"] if r["moe"] else 0)), "vector": 0.0}
     plain = k["vector_share"] and (cpu or not r["fp16_matrix_tflops"])
     share = (k["vector_share"] if plain else k["vector_share_with_matrix"]) * (q["cpu_vector_share_factor"] if cpu else 1)
     if share and v:
@@ -493,7 +498,7 @@ def main():
         residuals[name] = Residuals([(r, ln[r["row_id"]], 1.0) for r in law.rows])
         for k in ("same", "other"):
             pairs = pairs_of_a_chip(law, ln, k == "same"); shares[name, k] = share = share_of(pairs)
-            cal[name, k] = Residuals([(r, x - share * y, w) for r, x, y, w in pairs], residuals[name])
+            cal[name, k] = Residuals([(r, x - share * y, w) for r, x, y, w in pairs], residuals[name], cal.get((name, "same")))
     C = read_yaml(a.check) if a.check else coefficients(laws, P, residuals, cal, shares, hardware)
     if not a.check:
         path = os.path.join(ROOT, "profiles/speed/classes.yaml"); write_yaml(C, path); C = read_yaml(path)

@@ -127,8 +127,8 @@ pub struct Program {
 pub struct Shared {
     /// Time to read from HBM, compared with the same share of other memory.
     pub hbm_time_factor: f64,
-    /// Time of a layer that chooses among experts.
-    pub moe_layer_factor: f64,
+    /// Milliseconds more of a layer that chooses among experts.
+    pub moe_layer_ms: f64,
     /// Time of a prompt's products in such layers.
     pub moe_prefill_factor: f64,
     /// Tokens that share one reading of the weights.

@@ -162,13 +162,11 @@ impl Unit {
                 / total
         };
         let weight_factor = if processor { 1.0 } else { mixed(|quant| quant.weight_time_factor) };
+        let choosing = if token.mixture { shared.moe_layer_ms } else { 0.0 };
         let mut terms = TokenTerms {
             weights: (token.weight_bytes * weight_factor + token.state_bytes) / reading,
             cache: class.kv_factor * token.cache_bytes / reading,
-            layers: token.layers
-                * class.layer_ms
-                * MS
-                * if token.mixture { shared.moe_layer_factor } else { 1.0 },
+            layers: token.layers * (class.layer_ms + choosing) * MS,
             ..TokenTerms::default()
         };
         let without_matrix = class.vector_share > 0.0 && (processor || self.matrix_flops.is_none());
