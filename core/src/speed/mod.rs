@@ -20,7 +20,7 @@ pub(crate) use forecast::{Asked, Run};
 pub use forecast::{DepthSpeed, Speed, TurnSpeed};
 pub use law::{PromptTerms, Timed, TokenTerms, Unit};
 pub use lookup::{CliffStep, Lookup, LookupCase};
-pub use standing::{Held, Standing};
+pub use standing::{Coverage, Standing};
 pub use uses::{Suitability, USES, Usable, Use};
 pub use work::{FormatGroup, PromptWork, TokenWork};
 

@@ -385,7 +385,7 @@ impl Unseen {
                 if field(expected)?.is_empty() {
                     return Ok(None);
                 }
-                let number = |place: usize| {
+                let number = |place: usize| -> Result<f64, PublishedError> {
                     let text = field(place)?;
                     text.parse::<f64>().map_err(|_| wrong(text))
                 };

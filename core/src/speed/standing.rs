@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Published speeds, each predicted by a fit without its family of chips, and those of them in the interval of their class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Held {
+pub struct Coverage {
     /// Those in the interval.
     pub held: u32,
     /// All of them.
@@ -22,12 +22,12 @@ pub struct Standing {
     /// The class.
     pub processor: &'static str,
     /// Of decoding.
-    pub decode: Held,
+    pub decode: Coverage,
     /// Of prompts.
-    pub prompt: Held,
+    pub prompt: Coverage,
 }
 
-impl Held {
+impl Coverage {
     fn text(self, of: &str) -> String {
         let Self { held, rows, chips } = self;
         match (rows, chips) {
@@ -44,8 +44,8 @@ impl Standing {
         let (decode, prefill) = (class.decode(), class.prefill());
         Self {
             processor: class.title(),
-            decode: Held { held: decode.held, rows: decode.unseen_rows, chips: decode.unseen_chips },
-            prompt: Held { held: prefill.held, rows: prefill.unseen_rows, chips: prefill.unseen_chips },
+            decode: Coverage { held: decode.held, rows: decode.unseen_rows, chips: decode.unseen_chips },
+            prompt: Coverage { held: prefill.held, rows: prefill.unseen_rows, chips: prefill.unseen_chips },
         }
     }
 }
@@ -71,8 +71,8 @@ mod tests {
     fn a_class_says_its_own_share() {
         let standing = Standing {
             processor: "x86-64 processor",
-            decode: Held { held: 40, rows: 44, chips: 10 },
-            prompt: Held { held: 32, rows: 35, chips: 6 },
+            decode: Coverage { held: 40, rows: 44, chips: 10 },
+            prompt: Coverage { held: 32, rows: 35, chips: 6 },
         };
         assert_eq!(
             sentence(&[standing]),
@@ -80,8 +80,8 @@ mod tests {
         );
         let other = Standing {
             processor: "AMD XDNA NPU",
-            decode: Held { held: 18, rows: 18, chips: 1 },
-            prompt: Held { held: 0, rows: 0, chips: 0 },
+            decode: Coverage { held: 18, rows: 18, chips: 1 },
+            prompt: Coverage { held: 0, rows: 0, chips: 0 },
         };
         assert_eq!(
             sentence(&[standing, other]),
