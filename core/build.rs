@@ -17,7 +17,12 @@ fn main() -> io::Result<()> {
     coefficients(&root.join("speed/classes.yaml"), &out.join("speed.rs"))
 }
 
-/// Sections of the file, the structures that they become, and fields of a second structure, which the page does without.
+/// Whole numbers.
+const COUNTS: [&str; 7] = ["rows", "chips", "families", "unseen_rows", "unseen_chips", "held", "held_apart"];
+/// Fields of a second structure, which the page does without; `cal_*` too.
+const BASIS: [&str; 5] = ["rows", "chips", "families", "held_apart", "width_from"];
+
+/// Sections of the file, and the structures that they become.
 const SECTIONS: [(&str, &str); 6] = [
     ("decode", "Decode"),
     ("prefill", "Prefill"),
@@ -47,9 +52,8 @@ fn coefficients(path: &Path, target: &Path) -> io::Result<()> {
             else {
                 continue;
             };
-            let counted = ["rows", "chips", "families"].contains(&key);
             let value = match value.parse::<f64>() {
-                Ok(number) if counted => format!("{number}"),
+                Ok(number) if COUNTS.contains(&key) => format!("{number}"),
                 Ok(number) => format!("{number:e}"),
                 Err(_) => format!("{value:?}"),
             };
@@ -58,7 +62,7 @@ fn coefficients(path: &Path, target: &Path) -> io::Result<()> {
             if key == "class" && twofold {
                 basis.push_str(&field);
             }
-            let into = if twofold && (counted || key.starts_with("cal_")) { basis } else { row };
+            let into = if twofold && (BASIS.contains(&key) || key.starts_with("cal_")) { basis } else { row };
             into.push_str(&field);
         }
         let table = if name == "Program" { "RUNTIMES".to_owned() } else { section.to_uppercase() };

@@ -43,6 +43,13 @@ fn a_turn_is_told_with_its_wait_and_longer_prompts_wait_longer() {
     assert!(wait(&long) > 15.0 * wait(&short), "{short} {long}");
     assert_eq!(long["turn"]["prompt_tokens"], 2000);
     assert_eq!(short["uses"].as_array().unwrap().len(), 3);
+    // Each interval says how many published runs of its class it holds.
+    let decode = &short["standings"][0]["decode"];
+    let count = |of: &str| decode[of].as_u64().unwrap();
+    assert!(
+        count("held") <= count("rows") && count("chips") <= count("rows") && count("chips") > 0,
+        "{short}"
+    );
     let depths = short["by_depth"].as_array().unwrap();
     let speeds: Vec<f64> = depths.iter().map(|at| at["tokens_per_s"]["expected"].as_f64().unwrap()).collect();
     assert!(speeds.windows(2).all(|pair| pair[0] >= pair[1]), "{speeds:?}");

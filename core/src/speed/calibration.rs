@@ -232,7 +232,11 @@ mod tests {
         let found = measured(&device, row, None).unwrap().unwrap();
         assert!(!found.on_gpu && !found.of_prompt && found.format_group == "q4");
         let known = Device { measured_speeds: vec![found.clone()], ..device.clone() };
-        for (format, share) in [("q4_0", 0.9), ("q4_k_m", 0.8)] {
+        let shares = shared();
+        for (format, share) in [
+            ("q4_0", shares.decode_calibration_share_same),
+            ("q4_k_m", shares.decode_calibration_share_other),
+        ] {
             let (before, after) =
                 (speed(&device, "llama-3.2-1b", format), speed(&known, "llama-3.2-1b", format));
             let (before, after) = (before.decode_tokens_per_s, after.decode_tokens_per_s);

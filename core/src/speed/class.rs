@@ -22,16 +22,27 @@ pub struct Decode {
     pub layer_ms: f64,
     /// What a byte of the cache costs, compared with a byte of weights.
     pub kv_factor: f64,
-    /// Share of the peak of the vector units reached in products; 0 where they do not count.
+    /// Share of the peak of the vector units reached in products, of processors and GPUs without matrix units; 0 where products do
+    /// not count.
     pub vector_share: f64,
+    /// The same of GPUs with matrix units, which one token does not fill; 0 where products do not count.
+    pub vector_share_with_matrix: f64,
     /// Bytes of weights unpacked for each operation of the peak; 0 where unpacking does not count.
     pub load_bytes_per_flop: f64,
     /// Bandwidth of what connects an NPU to memory, GB/s; 0 without one.
     pub fabric_gbs: f64,
-    /// Logarithm of the factor below the expected speed that one of twenty rows lies under.
+    /// Milliseconds of a token whatever the model: to hand it over and to choose the next; 0 where layers hold them.
+    pub token_ms: f64,
+    /// Logarithm of the factor from the expected speed to the low end of the interval.
     pub log_low: f64,
-    /// The same above.
+    /// The same to the high end.
     pub log_high: f64,
+    /// Published rows of the class, each predicted by a fit without its family of chips.
+    pub unseen_rows: u32,
+    /// Those of them that lie in the interval.
+    pub held: u32,
+    /// Chips that they are of.
+    pub unseen_chips: u32,
 }
 
 /// How a class reads a prompt: milliseconds a token as a sum of terms.
@@ -51,6 +62,12 @@ pub struct Prefill {
     pub log_low: f64,
     /// As of [`Decode`].
     pub log_high: f64,
+    /// As of [`Decode`].
+    pub unseen_rows: u32,
+    /// As of [`Decode`].
+    pub held: u32,
+    /// As of [`Decode`].
+    pub unseen_chips: u32,
 }
 
 /// What the coefficients of a class stand on, and its intervals after a calibration.
@@ -64,6 +81,11 @@ pub struct Basis {
     pub chips: u32,
     /// Families of chips.
     pub families: u32,
+    /// Of the unseen rows, those in an interval that was made without their family, too.
+    pub held_apart: u32,
+    /// `class`: nine of ten of the class's unseen rows lie in the interval; `pool`: its rows or chips are too few, it is drawn to other
+    /// classes and widened.
+    pub width_from: &'static str,
     /// Interval with one measured row of the same kind (program, backend, group of formats).
     pub cal_same_log_low: f64,
     /// As above.
@@ -105,8 +127,8 @@ pub struct Program {
 pub struct Shared {
     /// Time to read from HBM, compared with the same share of other memory.
     pub hbm_time_factor: f64,
-    /// Time of a layer that chooses among experts.
-    pub moe_layer_factor: f64,
+    /// Milliseconds more of a layer that chooses among experts.
+    pub moe_layer_ms: f64,
     /// Time of a prompt's products in such layers.
     pub moe_prefill_factor: f64,
     /// Tokens that share one reading of the weights.
@@ -304,6 +326,19 @@ mod tests {
                     && prefill.log_low < 0.0
                     && prefill.log_high > 0.0
             );
+            // Nine of ten unseen rows lie inside where there are enough; more where there are few.
+            for (basis, rows, held) in [
+                (class.decode_basis(), decode.unseen_rows, decode.held),
+                (class.prefill_basis(), prefill.unseen_rows, prefill.held),
+            ] {
+                let share = f64::from(held) / f64::from(rows.max(1));
+                assert!(held <= rows && basis.held_apart <= rows, "{}", basis.class);
+                match basis.width_from {
+                    "class" => assert!((0.85..=0.95).contains(&share), "{}: {share}", basis.class),
+                    "pool" => assert!(rows == 0 || share >= 0.9, "{}: {share}", basis.class),
+                    other => panic!("{}: {other}", basis.class),
+                }
+            }
             // A calibration narrows the interval, most with a row of the same kind.
             let basis = class.decode_basis();
             let width = |low: f64, high: f64| high - low;

@@ -1,4 +1,4 @@
-//! A predicted quantity with the interval that nine of ten published measurements lie in.
+//! A predicted quantity with an interval; how many published measurements such intervals hold is known by class of processor.
 
 use crate::measurement::PredictedSpeed;
 use serde::Serialize;
@@ -7,11 +7,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
-    /// One of twenty published measurements lies below.
+    /// The low end.
     pub low: f64,
     /// The middle.
     pub expected: f64,
-    /// One of twenty lies above.
+    /// The high end.
     pub high: f64,
 }
 

@@ -4,7 +4,7 @@ use super::calibration::{Kind, corrected};
 use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
 use super::law::Unit;
 use super::work::{PromptWork, TokenWork};
-use super::{Class, Estimate, Suitability, USES};
+use super::{Class, Estimate, Standing, Suitability, USES, standing};
 use crate::device::{Device, Form, Gpu, GpuKind};
 use crate::memory::{Runtime, Scenario};
 use crate::model::Model;
@@ -23,6 +23,8 @@ const DEPTHS: [u64; 10] = [0, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_53
 pub struct Speed {
     /// What computes.
     pub processors: Vec<&'static str>,
+    /// What the intervals stand on, by processor.
+    pub standings: Vec<Standing>,
     /// Tokens a second at the end of the context.
     pub decode_tokens_per_s: Estimate,
     /// The turn's times.
@@ -36,6 +38,13 @@ pub struct Speed {
     /// Why intervals are wider than usual.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wide_because: Vec<&'static str>,
+}
+
+impl Speed {
+    /// How many published speeds such intervals hold, as the end of a sentence.
+    pub fn standing(&self) -> String {
+        standing::sentence(&self.standings)
+    }
 }
 
 /// Times of a question and its answer.
@@ -260,6 +269,7 @@ impl Run<'_> {
         let named = [units.card, units.host];
         Some(Speed {
             processors: named.into_iter().flatten().map(|unit| unit.class.title()).collect(),
+            standings: named.into_iter().flatten().map(|unit| Standing::of(unit.class)).collect(),
             decode_tokens_per_s: self.token(&units, self.asked.token).inverse(),
             turn: TurnSpeed {
                 prompt_tokens: turn.prompt_tokens,

@@ -1,8 +1,8 @@
 //! The law of speed: a token's time, and a prompt token's, as sums of terms, each one known quantity over one peak.
 //!
 //! Decoding: weights and cache over a share of the bandwidth, a time for each layer, on processors the products over a share of the
-//! vector peak and the unpacking of the weights. Prompts: products and attention over a share of the peak of arithmetic, and one
-//! reading of all weights for each batch. Terms add up since runtimes rarely overlap them; a maximum or a mean of them fitted
+//! vector peak and the unpacking of the weights, on GPUs the products too and a time for each token. Prompts: products and
+//! attention over a share of the peak of arithmetic, and one reading of all weights for each batch. Terms add up since runtimes rarely overlap them; a maximum or a mean of them fitted
 //! worse. Published rows are what it is held to (`profiles/speed`).
 
 use super::class::{Class, program, quant, shared};
@@ -71,12 +71,14 @@ pub struct TokenTerms {
     pub unpacking: f64,
     /// The connection of an NPU.
     pub fabric: f64,
+    /// Handing the token to a GPU and choosing the next.
+    pub handing: f64,
 }
 
 impl TokenTerms {
     /// All of them.
     pub fn sum(&self) -> f64 {
-        self.weights + self.cache + self.layers + self.products + self.unpacking + self.fabric
+        self.weights + self.cache + self.layers + self.products + self.unpacking + self.fabric + self.handing
     }
 }
 
@@ -160,19 +162,18 @@ impl Unit {
                 / total
         };
         let weight_factor = if processor { 1.0 } else { mixed(|quant| quant.weight_time_factor) };
+        let choosing = if token.mixture { shared.moe_layer_ms } else { 0.0 };
         let mut terms = TokenTerms {
             weights: (token.weight_bytes * weight_factor + token.state_bytes) / reading,
             cache: class.kv_factor * token.cache_bytes / reading,
-            layers: token.layers
-                * class.layer_ms
-                * MS
-                * if token.mixture { shared.moe_layer_factor } else { 1.0 },
+            layers: token.layers * (class.layer_ms + choosing) * MS,
             ..TokenTerms::default()
         };
-        let counts = processor || self.matrix_flops.is_none();
-        if class.vector_share > 0.0 && counts {
+        let without_matrix = class.vector_share > 0.0 && (processor || self.matrix_flops.is_none());
+        let vector_share = if without_matrix { class.vector_share } else { class.vector_share_with_matrix };
+        if vector_share > 0.0 {
             let share = |group: FormatGroup| {
-                class.vector_share * if processor { quant(group).cpu_vector_share_factor } else { 1.0 }
+                vector_share * if processor { quant(group).cpu_vector_share_factor } else { 1.0 }
             };
             terms.products = work::groups()
                 .map(|group| 2.0 * token.multiplied[group as usize] / (share(group) * self.vector().flops))
@@ -191,6 +192,7 @@ impl Unit {
             products: terms.products * program,
             unpacking: terms.unpacking * program,
             fabric: terms.fabric * program,
+            handing: class.token_ms * MS,
         }
     }
 

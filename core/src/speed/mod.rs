@@ -8,6 +8,7 @@ mod forecast;
 mod law;
 mod lookup;
 pub mod published;
+mod standing;
 mod uses;
 mod work;
 
@@ -19,6 +20,7 @@ pub(crate) use forecast::{Asked, Run};
 pub use forecast::{DepthSpeed, Speed, TurnSpeed};
 pub use law::{PromptTerms, Timed, TokenTerms, Unit};
 pub use lookup::{CliffStep, Lookup, LookupCase};
+pub use standing::{Coverage, Standing};
 pub use uses::{Suitability, USES, Usable, Use};
 pub use work::{FormatGroup, PromptWork, TokenWork};
 

@@ -366,7 +366,7 @@ impl Measured {
 
 /// Predictions of rows by fits that have not seen their families of chips, by the rows' names (`profiles/speed/unseen.csv`).
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Unseen(BTreeMap<String, [Option<Estimate>; 2]>);
+pub struct Unseen(BTreeMap<String, [Option<Estimate>; 4]>);
 
 impl Unseen {
     /// Read the file that `fit_speed.py` writes.
@@ -375,20 +375,25 @@ impl Unseen {
         for (index, fields) in records(text).into_iter().enumerate().skip(1) {
             let wrong = |value: &str| PublishedError::Field {
                 line: index + 1,
-                column: "row_id,tg_tps,tg_low,tg_high,pp_tps,pp_low,pp_high",
+                column: "row_id,tg_tps,tg_low,tg_high,pp_tps,pp_low,pp_high,tg_low_apart,tg_high_apart,pp_low_apart,pp_high_apart",
                 value: value.to_owned(),
-                expected: "a name and six numbers, or nothing for three of them",
+                expected: "a name and ten numbers, or nothing for the five of a speed",
             };
-            let estimate = |from: usize| -> Result<Option<Estimate>, PublishedError> {
-                let numbers = fields.get(from..from + 3).ok_or_else(|| wrong(&fields.join(",")))?;
-                if numbers.iter().all(String::is_empty) {
+            let estimate = |places: [usize; 3]| -> Result<Option<Estimate>, PublishedError> {
+                let field = |place: usize| fields.get(place).ok_or_else(|| wrong(&fields.join(",")));
+                let [expected, low, high] = places;
+                if field(expected)?.is_empty() {
                     return Ok(None);
                 }
-                let number = |place: usize| numbers[place].parse::<f64>().map_err(|_| wrong(&numbers[place]));
-                Ok(Some(Estimate { expected: number(0)?, low: number(1)?, high: number(2)? }))
+                let number = |place: usize| -> Result<f64, PublishedError> {
+                    let text = field(place)?;
+                    text.parse::<f64>().map_err(|_| wrong(text))
+                };
+                Ok(Some(Estimate { expected: number(expected)?, low: number(low)?, high: number(high)? }))
             };
-            let both = [estimate(1)?, estimate(4)?];
-            rows.insert(fields[0].clone(), both);
+            let all =
+                [estimate([1, 2, 3])?, estimate([4, 5, 6])?, estimate([1, 7, 8])?, estimate([4, 9, 10])?];
+            rows.insert(fields[0].clone(), all);
         }
         Ok(Self(rows))
     }
@@ -396,6 +401,11 @@ impl Unseen {
     /// What a fit without its family says of a row.
     pub fn predicted(&self, measured: Measured, row: &PublishedRow) -> Option<Estimate> {
         self.0.get(&row.id)?[measured as usize]
+    }
+
+    /// The same with an interval that was made without the family, too.
+    pub fn predicted_apart(&self, measured: Measured, row: &PublishedRow) -> Option<Estimate> {
+        self.0.get(&row.id)?[measured as usize + 2]
     }
 }
 

@@ -105,7 +105,14 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
             };
             let found = score(&pairs(rows.iter().filter(|row| wanted(row)), measured, of));
             if found.rows > 0 {
-                lines.push(cells(title, &found));
+                let mut line = cells(title, &found);
+                if let Some(unseen) = unseen {
+                    line.pop();
+                    let of = |row: &PublishedRow| unseen.predicted_apart(measured, row);
+                    let apart = score(&pairs(rows.iter().filter(|row| wanted(row)), measured, of));
+                    line.push(format!("{:.0} %", apart.inside * 100.0));
+                }
+                lines.push(line);
             }
         };
         add("all", &|_| true);
@@ -116,8 +123,9 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
             add(class.title(), &|row| row.unit.class == class);
         }
         text += &format!("{name}, tokens a second\n\n");
+        let last = if unseen.is_some() { "apart" } else { "chips" };
         text += &output::table(
-            &["", "rows", "chips", "error", "<30 %", "<2x", "inside", "chips"],
+            &["", "rows", "chips", "error", "<30 %", "<2x", "inside", last],
             &[1, 2, 3, 4, 5, 6, 7],
             lines,
         );
@@ -126,11 +134,11 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
     text += match unseen {
         Some(_) => {
             "Each row is predicted by a fit without its family of chips.\nerror: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\
-             inside: rows in the interval that nine of ten should lie in; chips: by their\nmedian row.\n"
+             inside: rows in the interval of their class, which is as wide as these errors\nask for; apart: rows in an interval that is made without their family, too.\n"
         }
         None => {
             "error: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\
-             inside: rows in the interval that nine of ten should lie in; chips: by their\nmedian row.\n"
+             inside: rows in the interval of their class; chips: by their median row.\n"
         }
     };
     text
@@ -188,6 +196,7 @@ fn one(row: &PublishedRow) -> String {
         ("products", terms.products),
         ("unpacking weights", terms.unpacking),
         ("connection of the NPU", terms.fabric),
+        ("handing the token over", terms.handing),
     ];
     text += &part("Decode, ms a token", &decode, 1.0, Measured::Decode, row);
     let terms = row.unit.prompt_terms(&row.prompt);

@@ -25,7 +25,7 @@ pub(crate) fn speed(speed: Option<&Speed>) -> Html {
             { course(&speed.by_depth) }
             <p>{ for speed.uses.iter().map(suitability) }</p>
             <p class="calc-hint">
-                { format!("{}. Nine of ten published runs lie in such an interval. {:.1} s more when the file is not in memory.", speed.processors.join(" and "), turn.cold_start_s) }
+                { format!("{}; {}. {:.1} s more when the file is not in memory.", speed.processors.join(" and "), speed.standing(), turn.cold_start_s) }
                 { for speed.wide_because.iter().map(|reason| html! { { format!(" Wide: {reason}.") } }) }
             </p>
         </section>

@@ -102,14 +102,14 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
     let mut lines = vec![(
         "Speed:",
         format!(
-            "{} tok/s at the end of the context, {} expected ({}); nine of ten published runs lie in such an interval{}",
+            "{} tok/s at the end of the context, {} expected ({}); {}",
             range(speed.decode_tokens_per_s),
             rate(speed.decode_tokens_per_s.expected),
             speed.processors.join(" and "),
             match measured {
-                0 => String::new(),
-                1 => ", narrowed by one measured speed".to_owned(),
-                rows => format!(", narrowed by {rows} measured speeds"),
+                0 => speed.standing(),
+                1 => "narrowed by one measured speed".to_owned(),
+                rows => format!("narrowed by {rows} measured speeds"),
             }
         ),
     )];
