@@ -1,7 +1,7 @@
 // Keeps the site usable without a network.
 const CACHE = 'dhurandhar-' + '%VERSION%';
 const FILES = ['%FILES%'];
-// What a first visit does not need; kept from the second one on.
+// What the first answer does not need; kept once the page says that it has been given.
 const LATER = ['%LATER%'];
 const HASHED = /\/assets\/[^/]+-[0-9a-f]{10}\.\w+$/;
 
@@ -16,7 +16,7 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()));
 });
 
-// Sent by a page that this worker already serves.
+// Sent by the calculator after its first answer.
 self.addEventListener('message', (event) => {
   const missing = async (cache) => {
     const kept = await Promise.all(LATER.map((file) => cache.match(file)));

@@ -1,7 +1,7 @@
-//! The service worker: a second visit works with the network off.
+//! The service worker: after a visit, the next one works with the network off.
 //!
 //! Its own name carries no hash, or browsers would never find the next one. Hashed files are taken from the cache
-//! for ever (those that a first visit does not need from the second visit on); everything else comes from the network while there is one, so that no page is ever stale.
+//! for ever (those that the first answer does not need once it has been given); everything else comes from the network while there is one, so that no page is ever stale.
 
 use crate::assets;
 use crate::path::SitePath;

@@ -322,20 +322,13 @@ def pairs_of_a_chip(law, ln, same):
             out += [(r, ln[r["row_id"]], ln[o["row_id"]], 1 / len(others)) for o in others]
     return out
 
-def shares_of(pairs):
+def share_of(pairs):
     """The share of the other row's log deviation that is taken over, in tenths: the one that leaves the least mean deviation,
-    a chip by the root of its rows. {None: with all rows, family of chips: without its rows}."""
-    count, cost = defaultdict(float), defaultdict(lambda: [0.0] * 11)
+    a chip by the root of its rows."""
+    count = defaultdict(float)
     for r, _, _, w in pairs:
         count[r["chip"]] += w
-    for r, x, y, w in pairs:
-        w *= count[r["chip"]] ** -0.5; of = cost[r["family"]]
-        for t in range(11):
-            of[t] += w * abs(x - t / 10 * y)
-    total = [sum(c) for c in zip(*cost.values())]
-    def least(costs):
-        return min(range(11), key=lambda t: costs[t]) / 10
-    return {None: least(total), **{f: least([a - b for a, b in zip(total, c)]) for f, c in cost.items()}}
+    return min((t / 10 for t in range(11)), key=lambda s: sum(w * count[r["chip"]] ** -0.5 * abs(x - s * y) for r, x, y, w in pairs))
 
 # ---------------------------------------------------------------- classes.yaml
 def sig(x):
@@ -479,10 +472,9 @@ def report(law, ln_in, ln_lo, residuals):
     for c in CLASSES:
         unseen("  class " + c + ("" if own[c][2] else " (few)"), [r for r in rows if r["class"] == c])
 
-def report_calibrated(law, cal, share, blind, label):
+def report_calibrated(law, cal, share, label):
     own, apart = cal.held(lambda f: cal.intervals()), cal.held(cal.intervals)
-    print("  one calibration row of the chip (%s, %s; %.0f %% of its deviation taken over), averaged over all choices; with the part\n"
-          "    that the other families of chips ask for, median by row %.1f %%:" % (law.name, label, 100 * share, 100 * quantile(blind, .5)))
+    print("  one calibration row of the chip (%s, %s; %.0f %% of its deviation taken over), averaged over all choices:" % (law.name, label, 100 * share))
     for g in ("all", "gpu", "phone", "npu", "cpu"):
         p = [d for d in cal.data if g in ("all", GROUP[d[3]])]
         chips = defaultdict(list)
@@ -499,15 +491,14 @@ def main():
     ap.add_argument("--check"); ap.add_argument("--sample", type=int, default=0); a = ap.parse_args()
     rows = read_rows(a.rows); hardware = list(csv.DictReader(open(a.hardware, newline="")))
     laws = {"decode": Law("decode", rows, "tg_tps", decode_terms), "prefill": Law("prefill", rows, "pp_tps", prefill_terms)}
-    P, unseen, residuals, cal, shares, blind = {}, {}, {}, {}, {}, {}
+    P, unseen, residuals, cal, shares = {}, {}, {}, {}, {}
     for name, law in laws.items():
         P[name] = law.fit([r for r in law.rows if r["role"] == "train"]); lo = law.cross(P[name])
         unseen[name] = ln = {r["row_id"]: math.log(r[law.speed] / lo[r["row_id"]]) for r in law.rows}
         residuals[name] = Residuals([(r, ln[r["row_id"]], 1.0) for r in law.rows])
         for k in ("same", "other"):
-            pairs = pairs_of_a_chip(law, ln, k == "same"); of = shares_of(pairs); shares[name, k] = of[None]
-            cal[name, k] = Residuals([(r, x - of[None] * y, w) for r, x, y, w in pairs], residuals[name], cal.get((name, "same")))
-            blind[name, k] = [(abs(math.exp(of[r["family"]] * y - x) - 1), w) for r, x, y, w in pairs]
+            pairs = pairs_of_a_chip(law, ln, k == "same"); shares[name, k] = share = share_of(pairs)
+            cal[name, k] = Residuals([(r, x - share * y, w) for r, x, y, w in pairs], residuals[name], cal.get((name, "same")))
     C = read_yaml(a.check) if a.check else coefficients(laws, P, residuals, cal, shares, hardware)
     if not a.check:
         path = os.path.join(ROOT, "profiles/speed/classes.yaml"); write_yaml(C, path); C = read_yaml(path)
@@ -519,7 +510,7 @@ def main():
             worst = max(abs(math.log(got[r["row_id"]][0] / law.predict(r, P[name]))) for r in law.rows); assert worst < 2e-3, worst
         report(law, ln_in, unseen[name], residuals[name])
         for k in ("same", "other"):
-            report_calibrated(law, cal[name, k], shares[name, k], blind[name, k], "row of %s kind" % ("the same" if k == "same" else "another"))
+            report_calibrated(law, cal[name, k], shares[name, k], "row of %s kind" % ("the same" if k == "same" else "another"))
     tt = [(r, r["prompt_len"] / answer(prefill_parts(r, C))[0] * 1000 + 1000 / answer(decode_parts(r, C))[0]) for r in rows
           if r["ttft_ms"] and r["pp_use"] != "cached_prompt" and r["prompt_len"] and prefill_peak(r)]
     print("\nTIME TO FIRST TOKEN: rows %d, in-sample median error %.1f %%" % (len(tt), 100 * median([abs(t / r["ttft_ms"] - 1) for r, t in tt])))

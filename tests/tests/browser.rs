@@ -143,6 +143,79 @@ async fn a_link_survives_reload_and_the_history_goes_back_and_forward() -> Resul
 }
 
 #[tokio::test]
+async fn back_undoes_a_choice() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "").await?;
+            let pick = |value: &str| {
+                format!(
+                    "const weights = document.querySelector('#weights'); weights.value = '{value}'; \
+                     weights.dispatchEvent(new Event('change', {{ bubbles: true }})); return true"
+                )
+            };
+            ask(&driver, &pick("q8_0")).await?;
+            until(&driver, "return location.search === '?v=1&w=q8_0'").await?;
+            ask(&driver, &pick("q6_k")).await?;
+            until(&driver, "return location.search === '?v=1&w=q6_k'").await?;
+            driver.back().await?;
+            until(&driver, "return document.querySelector('#weights').value === 'q8_0'").await?;
+            driver.back().await?;
+            until(&driver, "return location.search === ''").await?;
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}
+
+#[tokio::test]
+async fn every_tab_has_the_same_verdict() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            let case = "model=gemma4-e2b&dev=galaxy-a16-6gb&w=q4_0&ctx=32768";
+            stage.open(&driver, &format!("?v=1&{case}")).await?;
+            let verdict = "return document.querySelector('.calc-answer')?.innerText";
+            let expected = ask(&driver, verdict).await?;
+            ensure!(expected.as_str().is_some_and(|text| text.contains("target") || text.contains("fitted")));
+            for tab in ["devices", "compare", "turboquant", "mmap", "codecs"] {
+                stage.open(&driver, &format!("?v=1&tab={tab}&{case}")).await?;
+                until(&driver, "return !!document.querySelector('.calc-answer')").await?;
+                assert_eq!(ask(&driver, verdict).await?, expected, "{tab}");
+            }
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}
+
+#[tokio::test]
+async fn cases_stand_side_by_side_in_one_link() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "?v=1&tab=compare").await?;
+            until(&driver, "return document.querySelectorAll('#format-table tbody tr').length > 20").await?;
+            driver.find(By::Id("add-case")).await?.click().await?;
+            until(&driver, "return document.querySelectorAll('#cases thead th').length === 3").await?;
+            let second = "const choice = document.querySelector('[aria-label=\"Weights of case 2\"]'); choice.value = 'q8_0'; \
+                          choice.dispatchEvent(new Event('change', { bubbles: true })); return true";
+            ask(&driver, second).await?;
+            let differs = "return [...document.querySelectorAll('#cases .differs th')].some(th => th.innerText.startsWith('Weights'))";
+            until(&driver, differs).await?;
+            until(&driver, "return new URLSearchParams(location.search).getAll('case').length === 2").await?;
+            driver.refresh().await?;
+            until(&driver, differs).await?;
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}
+
+#[tokio::test]
 async fn unreadable_links_and_values_are_said_and_change_nothing() -> Result<()> {
     let stage = stage()?;
     let play = |driver: WebDriver| {
@@ -190,6 +263,11 @@ async fn a_dropped_config_becomes_the_model_and_a_bad_file_does_not() -> Result<
                 &format!("return document.querySelector('#memory-table tfoot td').innerText === '{total}'"),
             )
             .await?;
+            // A reload finds it again, until it is to be forgotten.
+            driver.refresh().await?;
+            until(&driver, &format!("return document.querySelector('#model')?.value === {title}")).await?;
+            driver.find(By::Css("#model-kept button")).await?.click().await?;
+            until(&driver, "return !document.querySelector('#model-kept') && !localStorage.length").await?;
             let folder = tempfile::tempdir()?;
             let bad = folder.path().join("bad.gguf");
             std::fs::write(&bad, b"GGUF\x03\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f")?;
@@ -333,7 +411,7 @@ async fn a_custom_device_joins_the_list_and_the_link() -> Result<()> {
             driver.find(By::Id("custom-db")).await?.send_keys("x").await?;
             until(
                 &driver,
-                "return document.querySelector('#custom-problem')?.innerText.includes('ram_budget_mb')",
+                "return document.querySelector('#custom-problem')?.innerText.includes('expected a size of memory')",
             )
             .await?;
             no_problems(&driver).await
@@ -384,12 +462,22 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
             let catch = "window.__files = []; const make = URL.createObjectURL;
                 URL.createObjectURL = blob => { blob.text().then(text => __files.push(text)); return make.call(URL, blob); };";
             driver.execute(catch, vec![]).await?;
-            // Exports say more than the page computes for each frame.
+            let bar =
+                "const bar = document.querySelector('.calc-export'); bar?.scrollIntoView(); return !!bar";
+            let below = "document.querySelector('.calc-below').scrollIntoView(); return true";
+            ask(&driver, below).await?;
+            until(&driver, bar).await?;
+            // Exports say more than the page computes for each frame, and what they are about.
             let (model, device) = (registry::model("gemma4-e2b")?, device::registry::device("pixel-9a")?);
             let report = report(|_| ())?.explained(&model, &[device])?;
+            let about = "return [new Date().toISOString().slice(0, 10), location.href]";
+            let about = ask(&driver, about).await?;
+            let said = |at: usize| about[at].as_str().unwrap_or_default().to_owned();
+            let report = report.covered(&said(0), &said(1));
             let expected = [
                 ("export-json", report.to_json()),
-                ("export-csv", report.to_csv()),
+                ("export-memory", report.memory_csv()),
+                ("export-devices", report.devices_csv()),
                 ("export-md", report.to_markdown()),
             ];
             for (count, (button, text)) in expected.into_iter().enumerate() {
@@ -402,9 +490,15 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
                 );
             }
             driver.find(By::Id("export-svg")).await?.click().await?;
-            until(&driver, "return (__files[3] || '').startsWith('<svg')").await?;
+            until(
+                &driver,
+                "return (__files[4] || '').startsWith('<svg') && __files[4].includes('tokens of context')",
+            )
+            .await?;
             driver.find(By::Id("export-png")).await?.click().await?;
-            until(&driver, "return __files.length === 5").await?;
+            until(&driver, "return __files.length === 6").await?;
+            driver.find(By::Id("copy-link")).await?.click().await?;
+            until(&driver, "return document.querySelector('.calc-said').innerText.length > 0").await?;
             no_problems(&driver).await
         }
     };
@@ -414,7 +508,15 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
 #[tokio::test]
 async fn every_tab_is_accessible_and_fits_its_width() -> Result<()> {
     let stage = stage()?;
-    for (width, scheme) in [(1000, "light"), (1000, "dark"), (360, "light"), (390, "dark")] {
+    for (width, scheme) in [
+        (1000, "light"),
+        (1000, "dark"),
+        (320, "light"),
+        (360, "light"),
+        (390, "dark"),
+        (720, "light"),
+        (768, "dark"),
+    ] {
         let play = |driver: WebDriver| {
             let stage = stage.clone();
             async move {
@@ -423,7 +525,7 @@ async fn every_tab_is_accessible_and_fits_its_width() -> Result<()> {
                     { "name": "prefers-reduced-motion", "value": "reduce" },
                 ] });
                 driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await?;
-                for tab in ["memory", "devices", "turboquant", "mmap", "codecs"] {
+                for tab in ["memory", "devices", "compare", "turboquant", "mmap", "codecs"] {
                     stage.open(&driver, &format!("?v=1&tab={tab}")).await?;
                     accessible(&driver, &format!("{tab}, {width} px, {scheme}")).await?;
                     let wide = ask(&driver, "return document.documentElement.scrollWidth").await?;

@@ -110,7 +110,7 @@ async fn a_sweep_fills_its_table_and_own_tensors_take_its_place() -> Result<()> 
 }
 
 #[tokio::test]
-async fn a_long_run_is_cancelled_and_what_was_there_stays() -> Result<()> {
+async fn a_long_run_is_cancelled_and_leaves_no_results_of_another_request() -> Result<()> {
     let stage = stage()?;
     let play = |driver: WebDriver| {
         let stage = stage.clone();
@@ -125,8 +125,15 @@ async fn a_long_run_is_cancelled_and_what_was_there_stays() -> Result<()> {
                 "const stop = document.querySelector('#codec-cancel'); stop?.click(); return !!stop",
             )
             .await?;
-            until(&driver, "return !document.querySelector('#codec-cancel')").await?;
-            until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length > 0").await?;
+            until(&driver, "return !!document.querySelector('#codec-cancelled')").await?;
+            until(&driver, "return !document.querySelector('#codec-rows')").await?;
+            driver.find(By::Css("#vectors option[value='512']")).await?.click().await?;
+            until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length === 28").await?;
+            until(
+                &driver,
+                "return document.querySelector('.calc-of').innerText.includes('up to 512 vectors')",
+            )
+            .await?;
             no_problems(&driver).await
         }
     };

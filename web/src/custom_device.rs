@@ -1,7 +1,9 @@
 //! The reader's own device: six fields of a form, read by the same rules as a device file.
 
 use dhurandhar_core::device::{Device, Os};
-use dhurandhar_core::format::document::{DocumentError, Node, Value, decimal};
+use dhurandhar_core::format::document::{Node, Value};
+use dhurandhar_core::format::quantity;
+use dhurandhar_core::leaf::units::GIB;
 
 /// The slug of the reader's device.
 pub(crate) const SLUG: &str = "custom";
@@ -13,11 +15,11 @@ pub(crate) enum Field {
     Name,
     /// Operating system, by its name in device files.
     Os,
-    /// Memory that one app may use, in MiB.
+    /// Memory that one app may use: `6 GB`, `3072`.
     Budget,
-    /// Sequential reads of storage, in GiB/s.
+    /// Sequential reads of storage, in GiB/s where no unit stands.
     Flash,
-    /// Memory bandwidth, in GB/s.
+    /// Memory bandwidth, in GB/s where no unit stands.
     Dram,
     /// One random read, in microseconds.
     Latency,
@@ -27,6 +29,42 @@ impl Field {
     /// In the order of the form.
     pub(crate) const ALL: [Self; 6] =
         [Self::Name, Self::Os, Self::Budget, Self::Flash, Self::Dram, Self::Latency];
+
+    /// Its name for people.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Name => "Name",
+            Self::Os => "System",
+            Self::Budget => "Memory for one app",
+            Self::Flash => "Storage reads",
+            Self::Dram => "Memory bandwidth",
+            Self::Latency => "Random read, \u{b5}s",
+        }
+    }
+
+    /// A figure as it was typed, in the unit of device files.
+    pub(crate) fn read(self, text: &str) -> Result<f64, String> {
+        let (value, range, expected) = match self {
+            Self::Budget => (
+                quantity::mebibytes(text),
+                1.0..=16_777_216.0,
+                "a size of memory such as 6 GB or 3072 MiB, up to 16 TB",
+            ),
+            Self::Flash => {
+                let bytes = quantity::bytes_per_s(text, GIB as f64);
+                (bytes.map(|bytes| bytes / GIB as f64), 1e-4..=1000.0, "a speed such as 2.0 or 500 MB/s")
+            }
+            Self::Dram => {
+                let bytes = quantity::bytes_per_s(text, 1e9);
+                (bytes.map(|bytes| bytes / 1e9), 0.1..=20_000.0, "a speed such as 51.2 GB/s")
+            }
+            Self::Latency | Self::Name | Self::Os => {
+                (quantity::number(text), 0.1..=1e6, "microseconds from 0.1 to 1000000")
+            }
+        };
+        let value = value.filter(|value| range.contains(value));
+        value.ok_or_else(|| format!("{}: `{text}`; expected {expected}.", self.label()))
+    }
 
     /// Its name in a link.
     pub(crate) const fn key(self) -> &'static str {
@@ -64,14 +102,14 @@ impl CustomDevice {
     }
 
     /// The device, once the two figures that everything needs are there.
-    pub(crate) fn device(&self) -> Option<Result<Device, DocumentError>> {
+    pub(crate) fn device(&self) -> Option<Result<Device, String>> {
         let entered = |field| !self.get(field).is_empty();
         (entered(Field::Budget) && entered(Field::Flash))
-            .then(|| Device::from_node("your device", &self.document()))
+            .then(|| Device::from_node("your device", &self.document()?).map_err(|error| error.to_string()))
     }
 
     /// The form as a device file, a field for each entry.
-    fn document(&self) -> Node {
+    fn document(&self) -> Result<Node, String> {
         let or = |field, default: &'static str| {
             let value = self.get(field);
             Value::Text(if value.is_empty() { default } else { value }.to_owned())
@@ -81,19 +119,22 @@ impl CustomDevice {
             named("title", or(Field::Name, "Your device")),
             named("os", or(Field::Os, Os::Other.name())),
         ];
-        entries.extend(self.figure(Field::Budget, "ram_budget_mb"));
-        entries.extend(self.figure(Field::Flash, "flash_read_gbps"));
-        entries.extend(self.figure(Field::Dram, "dram_bandwidth_gb_per_s"));
-        let latency = self.figure(Field::Latency, "random_read_latency_us");
+        entries.extend(self.figure(Field::Budget, "ram_budget_mb")?);
+        entries.extend(self.figure(Field::Flash, "flash_read_gbps")?);
+        entries.extend(self.figure(Field::Dram, "dram_bandwidth_gb_per_s")?);
+        let latency = self.figure(Field::Latency, "random_read_latency_us")?;
         entries.extend(latency.map(|latency| named("storage", Value::Map(vec![latency]))));
-        Node { line: 0, value: Value::Map(entries) }
+        Ok(Node { line: 0, value: Value::Map(entries) })
     }
 
-    /// A figure that was entered; what does not read as a number stays text, so that the message names it.
-    fn figure(&self, field: Field, name: &str) -> Option<(String, Node)> {
+    /// A figure that was entered, or what was expected in its place.
+    fn figure(&self, field: Field, name: &str) -> Result<Option<(String, Node)>, String> {
         let text = self.get(field).trim();
-        let value = decimal(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number);
-        (!text.is_empty()).then(|| named(name, value))
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let value = field.read(text)?;
+        Ok(Some(named(name, Value::Number(value))))
     }
 }
 
@@ -144,7 +185,14 @@ mod tests {
     fn absurd_figures_are_named() {
         for value in ["-4", "many", "1e30", "4}\nos: {"] {
             let error = form(&[(Field::Budget, value), (Field::Flash, "1")]).device().unwrap().unwrap_err();
-            assert!(error.to_string().contains("`ram_budget_mb` is "), "{error}");
+            assert!(error.starts_with(&format!("Memory for one app: `{value}`; expected")), "{error}");
         }
+    }
+
+    #[test]
+    fn figures_are_understood_as_people_write_them() {
+        let device = form(&[(Field::Budget, "6 GB"), (Field::Flash, "0,5")]).device().unwrap().unwrap();
+        assert_eq!(device.ram_budget_bytes(), Some(6 << 30));
+        assert!((device.flash_read_gbps() - 0.5).abs() < 1e-9);
     }
 }

@@ -25,6 +25,7 @@ fn bar(stack: &Stack) -> Bar {
         name: component.title().to_owned(),
         bytes: *bytes as f64,
         mapped: *file,
+        series: Some(component.series()),
     });
     Bar {
         label: stack.label.to_owned(),

@@ -2,29 +2,41 @@
 //!
 //! Whatever can be reached from [`load`] alone is cut out of the module when the site is built (`sitegen/src/split.rs`).
 
-use dhurandhar_chart::{Theme, svg};
 use dhurandhar_core::device::Device;
-use dhurandhar_core::report::Report;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
-use yew::Html;
+use web_sys::File;
+use yew::{Callback, Html};
 
 use crate::components::{
-    CodecPanelProps, Controls, DevicesPanel, MmapPanelProps, advanced, codec_panel, mmap_panel,
+    CodecPanelProps, ComparePanelProps, Controls, DetailsProps, DevicesPanel, ExportBar, MmapPanelProps,
+    advanced, codec_panel, compare_panel, details, mmap_panel, whole,
 };
+use crate::computed::Computed;
 use crate::custom_device::CustomDevice;
-use crate::drawing::memory_bars;
+use crate::device_changes::DeviceChanges;
+use crate::inputs::Inputs;
+use crate::reader;
+use crate::state::Action;
 
 /// The way into that part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Late {
     pub(crate) codecs: fn(CodecPanelProps) -> Html,
+    pub(crate) compare: fn(ComparePanelProps) -> Html,
     pub(crate) mmap: fn(MmapPanelProps) -> Html,
     pub(crate) devices: fn(&DevicesPanel) -> Html,
     pub(crate) advanced: fn(&Controls<'_>) -> Html,
+    /// What stands below the answer.
+    pub(crate) details: fn(DetailsProps) -> Html,
+    /// The report with every question answered, on the chosen device or on every one.
+    pub(crate) whole: fn(&Inputs, bool) -> Result<Computed, String>,
+    /// Reads dropped files.
+    pub(crate) import: fn(Vec<File>, Callback<Action>),
+    pub(crate) export: fn(ExportBar) -> Html,
     /// The reader's own device.
     pub(crate) device: fn(&CustomDevice) -> Option<Device>,
-    /// The memory of a report as a drawing of its own.
-    pub(crate) svg: fn(&Report) -> String,
+    /// A built-in device with the reader's changes.
+    pub(crate) changed: fn(&str, &DeviceChanges) -> Option<Result<Device, String>>,
 }
 
 /// Said when it cannot be loaded.
@@ -36,10 +48,15 @@ pub(crate) const ABSENT: &str = "This part of the page could not be loaded. Is t
 pub(crate) fn load() -> Result<Late, SplitLoaderError> {
     Ok(Late {
         codecs: codec_panel,
+        compare: compare_panel,
         mmap: mmap_panel,
         devices: DevicesPanel::view,
         advanced,
         device: |form| form.device().and_then(Result::ok),
-        svg: |report| svg::standalone(&memory_bars(report), svg::WIDE, &Theme::light()),
+        details,
+        whole,
+        import: reader::import,
+        export: ExportBar::view,
+        changed: |slug, changes| changes.on(slug),
     })
 }

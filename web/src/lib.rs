@@ -11,11 +11,14 @@ mod compute;
 mod computed;
 mod context_steps;
 mod custom_device;
+mod device_changes;
 mod download;
 mod drawing;
 mod escape;
 mod format;
 mod hooks;
+mod inputs;
+mod keep;
 mod late;
 mod link;
 mod mmap_choice;
@@ -64,7 +67,8 @@ pub fn start_app(worker_url: String, load_reader: Function, load_catalogue: Func
     let document = window.document().ok_or("there is no document")?;
     let place = document.get_element_by_id("app").ok_or("the page has no element with the id `app`")?;
     let query = window.location().search()?;
-    let start = State::from_link(&query).ok_or("the default model is missing")?;
+    // The address of the worker names the build by the hashes of its files.
+    let start = State::from_link(&query, keep::install(&worker_url)).ok_or("the default model is missing")?;
     let root = document.create_element("div")?;
     root.set_class_name("calc-waiting");
     place.append_child(&root)?;

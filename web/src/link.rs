@@ -10,8 +10,9 @@ use dhurandhar_core::weights::WeightPlan;
 
 use crate::catalogue::{Loaded, catalogue};
 use crate::custom_device::{self, Field};
+use crate::device_changes::CHANGEABLE;
 use crate::escape::{decode, encode};
-use crate::state::{DEFAULT_DEVICE, DEFAULT_MODEL, State};
+use crate::state::{DEFAULT_DEVICE, DEFAULT_MODEL, MOST_CASES, State};
 use crate::tabs::Tab;
 
 const VERSION: &str = "1";
@@ -32,6 +33,19 @@ pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (decode(name), decode(value)))
         .collect()
+}
+
+/// Do two links differ in values only that are typed letter by letter?
+pub(crate) fn differs_in_typing_only(one: &str, other: &str) -> bool {
+    let is_typed = |name: &str| {
+        name == "find"
+            || Field::ALL.iter().any(|field| field.key() == name)
+            || CHANGEABLE.iter().any(|(_, known)| *known == name)
+    };
+    let chosen = |query: &str| -> Vec<(String, String)> {
+        pairs(query).into_iter().filter(|(name, _)| name != "v" && !is_typed(name)).collect()
+    };
+    chosen(one) == chosen(other)
 }
 
 /// The state as text, empty when everything is at its default.
@@ -58,6 +72,14 @@ pub(crate) fn write(state: &State) -> String {
             put(field.key(), value);
         }
     }
+    for (at, (_, name)) in CHANGEABLE.into_iter().enumerate() {
+        if !state.changes.get(at).is_empty() {
+            put(name, state.changes.get(at));
+        }
+    }
+    for case in &state.cases {
+        put("case", case);
+    }
     if let Some(mode) = state.filter.mode {
         put("show", mode.name());
     }
@@ -71,6 +93,26 @@ pub(crate) fn write(state: &State) -> String {
         text += &["&", &scenario].concat();
     }
     if text.is_empty() { text } else { ["v=", VERSION, &text].concat() }
+}
+
+/// The case of a state alone, without what tabs choose for themselves; never empty.
+pub(crate) fn case(state: &State) -> String {
+    let mut case = State::start(state.model.clone());
+    case.imported.clone_from(&state.imported);
+    case.scenario.clone_from(&state.scenario);
+    case.ple_cache_hit_share = state.ple_cache_hit_share;
+    case.device.clone_from(&state.device);
+    case.changes.clone_from(&state.changes);
+    if state.device == custom_device::SLUG {
+        case.custom.clone_from(&state.custom);
+    }
+    let text = write(&case);
+    if text.is_empty() { ["v=", VERSION].concat() } else { text }
+}
+
+/// A case as a link that holds the compared ones too.
+pub(crate) fn with_cases(case: &str, cases: &[String]) -> String {
+    cases.iter().fold(case.to_owned(), |link, case| [&link, "&case=", &encode(case)].concat())
 }
 
 /// Reads a link; models from files are found among `imported`.
@@ -148,6 +190,12 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
             if let Some(field) = Field::ALL.into_iter().find(|field| field.key() == name) {
                 state.custom.set(field, value.to_owned());
             }
+            if let Some(at) = CHANGEABLE.iter().position(|(_, known)| *known == name) {
+                state.changes.set(at, value.to_owned());
+            }
+            if name == "case" && state.cases.len() < MOST_CASES {
+                state.cases.push(value.to_owned());
+            }
         }
     }
     Ok(())
@@ -162,7 +210,7 @@ mod tests {
     use yew::Reducible;
 
     fn default() -> State {
-        State::from_link("").unwrap()
+        State::from_link("", None).unwrap()
     }
 
     #[test]
@@ -192,24 +240,46 @@ mod tests {
             "v=1&tab=devices&model=gemma4-e4b&dev=raspberry-pi-5-8gb&hit=0.25&dn=mine%20%26%20yours&db=3000\
              &show=mmap&find=pi%205&ctx=2048&vbits=q8_0"
         );
-        let restored = State::from_link(&text).unwrap();
+        let restored = State::from_link(&text, None).unwrap();
         assert_eq!(write(&restored), text);
         assert_eq!(restored.scenario, state.scenario);
         assert!(restored.notices.is_empty());
     }
 
     #[test]
+    fn typing_is_no_choice() {
+        assert!(differs_in_typing_only("v=1&find=pi&ctx=512", "v=1&find=pi%205&ctx=512"));
+        assert!(differs_in_typing_only("", "v=1&db=6%20GB&ow=40"));
+        assert!(!differs_in_typing_only("v=1&ctx=512", "v=1&ctx=640"));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_said_and_left_at_its_default() {
         let query = "v=1&tab=x&model=gemma9&ctx=-1&w=as_stored&hit=2&dev=toaster&show=all&unheard=of";
-        let state = State::from_link(query).unwrap();
+        let state = State::from_link(query, None).unwrap();
         let texts: Vec<_> = state.notices.iter().map(|notice| notice.text.as_str()).collect();
         assert_eq!(texts.len(), 7, "{texts:?}");
         assert_eq!(write(&state), "");
     }
 
     #[test]
+    fn cases_are_kept_in_the_link_of_all() {
+        let start = default();
+        let first = case(&start);
+        let second = case(&start.clone().after(Action::Set(Setting::Context(2048))));
+        assert_eq!((first.as_str(), second.as_str()), ("v=1", "v=1&ctx=2048"));
+        let both = start.after(Action::Cases(vec![first, second.clone()]));
+        let text = write(&both);
+        assert_eq!(text, "v=1&case=v%3D1&case=v%3D1%26ctx%3D2048");
+        let restored = State::from_link(&text, None).unwrap();
+        assert_eq!(restored.cases, both.cases);
+        let opened = State::from_link(&with_cases(&second, &both.cases), None).unwrap();
+        assert_eq!((opened.scenario.context_tokens, opened.cases.len()), (2048, 2));
+    }
+
+    #[test]
     fn a_link_about_a_file_says_what_is_missing() {
-        let state = State::from_link("v=1&file=my-model").unwrap();
+        let state = State::from_link("v=1&file=my-model", None).unwrap();
         assert!(state.notices[0].text.contains("`my-model`"));
     }
 }

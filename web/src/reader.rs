@@ -12,8 +12,12 @@ use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::report::Order;
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::File;
+use yew::Callback;
+
+use crate::keep;
+use crate::state::Action;
 
 thread_local! {
     static LOAD: RefCell<Option<Function>> = const { RefCell::new(None) };
@@ -29,7 +33,7 @@ pub(crate) fn install(load: Function) {
 /// The model in the files of one drop, or why there is none, in words.
 ///
 /// A safetensors file or index and its `config.json` may also come one after the other.
-pub(crate) async fn read(files: Vec<File>) -> Result<Model, String> {
+async fn read(files: Vec<File>) -> Result<Model, String> {
     let before = BEFORE.replace(<[File; 1]>::try_from(files.clone()).ok().map(|[file]| file));
     if let ([file], Some(before)) = (files.as_slice(), before)
         && belong_together(&before.name(), &file.name())
@@ -38,6 +42,20 @@ pub(crate) async fn read(files: Vec<File>) -> Result<Model, String> {
         return Ok(model);
     }
     together(files).await
+}
+
+/// Takes the model in the files of one drop into use, and keeps it in this browser.
+pub(crate) fn import(files: Vec<File>, on: Callback<Action>) {
+    spawn_local(async move {
+        match read(files).await {
+            Ok(model) => {
+                let kept = keep::keep(&model).then(|| model.architecture.name.clone());
+                on.emit(Action::Import(Box::new(model)));
+                on.emit(Action::Kept(kept));
+            }
+            Err(problem) => on.emit(Action::Fail(problem)),
+        }
+    });
 }
 
 /// Is one of these names that of a configuration, the other that of weights?
@@ -64,10 +82,15 @@ fn decoded<T: Wire>(bytes: &JsValue) -> Result<T, String> {
     bytes.and_then(|bytes| wire::decode(&bytes)).ok_or_else(different_builds)
 }
 
-/// A report as text: `json`, `csv` or `md`.
-pub(crate) async fn report(kind: &'static str, order: &Order) -> Result<String, String> {
+/// A report as text, made on `date` and shown at `link`: `json`, `memory`, `devices` (CSV both) or `md`.
+pub(crate) async fn report(
+    kind: &'static str,
+    order: &Order,
+    date: &str,
+    link: &str,
+) -> Result<String, String> {
     let order = Uint8Array::from(wire::encode(order).as_slice());
-    let text = call("report", &Array::of2(&kind.into(), &order)).await?;
+    let text = call("report", &Array::of4(&kind.into(), &order, &date.into(), &link.into())).await?;
     text.as_string().ok_or_else(different_builds)
 }
 

@@ -14,11 +14,16 @@ use yew::Reducible;
 use crate::catalogue::Loaded;
 use crate::codec_choice::CodecChoice;
 use crate::custom_device::{self, CustomDevice, Field};
+use crate::device_changes::DeviceChanges;
+use crate::format;
 use crate::link;
 use crate::mmap_choice::MmapChoice;
 use crate::tabs::Tab;
 
 pub(crate) use dhurandhar_core::catalogue::{FIRST_DEVICE as DEFAULT_DEVICE, FIRST_MODEL as DEFAULT_MODEL};
+
+/// Cases that stand side by side, at most.
+pub(crate) const MOST_CASES: usize = 4;
 
 /// The state; all of it but messages and dropped files is in the link.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +37,12 @@ pub(crate) struct State {
     /// Slug of the device whose budget is drawn; empty for none.
     pub(crate) device: String,
     pub(crate) custom: CustomDevice,
+    /// What the reader says of the chosen device in place of its own figures.
+    pub(crate) changes: DeviceChanges,
+    /// Cases that are compared, each as a link.
+    pub(crate) cases: Vec<String>,
+    /// Name of the model from a file that this browser keeps.
+    pub(crate) kept: Option<String>,
     pub(crate) filter: Filter,
     pub(crate) codec: CodecChoice,
     pub(crate) mmap: MmapChoice,
@@ -53,7 +64,7 @@ pub(crate) struct Filter {
     pub(crate) search: String,
 }
 
-/// A message that stays until it is dismissed.
+/// A message that stays until it is dismissed, or until the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) id: u32,
@@ -104,6 +115,12 @@ pub(crate) enum Action {
     /// Draw this device's budget and show the drawing.
     DrawDevice(String),
     Custom(Field, String),
+    /// A figure of the chosen device, by its place among those that can be changed.
+    Change(usize, String),
+    /// The cases that are compared.
+    Cases(Vec<String>),
+    /// This browser keeps a model from a file, or none any longer.
+    Kept(Option<String>),
     ClearCustom,
     Filter(Filter),
     Codec(CodecChoice),
@@ -115,7 +132,6 @@ pub(crate) enum Action {
     /// The part of a link after the question mark, from the browser's history.
     Restore(String),
     Fail(String),
-    Tell(String),
     Dismiss(u32),
 }
 
@@ -127,7 +143,7 @@ impl Action {
             Self::Choose(_)
                 | Self::Device(_)
                 | Self::DrawDevice(_)
-                | Self::Open(Tab::Devices | Tab::Mmap)
+                | Self::Open(Tab::Devices | Tab::Mmap | Tab::Compare)
                 | Self::Restore(_)
         )
     }
@@ -135,8 +151,10 @@ impl Action {
 
 impl State {
     /// The state that a link describes, with messages about what it could not say.
-    pub(crate) fn from_link(query: &str) -> Option<Self> {
-        let start = Self::new(Loaded::built_in(DEFAULT_MODEL).ok()?);
+    pub(crate) fn from_link(query: &str, kept: Option<Model>) -> Option<Self> {
+        let mut start = Self::new(Loaded::built_in(DEFAULT_MODEL).ok()?);
+        start.imported.extend(kept.map(Loaded::new));
+        start.kept = start.imported.first().map(|model| model.name().to_owned());
         Some(start.restored(query))
     }
 
@@ -149,6 +167,9 @@ impl State {
             ple_cache_hit_share: 0.0,
             device: DEFAULT_DEVICE.to_owned(),
             custom: CustomDevice::default(),
+            changes: DeviceChanges::default(),
+            cases: Vec::new(),
+            kept: None,
             filter: Filter::default(),
             codec: CodecChoice::default(),
             mmap: MmapChoice::default(),
@@ -165,9 +186,11 @@ impl State {
         let mut state = read.state.or(keep).unwrap_or_else(|| self.clone());
         state.imported.clone_from(&self.imported);
         state.measured.clone_from(&self.measured);
+        state.kept.clone_from(&self.kept);
         (state.entries, state.last_notice) = (self.entries, self.last_notice);
+        state.notices.clear();
         for problem in read.problems {
-            state.notify(true, problem);
+            state.add_notice(true, problem);
         }
         state
     }
@@ -177,12 +200,22 @@ impl State {
         Self::new(model)
     }
 
+    /// The state after an action, for a case that stands beside the page's own.
+    pub(crate) fn after(self, action: Action) -> Self {
+        Rc::unwrap_or_clone(Rc::new(self).reduce(action))
+    }
+
     /// Takes another model, and as many of the choices as apply to it.
     fn take(&mut self, model: Loaded) {
         let chosen = link::pairs(&Query::write(&self.model, &self.scenario));
         let mut scenario = Scenario::for_model(&model);
-        // What does not apply to the new model falls back to its default, without a word.
+        // What does not apply to the new model falls back to its default; the context, which decides most, with a word.
         let _ = Query::new(chosen).apply(&model, &mut scenario);
+        let (before, now) = (self.scenario.context_tokens, scenario.context_tokens);
+        if before > model.architecture.max_context_tokens {
+            let (title, before, now) = (model.title(), format::whole(before), format::whole(now));
+            self.notify(false, format!("{title} has no context of {before} tokens; it is now {now}."));
+        }
         if WeightPlan::new(&model, scenario.weights).is_err() {
             scenario.weights = WeightPlan::default_format(&model);
         }
@@ -194,13 +227,17 @@ impl State {
     fn choose(&mut self, name: &str) {
         let imported = self.imported.iter().find(|model| model.name() == name).cloned();
         match imported.map_or_else(|| Loaded::built_in(name), Ok) {
-            Ok(model) => self.take(model),
+            Ok(model) => {
+                self.notices.clear();
+                self.take(model);
+            }
             Err(error) => self.notify(true, error.to_string()),
         }
     }
 
     fn import(&mut self, model: Model) {
         let model = Loaded::new(model);
+        self.notices.clear();
         self.imported.retain(|old| old.name() != model.name());
         self.imported.insert(0, model.clone());
         // Choices made for another model say little about a file; its own types come first.
@@ -256,10 +293,23 @@ impl State {
         }
     }
 
+    /// Says something in place of what was said before.
     fn notify(&mut self, is_error: bool, text: String) {
-        self.notices.retain(|notice| notice.text != text);
+        self.notices.clear();
+        self.add_notice(is_error, text);
+    }
+
+    fn add_notice(&mut self, is_error: bool, text: String) {
         self.last_notice += 1;
         self.notices.push(Notice { id: self.last_notice, is_error, text });
+    }
+
+    fn choose_device(&mut self, slug: String) {
+        if self.device != slug {
+            self.device = slug;
+            // They were said of another device.
+            self.changes = DeviceChanges::default();
+        }
     }
 
     fn open(&mut self, tab: Tab) {
@@ -285,11 +335,14 @@ impl Reducible for State {
                 let now = state.scenario.clone();
                 state.adopt(changes.iter().fold(now, |scenario, change| change.applied(&scenario)));
             }
-            Action::Device(slug) => state.device = slug,
+            Action::Device(slug) => state.choose_device(slug),
             Action::DrawDevice(slug) => {
-                state.device = slug;
+                state.choose_device(slug);
                 state.open(Tab::Memory);
             }
+            Action::Change(at, value) => state.changes.set(at, value),
+            Action::Cases(cases) => state.cases = cases,
+            Action::Kept(name) => state.kept = name,
             Action::Custom(field, value) => state.custom.set(field, value),
             Action::ClearCustom => {
                 state.custom = CustomDevice::default();
@@ -307,7 +360,6 @@ impl Reducible for State {
             Action::Unmeasured => state.measured = None,
             Action::Restore(query) => state = state.restored(&query),
             Action::Fail(text) => state.notify(true, text),
-            Action::Tell(text) => state.notify(false, text),
             Action::Dismiss(id) => state.notices.retain(|notice| notice.id != id),
         }
         Rc::new(state)
@@ -324,7 +376,7 @@ mod tests {
     }
 
     fn start() -> State {
-        State::from_link("").unwrap()
+        State::from_link("", None).unwrap()
     }
 
     #[test]
@@ -340,7 +392,8 @@ mod tests {
         assert_eq!(long.scenario.k, KvFormat::Q8_0);
         // More than the model can hold: its default.
         assert_eq!(long.scenario.context_tokens, 4096);
-        assert_eq!((long.entries, long.notices.len()), (1, 0));
+        assert_eq!(long.entries, 1);
+        assert!(long.notices[0].text.contains("no context of 131,072 tokens"), "{:?}", long.notices);
     }
 
     #[test]
@@ -354,10 +407,19 @@ mod tests {
                 Action::Choose("gemma5".into()),
             ],
         );
-        assert_eq!(state.notices.len(), 3);
+        // The last message stands for all.
+        assert_eq!(state.notices.len(), 1);
+        assert!(state.notices[0].text.contains("gemma5"));
         assert_eq!((&state.scenario, &state.model), (&before.scenario, &before.model));
         let id = state.notices[0].id;
-        assert_eq!(after(state, [Action::Dismiss(id)]).notices.len(), 2);
+        assert!(after(state, [Action::Dismiss(id)]).notices.is_empty());
+    }
+
+    #[test]
+    fn changes_of_a_device_go_with_the_device() {
+        let changed = after(start(), [Action::Change(0, "3 GB".into())]);
+        assert!(!changed.changes.is_empty());
+        assert!(after(changed, [Action::Device("galaxy-a16-6gb".into())]).changes.is_empty());
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub(crate) enum Tab {
     Memory,
     /// Verdicts by device.
     Devices,
+    /// Cases side by side, and formats on one device.
+    Compare,
     /// The KV codec over its bit widths.
     TurboQuant,
     /// Reading a table from storage.
@@ -18,14 +20,15 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order shown.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Memory, Self::Devices, Self::TurboQuant, Self::Mmap, Self::Codecs];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Memory, Self::Devices, Self::Compare, Self::TurboQuant, Self::Mmap, Self::Codecs];
 
     /// Its name in a link.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Devices => "devices",
+            Self::Compare => "compare",
             Self::TurboQuant => "turboquant",
             Self::Mmap => "mmap",
             Self::Codecs => "codecs",
@@ -37,6 +40,7 @@ impl Tab {
         match self {
             Self::Memory => "Memory",
             Self::Devices => "Devices",
+            Self::Compare => "Compare",
             Self::TurboQuant => "TurboQuant KV",
             Self::Mmap => "Mmap",
             Self::Codecs => "TurboQuant vs RotorQuant",

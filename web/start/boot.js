@@ -31,5 +31,9 @@ try {
 }
 
 navigator.serviceWorker?.register(new URL('../sw.js', import.meta.url));
-// On a second visit what the first one did not need is kept as well, so that all of it works without a network.
-navigator.serviceWorker?.controller?.postMessage('keep');
+// What the first answer did not need is kept as soon as the worker is there, so that all of it works without a network from
+// then on; for whoever saves data, from the second visit on.
+const worker = navigator.connection?.saveData
+  ? navigator.serviceWorker?.controller
+  : (await navigator.serviceWorker?.ready)?.active;
+worker?.postMessage('keep');

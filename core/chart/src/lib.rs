@@ -15,8 +15,8 @@
 //!     title: "Memory by component".to_owned(),
 //!     bars: vec![Bar {
 //!         segments: vec![
-//!             Segment { name: "decoder weights".to_owned(), bytes: 980.0 * mib, mapped: false },
-//!             Segment { name: "PLE page cache".to_owned(), bytes: 120.0 * mib, mapped: true },
+//!             Segment { name: "decoder weights".to_owned(), bytes: 980.0 * mib, mapped: false, series: None },
+//!             Segment { name: "PLE page cache".to_owned(), bytes: 120.0 * mib, mapped: true, series: None },
 //!         ],
 //!         ..Bar::default()
 //!     }],
@@ -38,6 +38,7 @@ pub mod number;
 mod paint;
 mod rows;
 mod scene;
+mod sheet;
 mod summary;
 pub mod svg;
 mod text;
@@ -51,6 +52,7 @@ pub use memory_bars::{Bar, Budget, MemoryBars, Segment};
 pub use paint::{Painted, paint};
 pub use plotters_backend::DrawingBackend;
 pub use scene::{Align, Label, Point, Rect, Scene, Shape, Stroke, Texture};
+pub use sheet::Sheet;
 pub use text::{Estimate, Font, Measure, fit};
 pub use theme::{Role, Theme};
 

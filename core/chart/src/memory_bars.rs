@@ -40,6 +40,8 @@ pub struct Segment {
     pub bytes: f64,
     /// Backed by a file and reclaimable, drawn hatched, rather than resident.
     pub mapped: bool,
+    /// Its colour, the same in every drawing; those without one take the next that is free.
+    pub series: Option<usize>,
 }
 
 /// A line at a number of bytes.
@@ -116,13 +118,13 @@ impl MemoryBars {
         ByteUnit::for_bytes(self.largest())
     }
 
-    /// Names in order of appearance, with the first look of each.
-    fn components(&self) -> Vec<(&str, Role, Texture)> {
-        let mut found: Vec<(&str, Role, Texture)> = Vec::new();
+    /// Names in order of appearance, with the colour and the first look of each.
+    fn components(&self) -> Vec<(&str, usize, Texture)> {
+        let mut found: Vec<(&str, usize, Texture)> = Vec::new();
         for segment in self.bars.iter().flat_map(|bar| &bar.segments).filter(|segment| segment.size() > 0.0) {
             if found.iter().all(|(name, ..)| *name != segment.name) {
-                let index = found.len();
-                found.push((&segment.name, Role::Series(index), look(index, segment.mapped)));
+                let index = segment.series.unwrap_or(found.len());
+                found.push((&segment.name, index, look(index, segment.mapped)));
             }
         }
         found
@@ -134,12 +136,12 @@ impl MemoryBars {
             [bar] => Some(bar),
             _ => None,
         };
-        let entry = |(name, role, texture): (&str, Role, Texture)| {
+        let entry = |(name, index, texture): (&str, usize, Texture)| {
             let bytes: Option<f64> = only.map(|bar| {
                 bar.segments.iter().filter(|segment| segment.name == name).map(Segment::size).sum()
             });
             let text = bytes.map_or(name.to_owned(), |bytes| [name, " ", &unit.text(bytes)].concat());
-            (Key::Swatch(role, texture), text)
+            (Key::Swatch(Role::Series(index), texture), text)
         };
         self.components().into_iter().map(entry).collect()
     }
@@ -154,7 +156,8 @@ impl MemoryBars {
                 let from = rows.at(sum);
                 sum += segment.size();
                 let to = rows.at(sum);
-                let index = components.iter().position(|(name, ..)| *name == segment.name).unwrap_or(0);
+                let found = components.iter().find(|(name, ..)| *name == segment.name);
+                let index = found.map_or(0, |(_, index, _)| *index);
                 // A hairline of surface keeps neighbours apart; slivers keep their width instead.
                 let gap = if to - from > 4.0 { 1.0 } else { 0.0 };
                 let area = Rect { x: from, y: body.y, width: to - from - gap, height: body.height };
@@ -206,11 +209,13 @@ impl MemoryBars {
 }
 
 /// Hatched when mapped; components beyond the number of colours get a texture of their own.
-fn look(index: usize, mapped: bool) -> Texture {
+const fn look(index: usize, mapped: bool) -> Texture {
     match (mapped, index / SERIES) {
-        (true, _) => Texture::Rising,
+        (true, 0) => Texture::Rising,
+        (true, _) => Texture::Falling,
         (false, 0) => Texture::Solid,
-        (false, round) => [Texture::Falling, Texture::Upright, Texture::Level][(round - 1) % 3],
+        (false, 1) => Texture::Upright,
+        (false, _) => Texture::Level,
     }
 }
 
@@ -281,8 +286,12 @@ mod tests {
     const MIB: f64 = 1_048_576.0;
 
     fn example() -> MemoryBars {
-        let segment =
-            |name: &str, mib: f64, mapped| Segment { name: name.to_owned(), bytes: mib * MIB, mapped };
+        let segment = |name: &str, mib: f64, mapped| Segment {
+            name: name.to_owned(),
+            bytes: mib * MIB,
+            mapped,
+            series: None,
+        };
         MemoryBars {
             title: "Memory".to_owned(),
             bars: vec![Bar {
@@ -310,6 +319,17 @@ mod tests {
         assert_eq!(found[0].2, Texture::Solid);
         assert_eq!(found[1].2, Texture::Rising);
         assert_ne!(look(8, false), look(0, false));
+    }
+
+    #[test]
+    fn a_component_keeps_its_colour_whatever_stands_before_it() {
+        let mut bars = example();
+        for (segment, series) in bars.bars[0].segments.iter_mut().zip([5, 1]) {
+            segment.series = Some(series);
+        }
+        assert_eq!(bars.components().iter().map(|(_, index, _)| *index).collect::<Vec<_>>(), [5, 1]);
+        bars.bars[0].segments.reverse();
+        assert_eq!(bars.components().iter().map(|(_, index, _)| *index).collect::<Vec<_>>(), [1, 5]);
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn check(drawing: &dyn Drawing, width: f64) -> Result<(), TestCaseError> {
 
 prop_compose! {
     fn bar()(label in name(), parts in vec((name(), number(), any::<bool>()), 0..60), interval in range()) -> Bar {
-        let segments = parts.into_iter().map(|(name, bytes, mapped)| Segment { name, bytes, mapped }).collect();
+        let segments = parts.into_iter().map(|(name, bytes, mapped)| Segment { name, bytes, mapped, series: None }).collect();
         Bar { label, segments, interval }
     }
 }

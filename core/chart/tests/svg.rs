@@ -117,7 +117,12 @@ fn markup_in_names_is_escaped() {
         title: "<script>alert(1)</script> & \u{1} \"quoted\"".to_owned(),
         bars: vec![dhurandhar_chart::Bar {
             label: "</svg><img onerror=x>".to_owned(),
-            segments: vec![dhurandhar_chart::Segment { name: "a<b".to_owned(), bytes: 5e8, mapped: true }],
+            segments: vec![dhurandhar_chart::Segment {
+                name: "a<b".to_owned(),
+                bytes: 5e8,
+                mapped: true,
+                series: None,
+            }],
             interval: None,
         }],
         budgets: Vec::new(),

@@ -26,6 +26,14 @@ impl Sources {
         }
     }
 
+    /// Sets the source of a field, in place of any that it has.
+    pub fn put(&mut self, field: &str, source: Source) {
+        match self.0.binary_search_by(|(name, _)| name.as_str().cmp(field)) {
+            Ok(place) => self.0[place].1 = source,
+            Err(place) => self.0.insert(place, (field.to_owned(), source)),
+        }
+    }
+
     /// Fields and sources, in the order of the fields' names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Source)> {
         self.0.iter().map(|(field, source)| (field.as_str(), source))

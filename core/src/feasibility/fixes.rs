@@ -135,7 +135,7 @@ pub struct WholeOnCard {
 }
 
 /// The most that fits, and what would help.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Inverse {
     /// Longest context that fits, everything else as it is; none if not even one token does.

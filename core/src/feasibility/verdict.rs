@@ -84,6 +84,11 @@ impl Assessment {
         counted.min_by_key(|check| check.limit.bytes)
     }
 
+    /// It works, but below the target speed: no plain yes.
+    pub fn is_too_slow(&self) -> bool {
+        self.mode != Mode::Infeasible && self.meets_target == Some(false)
+    }
+
     /// The check that decides.
     pub fn decisive(&self) -> &Check {
         // A device always has a limit.
@@ -132,6 +137,21 @@ impl Prospects<'_> {
 
     /// Assess the scenario on a device; see [`assess`].
     pub fn assess(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
+        let mut verdict = self.answer(device, cache_hit_share)?;
+        self.ask_back(device, &mut verdict)?;
+        Ok(verdict)
+    }
+
+    /// Adds the inverse questions to a verdict of these prospects: several plans and two searches, many times the work of
+    /// the verdict itself.
+    pub fn ask_back(&self, device: &Device, verdict: &mut Assessment) -> Result<(), PlanError> {
+        let infeasible = verdict.mode == Mode::Infeasible;
+        verdict.inverse = fixes::inverse(self, device, &device.limits_in(verdict.state), infeasible)?;
+        Ok(())
+    }
+
+    /// The verdict without the inverse questions, which stay unanswered: what a page shows while a slider moves.
+    pub fn answer(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
         let scenario = self.scenario;
         let machine = Machine::of(device);
         let needs = self.needs(scenario, machine)?;
@@ -167,7 +187,6 @@ impl Prospects<'_> {
         if mode != Mode::Infeasible && !uncounted.is_empty() {
             certainty = certainty.max(Certainty::Likely);
         }
-        let inverse = fixes::inverse(self, device, &limits, mode == Mode::Infeasible)?;
         let thresholds = Thresholds::of(&reads, scenario, device, &fit);
         let mut reason = reason(&checks, mode, certainty, &ceilings, scenario);
         let mut flagged = Vec::new();
@@ -199,7 +218,7 @@ impl Prospects<'_> {
             bound,
             meets_target,
             reason,
-            inverse,
+            inverse: Inverse::default(),
             thresholds,
             checks,
         })

@@ -8,5 +8,6 @@ pub mod document;
 pub mod gguf;
 pub mod llama_bench;
 pub mod npy;
+pub mod quantity;
 pub mod safetensors;
 pub mod tensors;

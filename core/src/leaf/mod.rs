@@ -7,6 +7,7 @@
 mod block;
 pub mod cast;
 pub mod dequantise;
+pub mod find;
 mod interval;
 mod median;
 pub(crate) mod named;

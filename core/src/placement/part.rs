@@ -80,6 +80,34 @@ impl Component {
             Self::DraftCompute => "Draft model's buffers",
         }
     }
+
+    /// Its place among a drawing's series: eight colours, then the same with a texture. A component looks alike in every
+    /// drawing, and those that stand in one drawing differ.
+    pub const fn series(self) -> usize {
+        match self {
+            Self::Decoder => 0,
+            Self::KvCache => 1,
+            Self::TokenEmbedding => 2,
+            Self::PleTable => 3,
+            Self::Experts => 4,
+            Self::Vision => 5,
+            Self::Compute => 6,
+            Self::Runtime => 7,
+            Self::PackedWeights => 8,
+            Self::RecurrentState => 9,
+            Self::OutputHead => 10,
+            Self::Tokenizer => 11,
+            Self::PromptCache => 12,
+            Self::Audio => 13,
+            Self::DraftCompute => 14,
+            Self::Libraries => 15,
+            Self::Draft => 16,
+            Self::Checkpoints => 17,
+            Self::UnusedWeights => 20,
+            Self::DraftCache => 21,
+            Self::PageTables => 23,
+        }
+    }
 }
 
 /// Whose memory it is.

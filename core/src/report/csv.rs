@@ -1,18 +1,57 @@
-//! A report as CSV: a block for memory, a block for devices.
+//! A report as CSV: a table for memory, a table for devices.
 
 use super::Report;
 use crate::format::csv::push_row;
 
-/// RFC 4180 text.
+/// Both tables in one text, an empty line between them.
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
-    let mut row = |cells: &[String]| push_row(&mut text, cells);
-    row(&header(
+    memory_rows(report, &mut |cells| push_row(&mut text, &cells));
+    if !report.devices.is_empty() {
+        push_row(&mut text, <[&str; 0]>::default());
+        device_rows(report, &mut |cells| push_row(&mut text, &cells));
+    }
+    text
+}
+
+/// The memory table alone.
+pub(super) fn memory(report: &Report) -> String {
+    let mut text = String::new();
+    memory_rows(report, &mut covered(report, &mut text));
+    text
+}
+
+/// The table of verdicts alone.
+pub(super) fn devices(report: &Report) -> String {
+    let mut text = String::new();
+    device_rows(report, &mut covered(report, &mut text));
+    text
+}
+
+/// Writes rows; on a report with a cover, each ends in what the cover says of the case.
+fn covered<'a>(report: &'a Report, text: &'a mut String) -> impl FnMut(Vec<String>) + 'a {
+    let mut is_first = true;
+    move |mut cells| {
+        if let Some(cover) = &report.cover {
+            if is_first {
+                cells.extend(header("case,verdict,date,made_by,link"));
+            } else {
+                let said = [&cover.case, &cover.verdict, &cover.date, &cover.made_by, &cover.link];
+                cells.extend(said.map(Clone::clone));
+            }
+        }
+        is_first = false;
+        push_row(text, &cells);
+    }
+}
+
+fn memory_rows(report: &Report, row: &mut dyn FnMut(Vec<String>)) {
+    row(header(
         "model,component,bytes,low_bytes,high_bytes,reserved_bytes,provenance,pool,kind,touched,note",
     ));
     let model = || report.model.name.clone();
     for part in &report.placement.parts {
-        row(&[
+        row(vec![
             model(),
             part.component.title().to_owned(),
             part.size.bytes.to_string(),
@@ -30,18 +69,19 @@ pub(super) fn report(report: &Report) -> String {
         let mut cells = vec![model(), name.to_owned()];
         cells.extend([total.bytes, total.low, total.high].map(|bytes| bytes.to_string()));
         cells.resize(11, String::new());
-        row(&cells);
+        row(cells);
     }
-    if !report.devices.is_empty() {
-        row(&[]);
-        row(&header(
-            "model,device,context_tokens,mode,certainty,limit,counts,limit_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,prompt_tokens,first_token_low_s,first_token_high_s,reason",
-        ));
-    }
+}
+
+fn device_rows(report: &Report, row: &mut dyn FnMut(Vec<String>)) {
+    let model = || report.model.name.clone();
+    row(header(
+        "model,device,context_tokens,mode,certainty,limit,counts,limit_bytes,needed_bytes,headroom_bytes,expected_low_tokens_per_s,expected_high_tokens_per_s,prompt_tokens,first_token_low_s,first_token_high_s,reason",
+    ));
     for device in &report.devices {
         let check = device.decisive();
         let turn = device.speed.as_ref().map(|speed| &speed.turn);
-        row(&[
+        row(vec![
             model(),
             device.device.clone(),
             device.context_tokens.to_string(),
@@ -60,7 +100,6 @@ pub(super) fn report(report: &Report) -> String {
             device.reason.clone(),
         ]);
     }
-    text
 }
 
 fn header(names: &str) -> Vec<String> {

@@ -7,7 +7,14 @@ use crate::leaf::units::{self, MIB};
 /// Markdown text.
 pub(super) fn report(report: &Report) -> String {
     let scenario = &report.scenario;
-    let mut text = format!(
+    let mut text = String::new();
+    if let Some(cover) = &report.cover {
+        text += &format!(
+            "# {}\n\n{}\n\n- Case: {}\n- Date: {}\n- Made by: {}\n- Link: <{}>\n\n",
+            cover.title, cover.verdict, cover.case, cover.date, cover.made_by, cover.link
+        );
+    }
+    text += &format!(
         "## {}: {} tokens, {}, K {} V {}, {}\n\n",
         report.model.title,
         scenario.context_tokens,

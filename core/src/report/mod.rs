@@ -1,13 +1,17 @@
 //! The analysis report: one prediction with all its inputs, as data that page, site and command line share.
 
+mod by_format;
 mod by_program;
+mod cover;
 mod csv;
 mod markdown;
 mod order;
 mod query;
 mod v1;
 
+pub use by_format::{FormatRow, best_format, by_format};
 pub use by_program::RunBy;
+pub use cover::Cover;
 pub use order::Order;
 pub use query::{Query, QueryError, arguments, options, parameter};
 
@@ -31,6 +35,9 @@ pub struct Report {
     pub schema: &'static str,
     /// Version of the tool that computed it.
     pub tool_version: &'static str,
+    /// What it is about and where it comes from, on a report that is handed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
     /// What was analysed.
     pub model: ModelSummary,
     /// The choices; with a program, those that it makes on the first device.
@@ -133,7 +140,26 @@ impl Report {
         devices: &[Device],
         ple_cache_hit_share: f64,
     ) -> Result<Self, ReportError> {
-        Self::assessed(model, scenario, devices, ple_cache_hit_share, |_| scenario.context_tokens)
+        let usual = |_: &Device| scenario.context_tokens;
+        Self::assessed(
+            model,
+            scenario,
+            devices,
+            ple_cache_hit_share,
+            usual,
+            completed(devices.len() == 1, ple_cache_hit_share),
+        )
+    }
+
+    /// The same without the inverse questions and the course of the speed, which take most of the time.
+    pub fn answered(
+        model: &Model,
+        scenario: &Scenario,
+        devices: &[Device],
+        ple_cache_hit_share: f64,
+    ) -> Result<Self, ReportError> {
+        let usual = |_: &Device| scenario.context_tokens;
+        Self::assessed(model, scenario, devices, ple_cache_hit_share, usual, |_, _, _| Ok(()))
     }
 
     /// The same with the context that is usual on each device instead of the scenario's, or the model's longest where
@@ -146,7 +172,14 @@ impl Report {
     ) -> Result<Self, ReportError> {
         let longest = model.architecture.max_context_tokens;
         let usual = |device: &Device| device.form.usual_context_tokens().min(longest);
-        Self::assessed(model, scenario, devices, ple_cache_hit_share, usual)
+        Self::assessed(
+            model,
+            scenario,
+            devices,
+            ple_cache_hit_share,
+            usual,
+            completed(devices.len() == 1, ple_cache_hit_share),
+        )
     }
 
     fn assessed(
@@ -155,6 +188,7 @@ impl Report {
         devices: &[Device],
         ple_cache_hit_share: f64,
         context: impl Fn(&Device) -> u64,
+        complete: impl Fn(&Prospects<'_>, &Device, &mut Assessment) -> Result<(), PlanError>,
     ) -> Result<Self, ReportError> {
         scenario.check(model)?;
         if !(0.0..=1.0).contains(&ple_cache_hit_share) {
@@ -175,10 +209,8 @@ impl Report {
             let found =
                 scenarios.iter().zip(&prospects).find(|(scenario, _)| scenario.context_tokens == tokens);
             if let Some((_, prospects)) = found {
-                let mut verdict = prospects.assess(device, ple_cache_hit_share)?;
-                if devices.len() == 1 {
-                    prospects.follow(device, ple_cache_hit_share, &mut verdict);
-                }
+                let mut verdict = prospects.answer(device, ple_cache_hit_share)?;
+                complete(prospects, device, &mut verdict)?;
                 assessments.push(verdict);
             }
         }
@@ -186,6 +218,7 @@ impl Report {
         Ok(Self {
             schema: SCHEMA,
             tool_version: env!("CARGO_PKG_VERSION"),
+            cover: None,
             model: ModelSummary::of(model),
             scenario: scenario.clone(),
             program: None,
@@ -217,6 +250,13 @@ impl Report {
         Ok(self)
     }
 
+    /// The same with a cover, for handing on: made on `date`, shown at `link`.
+    #[must_use]
+    pub fn covered(mut self, date: &str, link: &str) -> Self {
+        self.cover = Some(Cover::of(&self, date, link));
+        self
+    }
+
     /// Indented JSON, the same bytes from page and command line.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
@@ -231,14 +271,38 @@ impl Report {
         text
     }
 
-    /// Memory table and verdicts as CSV (RFC 4180).
+    /// Memory table and verdicts as CSV (RFC 4180), two tables in one text.
     pub fn to_csv(&self) -> String {
         csv::report(self)
+    }
+
+    /// The memory table alone as CSV; with a cover, its case, date and link in every row.
+    pub fn memory_csv(&self) -> String {
+        csv::memory(self)
+    }
+
+    /// The verdicts alone as CSV; with a cover, its case, date and link in every row.
+    pub fn devices_csv(&self) -> String {
+        csv::devices(self)
     }
 
     /// Memory table and verdicts as Markdown.
     pub fn to_markdown(&self) -> String {
         markdown::report(self)
+    }
+}
+
+/// Adds the inverse questions to a verdict, and where one device is looked at the course of its speed.
+fn completed(
+    alone: bool,
+    ple_cache_hit_share: f64,
+) -> impl Fn(&Prospects<'_>, &Device, &mut Assessment) -> Result<(), PlanError> {
+    move |prospects, device, verdict| {
+        prospects.ask_back(device, verdict)?;
+        if alone {
+            prospects.follow(device, ple_cache_hit_share, verdict);
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod format;
 pub mod nf4;
 mod plan;
+pub mod quality;
 mod stock;
 
 pub use format::{UniformFormat, UnknownFormat, WeightFormat};

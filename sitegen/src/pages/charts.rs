@@ -35,6 +35,7 @@ fn bar(stack: &Stack) -> Bar {
         name: component.title().to_owned(),
         bytes: *bytes as f64,
         mapped: *file,
+        series: Some(component.series()),
     });
     Bar {
         label: stack.label.to_owned(),
@@ -67,6 +68,7 @@ pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
             name: limit.counts.title().to_owned(),
             bytes: need(verdict) as f64,
             mapped: false,
+            series: None,
         }],
         interval: None,
     };

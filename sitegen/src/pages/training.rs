@@ -204,6 +204,7 @@ fn memory(run: &TrainingRun) -> Markup {
                 name: part.name.to_string(),
                 bytes: part.bytes as f64,
                 mapped: part.place == Where::Mapped,
+                series: None,
             })
             .collect(),
         interval: None,

@@ -77,21 +77,23 @@ pub async fn measurement(file: File) -> Result<Uint8Array, JsValue> {
 #[serde(rename_all = "lowercase")]
 enum Text {
     Json,
-    Csv,
+    Memory,
+    Devices,
     Md,
 }
 
-/// A report as text: `json`, `csv` or `md`.
+/// A report as text, made on `date` and shown at `link`: `json`, `memory`, `devices` (a CSV table each) or `md`.
 ///
 /// # Errors
 /// A text that says what is wrong with the kind or the order.
 #[wasm_bindgen]
-pub fn report(kind: JsValue, order: &[u8]) -> Result<String, JsValue> {
+pub fn report(kind: JsValue, order: &[u8], date: &str, link: &str) -> Result<String, JsValue> {
     let kind: Text = serde_wasm_bindgen::from_value(kind).map_err(|error| error.to_string())?;
     let order: Order = wire::decode(order).ok_or("the order cannot be read; reload the page")?;
-    let report = order.report().map_err(|error| error.to_string())?;
+    let report = order.report().map_err(|error| error.to_string())?.covered(date, link);
     Ok(match kind {
-        Text::Csv => report.to_csv(),
+        Text::Memory => report.memory_csv(),
+        Text::Devices => report.devices_csv(),
         Text::Md => report.to_markdown(),
         Text::Json => report.to_json(),
     })

@@ -4,13 +4,16 @@ use dhurandhar_core::device::State;
 use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::memory::{LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::program::{Program, registry};
-use yew::{AttrValue, Callback, Html, html};
+use web_sys::HtmlInputElement;
+use yew::{AttrValue, Callback, Html, InputEvent, TargetCast, html};
 
 use super::choice::{Choice, Group};
 use super::controls::{Controls, chosen, set};
 use super::number_field::NumberField;
 use super::switch::Switch;
 use crate::catalogue::catalogue;
+use crate::custom_device::Field;
+use crate::device_changes::CHANGEABLE;
 use crate::format;
 use crate::state::{Action, Setting};
 
@@ -29,6 +32,7 @@ pub(crate) fn advanced(props: &Controls<'_>) -> Html {
     html! {
         <>
             { programs(props) }
+            { changes(props) }
             { NumberField { id: "target", label: "Target speed", unit: "tok/s", value: scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: set(&props.on_drag, Setting::Target), on: on(), hidden_label: false }.view() }
             { NumberField { id: "prompt", label: "Prompt, for the wait until the first token", unit: "tokens", value: scenario.turn.prompt_tokens as f64, min: 1.0, max: scenario.context_tokens as f64, step: "1", on_value: prompt, on: on(), hidden_label: false }.view() }
             if props.state.model.architecture.ple.is_some() {
@@ -89,6 +93,40 @@ fn programs(props: &Controls<'_>) -> Html {
     });
     let groups = vec![Group { title: "", options }];
     Choice { id: "program", label: "As a program runs it", value, groups, hint, on_value }.view()
+}
+
+/// What the reader knows better of the device than its file.
+fn changes(props: &Controls<'_>) -> Html {
+    let changes = &props.state.changes;
+    let Some(device) = catalogue().device(&props.state.device) else { return Html::default() };
+    let limit = device.tightest_limit();
+    let usual = [
+        format!("{} MiB ({})", format::whole_mib(limit.bytes), limit.title),
+        device
+            .dram_bandwidth_gb_per_s
+            .map_or("unknown".to_owned(), |speed| format!("{} GB/s", format::plain(speed))),
+    ];
+    let problem = changes.on(&device.name).and_then(Result::err);
+    let field = |(at, (field, name)): (usize, (Field, &str))| {
+        let on = props.on_drag.clone();
+        let oninput = move |event: InputEvent| {
+            on.emit(Action::Change(at, event.target_unchecked_into::<HtmlInputElement>().value()));
+        };
+        let id = ["change-", name].concat();
+        html! {
+            <div class="calc-field">
+                <label for={id.clone()}>{ format!("{} of {}", field.label(), device.title) }</label>
+                <input type="text" {id} inputmode="decimal" autocomplete="off" value={changes.get(at).to_owned()}
+                    placeholder={usual.get(at).cloned()} {oninput} aria-describedby={problem.is_some().then_some("change-problem")} />
+            </div>
+        }
+    };
+    html! {
+        <>
+            { for CHANGEABLE.into_iter().enumerate().map(field) }
+            if let Some(problem) = &problem { <p class="calc-short" id="change-problem" role="alert">{ problem }</p> }
+        </>
+    }
 }
 
 fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {

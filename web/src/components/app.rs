@@ -1,33 +1,34 @@
 //! The whole page: state, report, tabs.
 
-use dhurandhar_core::Model;
 use dhurandhar_core::device::Device;
-use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::report::{Order, Report};
+use dhurandhar_core::feasibility::Mode;
 use wasm_bindgen_futures::spawn_local;
 use yew::{
-    Callback, Html, Properties, function_component, hook, html, use_effect_with, use_memo, use_node_ref,
-    use_reducer_eq, use_state,
+    AttrValue, Callback, Html, Properties, UseStateSetter, function_component, hook, html, use_effect_with,
+    use_memo, use_node_ref, use_reducer_eq, use_state, use_state_eq,
 };
 
+use super::answer::{answer, summary};
+use super::below::Below;
 use super::codec_panel::CodecPanelProps;
+use super::compare_panel::ComparePanelProps;
 use super::controls::Controls;
+use super::details::DetailsProps;
 use super::devices_panel::DevicesPanel;
 use super::export_bar::ExportBar;
-use super::headline::summary;
 use super::memory_panel::MemoryPanel;
 use super::mmap_panel::MmapPanelProps;
 use super::notices::Notices;
 use super::spoken::use_spoken;
 use super::tab_bar::{PANEL_ID, TabBar, tab_id};
-use crate::catalogue::{self, Loaded, catalogue};
+use crate::catalogue::{self, catalogue};
 use crate::computed::Computed;
-use crate::custom_device;
 use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
+use crate::inputs::Inputs;
 use crate::late::{self, Late};
+use crate::link;
 use crate::state::{Action, State};
 use crate::tabs::Tab;
-use crate::timing::measured;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct AppProps {
@@ -37,55 +38,6 @@ pub(crate) struct AppProps {
     pub(crate) worker_url: String,
     /// Told when everything has been drawn once.
     pub(crate) on_whole: Callback<()>,
-}
-
-/// All that a report depends on.
-#[derive(Debug, Clone, PartialEq)]
-struct Inputs {
-    model: Loaded,
-    scenario: Scenario,
-    ple_cache_hit_share: f64,
-    every_device: bool,
-    device: String,
-    custom: Option<Device>,
-}
-
-impl Inputs {
-    fn of(state: &State, custom: Option<&Device>) -> Self {
-        Self {
-            model: state.model.clone(),
-            scenario: state.scenario.clone(),
-            ple_cache_hit_share: state.ple_cache_hit_share,
-            every_device: state.tab == Tab::Devices,
-            device: state.device.clone(),
-            custom: custom.cloned(),
-        }
-    }
-
-    fn devices(&self) -> Vec<Device> {
-        if self.every_device {
-            self.custom.iter().cloned().chain(catalogue().devices()).collect()
-        } else if self.device == custom_device::SLUG {
-            self.custom.iter().cloned().collect()
-        } else {
-            catalogue().device(&self.device).into_iter().collect()
-        }
-    }
-
-    fn order(&self) -> Order {
-        Order {
-            model: Model::clone(&self.model),
-            scenario: self.scenario.clone(),
-            devices: self.devices(),
-            ple_cache_hit_share: self.ple_cache_hit_share,
-        }
-    }
-
-    fn report(&self) -> Result<Computed, String> {
-        let devices = self.devices();
-        let make = || Report::new(&self.model, &self.scenario, &devices, self.ple_cache_hit_share);
-        measured("compute", make).map(Computed::from).map_err(|error| error.to_string())
-    }
 }
 
 #[function_component]
@@ -107,46 +59,88 @@ pub(crate) fn App(props: &AppProps) -> Html {
             });
         })
     };
-    use_link(&state, &on);
+    let address = use_link(&state, &on);
     let on_drag = use_coalesced(&state.dispatcher());
     let canvas = use_node_ref();
-    let advanced = use_state(|| false);
-    let late = use_late(state.tab != Tab::Memory || !state.custom.is_empty() || *advanced, state.tab, &on);
+    let wide = use_state(is_wide);
+    let (advanced, below) = (use_state(|| false), use_state_eq(|| false));
+    let own_device = !state.custom.is_empty() || !state.changes.is_empty();
+    let late = use_late(state.tab != Tab::Memory || own_device || *advanced || *below, state.tab, &on);
     let on_advanced = {
         let setter = advanced.setter();
         Callback::from(move |()| setter.set(true))
     };
     let custom = late.and_then(|late| (late.device)(&state.custom));
+    let changed = late.and_then(|late| (late.changed)(&state.device, &state.changes)).transpose();
+    let misread = changed.as_ref().err().cloned();
+    let changed = changed.ok().flatten();
     let stage = use_stages(&props.on_whole);
-    let inputs = (stage > Stage::Frame).then(|| Inputs::of(&state, custom.as_ref()));
-    let report = use_memo(inputs, |inputs| inputs.as_ref().map(Inputs::report));
+    // A device that is not known yet has no answer: never that of another one.
+    let is_known = late.is_some() || !own_device;
+    let inputs =
+        (stage > Stage::Frame && is_known).then(|| Inputs::of(&state, custom.as_ref(), changed.as_ref()));
+    let answered = use_memo(inputs.clone(), |inputs| inputs.as_ref().map(Inputs::answer));
+    let every = late.zip(inputs.clone()).filter(|_| state.tab == Tab::Devices);
+    let every = use_memo(every.map(|(_, inputs)| inputs), |every| {
+        late.zip(every.as_ref()).map(|(late, inputs)| (late.whole)(inputs, true))
+    });
     let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
-    let computed = report.as_ref().as_ref().and_then(|report| report.as_ref().ok());
-    let spoken = use_spoken(computed.filter(|_| with_controls).map(|report| summary(report)));
-    let Some(report) = &*report else {
-        return html! { <div class="calc">{ TabBar { open: state.tab, on }.view() }</div> };
+    let computed = answered.as_ref().as_ref().and_then(|report| report.as_ref().ok());
+    let spoken = use_spoken(computed.map(|report| summary(report)));
+    let (Some(report), Some(inputs)) = (&*answered, inputs) else {
+        return html! {
+            <div class="calc">
+                { TabBar { open: state.tab, on }.view() }
+                if stage > Stage::Frame { { loading() } }
+            </div>
+        };
     };
-    let panel = match (report, state.tab) {
+    let panel = match (report, state.tab, late) {
         _ if stage < Stage::Whole => Html::default(),
-        (Err(error), Tab::Memory | Tab::Devices) => {
+        (Err(error), Tab::Memory | Tab::Devices, _) => {
             html! { <p class="calc-short" role="alert">{ error }</p> }
         }
-        (Ok(report), Tab::Memory) => {
-            html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), on: on.clone() }.view() } }
+        (Ok(report), Tab::Memory, _) => {
+            let below = under(late, report, &inputs, *below, below.setter(), &on);
+            html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), below }.view() } }
         }
-        _ => match late {
-            Some(late) => {
-                late_panel(late, props, &state, custom.as_ref(), report.as_ref().ok(), &on, &on_drag)
-            }
-            None => html! { <p class="calc-loading" role="status">{ "Loading\u{2026}" }</p> },
+        (_, _, None) => loading(),
+        (_, Tab::Devices, Some(late)) => match &*every {
+            Some(Ok(report)) => late_panel(
+                late,
+                props,
+                &state,
+                custom.as_ref(),
+                (&inputs, &address),
+                Some(report),
+                &on,
+                &on_drag,
+            ),
+            Some(Err(error)) => html! { <p class="calc-short" role="alert">{ error }</p> },
+            None => loading(),
         },
+        (_, _, Some(late)) => late_panel(
+            late,
+            props,
+            &state,
+            custom.as_ref(),
+            (&inputs, &address),
+            report.as_ref().ok(),
+            &on,
+            &on_drag,
+        ),
     };
     let bits = report.as_ref().ok().map(|report| report.weights.bits_per_weight);
-    let export = report.as_ref().ok().filter(|_| with_controls && stage == Stage::Whole).map(|report| {
-        let canvas = (state.tab == Tab::Memory).then(|| canvas.clone());
-        let inputs = Inputs::of(&state, custom.as_ref());
-        let order = Callback::from(move |()| inputs.order());
-        html! { { ExportBar { report: report.clone(), order, canvas, on: on.clone() }.view() } }
+    let export = report.as_ref().ok().zip(late).filter(|_| with_controls && stage == Stage::Whole);
+    let export = export.map(|(report, late)| {
+        (late.export)(ExportBar {
+            report: report.clone(),
+            inputs: inputs.clone(),
+            every_device: state.tab == Tab::Devices,
+            address: address.clone(),
+            own_model: state.imported.contains(&state.model),
+            on: on.clone(),
+        })
     });
     html! {
         <div class="calc">
@@ -154,16 +148,52 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
                 if with_controls && stage > Stage::Figures {
-                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone(), advanced: late.map(|late| late.advanced), on_advanced }.view() }
+                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone(), wide: *wide, advanced: late.map(|late| late.advanced), on_advanced }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
+                    { for misread.map(|problem| html! { <p class="calc-short" role="alert">{ problem }</p> }) }
+                    { for computed.map(|report| answer(report)) }
                     { panel }
                     { export }
                 </div>
             </div>
-            if with_controls { <p class="visually-hidden" role="status" ref={spoken} /> }
+            <p class="visually-hidden" role="status" ref={spoken} />
         </div>
     }
+}
+
+/// Do controls and answers stand side by side, as the style sheet has it?
+fn is_wide() -> bool {
+    let query = web_sys::window().and_then(|window| window.match_media("(min-width: 60rem)").ok()?);
+    query.is_none_or(|query| query.matches())
+}
+
+fn loading() -> Html {
+    html! { <p class="calc-loading" role="status">{ "Loading\u{2026}" }</p> }
+}
+
+/// What is fetched and computed once it is looked at.
+fn under(
+    late: Option<Late>,
+    report: &Computed,
+    inputs: &Inputs,
+    visible: bool,
+    seen: UseStateSetter<bool>,
+    on: &Callback<Action>,
+) -> Html {
+    if report.devices.is_empty() {
+        return Html::default();
+    }
+    let details = match late {
+        Some(late) => (late.details)(DetailsProps {
+            report: report.clone(),
+            inputs: inputs.clone(),
+            visible,
+            on: on.clone(),
+        }),
+        None => html! { <p class={if visible { "calc-loading" } else { "" }}>{ "Loading\u{2026}" }</p> },
+    };
+    html! { <Below on_view={Callback::from(move |seen_now| seen.set(seen_now))}>{ details }</Below> }
 }
 
 /// The part of the application that has the other tabs, once it is wanted and has come.
@@ -191,6 +221,7 @@ fn late_panel(
     props: &AppProps,
     state: &State,
     custom: Option<&Device>,
+    (inputs, address): (&Inputs, &AttrValue),
     report: Option<&Computed>,
     on: &Callback<Action>,
     on_drag: &Callback<Action>,
@@ -198,6 +229,14 @@ fn late_panel(
     let (on, on_drag) = (on.clone(), on_drag.clone());
     match (state.tab, report) {
         (Tab::Memory, _) | (Tab::Devices, None) => Html::default(),
+        (Tab::Compare, _) => (late.compare)(ComparePanelProps {
+            cases: state.cases.clone(),
+            current: link::case(state),
+            inputs: inputs.clone(),
+            imported: state.imported.clone(),
+            address: address.clone(),
+            on,
+        }),
         (Tab::Devices, Some(report)) => (late.devices)(&DevicesPanel {
             report: report.clone(),
             filter: state.filter.clone(),
@@ -223,6 +262,9 @@ fn late_panel(
             device: state.device.clone(),
             custom: custom.cloned(),
             measured: state.measured.clone(),
+            runs: report
+                .and_then(|report| report.devices.first())
+                .map(|assessment| assessment.mode != Mode::Infeasible),
             taken_bytes: report.map_or(0, |report| report.placement.needs.hot().bytes),
             worker_url: props.worker_url.clone(),
             on,

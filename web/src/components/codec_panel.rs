@@ -110,16 +110,24 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     let tensor = use_state_eq(|| 0_usize);
     let geometry = KvGeometry::of(&props.model.architecture);
     let own = (*file).clone().filter(|_| props.tab == Tab::TurboQuant);
-    let (listed, _) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own.clone());
-    let shape = listed.tensors.get(*tensor).filter(|_| own.is_some()).map(|tensor| &tensor.shape);
+    let (listed, ..) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own.clone());
+    // The list of another file says nothing of this one.
+    let listed_file = listed.of.as_ref().and_then(|asked| asked.file.clone());
+    let is_listed = own.as_ref().is_some_and(|file| Some(file.name()) == listed_file);
+    let shape = listed.tensors.get(*tensor).filter(|_| is_listed).map(|tensor| &tensor.shape);
     let own_dim = shape.and_then(|shape| shape.last()).copied();
     let dim = own_dim.unwrap_or_else(|| props.dim(&geometry));
     let sweep = match (&own, own_dim) {
         (Some(_), None) => None,
         (own, _) => Some(props.sweep(dim, own.as_ref().map(|_| *tensor))),
     };
-    let (results, cancel) = use_compute(&props.worker_url, sweep, own);
-    let (aside, _) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
+    let unread = own.is_some() && sweep.is_none();
+    let empty = (is_listed && listed.tensors.is_empty() && listed.failed.is_none()).then(|| {
+        let name = own.as_ref().map(File::name).unwrap_or_default();
+        format!("{name} has no tensor of f32, f16 or bf16 with at least one axis.")
+    });
+    let (results, cancel, again) = use_compute(&props.worker_url, sweep, own);
+    let (aside, ..) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
     let names = Source::ALL.map(Source::name);
     let is_sweep = props.tab == Tab::TurboQuant;
     let chart = if is_sweep {
@@ -127,25 +135,49 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     } else {
         Chart::Bars(codec_drawing::comparison(&results.rows, &EQUAL, &names))
     };
-    let problems = [&listed.failed, &results.failed, &aside.failed].into_iter().flatten();
+    let problems = [&listed.failed, &results.failed, &aside.failed, &empty].into_iter().flatten();
+    let shown = results.of.as_ref().filter(|_| !results.rows.is_empty());
+    let beside = aside.of.as_ref().map(|asked| &asked.job);
     html! {
         <>
             { controls(props, dim) }
-            if is_sweep { { own_tensors(&file, &tensor, &listed.tensors) } }
+            if is_sweep { { own_tensors(&file, &tensor, if is_listed { &listed.tensors } else { &[] }) } }
             { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
             { running(results.running, results.progress, &cancel) }
-            if !results.rows.is_empty() {
-                <Plot {chart} described_by={ROWS_ID} />
-                { codec_tables::rows(&results.rows, if is_sweep { &[] } else { &names }) }
+            if results.cancelled { { cancelled(&again) } }
+            if let Some(asked) = shown {
+                <section class={stale(results.is_stale() || unread)}>
+                    { codec_tables::request(asked, results.is_stale() || unread) }
+                    <Plot {chart} described_by={ROWS_ID} />
+                    { codec_tables::rows(&results.rows, if is_sweep { &[] } else { &names }) }
+                </section>
             }
-            if is_sweep && !aside.memory.is_empty() {
-                { codec_tables::memory(props.model.title(), props.context_tokens, props.choice.widths(), &aside.memory) }
+            if let (Some(Job::Memory { context_tokens, configs, .. }), true) = (beside, is_sweep) {
+                <section class={stale(aside.is_stale())}>
+                    { codec_tables::memory(props.model.title(), *context_tokens, configs, &aside.memory) }
+                </section>
             }
-            if let (Some(costs), false) = (&aside.costs, is_sweep) {
-                <Plot chart={Chart::Bars(codec_drawing::costs(costs))} described_by={COSTS_ID} />
-                { codec_tables::costs(costs, dim) }
+            if let (Some(costs), Some(Job::Cost { dim, .. }), false) = (&aside.costs, beside, is_sweep) {
+                <section class={stale(aside.is_stale())}>
+                    <Plot chart={Chart::Bars(codec_drawing::costs(costs))} described_by={COSTS_ID} />
+                    { codec_tables::costs(costs, *dim) }
+                </section>
             }
         </>
+    }
+}
+
+const fn stale(is_stale: bool) -> &'static str {
+    if is_stale { "calc-result calc-stale" } else { "calc-result" }
+}
+
+fn cancelled(again: &Callback<()>) -> Html {
+    let again = again.clone();
+    html! {
+        <p role="status" id="codec-cancelled">
+            { "Cancelled; nothing is shown. " }
+            <button type="button" class="calc-small" id="codec-again" onclick={move |_| again.emit(())}>{ "Measure again" }</button>
+        </p>
     }
 }
 

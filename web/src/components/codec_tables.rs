@@ -1,17 +1,54 @@
 //! The figures behind the codec tabs' charts.
 
 use dhurandhar_core::codec::CodecKind;
-use dhurandhar_core::codec::kv_cache::KvMemory;
+use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvMemory};
 use dhurandhar_core::codec::sweep::SweepRow;
-use dhurandhar_core::work::Costs;
+use dhurandhar_core::work::{Costs, Input, Job};
 use yew::{Html, html};
 
 use crate::format;
+use crate::hooks::Asked;
 
 /// Id of the table of errors.
 pub(crate) const ROWS_ID: &str = "codec-rows";
 /// Id of the table of operations.
 pub(crate) const COSTS_ID: &str = "codec-costs";
+
+/// What the results are of, in words.
+pub(crate) fn request(asked: &Asked, is_stale: bool) -> Html {
+    let Job::Sweep { vectors, parts } = &asked.job else { return Html::default() };
+    let mut codecs: Vec<&str> =
+        parts.iter().flat_map(|part| &part.request.codecs).map(|codec| codec.name()).collect();
+    codecs.dedup();
+    if let Some(again) = codecs.iter().skip(1).position(|codec| Some(codec) == codecs.first()) {
+        codecs.truncate(again + 1);
+    }
+    let mut inputs: Vec<String> = parts
+        .iter()
+        .map(|part| match part.input {
+            Input::Source(source, seed) => format!("{} (seed {seed})", source.name()),
+            Input::Tensor(at) => {
+                format!("tensor {} of {}", at + 1, asked.file.as_deref().unwrap_or("the file"))
+            }
+        })
+        .collect();
+    inputs.dedup();
+    let dim = parts.first().map_or(0, |part| part.request.dim);
+    let lead = if is_stale { "Results of the choices before: " } else { "" };
+    html! {
+        <p class="calc-of" role="status">
+            { format!("{lead}{} on {}, up to {} vectors of {dim} channels.", codecs.join(", "), inputs.join(", "), format::whole(*vectors as u64)) }
+        </p>
+    }
+}
+
+/// Keys' and values' bits of a configuration.
+fn width(config: &KvCacheConfig) -> String {
+    match config.values {
+        Coding::Code { bits, .. } => format!("{bits} bits"),
+        _ => "unquantised".to_owned(),
+    }
+}
 
 /// Errors by codec and width; `parts` names what each part read, where they differ.
 pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
@@ -56,12 +93,17 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
     }
 }
 
-/// The model's cache at each width.
-pub(crate) fn memory(title: &str, context: u64, widths: &[u32], memory: &[Result<KvMemory, String>]) -> Html {
-    let line = |(bits, memory): (&u32, &Result<KvMemory, String>)| match memory {
+/// The model's cache with each configuration.
+pub(crate) fn memory(
+    title: &str,
+    context: u64,
+    configs: &[KvCacheConfig],
+    memory: &[Result<KvMemory, String>],
+) -> Html {
+    let line = |(config, memory): (&KvCacheConfig, &Result<KvMemory, String>)| match memory {
         Ok(memory) => html! {
             <tr>
-                <th scope="row">{ format!("{bits} bits") }</th>
+                <th scope="row">{ width(config) }</th>
                 <td class="num">{ format::mib(memory.total_bytes()) }</td>
                 <td class="num">{ format!("{:.3}", memory.bits_per_channel()) }</td>
                 <td class="num">{ format!("{:.2}\u{d7}", memory.ratio_to_bf16()) }</td>
@@ -69,7 +111,7 @@ pub(crate) fn memory(title: &str, context: u64, widths: &[u32], memory: &[Result
             </tr>
         },
         Err(problem) => {
-            html! { <tr><th scope="row">{ format!("{bits} bits") }</th><td colspan="4">{ problem }</td></tr> }
+            html! { <tr><th scope="row">{ width(config) }</th><td colspan="4">{ problem }</td></tr> }
         }
     };
     html! {
@@ -85,7 +127,7 @@ pub(crate) fn memory(title: &str, context: u64, widths: &[u32], memory: &[Result
                         <th scope="col" class="num wide">{ "bf16, MiB" }</th>
                     </tr>
                 </thead>
-                <tbody>{ for widths.iter().zip(memory).map(line) }</tbody>
+                <tbody>{ for configs.iter().zip(memory).map(line) }</tbody>
             </table>
         </div>
     }

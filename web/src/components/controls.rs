@@ -23,6 +23,8 @@ pub(crate) struct Controls<'a> {
     pub(crate) on: Callback<Action>,
     /// The same, once a frame: for controls that fire often.
     pub(crate) on_drag: Callback<Action>,
+    /// There is room for all of them.
+    pub(crate) wide: bool,
     /// The rest of them, once they are wanted and have come.
     pub(crate) advanced: Option<fn(&Controls<'_>) -> Html>,
     /// Asks for it.
@@ -39,19 +41,22 @@ impl Controls<'_> {
         html! {
             <section class="calc-controls" aria-label="Model and run">
                 <ModelPicker model={self.state.model.clone()} imported={self.state.imported.clone()} on={self.on.clone()} />
-                { FileDrop { on: self.on.clone() }.view() }
-                { ContextField { tokens: scenario.context_tokens, longest, on: self.on_drag.clone() }.view() }
-                { Choice { id: "weights", label: "Weights", value: scenario.weights.to_string(), groups: weight_groups, hint: hint.unwrap_or_default(), on_value: chosen(&self.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
-                <div class="calc-pair">
-                    { Choice { id: "keys", label: "Keys (K)", value: scenario.k.to_string(), groups: kv_groups(scenario.k), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Keys)), hint: String::new() }.view() }
-                    { Choice { id: "values", label: "Values (V)", value: scenario.v.to_string(), groups: kv_groups(scenario.v), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Values)), hint: String::new() }.view() }
-                </div>
-                { Choice { id: "runtime", label: "Runtime", value: scenario.runtime.name().to_owned(), groups: runtime_groups(), on_value: chosen(&self.on, |name| Runtime::parse(name).ok().map(Setting::Runtime)), hint: String::new() }.view() }
                 { DeviceSelect { device: self.state.device.clone(), custom: self.custom.clone(), on: self.on.clone() }.view() }
-                { towers(self) }
-                <details class="calc-advanced">
-                    <summary onclick={self.on_advanced.reform(|_: MouseEvent| ())}>{ "Advanced" }</summary>
-                    { self.advanced.map(|view| view(self)) }
+                { ContextField { tokens: scenario.context_tokens, longest, on: self.on_drag.clone() }.view() }
+                <details class="calc-more" open={self.wide}>
+                    <summary>{ "More" }</summary>
+                    { FileDrop { kept: self.state.kept.clone(), on: self.on.clone() }.view() }
+                    { Choice { id: "weights", label: "Weights", value: scenario.weights.to_string(), groups: weight_groups, hint: hint.unwrap_or_default(), on_value: chosen(&self.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
+                    <div class="calc-pair">
+                        { Choice { id: "keys", label: "Keys (K)", value: scenario.k.to_string(), groups: kv_groups(scenario.k), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Keys)), hint: String::new() }.view() }
+                        { Choice { id: "values", label: "Values (V)", value: scenario.v.to_string(), groups: kv_groups(scenario.v), on_value: chosen(&self.on, |name| KvFormat::parse(name).ok().map(Setting::Values)), hint: String::new() }.view() }
+                    </div>
+                    { Choice { id: "runtime", label: "Runtime", value: scenario.runtime.name().to_owned(), groups: runtime_groups(), on_value: chosen(&self.on, |name| Runtime::parse(name).ok().map(Setting::Runtime)), hint: String::new() }.view() }
+                    { towers(self) }
+                    <details class="calc-advanced">
+                        <summary onclick={self.on_advanced.reform(|_: MouseEvent| ())}>{ "Advanced" }</summary>
+                        { self.advanced.map(|view| view(self)) }
+                    </details>
                 </details>
             </section>
         }
@@ -73,7 +78,7 @@ pub(super) fn set<T: 'static>(on: &Callback<Action>, setting: fn(T) -> Setting) 
 }
 
 /// Formats that apply to the model, with the present one among them.
-fn weight_groups(model: &Loaded, now: WeightFormat) -> Vec<Group> {
+pub(super) fn weight_groups(model: &Loaded, now: WeightFormat) -> Vec<Group> {
     let applies = |format: &WeightFormat| WeightPlan::new(model, *format).is_ok();
     let own = [WeightFormat::AsStored, WeightFormat::Published].into_iter().filter(applies);
     let named = WeightFormat::names();
@@ -95,7 +100,7 @@ fn weight_groups(model: &Loaded, now: WeightFormat) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.options.is_empty()).collect()
 }
 
-fn kv_groups(now: KvFormat) -> Vec<Group> {
+pub(super) fn kv_groups(now: KvFormat) -> Vec<Group> {
     let turbo = |name: &String| matches!(KvFormat::parse(name), Ok(KvFormat::TurboQuant(_)));
     let (turbo, block): (Vec<String>, Vec<String>) = KvFormat::names().into_iter().partition(turbo);
     let mut bits: Vec<u8> = vec![16, 8, 4, 3, 2];
@@ -112,7 +117,7 @@ fn kv_groups(now: KvFormat) -> Vec<Group> {
     ]
 }
 
-fn runtime_groups() -> Vec<Group> {
+pub(super) fn runtime_groups() -> Vec<Group> {
     let options =
         Runtime::ALL.map(|runtime| (AttrValue::from(runtime.name()), AttrValue::from(runtime.title())));
     vec![Group { title: "", options: options.into() }]

@@ -1,47 +1,21 @@
-//! What really decides on the chosen device, and what one could change.
+//! Every limit of a device, the most that fits, and what one could change.
 
 use dhurandhar_core::feasibility::{Assessment, Change, Check, Fix, Inverse};
 use yew::{Callback, Html, html};
 
-use crate::format;
+use crate::format::{self, first_up};
 use crate::state::Action;
 
-/// What it shows.
-pub(crate) struct Decides {
-    pub(crate) assessment: Assessment,
-    pub(crate) on: Callback<Action>,
-}
-
-impl Decides {
-    /// Its part of the page.
-    pub(crate) fn view(&self) -> Html {
-        let assessment = &self.assessment;
-        let inverse = &assessment.inverse;
-        let longest = inverse.longest_context_tokens.map_or("none".to_owned(), format::whole);
-        let largest = inverse.largest_weight_format.as_deref().unwrap_or("none");
-        html! {
-            <section class="calc-decides" aria-labelledby="decides">
-                <h2 id="decides">{ "What decides" }</h2>
-                <p><strong>{ first_up(assessment.bound.title()) }</strong>{ ". " }{ &assessment.reason }</p>
-                <p>
-                    { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
-                    { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
-                </p>
-                if let Some(split) = &assessment.split {
-                    <p>{ "On the card: " }<b>{ split.describe() }</b>{ "." }</p>
-                }
-                { limits(assessment) }
-                { fixes(inverse, &self.on) }
-            </section>
-        }
+/// The most that fits.
+pub(crate) fn most(inverse: &Inverse) -> Html {
+    let longest = inverse.longest_context_tokens.map_or("none".to_owned(), format::whole);
+    let largest = inverse.largest_weight_format.as_deref().unwrap_or("none");
+    html! {
+        <p>
+            { "Longest context that fits: " }<b>{ longest }</b>{ ". " }
+            { "Largest stock format that fits: " }<b>{ largest.to_owned() }</b>{ "." }
+        </p>
     }
-}
-
-fn first_up(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
-    })
 }
 
 /// Every limit of the device with what the run makes of it.

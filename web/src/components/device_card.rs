@@ -32,7 +32,7 @@ impl DeviceCard {
             <li class={classes!("calc-card", assessment.mode.name())}>
                 <div class="calc-card-head">
                     <h3>{ &assessment.device_title }</h3>
-                    { verdict(assessment.mode, assessment.certainty) }
+                    { verdict(assessment) }
                 </div>
                 { load(assessment) }
                 <dl>

@@ -17,8 +17,8 @@ pub(crate) struct DeviceForm {
 impl DeviceForm {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
-        let problem = self.form.device().and_then(Result::err).map(|error| error.to_string());
-        let field = |field: Field, label: &'static str, example: &'static str| {
+        let problem = self.form.device().and_then(Result::err);
+        let field = |field: Field, example: &'static str| {
             let on = self.on.clone();
             let oninput = move |event: InputEvent| {
                 let value = event.target_unchecked_into::<HtmlInputElement>().value();
@@ -29,7 +29,7 @@ impl DeviceForm {
             let invalid = problem.is_some() && !is_text && !self.form.get(field).is_empty();
             html! {
                 <div class="calc-field">
-                    <label for={id.clone()}>{ label }</label>
+                    <label for={id.clone()}>{ field.label() }</label>
                     <input type="text" {id} inputmode={if is_text { "text" } else { "decimal" }} autocomplete="off"
                         placeholder={example} value={self.form.get(field).to_owned()} {oninput}
                         aria-describedby={invalid.then_some("custom-problem")} />
@@ -55,18 +55,18 @@ impl DeviceForm {
             <fieldset class="calc-own">
                 <legend>{ "Your device" }</legend>
                 <div class="calc-own-row">
-                    { field(Field::Name, "Name", "My phone") }
-                    { field(Field::Budget, "RAM budget, MiB", "3072") }
-                    { field(Field::Flash, "Flash, GiB/s", "2.0") }
-                    { field(Field::Dram, "DRAM, GB/s", "51.2") }
-                    { field(Field::Latency, "Random read, \u{b5}s", "100") }
+                    { field(Field::Name, "My phone") }
+                    { field(Field::Budget, "3 GB") }
+                    { field(Field::Flash, "2.0 GiB/s") }
+                    { field(Field::Dram, "51.2 GB/s") }
+                    { field(Field::Latency, "100") }
                     { Choice { id: "custom-dos", label: "System", value: os.to_owned(), groups, on_value: on_os, hint: String::new() }.view() }
                 </div>
                 <div class="calc-own-foot">
                     if let Some(problem) = &problem {
                         <p class="calc-short" id="custom-problem" role="alert">{ problem }</p>
                     } else {
-                        <p class="calc-hint">{ "Budget and flash speed are enough; the device then joins the list and the link." }</p>
+                        <p class="calc-hint">{ "What one app may use of the memory, and how fast storage reads, are enough; the device then joins the list and the link. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
                     }
                     if !self.form.is_empty() { <button type="button" class="calc-small" onclick={clear}>{ "Clear" }</button> }
                 </div>

@@ -2,13 +2,16 @@
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, File, FileList, HtmlInputElement};
-use yew::{Callback, DragEvent, Event, Html, NodeRef, TargetCast, html};
+use yew::{Callback, DragEvent, Event, Html, MouseEvent, NodeRef, TargetCast, html};
 
-use crate::reader;
+use crate::keep;
+use crate::late;
 use crate::state::Action;
 
 /// What it shows.
 pub(crate) struct FileDrop {
+    /// Name of the model that this browser keeps.
+    pub(crate) kept: Option<String>,
     pub(crate) on: Callback<Action>,
 }
 
@@ -35,8 +38,10 @@ impl FileDrop {
                 }
                 let on = on.clone();
                 spawn_local(async move {
-                    let read = reader::read(files).await;
-                    on.emit(read.map_or_else(Action::Fail, |model| Action::Import(Box::new(model))));
+                    match late::load().await {
+                        Ok(late) => (late.import)(files, on),
+                        Err(_) => on.emit(Action::Fail(late::ABSENT.to_owned())),
+                    }
                 });
             })
         };
@@ -56,6 +61,13 @@ impl FileDrop {
             }
         };
         let ondragleave = move |_: DragEvent| look("calc-drop");
+        let forget = {
+            let on = self.on.clone();
+            move |_: MouseEvent| {
+                keep::forget();
+                on.emit(Action::Kept(None));
+            }
+        };
         let onchange = move |event: Event| {
             let field = event.target_unchecked_into::<HtmlInputElement>();
             read.emit(field.files());
@@ -70,6 +82,12 @@ impl FileDrop {
                 <p class="calc-hint" id="model-file-hint">
                     { "config.json, GGUF, safetensors or YAML. Only headers are read, in this page; nothing leaves the browser. An index of safetensors comes with its config.json, together or one after the other." }
                 </p>
+                if let Some(name) = &self.kept {
+                    <p class="calc-hint" id="model-kept">
+                        { format!("{name} is kept in this browser. ") }
+                        <button type="button" class="calc-small" onclick={forget}>{ "Forget it" }</button>
+                    </p>
+                }
             </div>
         }
     }

@@ -64,9 +64,12 @@ fn theme(appearance: Appearance) -> Theme {
 }
 
 pub(super) fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance: Appearance) -> Option<()> {
+    paint_on(drawing, canvas, f64::from(appearance.width), &theme(appearance))
+}
+
+fn paint_on(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, width: f64, theme: &Theme) -> Option<()> {
     let context = canvas.get_context("2d").ok()??.dyn_into::<CanvasRenderingContext2d>().ok()?;
-    let theme = theme(appearance);
-    let scene = drawing.scene(f64::from(appearance.width), &CanvasMeasure { context: &context });
+    let scene = drawing.scene(width, &CanvasMeasure { context: &context });
     let size =
         |length: f64| u32::try_from(to_u64((length * theme.scale).round().clamp(1.0, 16_384.0))).unwrap_or(1);
     let (width, height) = (size(scene.width), size(scene.height));
@@ -76,7 +79,15 @@ pub(super) fn draw(drawing: &dyn Drawing, canvas: &HtmlCanvasElement, appearance
         canvas.set_height(height);
     }
     let mut backend = CanvasBackend::with_canvas_object(canvas.clone())?;
-    paint(&scene, &mut backend, &theme).ok()
+    paint(&scene, &mut backend, theme).ok()
+}
+
+/// A drawing for a file: on a canvas of its own in light colours, two pixels for each CSS px.
+pub(super) fn paint_sheet(drawing: &dyn Drawing, width: f64) -> Option<HtmlCanvasElement> {
+    let document = web_sys::window()?.document()?;
+    let canvas: HtmlCanvasElement = document.create_element("canvas").ok()?.dyn_into().ok()?;
+    paint_on(drawing, &canvas, width, &Theme::light().scaled(2.0))?;
+    Some(canvas)
 }
 
 /// Measures text as the canvas will draw it.

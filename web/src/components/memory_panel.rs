@@ -1,20 +1,20 @@
 //! The memory tab: the answer, the drawing, the table.
 
-use yew::{Callback, Html, NodeRef, html};
+use dhurandhar_core::feasibility::Assessment;
+use yew::{Html, NodeRef, html};
 
-use super::decides::Decides;
 use super::headline::Headline;
 use super::memory_chart::MemoryChart;
 use super::memory_table::{MemoryTable, TABLE_ID};
-use super::speed::speed;
 use crate::computed::Computed;
-use crate::state::Action;
+use crate::format::first_up;
 
 /// What it shows.
 pub(crate) struct MemoryPanel {
     pub(crate) report: Computed,
     pub(crate) canvas: NodeRef,
-    pub(crate) on: Callback<Action>,
+    /// What is computed once it is looked at.
+    pub(crate) below: Html,
 }
 
 impl MemoryPanel {
@@ -26,10 +26,8 @@ impl MemoryPanel {
             <>
                 { Headline { report: report.clone() }.view() }
                 <MemoryChart report={report.clone()} canvas={self.canvas.clone()} described_by={TABLE_ID} />
-                if let Some(assessment) = report.devices.first() {
-                    { speed(assessment.speed.as_ref()) }
-                    { Decides { assessment: assessment.clone(), on: self.on.clone() }.view() }
-                }
+                { for report.devices.first().map(decides) }
+                { self.below.clone() }
                 <MemoryTable report={report.clone()} />
                 if !assumptions.is_empty() {
                     <div class="calc-assumed">
@@ -39,5 +37,17 @@ impl MemoryPanel {
                 }
             </>
         }
+    }
+}
+
+fn decides(assessment: &Assessment) -> Html {
+    html! {
+        <section class="calc-decides" aria-labelledby="decides">
+            <h2 id="decides">{ "What decides" }</h2>
+            <p><strong>{ first_up(assessment.bound.title()) }</strong>{ ". " }{ &assessment.reason }</p>
+            if let Some(split) = &assessment.split {
+                <p>{ "On the card: " }<b>{ split.describe() }</b>{ "." }</p>
+            }
+        </section>
     }
 }

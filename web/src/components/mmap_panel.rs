@@ -38,6 +38,8 @@ pub(crate) struct MmapPanelProps {
     pub(crate) measured: Option<Rc<Overlay>>,
     /// Memory taken by everything but the table.
     pub(crate) taken_bytes: u64,
+    /// The model runs on the chosen device at all; none without a device.
+    pub(crate) runs: Option<bool>,
     pub(crate) worker_url: String,
     pub(crate) on: Callback<Action>,
     pub(crate) on_drag: Callback<Action>,
@@ -74,8 +76,13 @@ pub(crate) fn mmap_panel(props: MmapPanelProps) -> Html {
 fn MmapPanel(props: &MmapPanelProps) -> Html {
     let start = use_memo(key(props), |_| props.start());
     let case = start.as_ref().as_ref().ok().map(|start| props.choice.case(*start));
-    let (results, _) = use_compute(&props.worker_url, case.map(Job::Lookup), None);
-    let lookup = results.lookup.as_ref().filter(|_| results.failed.is_none());
+    let (results, ..) = use_compute(&props.worker_url, case.map(Job::Lookup), None);
+    let lookup = results.lookup.as_ref();
+    // The case that the results are of, not the one that is being asked about.
+    let case_of = results.of.as_ref().and_then(|asked| match asked.job {
+        Job::Lookup(case) => Some(case),
+        _ => None,
+    });
     let measured = props.measured.as_deref();
     let problems = [start.as_ref().as_ref().err(), results.failed.as_ref()].into_iter().flatten();
     html! {
@@ -89,8 +96,8 @@ fn MmapPanel(props: &MmapPanelProps) -> Html {
             </section>
             { about(&props.model) }
             { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
-            if let (Some(case), Some(lookup)) = (&case, lookup) {
-                { mmap_tables::sentence(case, lookup) }
+            if let (Some(case), Some(lookup)) = (&case_of, lookup) {
+                { mmap_tables::sentence(case, lookup, props.runs) }
                 if !lookup.curve.is_empty() {
                     <Plot chart={Chart::Lines(mmap_drawing::stall(case, lookup, measured))} described_by={LOOKUP_ID} />
                 }

@@ -15,8 +15,9 @@ fn or_nothing(value: Option<f64>, words: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| NOTHING.to_owned(), words)
 }
 
-/// The verdict in a sentence, with what it is measured by.
-pub(crate) fn sentence(case: &LookupCase, lookup: &Lookup) -> Html {
+/// The verdict on the table in a sentence, with what it is measured by. Where the model does not run, it is never in the
+/// colour of a yes: the page has one verdict.
+pub(crate) fn sentence(case: &LookupCase, lookup: &Lookup, runs: Option<bool>) -> Html {
     let (Some(result), Some(stall), Some(share)) = (lookup.result, lookup.stall_us, lookup.stall_share)
     else {
         return html! {
@@ -27,6 +28,9 @@ pub(crate) fn sentence(case: &LookupCase, lookup: &Lookup) -> Html {
         };
     };
     let (shape, class, words) = match result {
+        VerdictResult::Pass if runs == Some(false) => {
+            (Shape::Cross, "infeasible", "The table could stay on storage, but the model does not run")
+        }
         VerdictResult::Pass => (Shape::Check, "resident", "The table can stay on storage"),
         VerdictResult::Warn => (Shape::Half, "mmap", "The table on storage will be felt"),
         VerdictResult::Fail | VerdictResult::Invalid => {
@@ -137,6 +141,7 @@ pub(crate) fn measured(measured: &Overlay) -> Html {
         <div class="calc-table">
             <table id="mmap-measured">
                 <caption>
+                    <strong>{ format!("Measured: {}. ", measured.result.name()) }</strong>
                     { format!("Measured on {}, {}; its own verdict is {}. Waits are means under a memory limit and medians otherwise. \
                                The predictions are the file's own. A run that calibrates them has no ratio, nor has one of which \
                                the model claims nothing.",

@@ -1,14 +1,19 @@
 //! The parts of the page.
 
 mod advanced;
+mod answer;
 mod app;
+mod below;
 mod choice;
 mod codec_panel;
 mod codec_tables;
+mod compare_panel;
 mod context_field;
 mod controls;
+mod copy_link;
 mod data_drop;
 mod decides;
+mod details;
 mod device_card;
 mod device_filter;
 mod device_form;
@@ -37,6 +42,9 @@ mod verdict;
 pub(crate) use advanced::advanced;
 pub(crate) use app::{App, AppProps};
 pub(crate) use codec_panel::{CodecPanelProps, codec_panel};
+pub(crate) use compare_panel::{ComparePanelProps, compare_panel};
 pub(crate) use controls::Controls;
+pub(crate) use details::{DetailsProps, details, whole};
 pub(crate) use devices_panel::DevicesPanel;
+pub(crate) use export_bar::ExportBar;
 pub(crate) use mmap_panel::{MmapPanelProps, mmap_panel};

@@ -1,5 +1,6 @@
 //! The model: a field that filters as one types, after the ARIA combobox pattern with a list.
 
+use dhurandhar_core::leaf::find::{RANKS, rank};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::{
@@ -35,7 +36,6 @@ struct Entry {
 }
 
 fn entries(imported: &[Loaded], text: &str) -> Vec<Entry> {
-    let words: Vec<String> = text.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let files = imported.iter().map(|model| (model.name(), model.title(), true));
     let catalogue = catalogue();
     let built_in = catalogue.titles().map(|(slug, title)| (slug, title, false));
@@ -44,11 +44,11 @@ fn entries(imported: &[Loaded], text: &str) -> Vec<Entry> {
         title: title.to_owned(),
         from_file,
     });
-    all.filter(|entry| {
-        let text = [&entry.name, " ", &entry.title].concat().to_ascii_lowercase();
-        words.iter().all(|word| text.contains(word.as_str()))
-    })
-    .collect()
+    let ranked = all.filter_map(|entry| Some((rank(text, &[&entry.name, &entry.title])?, entry)));
+    let ranked: Vec<(u8, Entry)> = ranked.collect();
+    // A pass for each rank: a sort would cost the page more bytes.
+    let of = |rank: u8| ranked.iter().filter(move |(own, _)| *own == rank).map(|(_, entry)| entry.clone());
+    (0..RANKS).flat_map(of).collect()
 }
 
 #[function_component]
@@ -197,6 +197,7 @@ mod tests {
         assert_eq!(names, ["gemma4-e2b"]);
         assert_eq!(entries(&[], "").len(), dhurandhar_core::model::registry::slugs().count());
         assert!(entries(&[], "xyzzy").is_empty());
+        assert_eq!(entries(&[], "llama 3.2 3")[0].name, "llama-3.2-3b");
     }
 
     #[test]

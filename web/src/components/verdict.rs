@@ -1,6 +1,6 @@
 //! A verdict in colour, shape and words.
 
-use dhurandhar_core::feasibility::{Certainty, Mode};
+use dhurandhar_core::feasibility::{Assessment, Certainty, Mode};
 use yew::{Html, classes, html};
 
 use super::icon::{Shape, icon};
@@ -23,18 +23,19 @@ pub(crate) const fn shape(mode: Mode) -> Shape {
     }
 }
 
-/// The verdict as a badge.
-pub(crate) fn verdict(mode: Mode, certainty: Certainty) -> Html {
-    let doubt = match certainty {
+/// The whole verdict in words: memory, the target speed, and how sure that is.
+pub(crate) fn whole(assessment: &Assessment) -> String {
+    let slow = if assessment.is_too_slow() { ", below the target speed" } else { "" };
+    let doubt = match assessment.certainty {
         Certainty::Certain => "",
         Certainty::Likely => ", likely",
         Certainty::Borderline => ", borderline",
     };
-    html! {
-        <span class={classes!("verdict", mode.name())}>
-            { icon(shape(mode)) }
-            { words(mode) }
-            { doubt }
-        </span>
-    }
+    [words(assessment.mode), slow, doubt].concat()
+}
+
+/// The verdict as a badge. A run below the target speed is never in the colour of a plain yes.
+pub(crate) fn verdict(assessment: &Assessment) -> Html {
+    let look = if assessment.is_too_slow() { Mode::Mmap } else { assessment.mode };
+    html! { <span class={classes!("verdict", look.name())}>{ icon(shape(look)) }{ whole(assessment) }</span> }
 }

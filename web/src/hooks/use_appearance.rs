@@ -42,6 +42,9 @@ impl Watch {
     fn start(element: Element, setter: UseStateSetter<Appearance>) -> Self {
         setter.set(look(&element));
         let target = element.clone();
+        // Paper is light.
+        let (for_paper, on_paper) = (setter.clone(), element.clone());
+        let to_paper = move || for_paper.set(Appearance { is_dark: false, ..look(&on_paper) });
         let update = move || setter.set(look(&element));
         let listen = |source: &EventTarget, name: &'static str| {
             let update = update.clone();
@@ -51,12 +54,19 @@ impl Watch {
         // Zooming and moving to another screen fire `resize` too.
         let resize = window.as_ref().map(|window| listen(window, "resize"));
         let scheme = dark_scheme().map(|scheme| listen(&scheme, "change"));
+        let printed = window.as_ref().map(|window| listen(window, "afterprint"));
+        let printing =
+            window.as_ref().map(|window| EventListener::new(window, "beforeprint", move |_| to_paper()));
         let closure = Closure::<dyn FnMut()>::new(update);
         let observer = ResizeObserver::new(closure.as_ref().unchecked_ref()).ok();
         if let Some(observer) = &observer {
             observer.observe(&target);
         }
-        Self { _listeners: resize.into_iter().chain(scheme).collect(), observer, _closure: closure }
+        Self {
+            _listeners: [resize, scheme, printed, printing].into_iter().flatten().collect(),
+            observer,
+            _closure: closure,
+        }
     }
 }
 

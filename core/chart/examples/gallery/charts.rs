@@ -14,7 +14,7 @@ pub(crate) fn all() -> Vec<(&'static str, Box<dyn Drawing>)> {
 const MIB: f64 = 1_048_576.0;
 
 fn segment(name: &str, mib: f64, mapped: bool) -> Segment {
-    Segment { name: name.to_owned(), bytes: mib * MIB, mapped }
+    Segment { name: name.to_owned(), bytes: mib * MIB, mapped, series: None }
 }
 
 fn footprint(label: &str, scale: f64) -> Bar {

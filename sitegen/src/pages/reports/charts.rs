@@ -186,6 +186,7 @@ pub(super) fn memory(profile: &MmapProfile) -> Markup {
             name: name.to_owned(),
             bytes: bytes.unwrap_or(0) as f64,
             mapped,
+            series: None,
         };
         Bar {
             label: label.to_owned(),

@@ -1,0 +1,72 @@
+//! Copies the link of the state and says so where the button is.
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Clipboard, HtmlDocument, HtmlTextAreaElement, Window};
+use yew::{AttrValue, Html, MouseEvent, Properties, function_component, html, use_effect_with, use_state};
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct CopyLinkProps {
+    pub(crate) address: AttrValue,
+    /// The model came from a file, which a link cannot hold.
+    pub(crate) own_model: bool,
+}
+
+#[function_component]
+pub(crate) fn CopyLink(props: &CopyLinkProps) -> Html {
+    let said = use_state(String::new);
+    {
+        let said = said.setter();
+        // What was copied before is not what would be copied now.
+        use_effect_with(props.address.clone(), move |_| said.set(String::new()));
+    }
+    let copy = {
+        let (said, own_model, address) = (said.setter(), props.own_model, props.address.clone());
+        move |_: MouseEvent| {
+            let (said, address) = (said.clone(), address.clone());
+            spawn_local(async move {
+                said.set(match copied(&address).await {
+                    true if own_model => {
+                        "Copied. The link cannot hold the model from your file: whoever opens it drops the file too."
+                            .to_owned()
+                    }
+                    true => "Copied. The link holds every choice made here.".to_owned(),
+                    false => format!("The browser keeps its clipboard to itself. The link: {address}"),
+                });
+            });
+        }
+    };
+    html! {
+        <>
+            <button type="button" id="copy-link" onclick={copy}>{ "Copy link" }</button>
+            <output for="copy-link" class="calc-said">{ (*said).clone() }</output>
+        </>
+    }
+}
+
+async fn copied(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    // Without a secure context there is no clipboard, whatever the types say.
+    let clipboard = js_sys::Reflect::get(&window.navigator(), &"clipboard".into());
+    if let Some(clipboard) = clipboard.ok().filter(JsValue::is_object) {
+        let written = clipboard.unchecked_into::<Clipboard>().write_text(text);
+        if JsFuture::from(written).await.is_ok() {
+            return true;
+        }
+    }
+    by_selection(&window, text).unwrap_or(false)
+}
+
+/// The older way: what is selected in a field is copied.
+fn by_selection(window: &Window, text: &str) -> Option<bool> {
+    let document = window.document()?;
+    let field: HtmlTextAreaElement = document.create_element("textarea").ok()?.dyn_into().ok()?;
+    field.set_value(text);
+    field.set_class_name("visually-hidden");
+    let body = document.body()?;
+    body.append_child(&field).ok()?;
+    field.select();
+    let copied = document.dyn_into::<HtmlDocument>().ok()?.exec_command("copy");
+    field.remove();
+    copied.ok()
+}
