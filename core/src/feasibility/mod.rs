@@ -2,12 +2,14 @@
 
 mod check;
 mod fixes;
+mod outlook;
 mod prospects;
 mod thresholds;
 mod verdict;
 
 pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
+pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
 pub use thresholds::Thresholds;
 pub use verdict::{Assessment, Mode, assess};
