@@ -10,6 +10,7 @@ pub mod commands;
 pub mod decoder;
 #[cfg(feature = "burn")]
 pub mod generate;
+mod hub;
 mod inputs;
 pub mod kv_quality;
 mod machine;

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up.
-const FLOORS: [&str; 11] = [
+const FLOORS: [&str; 12] = [
     "machine",
     "cli",
+    "hub",
     "inputs",
     "checkpoint",
     "decoder",

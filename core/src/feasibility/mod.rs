@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod fixes;
+mod outlook;
 mod prospects;
 mod thresholds;
 mod verdict;
@@ -10,6 +11,7 @@ mod verdict;
 pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
+pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
 pub use thresholds::Thresholds;
 pub use verdict::{Assessment, Mode, assess};

@@ -154,25 +154,11 @@ impl Prospects<'_> {
     pub fn answer(&self, device: &Device, cache_hit_share: f64) -> Result<Assessment, PlanError> {
         let scenario = self.scenario;
         let machine = Machine::of(device);
-        let needs = self.needs(scenario, machine)?;
         let limits = device.limits_in(scenario.state);
-        let fit = Fit::of(&needs, &limits, scenario, device);
+        let Core { needs, fit, split, reads, ceilings, speed, mode } =
+            self.core(device, machine, &limits, cache_hit_share)?;
         let checks = in_order(&needs, &limits, scenario.state);
-        let (split, reads) = self.reads_on(machine);
-        let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
-        let mut ceilings =
-            speed::ceilings(&reads, device, scenario.context_tokens, on_storage, cache_hit_share, fit.reread);
-        let mut speed = self.run_on(device, machine, &fit, cache_hit_share).speed();
-        if fit.outcome == Outcome::Fails {
-            // What is ended has no speed.
-            (speed, ceilings.combined_tokens_per_s) = (None, None);
-        }
-        let decode = speed.as_ref().map(|speed| speed.decode_tokens_per_s);
-        ceilings.expected_tokens_per_s = decode.map(|decode| (decode.low, decode.high));
         let target = scenario.target_tokens_per_s;
-        let rows_too_slow =
-            fit.mode == Mode::Mmap && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < target);
-        let mode = if rows_too_slow { Mode::Infeasible } else { fit.mode };
         let bound = match fit.outcome {
             Outcome::Fails => Bound::MemoryLimit,
             Outcome::Slows { .. } => Bound::WeightEviction,
@@ -222,6 +208,47 @@ impl Prospects<'_> {
             thresholds,
             checks,
         })
+    }
+}
+
+/// What a verdict rests on.
+pub(super) struct Core {
+    pub(super) needs: Needs,
+    pub(super) fit: Fit,
+    pub(super) split: Option<Split>,
+    pub(super) reads: Reads,
+    pub(super) ceilings: Ceilings,
+    pub(super) speed: Option<Speed>,
+    pub(super) mode: Mode,
+}
+
+impl Prospects<'_> {
+    /// How the scenario runs under `limits`, before anything is asked in reverse.
+    pub(super) fn core(
+        &self,
+        device: &Device,
+        machine: Machine,
+        limits: &[Limit],
+        cache_hit_share: f64,
+    ) -> Result<Core, PlanError> {
+        let scenario = self.scenario;
+        let needs = self.needs(scenario, machine)?;
+        let fit = Fit::of(&needs, limits, scenario, device);
+        let (split, reads) = self.reads_on(machine);
+        let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
+        let mut ceilings =
+            speed::ceilings(&reads, device, scenario.context_tokens, on_storage, cache_hit_share, fit.reread);
+        let mut speed = self.run_on(device, machine, &fit, cache_hit_share).speed();
+        if fit.outcome == Outcome::Fails {
+            // What is ended has no speed.
+            (speed, ceilings.combined_tokens_per_s) = (None, None);
+        }
+        let decode = speed.as_ref().map(|speed| speed.decode_tokens_per_s);
+        ceilings.expected_tokens_per_s = decode.map(|decode| (decode.low, decode.high));
+        let rows_too_slow = fit.mode == Mode::Mmap
+            && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < scenario.target_tokens_per_s);
+        let mode = if rows_too_slow { Mode::Infeasible } else { fit.mode };
+        Ok(Core { needs, fit, split, reads, ceilings, speed, mode })
     }
 }
 

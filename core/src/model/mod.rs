@@ -69,6 +69,14 @@ impl Model {
         Ok(Self::new(profile.expand(), Origin::Profile, Some(profile)))
     }
 
+    /// The same under another title, where the files themselves state none.
+    #[must_use]
+    pub fn titled(mut self, title: &str) -> Self {
+        self.architecture.name = import::slug(title);
+        title.clone_into(&mut self.architecture.title);
+        self
+    }
+
     /// Exact parameter counts by group.
     pub fn parameters(&self) -> ParameterCounts {
         ParameterCounts::of(&self.tensors)

@@ -5,14 +5,14 @@ use crate::cli::output;
 use crate::inputs;
 use clap::Args;
 use dhurandhar_core::report::ModelSummary;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Options of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// config.json, GGUF, safetensors or YAML profile; only the header is read
-    file: PathBuf,
+    /// config.json, GGUF, safetensors or YAML profile, or the name of a model elsewhere; only the header is read
+    #[arg(value_name = "FILE")]
+    file: String,
     /// Print JSON: summary, architecture and tensors
     #[arg(long)]
     json: bool,
@@ -20,7 +20,7 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let model = inputs::model::read(&self.file)?;
+        let model = inputs::model::from_file(&self.file)?;
         if self.json {
             let summary = ModelSummary::of(&model);
             let value = serde_json::json!({ "summary": summary, "architecture": model.architecture, "tensors": model.tensors });

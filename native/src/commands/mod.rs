@@ -30,6 +30,7 @@ mod validate_speed;
 mod validate_verdict;
 mod worker;
 
+use crate::hub;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -39,6 +40,9 @@ Words:
   PLE       per-layer embeddings: a table with a row for each token and layer; a token needs
             few rows, so the table can stay on storage and be read row by row
   KV cache  keys and values of all tokens so far, which attention reads for every new token
+  name      of a model elsewhere, of which only headers are read: owner/name[@revision][:file or
+            quantisation] of the Hugging Face hub (HF_ENDPOINT, HF_TOKEN), ollama:name[:tag], or an
+            https address of a GGUF or safetensors file, an index or a config.json
   mmap      mapping a file: its pages come from storage when they are touched, and can be
             dropped again
   RSS       resident set size: memory of a process that is in RAM, anonymous and file-backed";
@@ -47,6 +51,9 @@ Words:
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100, after_help = WORDS)]
 pub struct Cli {
+    /// Take models by name from the cache, and ask nobody
+    #[arg(long, global = true)]
+    offline: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -108,6 +115,9 @@ enum Command {
 impl Cli {
     /// Run the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.offline {
+            hub::stay_offline();
+        }
         match self.command {
             Command::AnalyzePle(args) => args.run(),
             Command::Dossier(args) => args.run(),

@@ -1,5 +1,8 @@
-//! From what the user names to a model or a device: a built-in slug, or a file of which only the header is read.
+//! From what the user names to a model or a device: a built-in slug, a file of which only the header is read, or
+//! a name of something elsewhere.
 
+mod beginning;
 pub(crate) mod device;
+mod elsewhere;
 pub(crate) mod hints;
 pub(crate) mod model;

@@ -4,11 +4,13 @@
 //! stepped over without being stored, and nothing is allocated ahead of bytes that are there.
 
 mod cursor;
+mod label;
 mod metadata;
 mod split;
 mod table;
 mod writer;
 
+pub use label::quantisation;
 pub use metadata::{Metadata, Value};
 pub use split::siblings;
 pub use table::TensorInfo;

@@ -78,7 +78,7 @@ pub(super) fn believable(architecture: &Architecture, tensors: &[Tensor]) -> Res
 }
 
 /// Lower case, with every run of other signs as one hyphen.
-pub(super) fn slug(name: &str) -> String {
+pub(in crate::model) fn slug(name: &str) -> String {
     let mut slug = String::with_capacity(name.len().min(64));
     for sign in name.chars().take(64) {
         if sign.is_ascii_alphanumeric() || sign == '.' || sign == '_' {

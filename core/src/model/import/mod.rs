@@ -10,6 +10,8 @@ pub mod hf_config;
 mod kind;
 pub mod safetensors;
 
+pub(in crate::model) use draft::slug;
+
 pub use draft::Unbelievable;
 pub use kind::{GIT_LFS_POINTER, Kind, detect};
 

@@ -22,7 +22,9 @@ use std::process::ExitCode;
 /// Options of `analyze-ple`.
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
-    /// Built-in model (`dhurandhar models` lists them), or a YAML profile, config.json, GGUF or safetensors file
+    /// Built-in model (`dhurandhar models` lists them), a YAML profile, config.json, GGUF or safetensors file, or the name of
+    /// one elsewhere: owner/name[@revision][:file or quantisation] of the Hugging Face hub, ollama:name[:tag], an https
+    /// address
     #[arg(long, default_value = "gemma4-e2b")]
     model: String,
     /// Tokens that one conversation can hold [default: 4096 on phones and boards, 8192 on computers; at most the model's
@@ -220,7 +222,7 @@ impl Said {
 
 impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let model = inputs::model::load(&self.model)?;
+        let model = self.model()?;
         if self.method == Method::FirstRelease {
             return self.run_first_release(&model);
         }
@@ -258,6 +260,12 @@ impl AnalyzeArgs {
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    /// The model; where its name leaves a choice, the devices that were named say what of it runs.
+    fn model(&self) -> anyhow::Result<Model> {
+        let named: Vec<Device> = if self.device.is_empty() { Vec::new() } else { self.devices()? };
+        inputs::model::load_for(&self.model, &named)
     }
 
     /// At the asked context, or at what is usual on each device.

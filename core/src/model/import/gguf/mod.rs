@@ -12,7 +12,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use crate::format::gguf::{Gguf, GgufError, Metadata, TensorInfo, Value, siblings};
+pub use crate::format::gguf::{Gguf, GgufError, Metadata, TensorInfo, Value, quantisation, siblings};
 
 use super::draft::Unbelievable;
 use crate::format::gguf::read;

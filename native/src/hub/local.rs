@@ -1,0 +1,46 @@
+//! What the hub's own tools have fetched already: `models--owner--name/snapshots/COMMIT`.
+
+use super::name::HubName;
+use super::repository::{is_model, label};
+use super::settings::Settings;
+use std::path::{Path, PathBuf};
+
+/// The file or folder in the hub's cache that `name` means, when it is there.
+pub(super) fn in_hub_cache(settings: &Settings, name: &HubName) -> Option<PathBuf> {
+    let folder = settings.hub_cache.as_ref()?.join(format!("models--{}", name.repository.replace('/', "--")));
+    let commit = std::fs::read_to_string(folder.join("refs").join(name.revision()));
+    let commit = commit.map_or_else(|_| name.revision().to_owned(), |text| text.trim().to_owned());
+    let snapshot = folder.join("snapshots").join(commit);
+    let file = |file: &str| Some(snapshot.join(file)).filter(|path| path.is_file());
+    match name.wanted.as_deref() {
+        Some(wanted) => file(wanted).or_else(|| {
+            let named = |path: &PathBuf| label(&file_name(path)).eq_ignore_ascii_case(wanted);
+            models(&snapshot).into_iter().find(named)
+        }),
+        None => {
+            let weights = ["model.safetensors", "model.safetensors.index.json"];
+            let is_there = file("config.json").is_some()
+                && (settings.offline || weights.iter().any(|weights| file(weights).is_some()));
+            if is_there {
+                return Some(snapshot);
+            }
+            match models(&snapshot).as_slice() {
+                [one] => Some(one.clone()),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// GGUF models of a snapshot, of a split one the first part.
+fn models(snapshot: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(snapshot).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> =
+        entries.filter(|path| path.is_file() && is_model(&file_name(path))).collect();
+    found.sort();
+    found
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,88 @@
+//! A model whose files are elsewhere, or the choice that its name leaves.
+
+use super::{beginning, model};
+use crate::bad_input;
+use crate::cli::output;
+use crate::hub::{Found, Remote, RemoteFile, Several};
+use dhurandhar_core::device::Device;
+use dhurandhar_core::feasibility::{Mode, outlook};
+use dhurandhar_core::memory::Scenario;
+use dhurandhar_core::model::{Model, Origin, import};
+use dhurandhar_core::weights::WeightFormat;
+
+/// The model that was found.
+pub(super) fn model(found: Found, devices: &[Device]) -> anyhow::Result<Model> {
+    match found {
+        Found::Local { path, title } => Ok(named(model::at(&path)?, &title)),
+        Found::Remote(remote) => read(remote),
+        Found::Several(several) => Err(choice(several, devices)),
+    }
+}
+
+/// Read as much of each part as its header takes.
+fn read(mut remote: Remote) -> anyhow::Result<Model> {
+    let config = remote.config.as_deref();
+    let model = match remote.parts.as_mut_slice() {
+        [file] => {
+            let name = file.name().to_owned();
+            beginning::import(file, |bytes, length| {
+                Ok(match config {
+                    Some(config) => import::import_with_config(&name, bytes, length, config),
+                    None => import::import(&name, bytes, length),
+                })
+            })?
+        }
+        parts => {
+            let headers = parts.iter_mut().map(|part| {
+                let name = part.name().to_owned();
+                beginning::import(part, |bytes, length| Ok(import::gguf_part(&name, bytes, length)))
+            });
+            let headers = headers.collect::<anyhow::Result<Vec<_>>>()?;
+            import::gguf_joined(&remote.title, headers).map_err(bad_input)?
+        }
+    };
+    remote.parts.iter_mut().for_each(RemoteFile::keep);
+    Ok(named(model, &remote.title))
+}
+
+/// A config names its kind of model at best; a GGUF file usually has a name of its own.
+fn named(model: Model, title: &str) -> Model {
+    match model.origin {
+        Origin::Gguf { .. } => model,
+        _ => model.titled(title),
+    }
+}
+
+/// The models that a name leaves to choose from: quantisation, size, and whether it runs on the devices that were named.
+fn choice(several: Several, devices: &[Device]) -> anyhow::Error {
+    let Several { repository, offers, smallest } = several;
+    // The file that takes the least to read says what all of them are.
+    let model = if devices.is_empty() { None } else { read(smallest).ok() };
+    let mut text = format!("{repository} has {} models; expected one, such as {repository}:", offers.len());
+    text += offers.first().map_or("Q4_K_M", |offer| offer.label.as_str());
+    let mut rows = vec![vec!["  Quantisation".to_owned(), "MiB".to_owned()]];
+    rows.iter_mut().for_each(|row| row.extend(devices.iter().map(|device| device.name.clone())));
+    rows.extend(offers.iter().map(|offer| {
+        let size = offer.bytes.map_or_else(|| "?".to_owned(), output::mib);
+        let fits = devices.iter().map(|device| fits(model.as_ref(), &offer.label, device).to_owned());
+        [format!("  {}", offer.label), size].into_iter().chain(fits).collect()
+    }));
+    for line in output::columns(&[1], &rows) {
+        text += &format!("\n{line}");
+    }
+    bad_input(text)
+}
+
+fn fits(model: Option<&Model>, label: &str, device: &Device) -> &'static str {
+    let label = label.strip_prefix("UD-").unwrap_or(label);
+    let outlook = model.zip(WeightFormat::parse(label).ok()).and_then(|(model, format)| {
+        let target = Scenario::for_model(model).target_tokens_per_s;
+        outlook(model, format, device, None, target).ok()
+    });
+    match outlook {
+        None => "unknown",
+        Some(outlook) if outlook.mode == Mode::Infeasible => "does not run",
+        Some(outlook) if outlook.mode == Mode::Mmap => "runs, partly from storage",
+        Some(_) => "runs",
+    }
+}
