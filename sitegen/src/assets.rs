@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::bindgen::Glued;
+use crate::embed;
 use crate::find;
 use crate::page::Page;
 use crate::path::SitePath;
@@ -80,6 +81,9 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
         ("./worker.js", &worker),
     ];
     let neighbours = [&application[..], &own].concat();
+    // Not beside them: `./reader.js` is `../assets/reader-….js` there.
+    let module = renamed(embed::MODULE, &[("./reader.js", &reader), ("./catalogue.bin", &catalogue)])?;
+    embed::add(site, module.replace("'./", &format!("'../{FOLDER}")));
     let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &neighbours)?.into_bytes());
     Ok(Calculator { boot, glue, module, first })
 }
@@ -190,7 +194,14 @@ mod tests {
         for name in neighbours {
             assert!(site.files.contains_key(&name.replace("./", FOLDER)), "{name}");
         }
-        assert!(site.files.keys().all(|place| is_hashed(place)), "{:?}", site.files.keys());
+        let (hashed, embedded): (Vec<&String>, Vec<&String>) =
+            site.files.keys().partition(|place| place.starts_with(FOLDER));
+        assert!(hashed.iter().all(|place| is_hashed(place)), "{hashed:?}");
+        let module = String::from_utf8(site.files[embed::PLACE].clone()).unwrap();
+        assert!(
+            embedded.contains(&&embed::PLACE.to_owned()) && module.contains("'../assets/reader-"),
+            "{module}"
+        );
         assert!(!is_hashed("index.html") && !is_hashed("assets/app-x.js"));
     }
 

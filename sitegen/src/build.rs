@@ -21,6 +21,9 @@ use crate::{feed, manifest, offline, pages};
 /// The picture of the site, for those who show links to it.
 const PICTURE: &str = "images/calculator.png";
 
+/// The page about the module for other pages, which leads to its example where that is built.
+const EMBED: &str = "docs/embed/";
+
 /// What a site is made from.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -44,6 +47,12 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     let Content { pages: prose, files } = content::load(&sources.content)?;
     let data = kept.pages(&sources.content, &prose)?;
     let mut pages = merged(prose, data);
+    if sources.bundle.is_some()
+        && let Some(page) = pages.iter_mut().find(|page| page.path.as_str() == EMBED)
+    {
+        let example = page.path.to("embed/");
+        page.body += &html! { p { a href=(example) { "A page that uses it" } "." } }.into_string();
+    }
     let mut site = Site::default();
     let data = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.files));
     for (place, bytes) in files.into_iter().chain(data) {

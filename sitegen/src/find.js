@@ -1,6 +1,6 @@
 // Search, sorting and filters of the pages, and their copy for times without a network.
 const root = new URL('../', import.meta.url);
-navigator.serviceWorker?.register(new URL('sw.js', root)).catch(() => {});
+navigator.serviceWorker?.register(new URL('../sw.js', import.meta.url)).catch(() => {});
 
 const element = (name, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(name), properties);

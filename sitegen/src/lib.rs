@@ -19,6 +19,7 @@ pub mod compress;
 pub mod config;
 pub mod content;
 pub mod disk;
+mod embed;
 pub mod feed;
 mod figures;
 mod find;

@@ -4,4 +4,4 @@ import init from './reader-glue.js';
 
 await init({ module_or_path: new URL('./reader.wasm', import.meta.url) });
 
-export { measurement, read, report } from './reader-glue.js';
+export { analyze, measurement, names, read, report } from './reader-glue.js';

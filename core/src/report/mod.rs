@@ -1,6 +1,7 @@
 //! The analysis report: one prediction with all its inputs, as data that page, site and command line share.
 
 mod by_format;
+mod by_name;
 mod by_program;
 mod cover;
 mod csv;

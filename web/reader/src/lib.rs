@@ -5,10 +5,11 @@
 mod header;
 
 use dhurandhar_core::Model;
+use dhurandhar_core::catalogue::Catalogue;
 use dhurandhar_core::leaf::wire;
 use dhurandhar_core::measurement::{Measurement, MmapProfile, Overlay};
 use dhurandhar_core::model::import::{Kind, detect, gguf_joined, gguf_part, import, import_with_config};
-use dhurandhar_core::report::Order;
+use dhurandhar_core::report::{Order, Report};
 use js_sys::{Array, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -97,4 +98,28 @@ pub fn report(kind: JsValue, order: &[u8], date: &str, link: &str) -> Result<Str
         Text::Md => report.to_markdown(),
         Text::Json => report.to_json(),
     })
+}
+
+/// The report on a built-in model and device as JSON, for pages that embed it; `stated` has options by their names.
+///
+/// # Errors
+/// A text that says what is unknown or out of range.
+#[wasm_bindgen]
+pub fn analyze(catalogue: &[u8], model: &str, device: &str, stated: JsValue) -> Result<String, JsValue> {
+    let catalogue = Catalogue::from_bytes(catalogue).ok_or("the catalogue is of another build")?;
+    let stated: Vec<(String, String)> =
+        serde_wasm_bindgen::from_value(stated).map_err(|error| error.to_string())?;
+    Ok(Report::by_name(&catalogue, model, device, &stated)?.to_json())
+}
+
+/// Names and titles of the built-in models, then of the devices.
+///
+/// # Errors
+/// A text that says that the catalogue is of another build.
+#[wasm_bindgen]
+pub fn names(catalogue: &[u8]) -> Result<JsValue, JsValue> {
+    let catalogue = Catalogue::from_bytes(catalogue).ok_or("the catalogue is of another build")?;
+    let models: Vec<(&str, &str)> = catalogue.titles().collect();
+    let devices: Vec<(&str, &str)> = catalogue.device_titles().collect();
+    Ok(serde_wasm_bindgen::to_value(&(models, devices)).map_err(|error| error.to_string())?)
 }
