@@ -11,8 +11,8 @@ use cpu_time::ProcessTime;
 
 use crate::build::{Sources, build};
 use crate::compress::Compression;
+use crate::output::write::write;
 use crate::workspace::Workspace;
-use crate::write::write;
 
 /// Sections of a page.
 const SECTIONS: usize = 12;

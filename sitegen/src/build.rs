@@ -7,16 +7,17 @@ use anyhow::Result;
 use maud::html;
 use rayon::prelude::*;
 
-use crate::assets::Assets;
 use crate::base_url::BaseUrl;
+use crate::bundle::wasm::Bundle;
 use crate::config::Config;
 use crate::content::{self, Content};
+use crate::output::assets::Assets;
+use crate::output::site::Site;
+use crate::output::{feed, manifest, offline};
 use crate::page::{Page, Shape};
+use crate::pages;
 use crate::path::SitePath;
-use crate::site::Site;
 use crate::template::{self, Chrome};
-use crate::wasm::Bundle;
-use crate::{feed, manifest, offline, pages};
 
 /// The picture of the site, for those who show links to it.
 const PICTURE: &str = "images/calculator.png";

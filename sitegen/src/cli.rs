@@ -10,15 +10,15 @@ use clap::{Args, Parser, Subcommand};
 use crate::base_url::BaseUrl;
 use crate::bench;
 use crate::build::{Sources, build, rebuild};
+use crate::bundle::wasm;
 use crate::check;
 use crate::compress::Compression;
+use crate::output::site::Site;
+use crate::output::size;
+use crate::output::write::{Written, write};
 use crate::pages::Kept;
 use crate::serve;
-use crate::site::Site;
-use crate::size;
-use crate::wasm;
 use crate::workspace::Workspace;
-use crate::write::{Written, write};
 
 /// Builds, serves and checks the site of dhurandhar.
 #[derive(Debug, Parser)]

@@ -1,6 +1,5 @@
 //! A page before the layout goes around it. Every page of the site, from Markdown or from data, is one of these.
 
-use crate::markdown::Heading;
 use crate::path::SitePath;
 
 /// One page.
@@ -40,4 +39,15 @@ pub enum Shape {
     Wide,
     /// Full width, and the calculator starts in it.
     Calculator,
+}
+
+/// One section of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// 2 for `##`.
+    pub level: u8,
+    /// Fragment.
+    pub id: String,
+    /// Text without markup.
+    pub text: String,
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use dhurandhar_sitegen::build::{Sources, build};
-use dhurandhar_sitegen::size::first_visit;
-use dhurandhar_sitegen::wasm;
+use dhurandhar_sitegen::bundle::wasm;
+use dhurandhar_sitegen::output::size::first_visit;
 use dhurandhar_sitegen::workspace::Workspace;
 
 /// What a first visit fetches, that and the worker together, and what has to arrive before anything is drawn.

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use dhurandhar_sitegen::bindgen::Glued;
 use dhurandhar_sitegen::build::{Sources, build};
+use dhurandhar_sitegen::bundle::bindgen::Glued;
+use dhurandhar_sitegen::bundle::wasm::Bundle;
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
-use dhurandhar_sitegen::site::Site;
-use dhurandhar_sitegen::size::{MOST_BROTLI, first_visit};
-use dhurandhar_sitegen::wasm::Bundle;
-use dhurandhar_sitegen::write::{Written, write};
+use dhurandhar_sitegen::output::site::Site;
+use dhurandhar_sitegen::output::size::{MOST_BROTLI, first_visit};
+use dhurandhar_sitegen::output::write::{Written, write};
 
 #[cfg(test)]
 fn fixtures(name: &str) -> PathBuf {

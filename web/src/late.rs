@@ -1,6 +1,6 @@
 //! What a first visit does not show, the other tabs and the advanced choices: a part of the application that is loaded when one of them is opened.
 //!
-//! Whatever can be reached from [`load`] alone is cut out of the module when the site is built (`sitegen/src/split.rs`).
+//! Whatever can be reached from [`load`] alone is cut out of the module when the site is built (`sitegen/src/bundle/split.rs`).
 
 use dhurandhar_core::device::Device;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};

@@ -10,8 +10,8 @@ use std::fmt;
 
 use rayon::prelude::*;
 
+use crate::output::site::Site;
 use crate::path::extension;
-use crate::site::Site;
 use document::Document;
 pub(crate) use target::percent_decoded;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Fault, Reference, Usage};
-use crate::markdown::is_external;
+use crate::content::markdown::is_external;
+use crate::output::site::Site;
 use crate::path::SitePath;
-use crate::site::Site;
 
 /// What there is to lead to.
 pub(super) struct Known<'a> {

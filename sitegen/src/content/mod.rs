@@ -1,6 +1,8 @@
 //! Markdown files in, pages out. Other files in the folder are copied as they are.
 
+mod figures;
 pub mod front_matter;
+pub mod markdown;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,10 @@ use rayon::prelude::*;
 
 use crate::config;
 use crate::disk;
-use crate::markdown::{self, MarkdownError};
 use crate::page::Page;
 use crate::path::{SitePath, extension};
 use front_matter::{FrontMatter, FrontMatterError, line_of};
+use markdown::MarkdownError;
 
 /// Reports are data, read by the pages that show them, not content to copy.
 const DATA: &str = "measurements/";

@@ -13,8 +13,7 @@ use super::figures::{count, plain};
 use super::filed::{Filed, load};
 use super::sizes;
 use super::table::{Column, table};
-use crate::markdown::Heading;
-use crate::page::{Page, Shape};
+use crate::page::{Heading, Page, Shape};
 use crate::path::SitePath;
 
 /// Where the page is; without prose there is none.

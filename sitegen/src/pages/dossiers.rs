@@ -12,8 +12,7 @@ use maud::html;
 use super::Context;
 use super::filed::{DOSSIERS, load};
 use crate::disk;
-use crate::markdown::Heading;
-use crate::page::{Page, Shape};
+use crate::page::{Heading, Page, Shape};
 use crate::path::{SitePath, extension};
 
 /// The list and a page for each; nothing without prose for the list.

@@ -13,8 +13,7 @@ use super::Context;
 use super::figures::count;
 use super::filed::{Filed, load};
 use super::table::{Column, table};
-use crate::markdown::Heading;
-use crate::page::{Page, Shape};
+use crate::page::{Heading, Page, Shape};
 use crate::path::SitePath;
 
 /// Where the page is; without prose there is none.

@@ -6,9 +6,9 @@ use std::path::{Component, Path};
 use super::mime::content_type;
 use super::request::Request;
 use super::{Mount, reload};
-use crate::assets::is_hashed;
 use crate::check::percent_decoded;
 use crate::compress::quick;
+use crate::output::assets::is_hashed;
 use crate::path::extension;
 use crate::template::with_base;
 

@@ -12,11 +12,11 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::reload::Rebuilds;
 use crate::build::{self, Sources};
+use crate::bundle::wasm;
 use crate::compress::Compression;
+use crate::output::write::write;
 use crate::pages::Kept;
-use crate::wasm;
 use crate::workspace::Workspace;
-use crate::write::write;
 
 /// Editors write a file in several steps; this much quiet means that they are done.
 const QUIET: Duration = Duration::from_millis(15);

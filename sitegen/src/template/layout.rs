@@ -3,8 +3,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Chrome;
-use crate::feed;
-use crate::manifest;
+use crate::output::feed;
+use crate::output::manifest;
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -217,7 +217,7 @@ mod tests {
         assert!(!layout(&page, &chrome()).contains("wasm-unsafe-eval"));
         let mut chrome = chrome();
         let file = |name: &str| SitePath::new(format!("assets/{name}"));
-        chrome.assets.calculator = Some(crate::assets::Calculator {
+        chrome.assets.calculator = Some(crate::output::assets::Calculator {
             boot: file("b.js"),
             glue: file("a.js"),
             module: file("a.wasm"),
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn long_articles_have_a_table_of_contents() {
         let mut page = page("docs/");
-        let heading = |id: &str| crate::markdown::Heading { level: 2, id: id.into(), text: id.into() };
+        let heading = |id: &str| crate::page::Heading { level: 2, id: id.into(), text: id.into() };
         page.headings = vec![heading("a"), heading("b")];
         assert!(!layout(&page, &chrome()).contains("On this page"));
         page.headings.push(heading("c"));

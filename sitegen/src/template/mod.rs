@@ -6,9 +6,9 @@ mod not_found;
 pub use layout::layout;
 pub use not_found::{not_found, with_base};
 
-use crate::assets::Assets;
 use crate::base_url::BaseUrl;
 use crate::config::Config;
+use crate::output::assets::Assets;
 use crate::page::Page;
 use crate::path::SitePath;
 

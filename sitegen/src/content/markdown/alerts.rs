@@ -32,7 +32,7 @@ fn name(kind: BlockQuoteKind) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::html_of;
+    use crate::content::markdown::html_of;
 
     #[test]
     fn an_alert_has_its_title_and_a_quotation_has_none() {

@@ -3,9 +3,9 @@
 //! Its own name carries no hash, or browsers would never find the next one. Hashed files are taken from the cache
 //! for ever (those that the first answer does not need once it has been given); everything else comes from the network while there is one, so that no page is ever stale.
 
-use crate::assets;
+use crate::output::assets;
+use crate::output::site::Site;
 use crate::path::SitePath;
-use crate::site::Site;
 
 /// Where it is: at the top, so that the whole site is in its scope.
 pub const PLACE: &str = "sw.js";

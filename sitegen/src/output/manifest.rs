@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::assets::Assets;
+use crate::output::assets::Assets;
 
 /// Where it is.
 pub(crate) const PLACE: &str = "manifest.webmanifest";

@@ -2,7 +2,7 @@
 //!
 //! Its name has no hash, since others write it into their pages; what it loads has.
 
-use crate::site::Site;
+use crate::output::site::Site;
 
 /// The module, which names its neighbours as the reader does.
 pub(crate) const MODULE: &str = include_str!("embed/dhurandhar.js");

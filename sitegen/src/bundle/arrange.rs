@@ -13,7 +13,7 @@ use wasmparser::{
     Payload, TypeRef,
 };
 
-use crate::names::Names;
+use crate::bundle::names::Names;
 
 /// The module with its functions arranged, its imports and exports called by `names` where these have another for
 /// them, and nothing in it that browsers do not need.

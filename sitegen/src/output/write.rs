@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::compress::{self, Compression, EXTENSIONS};
 use crate::disk;
-use crate::site::Site;
+use crate::output::site::Site;
 
 /// Names the files of the last build. Only these are ever removed, so that a mistyped `--out` destroys nothing.
 const MANIFEST: &str = ".sitegen-files";

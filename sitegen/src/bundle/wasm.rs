@@ -12,10 +12,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use dhurandhar_core::catalogue::Catalogue;
 
-use crate::bindgen::{self, Glued};
+use crate::bundle::bindgen::{self, Glued};
+use crate::bundle::split;
+use crate::bundle::toolchain::{self, Installed, TARGET};
 use crate::compress::gzip;
-use crate::split;
-use crate::toolchain::{self, Installed, TARGET};
 use crate::workspace::Workspace;
 
 /// Page and compute worker, which start the same module.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::names::tidied;
+use crate::bundle::names::tidied;
 use crate::path::extension;
 
 /// What drawings need, then all `*.css` files of the folder in the order of their names, which may overrule it; without

@@ -40,7 +40,7 @@ fn mathml(formula: &str, display_mode: DisplayMode) -> Result<String, MarkdownEr
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::{MarkdownError, error_of, html_of};
+    use crate::content::markdown::{MarkdownError, error_of, html_of};
 
     #[test]
     fn formulas_become_mathml_without_inline_style() {

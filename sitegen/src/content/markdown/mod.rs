@@ -9,11 +9,11 @@ mod links;
 mod math;
 mod tables;
 
+use crate::page::Heading;
 use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, html};
 
-pub use headings::Heading;
 pub use links::is_external;
 
 /// An event of the parser and where in the text it comes from.

@@ -112,7 +112,7 @@ fn with_back_links<'a>(mut events: Vec<Spanned<'a>>, links: &str) -> Vec<Spanned
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::{MarkdownError, error_of, html_of};
+    use crate::content::markdown::{MarkdownError, error_of, html_of};
 
     #[test]
     fn notes_are_numbered_by_use_and_lead_back() {

@@ -4,18 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Tag, TagEnd};
 
-use super::{Located, MarkdownError, Spanned, escape_into};
+use crate::page::Heading;
 
-/// One section of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heading {
-    /// 2 for `##`.
-    pub level: u8,
-    /// Fragment.
-    pub id: String,
-    /// Text without markup.
-    pub text: String,
-}
+use super::{Located, MarkdownError, Spanned, escape_into};
 
 /// Gives every heading an id (its own `{#id}`, or one made of its text) and a link to itself.
 pub(super) fn with_ids(events: &mut [Spanned<'_>]) -> Result<Vec<Heading>, Located> {
@@ -103,7 +94,7 @@ fn slug(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::markdown::{error_of, render};
+    use crate::content::markdown::{error_of, render};
 
     fn ids(source: &str) -> Vec<String> {
         let rendered = render(source, &|target| Ok(target.to_owned())).unwrap();

@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::arrange::arranged;
+use crate::bundle::arrange::arranged;
+use crate::bundle::names::{Names, tidied};
+use crate::bundle::split::{Split, split};
 use crate::disk;
-use crate::names::{Names, tidied};
-use crate::split::{Split, split};
 
 /// Change this when the options below change, so that kept results are made anew.
 const OPTIONS: &str = "web, no names, no producers, arranged, in parts, short names, tidy, 5";

@@ -8,10 +8,10 @@ use std::fmt;
 
 use anyhow::{Context as _, Result};
 
-use crate::assets::{self, is_hashed};
 use crate::compress::{brotli, gzip};
+use crate::output::assets::{self, is_hashed};
+use crate::output::site::Site;
 use crate::path::extension;
-use crate::site::Site;
 
 /// The most that a first visit fetches, gzip; the goal for that and the worker together, too.
 pub const MOST_GZIP: usize = 270_000;

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::bindgen::Glued;
-use crate::embed;
-use crate::find;
+use crate::bundle::bindgen::Glued;
+use crate::bundle::split::SCRIPT as PARTS;
+use crate::bundle::stylesheet;
+use crate::bundle::wasm::Bundle;
+use crate::output::embed;
+use crate::output::find;
+use crate::output::site::Site;
 use crate::page::Page;
 use crate::path::SitePath;
-use crate::site::Site;
-use crate::split::SCRIPT as PARTS;
-use crate::stylesheet;
-use crate::wasm::Bundle;
 
 /// Folder of all hashed files.
 pub const FOLDER: &str = "assets/";

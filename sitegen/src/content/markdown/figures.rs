@@ -3,7 +3,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
 use super::{Located, MarkdownError, Spanned};
-use crate::figures;
+use crate::content::figures;
 
 pub(super) fn drawn(events: Vec<Spanned<'_>>) -> Result<Vec<Spanned<'_>>, Located> {
     let mut kept = Vec::with_capacity(events.len());
@@ -36,7 +36,7 @@ pub(super) fn drawn(events: Vec<Spanned<'_>>) -> Result<Vec<Spanned<'_>>, Locate
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::{error_of, html_of};
+    use crate::content::markdown::{error_of, html_of};
 
     #[test]
     fn a_named_figure_takes_the_place_of_its_block() {

@@ -56,7 +56,7 @@ fn cell(head: bool, alignment: Alignment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::html_of;
+    use crate::content::markdown::html_of;
 
     #[test]
     fn alignment_is_a_class_and_cells_keep_their_markup() {

@@ -30,7 +30,7 @@ fn start(kind: &CodeBlockKind<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::markdown::html_of;
+    use crate::content::markdown::html_of;
 
     #[test]
     fn a_block_of_code_takes_the_focus_and_keeps_its_text() {
