@@ -136,6 +136,15 @@ impl Gpu {
 
     /// A built-in card by name, or one of so many MiB.
     pub fn named(name: &str) -> Result<Self, UnknownGpu> {
+        // A card's number is no number of MiB.
+        let called: Vec<&str> = GPUS
+            .iter()
+            .map(|(known, _)| *known)
+            .filter(|known| known.split('-').any(|part| part == name))
+            .collect();
+        if !called.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(UnknownGpu { name: name.to_owned(), nearest: Some(called.join(", ")) });
+        }
         if let Some(gpu) = name.parse().ok().and_then(Self::of_memory) {
             return Ok(gpu);
         }
@@ -243,5 +252,7 @@ mod tests {
         let error = Gpu::named("rtx-4091").unwrap_err().to_string();
         assert!(error.starts_with("no built-in GPU `rtx-4091`; nearest: rtx-4090"), "{error}");
         assert!(Gpu::named("0").is_err());
+        let error = Gpu::named("4060").unwrap_err().to_string();
+        assert!(error.contains("nearest: rtx-4060-ti-16gb, rtx-4060-ti-8gb, rtx-4060;"), "{error}");
     }
 }
