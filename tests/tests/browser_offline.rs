@@ -9,7 +9,7 @@ use thirtyfour::prelude::{By, WebDriver};
 const COUNT: &str = "window.__kept = -1;
     caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
         .then((all) => all.flat().map((request) => request.url))
-        .then((urls) => { window.__kept = ['part-split_late-', 'part-split_compute-', 'reader-'].filter((part) =>
+        .then((urls) => { window.__kept = ['part-split_below-', 'part-split_late-', 'part-split_compute-', 'reader-'].filter((part) =>
             urls.some((url) => url.includes('/assets/' + part) && url.endsWith('.wasm'))).length; });
     return true";
 
@@ -28,12 +28,12 @@ async fn after_one_visit_all_of_it_works_without_a_network() -> Result<()> {
                 ask(&driver, COUNT).await?;
                 until(&driver, "return window.__kept >= 0").await?;
                 kept = ask(&driver, "return window.__kept").await?.as_i64().context("a count")?;
-                if kept == 3 {
+                if kept == 4 {
                     break;
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
-            anyhow::ensure!(kept == 3, "{kept} of the three late modules are kept");
+            anyhow::ensure!(kept == 4, "{kept} of the four late modules are kept");
             stage.unplug();
             // The late part and the worker: a codec sweep.
             stage.open(&driver, "?v=1&tab=turboquant&dim=64&vectors=512").await?;

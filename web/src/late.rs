@@ -1,6 +1,8 @@
-//! What a first visit does not show, the other tabs and the advanced choices: a part of the application that is loaded when one of them is opened.
+//! What the first answer does not need, in two parts: what stands below the answer, loaded when that is looked at; and the
+//! other tabs, the advanced choices and the exports, loaded when one of them is.
 //!
-//! Whatever can be reached from [`load`] alone is cut out of the module when the site is built (`sitegen/src/bundle/split.rs`).
+//! Whatever can be reached from [`load_below`] or [`load`] alone is cut out of the module when the site is built
+//! (`sitegen/src/bundle/split.rs`).
 
 use dhurandhar_core::device::Device;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
@@ -8,8 +10,8 @@ use web_sys::File;
 use yew::{Callback, Html};
 
 use crate::components::{
-    CodecPanelProps, ComparePanelProps, Controls, DetailsProps, DevicesPanel, ExportBar, MmapPanelProps,
-    advanced, codec_panel, compare_panel, details, mmap_panel, whole,
+    BelowProps, CodecPanelProps, ComparePanelProps, Controls, DevicesPanel, ExportBar, MmapPanelProps,
+    advanced, below, codec_panel, compare_panel, mmap_panel, whole,
 };
 use crate::computed::Computed;
 use crate::custom_device::CustomDevice;
@@ -26,8 +28,6 @@ pub(crate) struct Late {
     pub(crate) mmap: fn(MmapPanelProps) -> Html,
     pub(crate) devices: fn(&DevicesPanel) -> Html,
     pub(crate) advanced: fn(&Controls<'_>) -> Html,
-    /// What stands below the answer.
-    pub(crate) details: fn(DetailsProps) -> Html,
     /// The report with every question answered, on the chosen device or on every one.
     pub(crate) whole: fn(&Inputs, bool) -> Result<Computed, String>,
     /// Reads dropped files.
@@ -53,10 +53,16 @@ pub(crate) fn load() -> Result<Late, SplitLoaderError> {
         devices: DevicesPanel::view,
         advanced,
         device: |form| form.device().and_then(Result::ok),
-        details,
         whole,
         import: reader::import,
         export: ExportBar::view,
         changed: |slug, changes| changes.on(slug),
     })
+}
+
+/// Loads what stands below the answer, the first time.
+#[wasm_split(below, fallible)]
+#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
+pub(crate) fn load_below() -> Result<fn(BelowProps) -> Html, SplitLoaderError> {
+    Ok(below)
 }

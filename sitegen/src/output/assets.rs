@@ -34,7 +34,9 @@ pub struct Assets {
 }
 
 /// How the names of the compute worker's files start.
-const WORKER: [&str; 3] = ["worker", "part-split_compute", "part-chunk"];
+const WORKER: [&str; 3] = ["worker", "part-split_compute", "part-worker_chunk"];
+/// How the names of files start that stand below the calculator's answer.
+const BELOW: [&str; 2] = ["part-split_below", "part-below_chunk"];
 
 /// The calculator's files that its page names.
 #[derive(Debug, Clone)]
@@ -92,7 +94,7 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
 fn in_parts(site: &mut Site, app: &Glued) -> Result<(SitePath, SitePath)> {
     let mut script = app.parts_js.replace('"', "'");
     for (name, bytes) in &app.parts {
-        let place = hashed(site, &format!("part-{name}"), bytes.clone());
+        let place = hashed(site, &format!("part-{}{name}", users(&script, name)), bytes.clone());
         script = renamed(&script, &[(&format!("./{name}"), &place)])?;
     }
     let parts = hashed(site, "app-parts.js", script.into_bytes());
@@ -100,6 +102,25 @@ fn in_parts(site: &mut Site, app: &Glued) -> Result<(SitePath, SitePath)> {
     let glue = app.js.replace(&format!("from \"{PARTS}\""), &format!("from '{PARTS}'"));
     let glue = renamed(&glue, &[(PARTS, &parts)])?;
     Ok((parts, hashed(site, "app.js", glue.into_bytes())))
+}
+
+/// Who needs what several parts have in common, for its name: the worker, what stands below the answer, or the rest.
+fn users(script: &str, name: &str) -> &'static str {
+    let Some(chunk) = name.strip_suffix(".wasm").filter(|name| name.starts_with("chunk")) else { return "" };
+    // A part's loader ends in the list of the chunks that it waits for.
+    let needed_by = |part: &str| {
+        let loader = script.split_once(&format!("__wasm_split_load_{part} "));
+        let list =
+            loader.and_then(|(_, rest)| rest.split_once(", [")).and_then(|(_, rest)| rest.split_once(']'));
+        list.is_some_and(|(names, _)| names.split(',').any(|known| known.trim() == format!("__{chunk}")))
+    };
+    if needed_by("compute") {
+        "worker_"
+    } else if needed_by("below") {
+        "below_"
+    } else {
+        ""
+    }
 }
 
 /// The reader's files; the place of its first script.
@@ -146,10 +167,18 @@ pub fn is_later(place: &str) -> bool {
     is_on_demand(place) || is_hashed(place) && is_worker(place)
 }
 
-/// Does the compute worker need it, and a first visit not? Chunks are what parts have in common.
+/// Does the compute worker need it, and the first answer not?
 pub fn is_worker(place: &str) -> bool {
-    let worker = |name: &str| WORKER.iter().any(|start| name.starts_with(start));
-    place.strip_prefix(FOLDER).is_some_and(worker)
+    starts_with(place, &WORKER)
+}
+
+/// Is it fetched when what stands below the first answer comes on screen?
+pub fn is_below(place: &str) -> bool {
+    starts_with(place, &BELOW)
+}
+
+fn starts_with(place: &str, starts: &[&str]) -> bool {
+    place.strip_prefix(FOLDER).is_some_and(|name| starts.iter().any(|start| name.starts_with(start)))
 }
 
 /// Does the name carry a hash? Such a file never changes.
@@ -203,6 +232,20 @@ mod tests {
             "{module}"
         );
         assert!(!is_hashed("index.html") && !is_hashed("assets/app-x.js"));
+    }
+
+    #[test]
+    fn what_parts_share_is_named_by_who_needs_it() {
+        let script = "const __chunk_3 = makeLoad(() => {}, []);\n\
+                      export const __wasm_split_load_late = wrapAsyncCb(makeLoad(() => {}\n, [__chunk_3, __chunk_5, __chunk_7]));\n\
+                      export const __wasm_split_load_below = wrapAsyncCb(makeLoad(() => {}\n, [__chunk_5, __chunk_3]));\n\
+                      export const __wasm_split_load_compute = wrapAsyncCb(makeLoad(() => {}\n, [__chunk_3]));";
+        let users = |name| users(script, name);
+        assert_eq!(
+            [users("chunk_3.wasm"), users("chunk_5.wasm"), users("chunk_7.wasm")],
+            ["worker_", "below_", ""]
+        );
+        assert_eq!(users("split_late.wasm"), "");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The bytes of a first visit to the calculator, and the most that they may be.
 //!
-//! Three groups: what a first visit fetches; what the compute worker adds to that with the first tab that computes; and
-//! what comes when it is asked for (the other tabs, the reader of files). Gzip, since that is what most hosts send;
+//! Four groups: what a first visit fetches for its answer; what stands below the answer and comes when that is on screen; what
+//! the compute worker adds with the first tab that computes; and what comes when it is asked for (the other tabs, the
+//! reader of files). The browser keeps all of it after the first answer, for the time without a network. Gzip, since that is what most hosts send;
 //! Brotli for what has to arrive before anything is drawn, since that should fit the first flight of packets.
 
 use std::fmt;
@@ -42,8 +43,10 @@ struct File {
 /// When a file is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Group {
-    /// On a first visit.
+    /// On a first visit, for the answer.
     First,
+    /// When what stands below the answer comes on screen.
+    Below,
     /// With the first tab that computes.
     Worker,
     /// With the first of the other tabs, the first file or the first report.
@@ -51,11 +54,12 @@ enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 3] = [Self::First, Self::Worker, Self::Asked];
+    const ALL: [Self; 4] = [Self::First, Self::Below, Self::Worker, Self::Asked];
 
     const fn title(self) -> &'static str {
         match self {
             Self::First => "first visit",
+            Self::Below => "below the answer",
             Self::Worker => "when codecs or tables are computed",
             Self::Asked => "with other tabs, files and reports",
         }
@@ -64,6 +68,8 @@ impl Group {
     fn of(place: &str) -> Self {
         if assets::is_worker(place) {
             Self::Worker
+        } else if assets::is_below(place) {
+            Self::Below
         } else if assets::is_on_demand(place) {
             Self::Asked
         } else {
@@ -153,7 +159,8 @@ mod tests {
         site.insert("assets/site-0123456789.css", "a{}");
         site.insert("models/index.html", vec![b'x'; 1_000_000]);
         site.insert("assets/worker-0123456789.js", vec![b'x'; 1_000]);
-        site.insert("assets/part-chunk_3-0123456789.wasm", vec![b'x'; 1_000]);
+        site.insert("assets/part-worker_chunk_3-0123456789.wasm", vec![b'x'; 1_000]);
+        site.insert("assets/part-split_below-0123456789.wasm", vec![b'x'; 1_000]);
         site.insert("assets/part-split_compute-0123456789.wasm", vec![b'x'; 1_000]);
         site.insert("assets/reader-0123456789.wasm", vec![b'x'; 1_000]);
         site.insert("assets/part-split_late-0123456789.wasm", vec![b'x'; 1_000]);
@@ -164,7 +171,7 @@ mod tests {
     fn only_what_the_calculator_loads_counts() {
         let visit = first_visit(&site(1000)).unwrap();
         let count = |group| visit.files.iter().filter(|file| file.group == group).count();
-        assert_eq!(Group::ALL.map(count), [2, 3, 2]);
+        assert_eq!(Group::ALL.map(count), [2, 1, 3, 2]);
         assert!(visit.gzip() < visit.with_worker());
         assert!(visit.within_budget(), "{visit}");
         assert!(first_visit(&Site::default()).is_err());

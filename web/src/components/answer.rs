@@ -27,9 +27,14 @@ pub(crate) fn answer(report: &Report) -> Html {
 /// Whether the target is met, where it is asked.
 fn target(assessment: &Assessment, report: &Report) -> String {
     let target = format::plain(report.scenario.target_tokens_per_s);
+    let sure = assessment
+        .ceilings
+        .expected_tokens_per_s
+        .is_some_and(|(low, _)| low >= report.scenario.target_tokens_per_s);
     match (assessment.mode, assessment.meets_target) {
         (Mode::Infeasible, _) => String::new(),
-        (_, Some(true)) => format!(", target {target} met"),
+        (_, Some(true)) if sure => format!(", target {target} met"),
+        (_, Some(true)) => format!(", target {target} within reach"),
         (_, Some(false)) => format!(", target {target} missed"),
         (_, None) => format!(", target {target} unknown"),
     }

@@ -3,17 +3,17 @@
 use dhurandhar_core::device::Device;
 use dhurandhar_core::feasibility::Mode;
 use wasm_bindgen_futures::spawn_local;
+use wasm_split_helpers::SplitLoaderError;
 use yew::{
-    AttrValue, Callback, Html, Properties, UseStateSetter, function_component, hook, html, use_effect_with,
-    use_memo, use_node_ref, use_reducer_eq, use_state, use_state_eq,
+    AttrValue, Callback, Html, Properties, UseStateHandle, function_component, hook, html, use_effect_with,
+    use_memo, use_reducer_eq, use_state, use_state_eq,
 };
 
 use super::answer::{answer, summary};
-use super::below::Below;
+use super::below::{BelowProps, WhenSeen};
 use super::codec_panel::CodecPanelProps;
 use super::compare_panel::ComparePanelProps;
 use super::controls::Controls;
-use super::details::DetailsProps;
 use super::devices_panel::DevicesPanel;
 use super::export_bar::ExportBar;
 use super::memory_panel::MemoryPanel;
@@ -61,11 +61,12 @@ pub(crate) fn App(props: &AppProps) -> Html {
     };
     let address = use_link(&state, &on);
     let on_drag = use_coalesced(&state.dispatcher());
-    let canvas = use_node_ref();
     let wide = use_state(is_wide);
-    let (advanced, below) = (use_state(|| false), use_state_eq(|| false));
+    let (advanced, below, foot) = (use_state(|| false), use_state_eq(|| false), use_state_eq(|| false));
     let own_device = !state.custom.is_empty() || !state.changes.is_empty();
-    let late = use_late(state.tab != Tab::Memory || own_device || *advanced || *below, state.tab, &on);
+    let late =
+        use_part(state.tab != Tab::Memory || own_device || *advanced || *foot, state.tab, late::load, &on);
+    let under_answer = use_part(state.tab == Tab::Memory && *below, state.tab, late::load_below, &on);
     let on_advanced = {
         let setter = advanced.setter();
         Callback::from(move |()| setter.set(true))
@@ -95,40 +96,35 @@ pub(crate) fn App(props: &AppProps) -> Html {
             </div>
         };
     };
+    let late_panel = |late: Late, report: Option<&Computed>| {
+        LatePanel {
+            late,
+            props,
+            state: &state,
+            custom: custom.as_ref(),
+            inputs: &inputs,
+            address: &address,
+            on: &on,
+            on_drag: &on_drag,
+        }
+        .view(report)
+    };
     let panel = match (report, state.tab, late) {
         _ if stage < Stage::Whole => Html::default(),
         (Err(error), Tab::Memory | Tab::Devices, _) => {
             html! { <p class="calc-short" role="alert">{ error }</p> }
         }
         (Ok(report), Tab::Memory, _) => {
-            let below = under(late, report, &inputs, *below, below.setter(), &on);
-            html! { { MemoryPanel { report: report.clone(), canvas: canvas.clone(), below }.view() } }
+            let below = under(under_answer, report, &inputs, &below, &on);
+            html! { { MemoryPanel { report: report.clone(), below }.view() } }
         }
         (_, _, None) => loading(),
         (_, Tab::Devices, Some(late)) => match &*every {
-            Some(Ok(report)) => late_panel(
-                late,
-                props,
-                &state,
-                custom.as_ref(),
-                (&inputs, &address),
-                Some(report),
-                &on,
-                &on_drag,
-            ),
+            Some(Ok(report)) => late_panel(late, Some(report)),
             Some(Err(error)) => html! { <p class="calc-short" role="alert">{ error }</p> },
             None => loading(),
         },
-        (_, _, Some(late)) => late_panel(
-            late,
-            props,
-            &state,
-            custom.as_ref(),
-            (&inputs, &address),
-            report.as_ref().ok(),
-            &on,
-            &on_drag,
-        ),
+        (_, _, Some(late)) => late_panel(late, report.as_ref().ok()),
     };
     let bits = report.as_ref().ok().map(|report| report.weights.bits_per_weight);
     let export = report.as_ref().ok().zip(late).filter(|_| with_controls && stage == Stage::Whole);
@@ -154,7 +150,10 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     { for misread.map(|problem| html! { <p class="calc-short" role="alert">{ problem }</p> }) }
                     { for computed.map(|report| answer(report)) }
                     { panel }
-                    { export }
+                    // Below the answer, or with every device: never in sight before them.
+                    if stage == Stage::Whole && (state.tab == Tab::Devices || state.tab == Tab::Memory && under_answer.is_some()) {
+                        <WhenSeen on_view={told(&foot)}>{ for export }</WhenSeen>
+                    }
                 </div>
             </div>
             <p class="visually-hidden" role="status" ref={spoken} />
@@ -172,103 +171,112 @@ fn loading() -> Html {
     html! { <p class="calc-loading" role="status">{ "Loading\u{2026}" }</p> }
 }
 
-/// What is fetched and computed once it is looked at.
+/// What is fetched once it is looked at.
 fn under(
-    late: Option<Late>,
+    part: Option<fn(BelowProps) -> Html>,
     report: &Computed,
     inputs: &Inputs,
-    visible: bool,
-    seen: UseStateSetter<bool>,
+    visible: &UseStateHandle<bool>,
     on: &Callback<Action>,
 ) -> Html {
-    if report.devices.is_empty() {
-        return Html::default();
-    }
-    let details = match late {
-        Some(late) => (late.details)(DetailsProps {
-            report: report.clone(),
-            inputs: inputs.clone(),
-            visible,
-            on: on.clone(),
-        }),
-        None => html! { <p class={if visible { "calc-loading" } else { "" }}>{ "Loading\u{2026}" }</p> },
+    let (report, inputs, on) = (report.clone(), inputs.clone(), on.clone());
+    let below = match part {
+        Some(part) => part(BelowProps { report, inputs, visible: **visible, on }),
+        None if **visible => loading(),
+        None => Html::default(),
     };
-    html! { <Below on_view={Callback::from(move |seen_now| seen.set(seen_now))}>{ details }</Below> }
+    html! { <WhenSeen on_view={told(visible)}>{ below }</WhenSeen> }
 }
 
-/// The part of the application that has the other tabs, once it is wanted and has come.
+fn told(seen: &UseStateHandle<bool>) -> Callback<bool> {
+    let seen = seen.setter();
+    Callback::from(move |now| seen.set(now))
+}
+
+/// A part of the application, once it is wanted and has come.
 #[hook]
-fn use_late(wanted: bool, tab: Tab, on: &Callback<Action>) -> Option<Late> {
-    let late = use_state(|| None::<Late>);
-    let (setter, on) = (late.setter(), on.clone());
-    let missing = wanted && late.is_none();
+fn use_part<T, F>(wanted: bool, tab: Tab, load: fn() -> F, on: &Callback<Action>) -> Option<T>
+where
+    T: Copy + 'static,
+    F: Future<Output = Result<T, SplitLoaderError>> + 'static,
+{
+    let part = use_state(|| None::<T>);
+    let (setter, on) = (part.setter(), on.clone());
+    let missing = wanted && part.is_none();
     use_effect_with((missing, tab), move |(missing, _)| {
         if *missing {
             spawn_local(async move {
-                match late::load().await {
-                    Ok(late) => setter.set(Some(late)),
+                match load().await {
+                    Ok(part) => setter.set(Some(part)),
                     Err(_) => on.emit(Action::Fail(late::ABSENT.to_owned())),
                 }
             });
         }
     });
-    *late
+    *part
 }
 
 /// Any tab but the first.
-fn late_panel(
+struct LatePanel<'a> {
     late: Late,
-    props: &AppProps,
-    state: &State,
-    custom: Option<&Device>,
-    (inputs, address): (&Inputs, &AttrValue),
-    report: Option<&Computed>,
-    on: &Callback<Action>,
-    on_drag: &Callback<Action>,
-) -> Html {
-    let (on, on_drag) = (on.clone(), on_drag.clone());
-    match (state.tab, report) {
-        (Tab::Memory, _) | (Tab::Devices, None) => Html::default(),
-        (Tab::Compare, _) => (late.compare)(ComparePanelProps {
-            cases: state.cases.clone(),
-            current: link::case(state),
-            inputs: inputs.clone(),
-            imported: state.imported.clone(),
-            address: address.clone(),
-            on,
-        }),
-        (Tab::Devices, Some(report)) => (late.devices)(&DevicesPanel {
-            report: report.clone(),
-            filter: state.filter.clone(),
-            custom: state.custom.clone(),
-            on,
-            on_drag,
-        }),
-        (tab @ (Tab::TurboQuant | Tab::Codecs), _) => (late.codecs)(CodecPanelProps {
-            tab,
-            choice: state.codec,
-            model: state.model.clone(),
-            imported: state.imported.clone(),
-            context_tokens: state.scenario.context_tokens,
-            worker_url: props.worker_url.clone(),
-            on,
-            on_drag,
-        }),
-        (Tab::Mmap, report) => (late.mmap)(MmapPanelProps {
-            choice: state.mmap,
-            model: state.model.clone(),
-            imported: state.imported.clone(),
-            scenario: state.scenario.clone(),
-            device: state.device.clone(),
-            custom: custom.cloned(),
-            measured: state.measured.clone(),
-            runs: report
-                .and_then(|report| report.devices.first())
-                .map(|assessment| assessment.mode != Mode::Infeasible),
-            taken_bytes: report.map_or(0, |report| report.placement.needs.hot().bytes),
-            worker_url: props.worker_url.clone(),
-            on,
-            on_drag,
-        }),
+    props: &'a AppProps,
+    state: &'a State,
+    custom: Option<&'a Device>,
+    inputs: &'a Inputs,
+    address: &'a AttrValue,
+    on: &'a Callback<Action>,
+    on_drag: &'a Callback<Action>,
+}
+
+impl LatePanel<'_> {
+    /// Its part of the page.
+    fn view(&self, report: Option<&Computed>) -> Html {
+        let Self { late, props, state, custom, inputs, address, on, on_drag } = self;
+        let (on, on_drag) = ((*on).clone(), (*on_drag).clone());
+        match (state.tab, report) {
+            (Tab::Memory, _) | (Tab::Devices, None) => Html::default(),
+            (Tab::Compare, _) => (late.compare)(ComparePanelProps {
+                cases: state.cases.clone(),
+                current: link::case(state),
+                inputs: (*inputs).clone(),
+                imported: state.imported.clone(),
+                address: (*address).clone(),
+                on,
+            }),
+            (Tab::Devices, Some(report)) => (late.devices)(&DevicesPanel {
+                report: report.clone(),
+                filter: state.filter.clone(),
+                custom: state.custom.clone(),
+                on,
+                on_drag,
+            }),
+            (tab @ (Tab::TurboQuant | Tab::Codecs), _) => (late.codecs)(CodecPanelProps {
+                tab,
+                choice: state.codec,
+                model: state.model.clone(),
+                imported: state.imported.clone(),
+                context_tokens: state.scenario.context_tokens,
+                worker_url: props.worker_url.clone(),
+                on,
+                on_drag,
+            }),
+            (Tab::Mmap, report) => (late.mmap)(MmapPanelProps {
+                choice: state.mmap,
+                model: state.model.clone(),
+                imported: state.imported.clone(),
+                scenario: state.scenario.clone(),
+                device: state.device.clone(),
+                chosen: inputs.chosen(),
+                custom: custom.map(|device| device.title.clone()),
+                measured: state.measured.clone(),
+                runs: report
+                    .and_then(|report| report.devices.first())
+                    .map(|assessment| assessment.mode != Mode::Infeasible),
+                taken_bytes: report.map_or(0, |report| report.placement.needs.hot().bytes),
+                worker_url: props.worker_url.clone(),
+                on,
+                on_drag,
+            }),
+        }
     }
 }

@@ -226,7 +226,7 @@ fn row(name: &'static str, columns: &[Column], text: fn(&Column) -> String, cell
                 { name }
                 if differs { <span aria-hidden="true">{ " \u{2260}" }</span><span class="visually-hidden">{ ", differs" }</span> }
             </th>
-            { for cells.into_iter().map(|cell| html! { <td>{ cell }</td> }) }
+            { for cells.into_iter().zip(1_usize..).map(|(cell, case)| html! { <td data-label={case.to_string()}>{ cell }</td> }) }
         </tr>
     }
 }
@@ -350,6 +350,7 @@ fn context(column: &Column, label: AttrValue, change: Callback<String>) -> Html 
 fn best(rows: &[FormatRow], inputs: &Inputs, on: &Callback<Action>) -> Html {
     let best = best_format(rows);
     let is_measured = inputs.model.name() == quality::MEASURED_ON;
+    let column = if is_measured { "Perplexity added" } else { "Quality" };
     let line = |(at, row): (usize, &FormatRow)| {
         let (on, format) = (on.clone(), row.format);
         let choose = move |_| on.emit(Action::Set(Setting::Weights(format)));
@@ -362,16 +363,15 @@ fn best(rows: &[FormatRow], inputs: &Inputs, on: &Callback<Action>) -> Html {
                     if is_best { <b>{ " best" }</b> }
                 </th>
                 <td class="num wide">{ format!("{:.2}", row.bits_per_weight) }</td>
-                <td class="num">{ format::whole_mib(row.file_bytes) }</td>
+                <td class="num" data-label="File, MiB">{ format::whole_mib(row.file_bytes) }</td>
                 <td class="num wide">{ format::signed_mib(row.assessment.decisive().headroom_bytes) }</td>
-                <td class="num">{ format::speeds(row.assessment.ceilings.expected_tokens_per_s) }</td>
+                <td class="num" data-label="Speed">{ format::speeds(row.assessment.ceilings.expected_tokens_per_s) }</td>
                 <td>{ verdict(&row.assessment) }</td>
-                <td class="num">{ quality_of(row, is_measured) }</td>
+                <td class="num" data-label={column}>{ quality_of(row, is_measured) }</td>
             </tr>
         }
     };
     let device = rows.first().map(|row| row.assessment.device_title.clone()).unwrap_or_default();
-    let column = if is_measured { "Perplexity added" } else { "Quality" };
     html! {
         <section class="calc-compare" aria-labelledby="formats">
             <h2 id="formats">{ format!("Best format for {device}") }</h2>
@@ -414,7 +414,7 @@ fn best(rows: &[FormatRow], inputs: &Inputs, on: &Callback<Action>) -> Html {
 fn quality_of(row: &FormatRow, is_measured: bool) -> String {
     match row.added_perplexity {
         Some(added) if is_measured => format!("+{added:.4}"),
-        Some(added) => format!("unknown (+{added:.2})"),
+        Some(added) => format!("unknown (+{added:.3})"),
         None => "unknown".to_owned(),
     }
 }

@@ -25,11 +25,6 @@ pub(crate) struct DetailsProps {
     pub(crate) on: Callback<Action>,
 }
 
-/// Details as a part of the page.
-pub(crate) fn details(props: DetailsProps) -> Html {
-    html! { <Details ..props /> }
-}
-
 /// The report with every question answered.
 pub(crate) fn whole(inputs: &Inputs, every_device: bool) -> Result<Computed, String> {
     let devices = if every_device { inputs.every() } else { inputs.chosen().into_iter().collect() };
@@ -38,7 +33,7 @@ pub(crate) fn whole(inputs: &Inputs, every_device: bool) -> Result<Computed, Str
 }
 
 #[function_component]
-fn Details(props: &DetailsProps) -> Html {
+pub(crate) fn Details(props: &DetailsProps) -> Html {
     // An answer, and the whole of it.
     let found = use_state(|| None::<(Computed, Computed)>);
     let is_current = found.as_ref().is_some_and(|(answer, _)| *answer == props.report);

@@ -6,9 +6,7 @@ use gloo_timers::callback::Timeout;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-use yew::{
-    Html, NodeRef, Properties, function_component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref,
-};
+use yew::{Html, Properties, function_component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref};
 
 use crate::computed::Computed;
 use crate::drawing::memory_bars;
@@ -18,18 +16,17 @@ use crate::timing::measured;
 #[derive(Properties, PartialEq)]
 pub(crate) struct MemoryChartProps {
     pub(crate) report: Computed,
-    pub(crate) canvas: NodeRef,
     /// Id of the table with the same figures.
     pub(crate) described_by: &'static str,
 }
 
 #[function_component]
 pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
-    let place = use_node_ref();
+    let (place, canvas) = (use_node_ref(), use_node_ref());
     let appearance = use_appearance(&place);
     let bars = use_memo(props.report.clone(), |report| memory_bars(report));
     {
-        let (canvas, is_first) = (props.canvas.clone(), use_mut_ref(|| true));
+        let (canvas, is_first) = (canvas.clone(), use_mut_ref(|| true));
         use_effect_with((bars.clone(), appearance), move |(bars, appearance)| {
             let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) else {
                 return;
@@ -47,7 +44,7 @@ pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
     }
     html! {
         <div class="calc-chart" ref={place}>
-            <canvas ref={props.canvas.clone()} role="img" aria-label={bars.summary()} aria-describedby={props.described_by} />
+            <canvas ref={canvas} role="img" aria-label={bars.summary()} aria-describedby={props.described_by} />
         </div>
     }
 }

@@ -19,7 +19,6 @@ use super::mmap_tables::{self, LOOKUP_ID};
 use super::model_picker::ModelPicker;
 use super::plot::{Chart, Plot};
 use crate::catalogue::{Loaded, catalogue};
-use crate::custom_device;
 use crate::hooks::use_compute;
 use crate::mmap_choice::MmapChoice;
 use crate::mmap_drawing;
@@ -32,9 +31,12 @@ pub(crate) struct MmapPanelProps {
     pub(crate) model: Loaded,
     pub(crate) imported: Vec<Loaded>,
     pub(crate) scenario: Scenario,
-    /// Slug of the device whose figures are the defaults.
+    /// Slug of the chosen device.
     pub(crate) device: String,
-    pub(crate) custom: Option<Device>,
+    /// It, whose figures are the defaults.
+    pub(crate) chosen: Option<Device>,
+    /// Name of the reader's own device.
+    pub(crate) custom: Option<String>,
     pub(crate) measured: Option<Rc<Overlay>>,
     /// Memory taken by everything but the table.
     pub(crate) taken_bytes: u64,
@@ -47,9 +49,7 @@ pub(crate) struct MmapPanelProps {
 
 impl MmapPanelProps {
     fn device(&self) -> Option<Device> {
-        let own = self.custom.clone().filter(|_| self.device == custom_device::SLUG);
-        let catalogue = catalogue();
-        own.or_else(|| catalogue.device(&self.device).or_else(|| catalogue.device(DEFAULT_DEVICE)))
+        self.chosen.clone().or_else(|| catalogue().device(DEFAULT_DEVICE))
     }
 
     /// What model and device say.
@@ -62,9 +62,9 @@ impl MmapPanelProps {
 }
 
 /// What the start depends on.
-fn key(props: &MmapPanelProps) -> (Loaded, Scenario, String, Option<Device>, u64) {
-    let MmapPanelProps { model, scenario, device, custom, taken_bytes, .. } = props;
-    (model.clone(), scenario.clone(), device.clone(), custom.clone(), *taken_bytes)
+fn key(props: &MmapPanelProps) -> (Loaded, Scenario, Option<Device>, u64) {
+    let MmapPanelProps { model, scenario, chosen, taken_bytes, .. } = props;
+    (model.clone(), scenario.clone(), chosen.clone(), *taken_bytes)
 }
 
 /// The panel as a part of the page.
@@ -89,7 +89,7 @@ fn MmapPanel(props: &MmapPanelProps) -> Html {
         <>
             <section class="calc-codec" aria-label="What is read, and how">
                 <ModelPicker model={props.model.clone()} imported={props.imported.clone()} on={props.on.clone()} />
-                { DeviceSelect { device: props.device.clone(), custom: props.custom.as_ref().map(|device| device.title.clone()), on: props.on.clone() }.view() }
+                { DeviceSelect { device: props.device.clone(), custom: props.custom.clone(), on: props.on.clone() }.view() }
                 if let Some(case) = &case {
                     { MmapControls { choice: props.choice, case, on: props.on.clone(), on_drag: props.on_drag.clone() }.view() }
                 }

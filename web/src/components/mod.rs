@@ -41,10 +41,11 @@ mod verdict;
 
 pub(crate) use advanced::advanced;
 pub(crate) use app::{App, AppProps};
+pub(crate) use below::{BelowProps, below};
 pub(crate) use codec_panel::{CodecPanelProps, codec_panel};
 pub(crate) use compare_panel::{ComparePanelProps, compare_panel};
 pub(crate) use controls::Controls;
-pub(crate) use details::{DetailsProps, details, whole};
+pub(crate) use details::whole;
 pub(crate) use devices_panel::DevicesPanel;
 pub(crate) use export_bar::ExportBar;
 pub(crate) use mmap_panel::{MmapPanelProps, mmap_panel};
