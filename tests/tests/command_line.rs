@@ -57,7 +57,7 @@ fn a_dossier_is_one_document_in_three_forms() {
 #[test]
 fn every_built_in_model_answers_within_80_columns() {
     for slug in registry::slugs() {
-        let text = answer(&["analyze-ple", "--model", slug]);
+        let text = answer(&["analyze-ple", "--model", slug, "--all-devices"]);
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{slug}: {line}");
         }
@@ -167,11 +167,13 @@ fn slots_and_a_containers_limit_count() {
 fn json_out_writes_the_same_report_beside_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
-    let text = answer(&["analyze-ple", "--model", "qwen3-0.6b", "--output", path.to_str().unwrap()]);
+    let device = ["--device", "pixel-9a"];
+    let asked = ["analyze-ple", "--model", "qwen3-0.6b", "--output", path.to_str().unwrap()];
+    let text = answer(&[&asked[..], &device].concat());
     assert!(text.contains("KV cache"));
     assert_eq!(
         std::fs::read_to_string(path).unwrap(),
-        answer(&["analyze-ple", "--model", "qwen3-0.6b", "--json"])
+        answer(&[&["analyze-ple", "--model", "qwen3-0.6b", "--json"][..], &device].concat())
     );
 }
 

@@ -85,7 +85,7 @@ fn one_measured_speed_narrows_the_others() {
     assert!(width(&measured) < 0.75 * width(&json(&base)), "{measured}");
     let text = answer(&[&base[..], &["--calibrate", file]].concat());
     assert!(text.contains("narrowed by one"), "{text}");
-    let error = refusal(&["analyze-ple", "--model", "llama-3.2-1b", "--calibrate", file]);
+    let error = refusal(&["analyze-ple", "--model", "llama-3.2-1b", "--all-devices", "--calibrate", file]);
     assert!(error.contains("without one device"), "{error}");
     std::fs::write(file, BENCH.replace("596049920", "7")).unwrap();
     let error = refusal(&[&base[..], &["--calibrate", file]].concat());

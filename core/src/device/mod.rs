@@ -12,6 +12,7 @@ mod read;
 pub mod registry;
 mod sources;
 pub mod storage;
+mod write;
 
 pub use form::Form;
 pub use gpu::{Gpu, GpuKind, Maker, UnknownGpu, gpus};
@@ -19,6 +20,7 @@ pub use limits::{Beyond, ByState, Confidence, Counts, Limit, MemoryKind, Platfor
 pub use processor::Processor;
 pub use sources::Sources;
 pub use storage::{Storage, StorageClass};
+pub use write::DeviceFile;
 
 use crate::leaf::cast::to_u64;
 use crate::leaf::named::named;
@@ -148,6 +150,8 @@ pub enum SourceKind {
     Estimate,
     /// `second-hand:` somebody's transcription, not checked.
     SecondHand,
+    /// `measured:` on the device itself.
+    Measured,
     /// Whoever wrote the device file says so.
     Stated,
 }
@@ -216,6 +220,7 @@ impl Source {
             ("published", SourceKind::Published),
             ("estimate", SourceKind::Estimate),
             ("second-hand", SourceKind::SecondHand),
+            ("measured", SourceKind::Measured),
         ];
         for (mark, kind) in marks {
             if let Some(rest) = text.strip_prefix(mark).and_then(|rest| rest.strip_prefix(':')) {
@@ -280,4 +285,4 @@ wire_struct!(Device {
 });
 wire_enum!(Os { 0 Android, 1 Ios, 2 Linux, 3 Macos, 4 Windows, 5 Other });
 wire_enum!(BudgetMetric { 0 Rss, 1 Footprint });
-wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand });
+wire_enum!(SourceKind { 0 SpecSheet, 1 Published, 2 Estimate, 3 Stated, 4 SecondHand, 5 Measured });

@@ -5,6 +5,7 @@ mod check;
 mod fixes;
 mod outlook;
 mod prospects;
+mod recommend;
 mod thresholds;
 mod verdict;
 
@@ -13,5 +14,6 @@ pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
 pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
+pub use recommend::{Recommendation, Task, Wish, recommend};
 pub use thresholds::Thresholds;
 pub use verdict::{Assessment, Mode, assess};

@@ -377,6 +377,7 @@ fn known(check: &Check) -> &'static str {
         SourceKind::Published => "published",
         SourceKind::SpecSheet => "data sheet",
         SourceKind::SecondHand => "second hand",
+        SourceKind::Measured => "measured",
         SourceKind::Stated => "as stated",
     }
 }

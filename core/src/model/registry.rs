@@ -33,6 +33,12 @@ pub fn yaml(slug: &str) -> Option<&'static str> {
     built_in::text(MODELS, slug)
 }
 
+/// Parameters that are published of a built-in model, without reading its whole profile.
+pub fn published_parameters(slug: &str) -> Option<u64> {
+    let line = yaml(slug)?.lines().find_map(|line| line.strip_prefix("published_parameters:"))?;
+    line.trim().replace('_', "").parse().ok()
+}
+
 /// A built-in model by slug.
 pub fn model(slug: &str) -> Result<Model, UnknownModel> {
     let found = yaml(slug).and_then(|text| load(slug, text).ok());

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod child;
 pub(crate) mod files;
+pub(crate) mod folders;
 pub(crate) mod interrupt;
 pub(crate) mod output;
 pub(crate) mod paths;

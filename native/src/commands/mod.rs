@@ -12,6 +12,7 @@ mod dossier;
 mod generate;
 mod import;
 mod limits;
+mod machine;
 mod man;
 mod models;
 #[cfg(feature = "burn")]
@@ -21,6 +22,7 @@ mod programs;
 mod publish;
 #[cfg(feature = "burn")]
 mod real_model;
+mod recommend;
 mod schema;
 #[cfg(feature = "burn")]
 mod train_lora;
@@ -55,7 +57,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     offline: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +70,10 @@ enum Command {
     Models(models::ModelsArgs),
     /// List the built-in devices, or show one
     Devices(devices::DevicesArgs),
+    /// Name built-in models to run on a device, by what fits and is fast enough
+    Recommend(recommend::RecommendArgs),
+    /// Say what this machine is; measure its memory, processor and storage
+    Machine(machine::MachineArgs),
     /// List the limits on memory of a device or a system, by state of the process, each with its source
     Limits(limits::LimitsArgs),
     /// List what programs such as Ollama or PocketPal choose by default, by system and GPU
@@ -118,11 +124,14 @@ impl Cli {
         if self.offline {
             hub::stay_offline();
         }
-        match self.command {
+        let Some(command) = self.command else { return recommend::overview() };
+        match command {
             Command::AnalyzePle(args) => args.run(),
             Command::Dossier(args) => args.run(),
             Command::Models(args) => args.run(),
             Command::Devices(args) => args.run(),
+            Command::Recommend(args) => args.run(),
+            Command::Machine(args) => args.run(),
             Command::Limits(args) => args.run(),
             Command::Programs(args) => args.run(),
             Command::Import(args) => args.run(),

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::name::{HUB, OLLAMA};
+use crate::cli::folders;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,7 +51,7 @@ impl Settings {
             ollama: address("OLLAMA_REGISTRY", OLLAMA)?,
             token: token(hub_home.clone())?,
             offline: OFFLINE.load(Ordering::Relaxed) || yes("HF_HUB_OFFLINE"),
-            cache: own_cache(home.clone()),
+            cache: folders::cache(),
             hub_cache: hub_cache.or_else(|| hub_home.map(|home| home.join("hub"))),
             ollama_models: ollama_models.or_else(|| home.map(|home| home.join(".ollama/models"))),
         })
@@ -88,18 +89,4 @@ fn token(hub_home: Option<PathBuf>) -> Result<Option<String>, Failure> {
         )),
         _ => Ok(found),
     }
-}
-
-/// The user's folder for what can be read again.
-fn own_cache(home: Option<PathBuf>) -> Option<PathBuf> {
-    let usual = if cfg!(windows) {
-        path("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        home.map(|home| home.join("Library/Caches"))
-    } else {
-        path("XDG_CACHE_HOME")
-            .filter(|path| path.is_absolute())
-            .or_else(|| home.map(|home| home.join(".cache")))
-    };
-    path("DHURANDHAR_CACHE").or_else(|| usual.map(|folder| folder.join("dhurandhar")))
 }

@@ -6,3 +6,4 @@ pub(crate) mod device;
 mod elsewhere;
 pub(crate) mod hints;
 pub(crate) mod model;
+pub(crate) mod this_machine;

@@ -93,6 +93,27 @@ fn candidates() -> Vec<Parent> {
     found
 }
 
+/// The least memory limit of the groups that this process is in, bytes, and the file that states it; none where no group limits it.
+pub(crate) fn limit() -> Option<(u64, PathBuf)> {
+    let mut least: Option<(u64, PathBuf)> = None;
+    for parent in candidates() {
+        let file = match parent.version {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        };
+        // A group is also held to the limits of those above it.
+        for folder in parent.directory.ancestors().take_while(|folder| folder.starts_with("/sys")) {
+            let path = folder.join(file);
+            // Without a limit, version 1 states the largest number of pages, version 2 a word.
+            let Some(bytes) = proc::number(&path).filter(|bytes| *bytes < 1 << 60) else { continue };
+            if least.as_ref().is_none_or(|(other, _)| bytes < *other) {
+                least = Some((bytes, path));
+            }
+        }
+    }
+    least
+}
+
 /// Removes empty groups that a killed run left.
 fn sweep(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };

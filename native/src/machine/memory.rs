@@ -10,6 +10,19 @@ pub(crate) fn page_bytes() -> u64 {
     return 4096;
 }
 
+/// Memory that the system has, bytes, and what says so; none where neither `/proc` nor `sysctl` tells.
+pub(crate) fn total_bytes() -> Option<(u64, &'static str)> {
+    if let Some(bytes) = proc::kilobytes("/proc/meminfo", "MemTotal:") {
+        return Some((bytes, "MemTotal of /proc/meminfo"));
+    }
+    if cfg!(target_os = "macos") {
+        let output = std::process::Command::new("sysctl").args(["-n", "hw.memsize"]).output().ok()?;
+        let bytes = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
+        return Some((bytes, "sysctl hw.memsize"));
+    }
+    None
+}
+
 /// Memory the system calls available, bytes.
 pub(crate) fn available_bytes() -> Option<u64> {
     proc::kilobytes("/proc/meminfo", "MemAvailable:")

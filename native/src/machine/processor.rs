@@ -15,6 +15,29 @@ pub(crate) fn processor() -> &'static str {
     }
 }
 
+/// The instruction sets of this processor that models' kernels use, by their usual names.
+pub(crate) fn instruction_sets() -> Vec<&'static str> {
+    let flags = proc::text("/proc/cpuinfo").unwrap_or_default();
+    let words: std::collections::BTreeSet<&str> = flags.split_whitespace().collect();
+    let known = [
+        ("avx2", "AVX2"),
+        ("fma", "FMA"),
+        ("f16c", "F16C"),
+        ("avx_vnni", "AVX-VNNI"),
+        ("avx512f", "AVX-512"),
+        ("avx512_vnni", "AVX-512 VNNI"),
+        ("avx512_bf16", "AVX-512 BF16"),
+        ("amx_int8", "AMX"),
+        ("asimd", "NEON"),
+        ("asimddp", "dot products"),
+        ("i8mm", "8-bit matrix products"),
+        ("sve", "SVE"),
+        ("sve2", "SVE2"),
+        ("sme", "SME"),
+    ];
+    known.iter().filter(|(flag, _)| words.contains(flag)).map(|(_, name)| *name).collect()
+}
+
 /// Puts this thread, and those it starts, under the lowest real-time priority.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[expect(unsafe_code, reason = "sched_setscheduler has no safe wrapper")]

@@ -15,6 +15,7 @@ mod journal;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod reader;
+pub(crate) mod reads;
 mod request;
 mod run;
 mod runner;

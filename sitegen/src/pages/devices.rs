@@ -253,6 +253,7 @@ fn source_text(source: &Source) -> String {
         SourceKind::Published => "published: ",
         SourceKind::Estimate => "estimate: ",
         SourceKind::SecondHand => "second hand: ",
+        SourceKind::Measured => "measured: ",
         SourceKind::Stated => "",
     };
     format!("{kind}{}", source.text)

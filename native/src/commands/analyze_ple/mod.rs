@@ -5,6 +5,7 @@ mod speed;
 mod text;
 
 use crate::cli::{args, files, output};
+use crate::inputs::this_machine;
 use crate::{bad_input, inputs};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -126,9 +127,13 @@ pub(crate) struct AnalyzeArgs {
     /// Keep weights as they are in the file instead of making a copy for the processor
     #[arg(long)]
     no_repack: bool,
-    /// Built-in device (`dhurandhar devices` lists them) or YAML file; may be repeated [default: all built-in devices]
+    /// Built-in device (`dhurandhar devices` lists them), YAML file, or `this` for this machine; may be repeated [default: this
+    /// machine]
     #[arg(long)]
     device: Vec<String>,
+    /// A line for this machine and for each built-in device
+    #[arg(long, conflicts_with = "device")]
+    all_devices: bool,
     /// Decoding speed that a device must reach, tokens per second
     #[arg(long, alias = "target-decode-tps", value_name = "TPS", default_value_t = 15.0)]
     target_tps: f64,
@@ -240,11 +245,8 @@ impl AnalyzeArgs {
             None => self.report(&model, &devices)?,
         };
         // For all built-in devices the tables have no room for it, and data would be several times as long.
-        let report = if self.device.is_empty() {
-            report
-        } else {
-            report.explained(&model, &devices).map_err(bad_input)?
-        };
+        let report =
+            if self.all_devices { report } else { report.explained(&model, &devices).map_err(bad_input)? };
         let json = if self.json_version == 1 { report.to_json_v1() } else { report.to_json() };
         if let Some(path) = &self.output {
             files::save(path, &json)?;
@@ -256,7 +258,7 @@ impl AnalyzeArgs {
         } else if self.csv {
             output::print(&report.to_csv())?;
         } else {
-            output::print(&text::report(&report, &devices, !self.device.is_empty()))?;
+            output::print(&text::report(&report, &devices, !self.all_devices))?;
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))
@@ -264,7 +266,7 @@ impl AnalyzeArgs {
 
     /// The model; where its name leaves a choice, the devices that were named say what of it runs.
     fn model(&self) -> anyhow::Result<Model> {
-        let named: Vec<Device> = if self.device.is_empty() { Vec::new() } else { self.devices()? };
+        let named: Vec<Device> = if self.all_devices { Vec::new() } else { self.devices()? };
         inputs::model::load_for(&self.model, &named)
     }
 
@@ -286,7 +288,7 @@ impl AnalyzeArgs {
     /// As a program runs it by itself, but for what was said.
     fn by_program(&self, model: &Model, program: &Program, devices: &[Device]) -> anyhow::Result<Report> {
         let there: Vec<Device>;
-        let devices = if self.device.is_empty() {
+        let devices = if self.all_devices {
             there = devices.iter().filter(|device| program.runs_on(device)).cloned().collect();
             &there
         } else {
@@ -356,11 +358,17 @@ impl AnalyzeArgs {
     }
 
     fn devices(&self) -> anyhow::Result<Vec<Device>> {
-        let mut devices: Vec<Device> = if self.device.is_empty() {
+        let mut devices: Vec<Device> = if self.all_devices
+            || self.method == Method::FirstRelease && self.device.is_empty()
+        {
             // Where a system does not know the state, there is nothing to say.
             let knows =
                 |device: &Device| self.state.is_none_or(|state| device.platform.check_state(state).is_ok());
-            registry::devices().filter(knows).collect()
+            // A system that does not say what it is has no line of its own, and the first release knew no machine but those.
+            let this = if self.all_devices { this_machine::device().ok() } else { None };
+            this.into_iter().chain(registry::devices()).filter(knows).collect()
+        } else if self.device.is_empty() {
+            vec![this_machine::device_at_a_glance()?]
         } else {
             self.device.iter().map(|name| inputs::device::load(name)).collect::<anyhow::Result<_>>()?
         };
@@ -374,7 +382,7 @@ impl AnalyzeArgs {
             }
         }
         let asked = !matches!(self.gpu_layers, None | Some(Offload::Auto | Offload::Off));
-        let named = !self.device.is_empty();
+        let named = !self.all_devices;
         if let Some(device) = devices.iter().find(|device| asked && named && device.gpu.is_none()) {
             let text =
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
@@ -395,7 +403,7 @@ impl AnalyzeArgs {
                 device.name
             )));
         }
-        if let Some(state) = self.state.filter(|_| !self.device.is_empty()) {
+        if let Some(state) = self.state.filter(|_| !self.all_devices) {
             for device in &devices {
                 let known = device.platform.check_state(state);
                 known.map_err(|error| bad_input(format!("`--state` on {}: {error}", device.name)))?;
@@ -418,6 +426,7 @@ impl AnalyzeArgs {
             (self.load.is_some(), "--load"),
             (self.no_mmap, "--no-mmap"),
             (self.lazy.is_some(), "--lazy"),
+            (self.all_devices, "--all-devices"),
             (self.cpu_only, "--cpu-only"),
             (self.gpu.is_some(), "--gpu"),
             (self.gpu_layers.is_some(), "--gpu-layers"),

@@ -68,6 +68,7 @@ fn sure(limit: &dhurandhar_core::device::Limit) -> &'static str {
         SourceKind::SecondHand => "Second hand",
         SourceKind::Published => "Published",
         SourceKind::SpecSheet => "Data sheet",
+        SourceKind::Measured => "Measured",
         SourceKind::Stated => "Stated",
     }
 }
