@@ -1,4 +1,5 @@
-//! What the first answer does not need, in two parts: what stands below the answer, loaded when that is looked at; and the
+//! What the first answer does not need, in two parts: what stands below the answer and under "More", loaded when
+//! that is looked at; and the
 //! other tabs, the advanced choices and the exports, loaded when one of them is.
 //!
 //! Whatever can be reached from [`load_below`] or [`load`] alone is cut out of the module when the site is built
@@ -11,7 +12,7 @@ use yew::{Callback, Html};
 
 use crate::components::{
     BelowProps, CodecPanelProps, ComparePanelProps, Controls, DevicesPanel, ExportBar, MmapPanelProps,
-    advanced, below, codec_panel, compare_panel, mmap_panel, whole,
+    MoreProps, advanced, below, codec_panel, compare_panel, mmap_panel, more, whole,
 };
 use crate::computed::Computed;
 use crate::custom_device::CustomDevice;
@@ -60,9 +61,16 @@ pub(crate) fn load() -> Result<Late, SplitLoaderError> {
     })
 }
 
-/// Loads what stands below the answer, the first time.
+/// The way into what stands below the answer, and the choices that fold under "More".
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Early {
+    pub(crate) below: fn(BelowProps) -> Html,
+    pub(crate) more: fn(MoreProps) -> Html,
+}
+
+/// Loads it the first time.
 #[wasm_split(below, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
-pub(crate) fn load_below() -> Result<fn(BelowProps) -> Html, SplitLoaderError> {
-    Ok(below)
+pub(crate) fn load_below() -> Result<Early, SplitLoaderError> {
+    Ok(Early { below, more })
 }

@@ -82,6 +82,7 @@ pub fn start_app(worker_url: String, load_reader: Function, load_catalogue: Func
                 }
             }
             root.set_class_name("");
+            place.set_class_name("");
         })
     };
     yew::Renderer::<App>::with_root_and_props(root, AppProps { start, worker_url, on_whole }).render();

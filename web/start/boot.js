@@ -2,7 +2,13 @@
 import init, { install, start_app } from './app.js';
 import { share } from './app-parts.js';
 
-const failed = () => document.getElementById('boot-failed')?.removeAttribute('hidden');
+// The tables that stand there until the application is are about the first model: not what a link is about.
+if (location.search) document.getElementById('app')?.classList.add('calc-other');
+
+const failed = () => {
+  document.getElementById('boot-failed')?.removeAttribute('hidden');
+  document.getElementById('app')?.classList.remove('calc-other');
+};
 
 // Packed by the site's build, since few hosts compress a file of its kind.
 const unpacked = ({ body }) =>

@@ -5,8 +5,8 @@ use dhurandhar_core::feasibility::Mode;
 use wasm_bindgen_futures::spawn_local;
 use wasm_split_helpers::SplitLoaderError;
 use yew::{
-    AttrValue, Callback, Html, Properties, UseStateHandle, function_component, hook, html, use_effect_with,
-    use_memo, use_reducer_eq, use_state, use_state_eq,
+    AttrValue, Callback, Html, Properties, UseStateHandle, function_component, hook, html, use_callback,
+    use_effect_with, use_memo, use_reducer_eq, use_state, use_state_eq,
 };
 
 use super::answer::{answer, summary};
@@ -25,7 +25,7 @@ use crate::catalogue::{self, catalogue};
 use crate::computed::Computed;
 use crate::hooks::{Stage, use_coalesced, use_link, use_stages};
 use crate::inputs::Inputs;
-use crate::late::{self, Late};
+use crate::late::{self, Early, Late};
 use crate::link;
 use crate::state::{Action, State};
 use crate::tabs::Tab;
@@ -46,27 +46,31 @@ pub(crate) fn App(props: &AppProps) -> Html {
         let start = props.start.clone();
         use_reducer_eq(move || start)
     };
-    let on = {
-        let dispatcher = state.dispatcher();
-        Callback::from(move |action: Action| {
-            if !action.needs_all() || catalogue().is_whole() {
-                return dispatcher.dispatch(action);
-            }
-            let dispatcher = dispatcher.clone();
-            spawn_local(async move {
-                let there = catalogue::complete().await;
-                dispatcher.dispatch(if there { action } else { Action::Fail(late::ABSENT.to_owned()) });
-            });
-        })
-    };
+    let on = use_callback(state.dispatcher(), move |action: Action, dispatcher| {
+        if !action.needs_all() || catalogue().is_whole() {
+            return dispatcher.dispatch(action);
+        }
+        let dispatcher = dispatcher.clone();
+        spawn_local(async move {
+            let there = catalogue::complete().await;
+            dispatcher.dispatch(if there { action } else { Action::Fail(late::ABSENT.to_owned()) });
+        });
+    });
     let address = use_link(&state, &on);
     let on_drag = use_coalesced(&state.dispatcher());
     let wide = use_state(is_wide);
-    let (advanced, below, foot) = (use_state(|| false), use_state_eq(|| false), use_state_eq(|| false));
+    let (more, advanced) = (use_state_eq(|| false), use_state_eq(|| false));
+    let (below, foot) = (use_state_eq(|| false), use_state_eq(|| false));
     let own_device = !state.custom.is_empty() || !state.changes.is_empty();
     let late =
         use_part(state.tab != Tab::Memory || own_device || *advanced || *foot, state.tab, late::load, &on);
-    let under_answer = use_part(state.tab == Tab::Memory && *below, state.tab, late::load_below, &on);
+    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
+    let wants_below = state.tab == Tab::Memory && *below || with_controls && (*wide || *more);
+    let early = use_part(wants_below, state.tab, late::load_below, &on);
+    let on_more = {
+        let setter = more.setter();
+        Callback::from(move |()| setter.set(true))
+    };
     let on_advanced = {
         let setter = advanced.setter();
         Callback::from(move |()| setter.set(true))
@@ -85,7 +89,6 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let every = use_memo(every.map(|(_, inputs)| inputs), |every| {
         late.zip(every.as_ref()).map(|(late, inputs)| (late.whole)(inputs, true))
     });
-    let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
     let computed = answered.as_ref().as_ref().and_then(|report| report.as_ref().ok());
     let spoken = use_spoken(computed.map(|report| summary(report)));
     let (Some(report), Some(inputs)) = (&*answered, inputs) else {
@@ -115,7 +118,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             html! { <p class="calc-short" role="alert">{ error }</p> }
         }
         (Ok(report), Tab::Memory, _) => {
-            let below = under(under_answer, report, &inputs, &below, &on);
+            let below = under(early, report, &inputs, &below, &on);
             html! { { MemoryPanel { report: report.clone(), below }.view() } }
         }
         (_, _, None) => loading(),
@@ -144,14 +147,14 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { TabBar { open: state.tab, on: on.clone() }.view() }
             <div class={if with_controls { "calc-body" } else { "calc-body alone" }}>
                 if with_controls && stage > Stage::Figures {
-                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone(), wide: *wide, advanced: late.map(|late| late.advanced), on_advanced }.view() }
+                    { Controls { state: &state, custom: custom.map(|device| device.title), bits_per_weight: bits, on: on.clone(), on_drag: on_drag.clone(), wide: *wide, more: early.map(|early| early.more), on_more, advanced: late.map(|late| late.advanced), on_advanced }.view() }
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { for misread.map(|problem| html! { <p class="calc-short" role="alert">{ problem }</p> }) }
                     { for computed.map(|report| answer(report)) }
                     { panel }
                     // Below the answer, or with every device: never in sight before them.
-                    if stage == Stage::Whole && (state.tab == Tab::Devices || state.tab == Tab::Memory && under_answer.is_some()) {
+                    if stage == Stage::Whole && (state.tab == Tab::Devices || state.tab == Tab::Memory && early.is_some()) {
                         <WhenSeen on_view={told(&foot)}>{ for export }</WhenSeen>
                     }
                 </div>
@@ -173,7 +176,7 @@ fn loading() -> Html {
 
 /// What is fetched once it is looked at.
 fn under(
-    part: Option<fn(BelowProps) -> Html>,
+    part: Option<Early>,
     report: &Computed,
     inputs: &Inputs,
     visible: &UseStateHandle<bool>,
@@ -181,7 +184,7 @@ fn under(
 ) -> Html {
     let (report, inputs, on) = (report.clone(), inputs.clone(), on.clone());
     let below = match part {
-        Some(part) => part(BelowProps { report, inputs, visible: **visible, on }),
+        Some(part) => (part.below)(BelowProps { report, inputs, visible: **visible, on }),
         None if **visible => loading(),
         None => Html::default(),
     };

@@ -10,9 +10,9 @@ use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{AttrValue, Callback, Event, Html, Properties, TargetCast, function_component, html, use_memo};
 
 use super::choice::Group;
-use super::controls::{kv_groups, runtime_groups, weight_groups};
 use super::copy_link::CopyLink;
 use super::details::whole;
+use super::more::{kv_groups, runtime_groups, weight_groups};
 use super::verdict::verdict;
 use crate::catalogue::{Loaded, catalogue};
 use crate::computed::Computed;
