@@ -1,5 +1,5 @@
 //! Llama and those with its tensors: Mistral, Mixtral, Granite, SmolLM3, InternLM, MiniCPM, Exaone 3, Nanbeige, ERNIE 4.5,
-//! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3.
+//! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3, Jais 2, DiffLlama.
 
 use super::super::architecture::{Architecture, Ffn, Order};
 use super::super::import::hf_config::{Facts, Reader};
@@ -152,6 +152,15 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(older::norm_biases),
         ..BASE
     },
+    Family {
+        name: "jais2",
+        conventions: Conventions { qkv_bias: true, ..UNGATED },
+        output_bias: OutputBias::Stated(true),
+        config: Some(biased_blocks),
+        own: Some(older::norm_biases),
+        ..BASE
+    },
+    Family { name: "diffllama", own: Some(lambdas), ..BASE },
     Family { name: "helium", ..BASE },
     Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
     Family { name: "stablelm", gguf: &["stablelm"], own: Some(older::norm_biases), ..BASE },
@@ -180,6 +189,21 @@ fn chatglm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
     }
     reader.touch(&["add_bias_linear", "padded_vocab_size", "kv_channels"]);
     Ok(())
+}
+
+/// The FFN's matrices have biases unless it says otherwise.
+fn biased_blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.ffn_bias = reader.flag("mlp_bias")?.unwrap_or(true);
+    Ok(())
+}
+
+/// Two pairs of vectors weigh the two halves of a head against each other (transformers, `DiffLlamaAttention`).
+fn lambdas(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        let Some(width) = layer.attention().map(|attention| attention.k_head_dim) else { continue };
+        let names = ["attn_lambda_q1", "attn_lambda_k1", "attn_lambda_q2", "attn_lambda_k2"];
+        layer.more.extend(names.map(|name| vector(name, width)));
+    }
 }
 
 /// Norms before the two outgoing projections of a layer (transformers, `BitNetDecoderLayer`).

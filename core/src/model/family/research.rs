@@ -1,7 +1,7 @@
 //! OLMo 1 to 3 and its mixture, Apertus, Exaone 4, Nemotron-NAS.
 
 use super::super::architecture::Architecture;
-use super::super::import::hf_config::{Facts, MAX_HEADS, Mixes, Reader};
+use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, Mixes, Reader};
 use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
 use crate::format::document::{DocumentError, PerLayer};
 use crate::leaf::cast::to_u64;
@@ -50,8 +50,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "apertus",
+        types: &["apertus1p5", "apertus1p5_text"],
         gguf: &["apertus"],
         conventions: Conventions { gated_ffn: false, ..NORMED_HEADS },
+        config: Some(head_of_the_table),
         own: Some(activations),
         ..BASE
     },
@@ -72,6 +74,21 @@ pub(super) const FAMILIES: &[Family] = &[
 /// The norms have no weights, the last one included.
 fn bare_norms(architecture: &mut Architecture) {
     architecture.extras.bare_output_norm = true;
+}
+
+/// The output head may have rows of its own number.
+fn head_of_the_table(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), DocumentError> {
+    const NAME: &str = "output_vocab_size";
+    let (stated, vocab) =
+        (reader.integer(&[NAME], 1..=MAX_VOCAB)?, reader.require(&["vocab_size"], 1..=MAX_VOCAB)?);
+    match stated.filter(|rows| *rows != vocab) {
+        Some(rows) => {
+            let expected =
+                format!("{vocab}, the rows of the table: a head of another size is not described here");
+            Err(reader.wrong(NAME, &rows.to_string(), &expected))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`).

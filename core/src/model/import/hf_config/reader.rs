@@ -206,7 +206,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A list has an entry for each layer, and may have one for each drafting layer.
-    pub(super) fn check_length(&self, name: &str, found: usize, layers: usize) -> Result<(), DocumentError> {
+    pub(in crate::model) fn check_length(
+        &self,
+        name: &str,
+        found: usize,
+        layers: usize,
+    ) -> Result<(), DocumentError> {
         let drafts = usize::try_from(self.drafts()?).unwrap_or(0);
         if found == layers || found > layers && found <= layers + drafts {
             return Ok(());
