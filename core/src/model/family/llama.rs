@@ -3,6 +3,7 @@
 
 use super::super::architecture::{Architecture, Ffn, Order};
 use super::super::import::hf_config::{Facts, Reader};
+use super::research::norms_of_each_head;
 use super::{
     BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
 };
@@ -163,7 +164,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "diffllama", own: Some(lambdas), ..BASE },
     Family { name: "helium", ..BASE },
     Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
-    Family { name: "stablelm", gguf: &["stablelm"], own: Some(older::norm_biases), ..BASE },
+    Family { name: "stablelm", gguf: &["stablelm"], own: Some(stablelm), ..BASE },
     Family {
         name: "phimoe",
         gguf: &["phimoe"],
@@ -195,6 +196,11 @@ fn chatglm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 fn biased_blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     facts.ffn_bias = reader.flag("mlp_bias")?.unwrap_or(true);
     Ok(())
+}
+
+fn stablelm(architecture: &mut Architecture) {
+    older::norm_biases(architecture);
+    norms_of_each_head(architecture);
 }
 
 /// Two pairs of vectors weigh the two halves of a head against each other (transformers, `DiffLlamaAttention`).

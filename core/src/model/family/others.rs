@@ -3,6 +3,7 @@
 use super::super::architecture::{Architecture, Ffn};
 use super::super::import::hf_config::{Facts, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, Mixes, Reader};
 use super::super::tensor::Role;
+use super::research::norms_of_each_head;
 use super::{
     BASE, Conventions, Family, FileForm, LlamaCppWindows, Order, OutputBias, PLAIN_FILE, Windows, extra,
     vector,
@@ -16,6 +17,7 @@ const COHERE: Family = Family {
     conventions: Conventions { norms: 1, ..BASE.conventions },
     tied: true,
     order: Order::Parallel,
+    own: Some(norms_of_each_head),
     ..BASE
 };
 

@@ -1,8 +1,9 @@
 //! OLMo 1 to 3 and its mixture, Apertus, Exaone 4, Nemotron-NAS.
 
-use super::super::architecture::Architecture;
+use super::super::architecture::{Architecture, Mixer};
 use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, Mixes, Reader};
-use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
+use super::super::tensor::Role;
+use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 use crate::leaf::cast::to_u64;
 
@@ -91,14 +92,31 @@ fn head_of_the_table(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), Docum
     }
 }
 
-/// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`).
+/// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`), in place of norms of a head's width that a
+/// config may speak of.
 pub(super) fn whole_norms(architecture: &mut Architecture) {
     for layer in &mut architecture.layers {
-        if let Some(attention) = layer.attention() {
+        if let Mixer::Attention(attention) | Mixer::Both(attention, _) = &mut layer.mixer {
+            attention.qk_norm = false;
             let queries = attention.query_heads * attention.k_head_dim;
             let keys = attention.kv_heads * attention.k_head_dim;
             layer.more.push(vector("attn_q_norm.weight", queries));
             layer.more.push(vector("attn_k_norm.weight", keys));
+        }
+    }
+}
+
+/// Where a config says that queries and keys are normed, every head has weights of its own
+/// (transformers, `CohereAttention` and `StableLmLayerNormPerHead`).
+pub(super) fn norms_of_each_head(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Mixer::Attention(attention) | Mixer::Both(attention, _) = &mut layer.mixer
+            && attention.qk_norm
+        {
+            attention.qk_norm = false;
+            let width = attention.k_head_dim;
+            layer.more.push(extra("attn_q_norm.weight", Role::Vector, attention.query_heads, width));
+            layer.more.push(extra("attn_k_norm.weight", Role::Vector, attention.kv_heads, width));
         }
     }
 }

@@ -232,6 +232,17 @@ impl<'a> Reader<'a> {
         self.text.flag(name)
     }
 
+    /// A flag that is the same in every model that is described: the other form is refused.
+    pub(in crate::model) fn always(&self, name: &'static str, usual: bool) -> Result<(), DocumentError> {
+        match self.flag(name)? {
+            Some(stated) if stated != usual => {
+                let expected = format!("{usual}: tensors of the other form are not described here");
+                Err(self.wrong(name, &stated.to_string(), &expected))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A text of the text part.
     pub(in crate::model) fn text(&self, name: &'static str) -> Result<Option<&'a str>, DocumentError> {
         self.text.text(name)
