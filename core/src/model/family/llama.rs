@@ -2,12 +2,13 @@
 //! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3, Jais 2, DiffLlama.
 
 use super::super::architecture::{Architecture, Ffn, Order};
-use super::super::import::hf_config::{Facts, Reader};
+use super::super::import::hf_config::{Facts, MAX_LAYERS, Reader};
 use super::research::norms_of_each_head;
 use super::{
     BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
 };
 use crate::format::document::DocumentError;
+use crate::leaf::cast::to_u64;
 
 /// `LlamaConfig`.
 const LLAMA_WIDTHS: &[(&str, u64)] = &[
@@ -143,8 +144,15 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family { name: "seed_oss", gguf: &["seed_oss"], output_bias: OutputBias::Apart, ..BASE },
-    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, ..BASE },
-    Family { name: "ernie4_5_moe", gguf: &["ernie4_5-moe"], tied: true, router: RouterExtras::Bias, ..BASE },
+    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, config: Some(ernie), ..BASE },
+    Family {
+        name: "ernie4_5_moe",
+        gguf: &["ernie4_5-moe"],
+        tied: true,
+        router: RouterExtras::Bias,
+        config: Some(ernie_experts),
+        ..BASE
+    },
     Family { name: "arcee", gguf: &["arcee"], conventions: UNGATED, ..BASE },
     Family {
         name: "nemotron",
@@ -189,6 +197,24 @@ fn chatglm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
         facts.heads.kv = facts.heads.query.clone();
     }
     reader.touch(&["add_bias_linear", "padded_vocab_size", "kv_channels"]);
+    Ok(())
+}
+
+/// `use_bias` is about the FFN, too.
+fn ernie(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.ffn_bias = reader.flag("use_bias")?.unwrap_or(false);
+    Ok(())
+}
+
+/// Experts may end before the last layer; -1 is the last.
+fn ernie_experts(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    reader.always("use_bias", false)?;
+    let end = reader.number("moe_layer_end_index", -1.0..=MAX_LAYERS as f64)?.filter(|end| *end >= 0.0);
+    if let Some(end) = end {
+        for sparse in facts.sparse.iter_mut().skip(usize::try_from(to_u64(end)).unwrap_or(0) + 1) {
+            *sparse = false;
+        }
+    }
     Ok(())
 }
 
