@@ -10,15 +10,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What differs from transformers, and why that is right or known.
-const DIFFERENT: [(&str, &str); 13] = [
+const DIFFERENT: [(&str, &str); 11] = [
     ("default-llava-onevision", "a picture's line end, one vector, is counted with the text there"),
     ("default-minicpmv4-7", "the merger of its pictures is counted with the text there"),
     ("default-mllama", "cross-attention layers hold a picture's tokens; there was no picture"),
     ("default-qwen2-5-omni", "its text part says that the head is tied; the class does not tie it"),
     ("magistral-small-2509", "transformers 5 ties the head by default; the checkpoint has one"),
     ("mimo-7b", "built as a class without biases on queries, keys and values"),
-    ("minimax-m2.5", "correction biases of routers are tensors in files and buffers there"),
-    ("minimax-m2.7", "the same"),
     ("ministral-8b", "a window as long as the longest context, of which transformers keeps one token less"),
     ("mlc-deepseek", "built as DeepSeek V2, which has latent attention"),
     ("mlc-minicpm-moe-8x2b", "built as MiniCPM without experts"),

@@ -1,4 +1,4 @@
-//! Families with latent attention: DeepSeek V2 to V3.2, Kimi K2, GLM-4.7-Flash and GLM-5, MiniCPM 3, Mistral 4, and
+//! Families with latent attention: DeepSeek V2 to V3.2, Kimi K2, Sarvam, A.X K1, GLM-4.7-Flash and GLM-5, MiniCPM 3, Mistral 4, and
 //! DeepSeek-OCR's decoder, which has plain heads.
 
 use super::super::architecture::{Architecture, Ffn};
@@ -9,7 +9,7 @@ use crate::format::document::{DocumentError, PerLayer};
 
 const DEEPSEEK3: Family = Family {
     name: "deepseek_v3",
-    types: &["kimi_k2", "kimi_k25_text"],
+    types: &["kimi_k2", "kimi_k25_text", "sarvam_mla"],
     gguf: &["deepseek2"],
     own: Some(selection_biases),
     ..BASE
@@ -42,6 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
         vllm_expands: true,
         ..BASE
     },
+    Family { name: "axk1", own: Some(norm_after_experts), ..DEEPSEEK3_LITE },
     Family { name: "youtu", ..BASE },
     Family { name: "plm", gguf: &["plm"], llama_cpp_expands: true, vllm_expands: true, ..BASE },
     Family { name: "deepseek", gguf: &["deepseek"], ..BASE },
@@ -93,6 +94,17 @@ fn plain_heads(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Documen
         facts.heads.kv = PerLayer::Same(facts.heads.query.max());
     }
     Ok(())
+}
+
+/// What the experts give is normed (transformers, `AXK1MoE`).
+fn norm_after_experts(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        if let Ffn::Experts { .. } = layer.ffn {
+            layer.more.push(super::vector("post_moe_norm.weight", hidden));
+        }
+    }
+    selection_biases(architecture);
 }
 
 /// The routers' correction biases, which transformers keeps as buffers.

@@ -1,4 +1,4 @@
-//! GLM 4, 4V, 4.5, and their smaller kin.
+//! GLM 4, 4V, 4.5, their smaller kin, and Sarvam, which has their layers.
 
 use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family, FileForm, OutputBias, PLAIN_FILE};
@@ -29,6 +29,12 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "glm4_moe",
         types: &["glm4v_moe_text", "glm4v_moe"],
         gguf: &["glm4moe"],
+        own: Some(selection_biases),
+        ..GLM
+    },
+    Family {
+        name: "sarvam_moe",
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
         own: Some(selection_biases),
         ..GLM
     },

@@ -1,6 +1,7 @@
-//! Hunyuan, dense and mixed.
+//! Hunyuan, dense and mixed, and Hy3.
 
 use super::super::import::hf_config::{Facts, Reader};
+use super::deepseek::selection_biases;
 use super::{BASE, Conventions, Family};
 use crate::format::document::DocumentError;
 
@@ -21,6 +22,14 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(experts),
         ..DENSE
     },
+    Family {
+        name: "hy_v3",
+        types: &[],
+        gguf: &[],
+        config: Some(dense_first),
+        own: Some(selection_biases),
+        ..DENSE
+    },
 ];
 
 /// Experts for every token, and fields that say nothing about sizes.
@@ -31,5 +40,16 @@ fn experts(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
         experts.shared = experts.width.clone();
     }
     reader.touch(&["use_mixed_mlp_moe", "moe_layer_num_skipped", "norm_type", "attention_head_dim"]);
+    Ok(())
+}
+
+/// The first layer is dense where nothing else is said (transformers, `HYV3Config`).
+fn dense_first(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let said = ["mlp_layer_types", "first_k_dense_replace"].iter().any(|name| reader.has(name));
+    if let Some(first) = facts.sparse.first_mut().filter(|_| !said) {
+        *first = false;
+        reader.class_default("first_k_dense_replace", 1);
+    }
+    reader.touch(&["enable_moe_fp32_combine"]);
     Ok(())
 }

@@ -75,13 +75,13 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
     });
     reader.touch(&[
         "expand",
-        "use_conv_bias",
-        "mamba_proj_bias",
         "mamba_ssm_cache_dtype",
         "mtp_layers_block_type",
         "mtp_hybrid_override_pattern",
     ]);
     reader.touch(&["moe_shared_expert_overlap", "use_mamba_kernels", "attention_head_dim"]);
+    reader.always("use_conv_bias", true)?;
+    reader.always("mamba_proj_bias", false)?;
     if !sparse.contains(&true) {
         (facts.experts, facts.sparse) = (None, Vec::new());
         return Ok(());
@@ -136,14 +136,10 @@ fn falcon_h1(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentE
     for slot in &mut facts.layers {
         slot.mixes = Mixes::Both;
     }
-    reader.touch(&[
-        "mamba_chunk_size",
-        "mamba_norm_before_gate",
-        "mamba_use_mlp",
-        "mamba_conv_bias",
-        "mamba_proj_bias",
-        "projectors_bias",
-    ]);
+    reader.touch(&["mamba_chunk_size", "mamba_norm_before_gate", "mamba_use_mlp"]);
+    reader.always("mamba_conv_bias", true)?;
+    reader.always("mamba_proj_bias", false)?;
+    reader.always("projectors_bias", false)?;
     reader.touch(&["attn_layer_indices", "ssm_multipliers", "ssm_in_multiplier", "ssm_out_multiplier"]);
     Ok(())
 }
@@ -170,7 +166,9 @@ fn bamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
     for (layer, slot) in (0..).zip(&mut facts.layers) {
         slot.mixes = if attending.contains(&layer) { Mixes::Full } else { Mixes::Recurrent };
     }
-    reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "mamba_chunk_size", "attn_rotary_emb"]);
+    reader.always("mamba_conv_bias", true)?;
+    reader.always("mamba_proj_bias", false)?;
+    reader.touch(&["mamba_chunk_size", "attn_rotary_emb"]);
     Ok(())
 }
 
@@ -203,7 +201,9 @@ fn jamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
     } else {
         (facts.experts, facts.sparse) = (None, Vec::new());
     }
-    reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "mamba_inner_layernorms", "use_mamba_kernels"]);
+    reader.always("mamba_conv_bias", true)?;
+    reader.always("mamba_proj_bias", false)?;
+    reader.touch(&["mamba_inner_layernorms", "use_mamba_kernels"]);
     Ok(())
 }
 
@@ -271,7 +271,8 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         "use_mem_rope",
         "kv_channels",
     ]);
-    reader.touch(&["num_query_groups", "use_conv_bias", "use_mamba_kernels", "use_long_context"]);
+    reader.always("use_conv_bias", true)?;
+    reader.touch(&["num_query_groups", "use_mamba_kernels", "use_long_context"]);
     Ok(())
 }
 

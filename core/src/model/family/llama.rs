@@ -1,12 +1,14 @@
 //! Llama and those with its tensors: Mistral, Mixtral, Granite, SmolLM3, InternLM, MiniCPM, Exaone 3, Nanbeige, ERNIE 4.5,
-//! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3.
+//! Seed-OSS, Arcee, Nemotron, Helium, BitNet, Phi-3, Jais 2, DiffLlama.
 
 use super::super::architecture::{Architecture, Ffn, Order};
-use super::super::import::hf_config::{Facts, Reader};
+use super::super::import::hf_config::{Facts, MAX_LAYERS, Reader};
+use super::research::norms_of_each_head;
 use super::{
     BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
 };
 use crate::format::document::DocumentError;
+use crate::leaf::cast::to_u64;
 
 /// `LlamaConfig`.
 const LLAMA_WIDTHS: &[(&str, u64)] = &[
@@ -142,8 +144,15 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family { name: "seed_oss", gguf: &["seed_oss"], output_bias: OutputBias::Apart, ..BASE },
-    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, ..BASE },
-    Family { name: "ernie4_5_moe", gguf: &["ernie4_5-moe"], tied: true, router: RouterExtras::Bias, ..BASE },
+    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, config: Some(ernie), ..BASE },
+    Family {
+        name: "ernie4_5_moe",
+        gguf: &["ernie4_5-moe"],
+        tied: true,
+        router: RouterExtras::Bias,
+        config: Some(ernie_experts),
+        ..BASE
+    },
     Family { name: "arcee", gguf: &["arcee"], conventions: UNGATED, ..BASE },
     Family {
         name: "nemotron",
@@ -152,9 +161,18 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(older::norm_biases),
         ..BASE
     },
+    Family {
+        name: "jais2",
+        conventions: Conventions { qkv_bias: true, ..UNGATED },
+        output_bias: OutputBias::Stated(true),
+        config: Some(biased_blocks),
+        own: Some(older::norm_biases),
+        ..BASE
+    },
+    Family { name: "diffllama", own: Some(lambdas), ..BASE },
     Family { name: "helium", ..BASE },
     Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
-    Family { name: "stablelm", gguf: &["stablelm"], own: Some(older::norm_biases), ..BASE },
+    Family { name: "stablelm", gguf: &["stablelm"], own: Some(stablelm), ..BASE },
     Family {
         name: "phimoe",
         gguf: &["phimoe"],
@@ -180,6 +198,44 @@ fn chatglm(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
     }
     reader.touch(&["add_bias_linear", "padded_vocab_size", "kv_channels"]);
     Ok(())
+}
+
+/// `use_bias` is about the FFN, too.
+fn ernie(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.ffn_bias = reader.flag("use_bias")?.unwrap_or(false);
+    Ok(())
+}
+
+/// Experts may end before the last layer; -1 is the last.
+fn ernie_experts(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    reader.always("use_bias", false)?;
+    let end = reader.number("moe_layer_end_index", -1.0..=MAX_LAYERS as f64)?.filter(|end| *end >= 0.0);
+    if let Some(end) = end {
+        for sparse in facts.sparse.iter_mut().skip(usize::try_from(to_u64(end)).unwrap_or(0) + 1) {
+            *sparse = false;
+        }
+    }
+    Ok(())
+}
+
+/// The FFN's matrices have biases unless it says otherwise.
+fn biased_blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.ffn_bias = reader.flag("mlp_bias")?.unwrap_or(true);
+    Ok(())
+}
+
+fn stablelm(architecture: &mut Architecture) {
+    older::norm_biases(architecture);
+    norms_of_each_head(architecture);
+}
+
+/// Two pairs of vectors weigh the two halves of a head against each other (transformers, `DiffLlamaAttention`).
+fn lambdas(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        let Some(width) = layer.attention().map(|attention| attention.k_head_dim) else { continue };
+        let names = ["attn_lambda_q1", "attn_lambda_k1", "attn_lambda_q2", "attn_lambda_k2"];
+        layer.more.extend(names.map(|name| vector(name, width)));
+    }
 }
 
 /// Norms before the two outgoing projections of a layer (transformers, `BitNetDecoderLayer`).

@@ -50,7 +50,9 @@ fn mamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
         kernel: reader.integer(&["conv_kernel", "d_conv"], 1..=MAX_HEADS)?.unwrap_or(4),
         normed: false,
     };
-    reader.touch(&["use_conv_bias", "mixer_rms_eps", "ssm_cfg"]);
+    reader.always("use_conv_bias", true)?;
+    reader.always("use_bias", false)?;
+    reader.touch(&["mixer_rms_eps", "ssm_cfg"]);
     alone(facts, shape);
     Ok(())
 }
@@ -67,7 +69,9 @@ fn mamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         kernel: reader.integer(&["conv_kernel"], 1..=MAX_HEADS)?.unwrap_or(4),
         normed: true,
     };
-    reader.touch(&["use_conv_bias", "time_step_rank"]);
+    reader.always("use_conv_bias", true)?;
+    reader.always("use_bias", false)?;
+    reader.touch(&["time_step_rank"]);
     alone(facts, shape);
     Ok(())
 }

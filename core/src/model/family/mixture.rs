@@ -1,7 +1,8 @@
-//! Mixtures with ways of their own: gpt-oss, Llama 4, DBRX, MiniMax-M2, Trinity, dots.1, ERNIE-VL.
+//! Mixtures with ways of their own: gpt-oss, Llama 4, DBRX, MiniMax-M2 and M3, Trinity, dots.1, Flint, Kolibri, Beam, Lara,
+//! ERNIE-VL.
 
 use super::super::architecture::{Architecture, ExtraTensor, Ffn};
-use super::super::import::hf_config::{Experts, Facts, MAX_LAYERS, MAX_WIDTH, Mixes, Reader};
+use super::super::import::hf_config::{Experts, Facts, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, Mixes, Reader};
 use super::super::tensor::{Active, Role};
 use super::deepseek::selection_biases;
 use super::research::whole_norms;
@@ -87,6 +88,47 @@ pub(super) const FAMILIES: &[Family] = &[
         tied: true,
         llama_cpp_windows: LlamaCppWindows::Listed,
         own: Some(sinks),
+        ..BASE
+    },
+    Family { name: "granitemoe_swa", own: Some(sinks), ..BASE },
+    Family {
+        name: "flint",
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        own: Some(sinks),
+        ..BASE
+    },
+    Family {
+        name: "kolibri1",
+        conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
+        defaults: &[("head_dim", 128)],
+        windows: Windows::AllBut(5),
+        own: Some(selection_biases),
+        ..BASE
+    },
+    Family {
+        name: "beam",
+        conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
+        defaults: &[("head_dim", 128)],
+        windows: Windows::AllBut(6),
+        last_full: true,
+        config: Some(dense_first),
+        own: Some(beam),
+        ..BASE
+    },
+    Family {
+        name: "lara_mini",
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        defaults: &[("head_dim", 128)],
+        tied: true,
+        ..BASE
+    },
+    Family {
+        name: "minimax_m3_vl",
+        types: &["minimax_m3_vl_text", "minimax_m3"],
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        defaults: &[("head_dim", 128)],
+        config: Some(minimax_m3),
+        own: Some(selection_biases),
         ..BASE
     },
     Family { name: "solar_open", gguf: &["solar-open"], own: Some(selection_biases), ..BASE },
@@ -204,6 +246,65 @@ fn dbrx(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
 
 fn minimax_m2(architecture: &mut Architecture) {
     whole_norms(architecture);
+    selection_biases(architecture);
+}
+
+/// Dense blocks of a width of their own; some layers choose blocks of keys by an index, which has a key for each token
+/// (transformers, `MiniMaxM3VLIndexer`). Published configs have the index in a map.
+fn minimax_m3(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(width) = reader.integer(&["dense_intermediate_size"], 1..=MAX_WIDTH)? {
+        facts.dense = PerLayer::Same(width);
+    }
+    let layers = facts.layers.len();
+    let mut heads = reader.integer(&["index_n_heads"], 1..=MAX_HEADS)?.unwrap_or(4);
+    let mut channels = reader.integer(&["index_head_dim"], 1..=MAX_HEADS)?.unwrap_or(128);
+    let mut chosen: Vec<bool> =
+        reader.texts("layer_types")?.iter().map(|kind| kind == "minimax_m3_sparse").collect();
+    if let Some(index) = reader.map("sparse_attention_config")? {
+        heads = index.integer("sparse_num_index_heads", 1..=MAX_HEADS)?.unwrap_or(heads);
+        channels = index.integer("sparse_index_dim", 1..=MAX_HEADS)?.unwrap_or(channels);
+        if let Some(flags) = index.integers("sparse_attention_freq", 0..=1)?.filter(|_| chosen.is_empty()) {
+            reader.check_length("sparse_attention_config.sparse_attention_freq", flags.len(), layers)?;
+            chosen = flags.into_iter().map(|flag| flag == 1).collect();
+        }
+    }
+    chosen.resize(layers, false);
+    for (layer, _) in chosen.iter().enumerate().filter(|(_, chosen)| **chosen) {
+        for tensor in [
+            extra("indexer.attn_q.weight", Role::Unquantised, heads * channels, facts.hidden),
+            extra("indexer.attn_k.weight", Role::Unquantised, channels, facts.hidden),
+            vector("indexer.q_norm.weight", channels),
+            vector("indexer.k_norm.weight", channels),
+        ] {
+            facts.more.push((Some(layer), tensor));
+        }
+    }
+    facts.indexer = Some((channels, chosen));
+    reader.touch(&["index_local_blocks", "index_topk_blocks", "index_block_size"]);
+    Ok(())
+}
+
+/// The first three layers are dense where nothing else is said (transformers, `BeamConfig`).
+fn dense_first(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.has("mlp_layer_types") {
+        return Ok(());
+    }
+    for sparse in facts.sparse.iter_mut().take(3) {
+        *sparse = false;
+    }
+    reader.assume("`mlp_layer_types` not given: three dense layers, then experts, by the class".into());
+    Ok(())
+}
+
+/// A gate of every output channel, with a bias a head.
+fn beam(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        let Some(attention) = layer.attention() else { continue };
+        let (heads, channels) = (attention.query_heads, attention.query_heads * attention.v_head_dim);
+        layer.more.push(extra("attn_gate.weight", Role::AttentionQ, channels, hidden));
+        layer.more.push(vector("attn_gate.bias", heads));
+    }
     selection_biases(architecture);
 }
 

@@ -243,6 +243,10 @@ const LLAMA: Family = Family {
         "internlm3",
         "solar",
         "vicuna",
+        "aria",
+        "aria_text",
+        "emu3",
+        "emu3_text_model",
     ],
     gguf: &["llama", "baichuan", "xverse"],
     conventions: Conventions {

@@ -1,4 +1,4 @@
-//! The older families: GPT-2, GPT-Neo, OPT, BLOOM, MPT, GPT-J, CodeGen, Falcon, GPT-NeoX, Phi, StarCoder 2, Qwen 1. Layer norms with
+//! The older families: GPT-2, GPT-Neo, OPT, BioGPT, BLOOM, MPT, GPT-J, CodeGen, Falcon, GPT-NeoX, Phi, StarCoder 2, Qwen 1. Layer norms with
 //! biases, FFNs of two matrices, tables of positions.
 
 use super::super::architecture::{Architecture, Ffn};
@@ -85,6 +85,14 @@ pub(super) const FAMILIES: &[Family] = &[
         tied: true,
         output_bias: OutputBias::Stated(true),
         config: Some(opt_width),
+        own: Some(opt),
+        ..BASE
+    },
+    Family {
+        name: "biogpt",
+        conventions: GPT,
+        tied: true,
+        output_bias: OutputBias::Stated(true),
         own: Some(opt),
         ..BASE
     },

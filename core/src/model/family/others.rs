@@ -1,11 +1,14 @@
-//! Command R, Llama 3.2 Vision, PLaMo 3, Grok-like and other decoders that need a line or two.
+//! Command R and its mixture, Llama 3.2 Vision, PLaMo 3, Laguna and other decoders that need a line or two.
 
-use super::super::import::hf_config::{Facts, MAX_LAYERS, Mixes, Reader};
+use super::super::architecture::{Architecture, Ffn};
+use super::super::import::hf_config::{Facts, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, Mixes, Reader};
 use super::super::tensor::Role;
+use super::research::norms_of_each_head;
 use super::{
-    BASE, Conventions, Family, FileForm, LlamaCppWindows, Order, PLAIN_FILE, Windows, extra, vector,
+    BASE, Conventions, Family, FileForm, LlamaCppWindows, Order, OutputBias, PLAIN_FILE, Windows, extra,
+    vector,
 };
-use crate::format::document::DocumentError;
+use crate::format::document::{DocumentError, PerLayer};
 
 const COHERE: Family = Family {
     name: "cohere",
@@ -14,6 +17,7 @@ const COHERE: Family = Family {
     conventions: Conventions { norms: 1, ..BASE.conventions },
     tied: true,
     order: Order::Parallel,
+    own: Some(norms_of_each_head),
     ..BASE
 };
 
@@ -37,6 +41,14 @@ pub(super) const FAMILIES: &[Family] = &[
         ..COHERE
     },
     Family {
+        name: "cohere2_moe",
+        file: None,
+        gguf: &[],
+        windows: Windows::AllBut(4),
+        config: Some(dense_before),
+        ..COHERE
+    },
+    Family {
         name: "mllama",
         types: &["mllama_text_model"],
         gguf: &["mllama"],
@@ -52,13 +64,112 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family {
+        name: "molmo2",
+        types: &["molmo2_text"],
+        output_bias: OutputBias::Never,
+        config: Some(molmo2),
+        ..BASE
+    },
+    Family {
+        name: "muse_glimmer",
+        types: &["muse_glimmer_text"],
+        conventions: Conventions { norms: 4, ..BASE.conventions },
+        windows: Windows::AllBut(4),
+        own: Some(channel_gates),
+        ..BASE
+    },
+    Family {
         name: "laguna",
         gguf: &["laguna"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: true, unstated: 0, fixed: 0 },
+        config: Some(gates),
+        own: Some(counted_biases),
         ..BASE
     },
 ];
+
+/// The first layers are dense, of a width and with a pattern of their own (transformers, `Cohere2MoeConfig`).
+fn dense_before(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(width) = reader.integer(&["prefix_dense_intermediate_size"], 1..=MAX_WIDTH)? {
+        facts.dense = PerLayer::Same(width);
+    }
+    let before = reader.integer(&["prefix_dense_sliding_window_pattern"], 1..=MAX_LAYERS)?.unwrap_or(1);
+    let after = reader.integer(&["sliding_window_pattern"], 1..=MAX_LAYERS)?.unwrap_or(4);
+    let leading = reader.integer(&["first_k_dense_replace"], 0..=MAX_LAYERS)?.unwrap_or(0);
+    reader.touch(&["expert_selection_fn", "shared_expert_combination_strategy"]);
+    if reader.has("layer_types") || leading == 0 {
+        return Ok(());
+    }
+    for (layer, slot) in (0_u64..).zip(&mut facts.layers) {
+        let (number, period) =
+            if layer < leading { (layer + 1, before) } else { (layer - leading + 1, after) };
+        slot.mixes = if number.is_multiple_of(period) { Mixes::Full } else { Mixes::Sliding };
+    }
+    Ok(())
+}
+
+/// Rows of the table for what stands between pictures; norms over a head's channels, or over all of a token's
+/// (transformers, `Molmo2Attention`).
+fn molmo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let rows = reader.integer(&["additional_vocab_size"], 0..=MAX_VOCAB)?.unwrap_or(128);
+    if rows > 0 {
+        facts.more.push((None, extra("token_embd.more", Role::Unquantised, rows, facts.hidden)));
+    }
+    match reader.text("qk_norm_type")? {
+        None | Some("qwen3") => facts.conventions.qk_norm = true,
+        Some("olmo") => {
+            facts.conventions.qk_norm = false;
+            for layer in 0..facts.layers.len() {
+                let queries = facts.heads.query.at(layer) * facts.heads.k_dim;
+                let keys = facts.heads.kv.at(layer) * facts.heads.k_dim;
+                facts.more.push((Some(layer), vector("attn_q_norm.weight", queries)));
+                facts.more.push((Some(layer), vector("attn_k_norm.weight", keys)));
+            }
+        }
+        Some(other) => return Err(reader.wrong("qk_norm_type", &format!("{other:?}"), "qwen3 or olmo")),
+    }
+    reader.touch(&["rope_scaling_layers"]);
+    Ok(())
+}
+
+/// A gate of every output channel (transformers, `MuseGlimmerTextAttention`).
+fn channel_gates(architecture: &mut Architecture) {
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        if let Some(channels) =
+            layer.attention().map(|attention| attention.query_heads * attention.v_head_dim)
+        {
+            layer.more.push(extra("attn_gate.weight", Role::AttentionQ, channels, hidden));
+        }
+    }
+}
+
+/// A gate of every query head, or of every channel (transformers, `LagunaAttention`).
+fn gates(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let per_head = match reader.flag("gating") {
+        Ok(stated) => stated.unwrap_or(true),
+        Err(_) => reader.text("gating")? == Some("per-head"),
+    };
+    facts.conventions.head_gate = per_head;
+    if per_head {
+        return Ok(());
+    }
+    for layer in 0..facts.layers.len() {
+        let channels = facts.heads.query.at(layer) * facts.heads.v_dim;
+        facts.more.push((Some(layer), extra("attn_gate.weight", Role::AttentionQ, channels, facts.hidden)));
+    }
+    Ok(())
+}
+
+/// The routers' correction biases, which transformers counts among the parameters (`LagunaTopKRouter`).
+fn counted_biases(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Ffn::Experts { experts, .. } = layer.ffn {
+            layer.more.push(vector("exp_probs_b.bias", experts));
+        }
+    }
+}
 
 /// Tiles that one picture is cut into at most, where the config does not say.
 const TILES: u64 = 4;

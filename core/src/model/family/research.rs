@@ -1,8 +1,9 @@
 //! OLMo 1 to 3 and its mixture, Apertus, Exaone 4, Nemotron-NAS.
 
-use super::super::architecture::Architecture;
-use super::super::import::hf_config::{Facts, MAX_HEADS, Mixes, Reader};
-use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, vector};
+use super::super::architecture::{Architecture, Mixer};
+use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, Mixes, Reader};
+use super::super::tensor::Role;
+use super::{BASE, Conventions, Family, LlamaCppWindows, Order, PLAIN_FILE, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 use crate::leaf::cast::to_u64;
 
@@ -50,8 +51,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "apertus",
+        types: &["apertus1p5", "apertus1p5_text"],
         gguf: &["apertus"],
         conventions: Conventions { gated_ffn: false, ..NORMED_HEADS },
+        config: Some(head_of_the_table),
         own: Some(activations),
         ..BASE
     },
@@ -74,14 +77,46 @@ fn bare_norms(architecture: &mut Architecture) {
     architecture.extras.bare_output_norm = true;
 }
 
-/// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`).
+/// The output head may have rows of its own number.
+fn head_of_the_table(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), DocumentError> {
+    const NAME: &str = "output_vocab_size";
+    let (stated, vocab) =
+        (reader.integer(&[NAME], 1..=MAX_VOCAB)?, reader.require(&["vocab_size"], 1..=MAX_VOCAB)?);
+    match stated.filter(|rows| *rows != vocab) {
+        Some(rows) => {
+            let expected =
+                format!("{vocab}, the rows of the table: a head of another size is not described here");
+            Err(reader.wrong(NAME, &rows.to_string(), &expected))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Norms over all queries and all keys of a token (transformers, `Olmo2Attention`), in place of norms of a head's width that a
+/// config may speak of.
 pub(super) fn whole_norms(architecture: &mut Architecture) {
     for layer in &mut architecture.layers {
-        if let Some(attention) = layer.attention() {
+        if let Mixer::Attention(attention) | Mixer::Both(attention, _) = &mut layer.mixer {
+            attention.qk_norm = false;
             let queries = attention.query_heads * attention.k_head_dim;
             let keys = attention.kv_heads * attention.k_head_dim;
             layer.more.push(vector("attn_q_norm.weight", queries));
             layer.more.push(vector("attn_k_norm.weight", keys));
+        }
+    }
+}
+
+/// Where a config says that queries and keys are normed, every head has weights of its own
+/// (transformers, `CohereAttention` and `StableLmLayerNormPerHead`).
+pub(super) fn norms_of_each_head(architecture: &mut Architecture) {
+    for layer in &mut architecture.layers {
+        if let Mixer::Attention(attention) | Mixer::Both(attention, _) = &mut layer.mixer
+            && attention.qk_norm
+        {
+            attention.qk_norm = false;
+            let width = attention.k_head_dim;
+            layer.more.push(extra("attn_q_norm.weight", Role::Vector, attention.query_heads, width));
+            layer.more.push(extra("attn_k_norm.weight", Role::Vector, attention.kv_heads, width));
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Small models for devices: LFM2 and its mixture, LFM3, SmallThinker, OpenELM.
+//! Small models for devices: LFM2 and its mixture, LFM3, SmallThinker, OpenELM, decoders with ModernBERT's layers.
 
-use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_WIDTH, Mixes, Reader};
+use super::super::architecture::Architecture;
+use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, Mixes, Reader};
+use super::super::tensor::Role;
 use super::deepseek::selection_biases;
-use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE};
+use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 use crate::leaf::cast::to_u64;
 
@@ -53,7 +55,44 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(openelm),
         ..BASE
     },
+    Family {
+        name: "modernbert-decoder",
+        tied: true,
+        config: Some(modernbert),
+        own: Some(first_norm),
+        ..BASE
+    },
 ];
+
+/// Every n-th layer from the first is full, the others see half of the stated window; a projection and a norm stand before
+/// the head, which has a bias (transformers, `ModernBertDecoderForCausalLM`).
+fn modernbert(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    reader.always("norm_bias", false)?;
+    reader.always("classifier_bias", false)?;
+    facts.head_bias = reader.flag("decoder_bias")?.unwrap_or(true);
+    let interval = reader.integer(&["global_attn_every_n_layers"], 1..=MAX_LAYERS)?.unwrap_or(3);
+    if !reader.has("layer_types") {
+        for (layer, slot) in (0_u64..).zip(&mut facts.layers) {
+            slot.mixes = if layer.is_multiple_of(interval) { Mixes::Full } else { Mixes::Sliding };
+        }
+    }
+    if facts.window == 0 {
+        facts.window = reader.integer(&["local_attention"], 1..=1 << 32)?.unwrap_or(128) / 2;
+    }
+    reader.touch(&["local_attention"]);
+    for name in ["token_embd_norm.weight", "output_dense_norm.weight"] {
+        facts.more.push((None, vector(name, facts.hidden)));
+    }
+    facts.more.push((None, extra("output_dense.weight", Role::Unquantised, facts.hidden, facts.hidden)));
+    Ok(())
+}
+
+/// The table's norm stands in for the first layer's.
+fn first_norm(architecture: &mut Architecture) {
+    if let Some(first) = architecture.layers.first_mut() {
+        first.norms = 1;
+    }
+}
 
 /// Two thirds of the stated width, scaled, then up to a multiple (transformers, `Lfm2MLP`).
 fn adjusted(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {

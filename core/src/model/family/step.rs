@@ -34,8 +34,13 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Sliding layers have heads of their own; a gate of every head.
+/// Sliding layers have heads of their own; a gate of every head, which transformers no longer asks about.
 fn step(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(query) = reader.integer(&["num_sliding_attention_heads"], 1..=MAX_HEADS)? {
+        facts.sliding = Some(Heads { query: PerLayer::Same(query), ..facts.heads.clone() });
+        // It says the same layer by layer.
+        reader.touch(&["per_layer_config"]);
+    }
     if let Some(other) = reader.map("attention_other_setting")? {
         let mut heads = facts.heads.clone();
         if let Some(query) = other.integer("num_attention_heads", 1..=MAX_HEADS)? {
@@ -49,7 +54,7 @@ fn step(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
         }
         facts.sliding = Some(heads);
     }
-    facts.conventions.head_gate = reader.flag("use_head_wise_attn_gate")?.unwrap_or(false);
+    facts.conventions.head_gate = reader.flag("use_head_wise_attn_gate")?.unwrap_or(true);
     reader.touch(&[
         "use_moe_router_bias",
         "need_fp32_gate",

@@ -7,7 +7,14 @@ use super::reader::Reader;
 use crate::format::document::{DocumentError, PerLayer};
 use crate::model::family::OutputBias;
 
-const HEADS: [&str; 5] = ["num_attention_heads", "n_head", "n_heads", "num_heads", "num_query_heads"];
+const HEADS: [&str; 6] = [
+    "num_attention_heads_per_layer",
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_heads",
+    "num_query_heads",
+];
 const KV_HEADS: [&str; 13] = [
     "num_key_value_heads_per_layer",
     "num_key_value_heads",
@@ -35,7 +42,7 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
     }
     facts.heads.query = match heads(reader, &HEADS, layers)? {
         Some(heads) => heads,
-        None => return Err(reader.missing(HEADS[0], &format!("a whole number from 1 to {MAX_HEADS}"))),
+        None => return Err(reader.missing(HEADS[1], &format!("a whole number from 1 to {MAX_HEADS}"))),
     };
     facts.heads.kv = match heads(reader, &KV_HEADS, layers)? {
         Some(kv) => kv,

@@ -79,6 +79,23 @@ const CONTRADICTIONS: [&str; 16] = [
     "attn_layer_",
 ];
 
+/// Beginnings of names of fields that bring tensors or caches which a list of layers does not explain.
+const UNEXPLAINED: [&str; 13] = [
+    "additional_vocab_size",
+    "attn_res_",
+    "compress_ratios",
+    "cross_layer_interval",
+    "hc_mult",
+    "heads_per_ngram",
+    "index_head_dim",
+    "index_n_heads",
+    "indexer_types",
+    "kv_source_layers",
+    "moe_hidden_size",
+    "per_layer_config",
+    "routed_expert_hidden",
+];
+
 /// Fields that say again, or say of parts that a model turns out not to have, what others have said already.
 const SAID: [&str; 12] = [
     "max_window_layers",
@@ -105,11 +122,12 @@ pub(super) fn check(source: &str, reader: &mut Reader<'_>) -> Result<(), ConfigE
         let lower = name.to_ascii_lowercase();
         let speaks = WORDS.iter().any(|word| lower.contains(word));
         let noise = NOISE.iter().any(|word| lower.contains(word));
-        if !speaks || noise || says_nothing(node) {
+        let unexplained = UNEXPLAINED.iter().any(|word| lower.starts_with(word));
+        if !unexplained && (!speaks || noise) || says_nothing(node) {
             continue;
         }
-        if CONTRADICTIONS.iter().any(|word| lower.contains(word)) {
-            if listed {
+        if unexplained || CONTRADICTIONS.iter().any(|word| lower.contains(word)) {
+            if listed && !unexplained {
                 continue;
             }
             return Err(ConfigError::Contradicted {

@@ -25,6 +25,7 @@ const KINDS: &[(&str, Mixes)] = &[
     ("mamba2", Mixes::Recurrent),
     ("indexed_attention", Mixes::Full),
     ("deepseek_sparse_attention", Mixes::Full),
+    ("minimax_m3_sparse", Mixes::Full),
     ("hybrid", Mixes::Both),
     ("moe", Mixes::Nothing),
     ("mlp", Mixes::Nothing),

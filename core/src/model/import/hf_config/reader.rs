@@ -206,7 +206,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A list has an entry for each layer, and may have one for each drafting layer.
-    pub(super) fn check_length(&self, name: &str, found: usize, layers: usize) -> Result<(), DocumentError> {
+    pub(in crate::model) fn check_length(
+        &self,
+        name: &str,
+        found: usize,
+        layers: usize,
+    ) -> Result<(), DocumentError> {
         let drafts = usize::try_from(self.drafts()?).unwrap_or(0);
         if found == layers || found > layers && found <= layers + drafts {
             return Ok(());
@@ -225,6 +230,17 @@ impl<'a> Reader<'a> {
     /// A flag of the text part.
     pub(in crate::model) fn flag(&self, name: &'static str) -> Result<Option<bool>, DocumentError> {
         self.text.flag(name)
+    }
+
+    /// A flag that is the same in every model that is described: the other form is refused.
+    pub(in crate::model) fn always(&self, name: &'static str, usual: bool) -> Result<(), DocumentError> {
+        match self.flag(name)? {
+            Some(stated) if stated != usual => {
+                let expected = format!("{usual}: tensors of the other form are not described here");
+                Err(self.wrong(name, &stated.to_string(), &expected))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A text of the text part.

@@ -22,7 +22,9 @@ pub(super) fn shape(reader: &Reader<'_>, hidden: u64) -> Result<RecurrentShape, 
         let expand = reader.integer(&["mamba_expand"], 1..=64)?.unwrap_or(2);
         // "auto" stands for the width that fills the expanded stream.
         let stated = reader.integer_or_auto("mamba_d_head", 1..=MAX_HEADS)?;
-        reader.touch(&["mamba_conv_bias", "mamba_proj_bias", "mamba_chunk_size"]);
+        reader.always("mamba_conv_bias", true)?;
+        reader.always("mamba_proj_bias", false)?;
+        reader.touch(&["mamba_chunk_size"]);
         return Ok(RecurrentShape::Mamba2 {
             heads,
             head_dim: stated.unwrap_or((expand * hidden / heads).max(1)),

@@ -483,3 +483,53 @@ fn a_classifier_has_no_output_head() {
     assert_eq!(classifier.parameters().text, decoder.parameters().text - head + 3 * 256);
     assert!(classifier.architecture.assumptions.iter().any(|said| said.contains("3 labels")));
 }
+
+/// MiniMax-M2 states `use_qk_norm`, and its norms span all heads; Command R+ has weights for every head where it says so.
+#[test]
+fn norms_of_queries_and_keys_are_counted_once() {
+    let count = |extra: &str| small(extra).parameters().text;
+    let minimax =
+        r#", "model_type": "minimax_m2", "num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64"#;
+    assert_eq!(count(&format!(r#"{minimax}, "use_qk_norm": true"#)), count(minimax));
+    let cohere = r#", "model_type": "cohere""#;
+    let widths = 4 * (4 + 2) * 64;
+    assert_eq!(count(&format!(r#"{cohere}, "use_qk_norm": true"#)), count(cohere) + widths);
+}
+
+#[test]
+fn fields_of_undescribed_tensors_are_refused_whatever_the_layers() {
+    let layers = r#", "model_type": "novel", "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"]"#;
+    for (name, field) in [("index_head_dim", "128"), ("kv_source_layers", "[0, 0, 1, 1]"), ("hc_mult", "4")] {
+        let text = small_text(&format!(r#"{layers}, "{name}": {field}"#));
+        assert!(error(&text).contains(&format!("`{name}` is")), "{}", error(&text));
+    }
+    let hybrid = r#", "model_type": "bamba", "mamba_n_heads": 8, "mamba_d_state": 16, "mamba_n_groups": 1, "mamba_d_conv": 4, "mamba_expand": 2"#;
+    assert!(parse("config.json", small_text(hybrid).as_bytes()).is_ok());
+    let text = small_text(&format!(r#"{hybrid}, "mamba_conv_bias": false"#));
+    assert!(error(&text).contains("`mamba_conv_bias` is false; expected true"), "{}", error(&text));
+}
+
+#[test]
+fn query_heads_may_differ_from_layer_to_layer() {
+    let model = small(
+        r#", "model_type": "laguna", "head_dim": 64, "gating": "per-head", "num_attention_heads_per_layer": [4, 2, 4, 2]"#,
+    );
+    let heads: Vec<_> = (0..4).map(|layer| attention(&model, layer).query_heads).collect();
+    assert_eq!(heads, [4, 2, 4, 2]);
+    assert!(model.architecture.extras.head_gate);
+}
+
+/// Checkpoints of ERNIE state -1 for the last layer.
+#[test]
+fn experts_may_end_before_the_last_layer() {
+    let sparse = |end: &str| {
+        let model = small(&format!(
+            r#", "model_type": "ernie4_5_moe", "moe_num_experts": 4, "moe_k": 2, "moe_intermediate_size": 64,
+            "moe_layer_start_index": 1, "moe_layer_end_index": {end}"#
+        ));
+        let layers = &model.architecture.layers;
+        layers.iter().map(|layer| matches!(layer.ffn, Ffn::Experts { .. })).collect::<Vec<_>>()
+    };
+    assert_eq!(sparse("-1"), [false, true, true, true]);
+    assert_eq!(sparse("2"), [false, true, true, false]);
+}
