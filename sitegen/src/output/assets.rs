@@ -84,8 +84,8 @@ fn calculator(site: &mut Site, bundle: &Bundle) -> Result<Calculator> {
     ];
     let neighbours = [&application[..], &own].concat();
     // Not beside them: `./reader.js` is `../assets/reader-….js` there.
-    let module = renamed(embed::MODULE, &[("./reader.js", &reader), ("./catalogue.bin", &catalogue)])?;
-    embed::add(site, module.replace("'./", &format!("'../{FOLDER}")));
+    let embedded = renamed(embed::MODULE, &[("./reader.js", &reader), ("./catalogue.bin", &catalogue)])?;
+    embed::add(site, embedded.replace("'./", &format!("'../{FOLDER}")));
     let boot = hashed(site, "boot.js", renamed(&bundle.boot_js, &neighbours)?.into_bytes());
     Ok(Calculator { boot, glue, module, first })
 }
