@@ -1,5 +1,6 @@
 //! Models by name, against a server on this machine with the hub's paths, redirects, answers and faults.
 
+#[cfg(test)]
 mod hub_server;
 
 use dhurandhar_core::export::gguf_header;
@@ -119,9 +120,9 @@ fn hub(files: &Files, cdn: &str, request: &Request) -> Answer {
     };
     match files.get(name) {
         None => Answer::new(404).with("X-Error-Code", "EntryNotFound").body("Entry not found"),
-        Some(_) if name.ends_with(".safetensors") || name.ends_with(".gguf") => Answer::new(302)
+        Some(file) if file.length > 4 << 20 => Answer::new(302)
             .with("Location", &format!("{cdn}/lfs/{name}?signature=1"))
-            .with("X-Linked-ETag", &files[name].etag),
+            .with("X-Linked-ETag", &file.etag),
         Some(file) => file.answer(request),
     }
 }
@@ -255,7 +256,8 @@ fn what_the_hub_refuses_is_said_in_a_sentence() {
     };
     let none: &[(&str, &str)] = &[];
     let token: &[(&str, &str)] = &[("HF_TOKEN", "hf_old")];
-    let cases: Vec<(Answer, &[(&str, &str)], i32, &str)> = vec![
+    type Case<'a> = (Answer, &'a [(&'a str, &'a str)], i32, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         (gated(401), none, 1, "a/b is gated; expected its terms accepted at http"),
         (gated(403), token, 1, "the token does not open it"),
         (
@@ -528,7 +530,7 @@ fn parts_of_a_split_file_are_read_together() {
     let home = tempfile::tempdir().unwrap();
     let text = answer(run(home.path(), &hub.address, &[], &["import", "a/b:Q4_0"]));
     assert!(text.contains("1,235,814,400"), "{text}");
-    let asked: Vec<_> = cdn.log().into_iter().map(|seen| seen.path).collect();
+    let asked: Vec<_> = hub.log().into_iter().chain(cdn.log()).map(|seen| seen.path).collect();
     assert!(
         asked.iter().any(|path| path.contains("00001")) && asked.iter().any(|path| path.contains("00002")),
         "{asked:?}"

@@ -25,7 +25,7 @@ impl DeviceFile {
     /// State a value and where it comes from, in place of an earlier one; `source` begins as [`Source::parse`] reads it.
     ///
     /// [`Source::parse`]: super::Source::parse
-    pub fn set(&mut self, field: &'static str, value: impl ToString, source: &str) {
+    pub fn set(&mut self, field: &'static str, value: impl std::fmt::Display, source: &str) {
         self.values.retain(|(other, _, _)| *other != field);
         self.values.push((field, value.to_string(), source.to_owned()));
     }

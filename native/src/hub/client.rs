@@ -182,7 +182,7 @@ fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         .max_redirects_will_error(false)
         .timeout_connect(Some(Duration::from_secs(10)))
         .timeout_recv_response(Some(Duration::from_secs(30)))
-        .timeout_recv_body(Some(Duration::from_secs(120)))
+        .timeout_recv_body(Some(Duration::from_mins(2)))
 }
 
 /// Whether an answer of this kind may be another one soon.

@@ -12,23 +12,19 @@ pub(super) fn in_hub_cache(settings: &Settings, name: &HubName) -> Option<PathBu
     let commit = commit.map_or_else(|_| name.revision().to_owned(), |text| text.trim().to_owned());
     let snapshot = folder.join("snapshots").join(commit);
     let file = |file: &str| Some(snapshot.join(file)).filter(|path| path.is_file());
-    match name.wanted.as_deref() {
-        Some(wanted) => file(wanted).or_else(|| {
-            let named = |path: &PathBuf| label(&file_name(path)).eq_ignore_ascii_case(wanted);
-            models(&snapshot).into_iter().find(named)
-        }),
-        None => {
-            let weights = ["model.safetensors", "model.safetensors.index.json"];
-            let is_there = file("config.json").is_some()
-                && (settings.offline || weights.iter().any(|weights| file(weights).is_some()));
-            if is_there {
-                return Some(snapshot);
-            }
-            match models(&snapshot).as_slice() {
-                [one] => Some(one.clone()),
-                _ => None,
-            }
-        }
+    if let Some(wanted) = name.wanted.as_deref() {
+        let named = |path: &PathBuf| label(&file_name(path)).eq_ignore_ascii_case(wanted);
+        return file(wanted).or_else(|| models(&snapshot).into_iter().find(named));
+    }
+    let weights = ["model.safetensors", "model.safetensors.index.json"];
+    let is_there = file("config.json").is_some()
+        && (settings.offline || weights.iter().any(|weights| file(weights).is_some()));
+    if is_there {
+        return Some(snapshot);
+    }
+    match models(&snapshot).as_slice() {
+        [one] => Some(one.clone()),
+        _ => None,
     }
 }
 

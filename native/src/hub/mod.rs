@@ -80,16 +80,16 @@ fn open(reference: name::Reference, settings: settings::Settings) -> Result<Foun
             Some(path) => Ok(Found::Local { path, title: reference.title().to_owned() }),
             None => repository::open(client::Client::new(settings), &reference),
         },
-        name::Reference::Url(url) => address(client::Client::new(settings), &url),
+        name::Reference::Url(url) => address(&client::Client::new(settings), &url),
         name::Reference::Ollama(reference) => match ollama::in_store(&settings, &reference) {
             Some(path) => Ok(Found::Local { path, title: reference.name }),
-            None => ollama::open(client::Client::new(settings), &reference),
+            None => ollama::open(&client::Client::new(settings), &reference),
         },
     }
 }
 
 /// A plain address of one file; a config stands beside it as on a disk.
-fn address(client: client::Client, url: &str) -> Result<Found, Failure> {
+fn address(client: &client::Client, url: &str) -> Result<Found, Failure> {
     let file_name = name::file_name(url);
     let parts = dhurandhar_core::model::import::gguf::siblings(file_name);
     let names = parts.unwrap_or_else(|| vec![file_name.to_owned()]);

@@ -42,7 +42,7 @@ pub(super) fn in_store(settings: &Settings, name: &OllamaName) -> Option<PathBuf
     Some(store.join("blobs").join(digest.replace(':', "-"))).filter(|path| path.is_file())
 }
 
-pub(super) fn open(client: Client, name: &OllamaName) -> Result<Found, Failure> {
+pub(super) fn open(client: &Client, name: &OllamaName) -> Result<Found, Failure> {
     let base = format!("{}/v2/{}/{}", client.settings().ollama, name.owner, name.name);
     let shown = name.shown();
     let manifest =

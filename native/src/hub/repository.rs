@@ -210,8 +210,9 @@ fn is_file(wanted: &str) -> bool {
 pub(super) fn is_model(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let lower = file.to_ascii_lowercase();
+    let is_gguf = lower.rsplit_once('.').is_some_and(|(_, ending)| ending == "gguf");
     let is_first = gguf::siblings(file).is_none_or(|parts| parts.first().is_some_and(|first| first == file));
-    lower.ends_with(".gguf") && !lower.contains("mmproj") && !lower.contains("imatrix") && is_first
+    is_gguf && !lower.contains("mmproj") && !lower.contains("imatrix") && is_first
 }
 
 /// The quantisation in a file's name, or the name.

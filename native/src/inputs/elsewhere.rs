@@ -61,7 +61,9 @@ fn choice(several: Several, devices: &[Device]) -> anyhow::Error {
     let mut text = format!("{repository} has {} models; expected one, such as {repository}:", offers.len());
     text += offers.first().map_or("Q4_K_M", |offer| offer.label.as_str());
     let mut rows = vec![vec!["  Quantisation".to_owned(), "MiB".to_owned()]];
-    rows.iter_mut().for_each(|row| row.extend(devices.iter().map(|device| device.name.clone())));
+    for row in &mut rows {
+        row.extend(devices.iter().map(|device| device.name.clone()));
+    }
     rows.extend(offers.iter().map(|offer| {
         let size = offer.bytes.map_or_else(|| "?".to_owned(), output::mib);
         let fits = devices.iter().map(|device| fits(model.as_ref(), &offer.label, device).to_owned());

@@ -41,6 +41,10 @@ fn together(threads: usize, time: Duration) -> f64 {
 }
 
 /// Chains of multiplications with additions; the sum of what comes out.
+#[expect(
+    clippy::inline_always,
+    reason = "it has to be compiled anew within the function that enables the instructions"
+)]
 #[inline(always)]
 fn chains(start: f32, rounds: u64) -> f32 {
     let mut sums = [[start; LANES]; CHAINS];

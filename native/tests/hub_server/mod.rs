@@ -124,7 +124,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (handler, log) = (handler.clone(), shared.clone());
-                std::thread::spawn(move || serve(stream, &*handler, &log));
+                std::thread::spawn(move || serve(&stream, &*handler, &log));
             }
         });
         Self { address, log }
@@ -136,8 +136,8 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, handler: &Handler, log: &Mutex<Vec<Seen>>) {
-    let mut reader = BufReader::new(&stream);
+fn serve(stream: &TcpStream, handler: &Handler, log: &Mutex<Vec<Seen>>) {
+    let mut reader = BufReader::new(stream);
     let mut line = String::new();
     if reader.read_line(&mut line).is_err() || line.is_empty() {
         return;
@@ -174,7 +174,7 @@ fn serve(stream: TcpStream, handler: &Handler, log: &Mutex<Vec<Seen>>) {
         .as_slice()
         .chain(std::io::repeat(0).take(answer.zeros))
         .take(answer.cut_after.unwrap_or(u64::MAX));
-    let mut out = &stream;
+    let mut out = stream;
     let mut buffer = vec![0; 1 << 14];
     if out.write_all(format!("{head}\r\n").as_bytes()).is_ok() {
         loop {

@@ -72,8 +72,8 @@ impl MachineArgs {
     fn measured(&self) -> anyhow::Result<Measured> {
         let stop = interrupt::watch(Some("stopping after this measurement"))?;
         let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut threads: Vec<usize> =
-            (0..).map(|power| 1 << power).take_while(|count| *count < all).collect();
+        let powers = std::iter::successors(Some(1), |count| Some(count * 2));
+        let mut threads: Vec<usize> = powers.take_while(|count| *count < all).collect();
         threads.push(all);
         let time = Duration::from_millis(150);
         let bandwidth =
@@ -99,7 +99,7 @@ fn keep(path: &std::path::Path, yaml: &str) {
     match write() {
         Ok(()) => output::note(&format!("kept for later runs: {}", path.display())),
         Err(error) => {
-            output::note(&format!("not kept for later runs: cannot write {}: {error}", path.display()))
+            output::note(&format!("not kept for later runs: cannot write {}: {error}", path.display()));
         }
     }
 }

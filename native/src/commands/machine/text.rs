@@ -45,7 +45,7 @@ pub(super) fn machine(path: &Path, measured: Option<&Measured>) -> String {
         line("Memory:", format!("{} MiB ({says}){available}", mib(bytes)));
         match cgroup::limit() {
             Some((limit, path)) if limit < bytes => {
-                line("Limit:", format!("{} MiB by {}", mib(limit), path.display()))
+                line("Limit:", format!("{} MiB by {}", mib(limit), path.display()));
             }
             _ => line("Limit:", "no control group limits it".to_owned()),
         }
