@@ -1,6 +1,6 @@
-//! The device whose budget is drawn.
+//! The device whose budget is drawn. Its many options are drawn again only when something of them changes.
 
-use yew::{AttrValue, Callback, Html};
+use yew::{AttrValue, Callback, Html, Properties, function_component, html};
 
 use super::choice::{Choice, Group};
 use crate::catalogue::catalogue;
@@ -8,6 +8,7 @@ use crate::custom_device;
 use crate::state::Action;
 
 /// What it shows.
+#[derive(Properties, PartialEq)]
 pub(crate) struct DeviceSelect {
     pub(crate) device: String,
     /// Name of the reader's own device, when it has one.
@@ -17,28 +18,33 @@ pub(crate) struct DeviceSelect {
 
 impl DeviceSelect {
     /// Its part of the page.
-    pub(crate) fn view(&self) -> Html {
-        let built_in = {
-            let option = |(slug, title): (&str, &str)| (slug.to_owned().into(), title.to_owned().into());
-            catalogue().device_titles().map(option).collect()
-        };
-        let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
-        own.extend(
-            self.custom.as_ref().map(|title| (AttrValue::from(custom_device::SLUG), title.clone().into())),
-        );
-        let groups = vec![Group { title: "", options: own }, Group { title: "Built in", options: built_in }];
-        let on_value = {
-            let on = self.on.clone();
-            Callback::from(move |slug| on.emit(Action::Device(slug)))
-        };
-        Choice {
-            id: "device",
-            label: "Device",
-            value: self.device.clone(),
-            groups,
-            hint: String::new(),
-            on_value,
-        }
-        .view()
+    pub(crate) fn view(self) -> Html {
+        html! { <Select ..self /> }
     }
+}
+
+#[function_component]
+fn Select(props: &DeviceSelect) -> Html {
+    let built_in = {
+        let option = |(slug, title): (&str, &str)| (slug.to_owned().into(), title.to_owned().into());
+        catalogue().device_titles().map(option).collect()
+    };
+    let mut own = vec![(AttrValue::from(""), AttrValue::from("No device"))];
+    own.extend(
+        props.custom.as_ref().map(|title| (AttrValue::from(custom_device::SLUG), title.clone().into())),
+    );
+    let groups = vec![Group { title: "", options: own }, Group { title: "Built in", options: built_in }];
+    let on_value = {
+        let on = props.on.clone();
+        Callback::from(move |slug| on.emit(Action::Device(slug)))
+    };
+    Choice {
+        id: "device",
+        label: "Device",
+        value: props.device.clone(),
+        groups,
+        hint: String::new(),
+        on_value,
+    }
+    .view()
 }
