@@ -539,3 +539,108 @@ async fn every_tab_is_accessible_and_fits_its_width() -> Result<()> {
     }
     Ok(())
 }
+
+/// A newcomer's first question, on a phone and on a desk: type it, take the first line, read the answer.
+#[tokio::test]
+async fn the_front_page_answers_in_two_steps() -> Result<()> {
+    let stage = stage()?;
+    for (width, height) in [(360, 780), (1440, 900)] {
+        let play = |driver: WebDriver| {
+            let stage = stage.clone();
+            async move {
+                driver.goto(&stage.address).await?;
+                until(&driver, "return !!document.querySelector('.finder input')").await?;
+                accessible(&driver, &format!("front page, {width} px")).await?;
+                let field = driver.find(By::Css(".finder input")).await?;
+                field.send_keys("Can my 6 GB Android phone run Llama 3.2 3B").await?;
+                let first = "const first = document.querySelector('.found li span')?.innerText ?? '';
+                    return first.startsWith('Llama 3.2 3B on ') && first.endsWith('6 GB')";
+                until(&driver, first).await?;
+                accessible(&driver, &format!("found, {width} px")).await?;
+                field.send_keys(Key::Enter + "").await?;
+                let answered = "const answer = document.querySelector('.calc-answer')?.getBoundingClientRect();
+                    return location.pathname.endsWith('/calculator/') && !document.querySelector('.calc-waiting')
+                        && !!answer && answer.height > 0 && answer.top >= 0 && answer.bottom <= innerHeight";
+                until(&driver, answered).await?;
+                no_problems(&driver).await
+            }
+        };
+        stage.play(width, height, play).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tables_are_sorted_and_filtered_and_pages_fit_their_width() -> Result<()> {
+    let stage = stage()?;
+    for width in [320, 768, 1280] {
+        let play = |driver: WebDriver| {
+            let stage = stage.clone();
+            async move {
+                for page in [
+                    "",
+                    "at-32k/",
+                    "devices/galaxy-a16-6gb/",
+                    "models/llama-3.2-3b/",
+                    "dossiers/gemma-4-e2b-on-a-6-gb-phone/",
+                    "docs/words/",
+                    "docs/measured/",
+                ] {
+                    driver.goto(format!("{}{page}", stage.address)).await?;
+                    accessible(&driver, &format!("{page}, {width} px")).await?;
+                    let wide = ask(&driver, "return document.documentElement.scrollWidth").await?;
+                    ensure!(wide.as_u64() <= Some(u64::from(width)), "{page}: {wide} of {width} px");
+                    no_problems(&driver).await?;
+                }
+                driver.goto(format!("{}devices/galaxy-a16-6gb/", stage.address)).await?;
+                until(&driver, "return !!document.querySelector('.filter input')").await?;
+                driver.find(By::Css(".filter input")).await?.send_keys("qwen yes").await?;
+                let filtered = "const shown = [...document.querySelectorAll('.verdicts tbody tr')].filter(row => !row.hidden);
+                    return shown.length > 0 && shown.every(row => /qwen/i.test(row.innerText) && /yes/i.test(row.innerText))";
+                until(&driver, filtered).await?;
+                if width > 1000 {
+                    driver.find(By::Css(".verdicts th:nth-child(3) .sort")).await?.click().await?;
+                    let sorted = "const needs = [...document.querySelectorAll('.verdicts tbody tr')].map(row => parseFloat(row.cells[2].innerText));
+                        return needs.length > 100 && needs.every((need, at) => at === 0 || need <= needs[at - 1])";
+                    until(&driver, sorted).await?;
+                }
+                no_problems(&driver).await
+            }
+        };
+        stage.play(width, 900, play).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_module_for_other_pages_answers() -> Result<()> {
+    let stage = stage()?;
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            driver.goto(format!("{}embed/", stage.address)).await?;
+            until(
+                &driver,
+                "return /^(resident|mmap|infeasible): /.test(document.querySelector('output').textContent)",
+            )
+            .await?;
+            accessible(&driver, "a page that uses the module").await?;
+            let script = "const done = arguments[arguments.length - 1];
+                import(new URL('./dhurandhar.js', location)).then(async ({ analyze }) => {
+                    const report = await analyze({ model: 'gemma4-e2b', device: 'pixel-9a', context: 4096 });
+                    const wrong = await analyze({ model: 'gemma4-e2b', device: 'pixel-9b' }).catch(error => error.message);
+                    done([JSON.stringify(report, null, 2) + '\\n', wrong]);
+                }, error => done([String(error), '']));";
+            let said = driver.execute_async(script, vec![]).await?.json().clone();
+            let report: Value = serde_json::from_str(said[0].as_str().unwrap_or_default())?;
+            let model = registry::model("gemma4-e2b")?;
+            let scenario = Scenario { context_tokens: 4096, ..Scenario::for_model(&model) };
+            let devices = [device::registry::device("pixel-9a")?];
+            let expected = Report::new(&model, &scenario, &devices, 0.0)?.explained(&model, &devices)?;
+            ensure!(report == serde_json::from_str::<Value>(&expected.to_json())?, "another report");
+            ensure!(said[1] == "no device `pixel-9b`; did you mean `pixel-9a`?", "{}", said[1]);
+            no_problems(&driver).await
+        }
+    };
+    stage.play(WIDE.0, WIDE.1, play).await
+}

@@ -108,8 +108,10 @@ for (const finder of document.querySelectorAll('.finder')) {
       return close();
     }
     list.replaceChildren(...found.map(({ title, path, kind }, at) => {
-      const option = element('li', { id: `${id}-${at}` }, element('a', { href: new URL(path, root).href, tabIndex: -1 }, title), element('small', { textContent: ` ${kind}` }));
+      const option = element('li', { id: `${id}-${at}` }, element('span', { textContent: title }), element('small', { textContent: ` ${kind}` }));
       option.setAttribute('role', 'option');
+      option.setAttribute('aria-selected', 'false');
+      option.addEventListener('click', () => location.assign(new URL(path, root)));
       return option;
     }));
     const typed = input.value.trim() !== '';
@@ -126,7 +128,7 @@ for (const finder of document.querySelectorAll('.finder')) {
       event.preventDefault();
       mark(chosen < 0 ? (event.key === 'ArrowDown' ? 0 : -1) : chosen + (event.key === 'ArrowDown' ? 1 : -1));
     } else if (event.key === 'Enter') {
-      (list.children[Math.max(chosen, 0)]?.firstElementChild)?.click();
+      list.children[Math.max(chosen, 0)]?.click();
     } else if (event.key === 'Escape') {
       close();
     }
