@@ -56,7 +56,12 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(llama4),
         ..BASE
     },
-    Family { name: "mellum", conventions: Conventions { qk_norm: true, ..BASE.conventions }, ..BASE },
+    Family {
+        name: "mellum",
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 896)],
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        ..BASE
+    },
     Family {
         name: "dbrx",
         gguf: &["dbrx"],
@@ -75,7 +80,13 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "afmoe",
         gguf: &["afmoe"],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128), ("sliding_window_pattern", 4)],
+        defaults: &[
+            ("head_dim", 128),
+            ("sliding_window_pattern", 4),
+            ("moe_intermediate_size", 1_408),
+            ("num_shared_experts", 2),
+            ("num_dense_layers", 1),
+        ],
         windows: Windows::AllBut(4),
         llama_cpp_windows: every(4, 0, 0),
         config: Some(afmoe),
@@ -93,6 +104,11 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "granitemoe_swa", own: Some(sinks), ..BASE },
     Family {
         name: "flint",
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 1_024),
+        ],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         own: Some(sinks),
         ..BASE
@@ -100,7 +116,11 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "kolibri1",
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+        ],
         windows: Windows::AllBut(5),
         own: Some(selection_biases),
         ..BASE
@@ -108,7 +128,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "beam",
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 2_560)],
         windows: Windows::AllBut(6),
         last_full: true,
         config: Some(dense_first),
@@ -118,7 +138,11 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "lara_mini",
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+        ],
         tied: true,
         ..BASE
     },
@@ -131,7 +155,13 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(selection_biases),
         ..BASE
     },
-    Family { name: "solar_open", gguf: &["solar-open"], own: Some(selection_biases), ..BASE },
+    Family {
+        name: "solar_open",
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_280), ("n_shared_experts", 1)],
+        gguf: &["solar-open"],
+        own: Some(selection_biases),
+        ..BASE
+    },
     Family {
         name: "dots1",
         gguf: &["dots1"],
@@ -141,6 +171,11 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "exaone_moe",
+        defaults: &[
+            ("moe_intermediate_size", 1_024),
+            ("num_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+        ],
         gguf: &["exaone-moe"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         windows: Windows::AllBut(4),

@@ -55,6 +55,14 @@ const QWEN3_5: Family = Family {
     ..QWEN3
 };
 
+/// Of the hybrids with experts.
+const GATED_EXPERTS: &[(&str, u64)] = &[
+    ("head_dim", 256),
+    ("full_attention_interval", 4),
+    ("moe_intermediate_size", 512),
+    ("shared_expert_intermediate_size", 512),
+];
+
 pub(super) const FAMILIES: &[Family] = &[
     QWEN2,
     Family {
@@ -78,6 +86,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         types: &["qwen2moe"],
         gguf: &["qwen2moe"],
+        defaults: &[("moe_intermediate_size", 1_408), ("shared_expert_intermediate_size", 5_632)],
         router: RouterExtras::SharedGate,
         quantised_as_70b: false,
         renames: &[("ffn_gate_inp.scale", "ffn_gate_inp_shexp.weight")],
@@ -98,6 +107,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(FileForm { one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
         types: &["qwen3next"],
         gguf: &["qwen3next"],
+        defaults: GATED_EXPERTS,
         router: RouterExtras::SharedGate,
         renames: &[
             ("ffn_norm.weight", "post_attention_norm.weight"),
@@ -113,6 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: None,
         types: &["qwen3_5_moe_text"],
         gguf: &["qwen35moe"],
+        defaults: GATED_EXPERTS,
         router: RouterExtras::SharedGate,
         ..QWEN3_5
     },

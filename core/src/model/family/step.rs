@@ -20,6 +20,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "mimo_v2_flash",
         types: &["mimo_v2"],
+        defaults: &[("moe_intermediate_size", 2_048), ("first_k_dense_replace", 1)],
         gguf: &["mimo2"],
         llama_cpp_windows: LlamaCppWindows::Listed,
         config: Some(mimo),
