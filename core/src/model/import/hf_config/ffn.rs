@@ -191,14 +191,11 @@ fn shared_width(reader: &mut Reader<'_>, width: &PerLayer, layers: usize) -> Res
         "num_shared_expert",
         "n_shared_expert",
     ];
-    let counts = match reader.layered(&COUNTS, 0..=1_024, layers)? {
-        None => reader.left_out(&COUNTS).map(PerLayer::Same),
-        stated => stated,
-    };
-    let stated = match reader.layered(&WIDTHS, 0..=MAX_WIDTH, layers)? {
-        None => reader.left_out(&WIDTHS).map(PerLayer::Same),
-        stated => stated,
-    };
+    let counts =
+        reader.layered(&COUNTS, 0..=1_024, layers)?.or_else(|| reader.left_out(&COUNTS).map(PerLayer::Same));
+    let stated = reader
+        .layered(&WIDTHS, 0..=MAX_WIDTH, layers)?
+        .or_else(|| reader.left_out(&WIDTHS).map(PerLayer::Same));
     if let Some(stated) = stated {
         return Ok(match (&counts, &stated) {
             // Nemotron and Ling state the width of one of several.

@@ -27,14 +27,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Latent>, DocumentEr
     let off = reader.flag("use_mla")? == Some(false);
     let Some(kv_rank) = rank.filter(|rank| *rank > 0 && !off) else { return Ok(None) };
     let nope = reader.require(&["qk_nope_head_dim"], 0..=MAX_HEADS)?;
-    let q_rank = match reader.integer(&["q_lora_rank"], 0..=MAX_WIDTH)? {
-        Some(rank) => Some(rank),
-        None => reader.left_out(&["q_lora_rank"]),
-    };
-    let value = match reader.integer(&["v_head_dim"], 1..=MAX_HEADS)? {
-        Some(value) => Some(value),
-        None => reader.left_out(&["v_head_dim"]),
-    };
+    let q_rank =
+        reader.integer(&["q_lora_rank"], 0..=MAX_WIDTH)?.or_else(|| reader.left_out(&["q_lora_rank"]));
+    let value = reader.integer(&["v_head_dim"], 1..=MAX_HEADS)?.or_else(|| reader.left_out(&["v_head_dim"]));
     Ok(Some(Latent {
         q_rank: q_rank.filter(|rank| *rank > 0),
         kv_rank,
