@@ -104,7 +104,7 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(norm_after_experts),
         ..DEEPSEEK3_LITE
     },
-    Family { name: "youtu", defaults: &[("q_lora_rank", 1_536), ("v_head_dim", 128)], ..BASE },
+    Family { name: "youtu", tied: true, defaults: &[("q_lora_rank", 1_536), ("v_head_dim", 128)], ..BASE },
     Family { name: "plm", gguf: &["plm"], llama_cpp_expands: true, vllm_expands: true, ..BASE },
     Family { name: "deepseek", gguf: &["deepseek"], ..BASE },
     Family {

@@ -35,6 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sarvam_moe",
+        widths: &[("num_key_value_heads", 4)],
         defaults: &[
             ("head_dim", 64),
             ("moe_intermediate_size", 1_024),

@@ -145,6 +145,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "seed_oss",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["seed_oss"],
         conventions: Conventions { qkv_bias: true, ..BASE.conventions },
         output_bias: OutputBias::Apart,
@@ -152,6 +153,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "ernie4_5",
+        widths: &[("num_key_value_heads", 2)],
         gguf: &["ernie4_5"],
         defaults: &[("head_dim", 128)],
         tied: true,
@@ -160,6 +162,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "ernie4_5_moe",
+        widths: &[("num_key_value_heads", 4)],
         gguf: &["ernie4_5-moe"],
         defaults: &[
             ("moe_intermediate_size", 1_536),
@@ -189,10 +192,17 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family { name: "diffllama", own: Some(lambdas), ..BASE },
     Family { name: "helium", output_bias: OutputBias::Never, ..BASE },
-    Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
+    Family {
+        name: "bitnet",
+        widths: &[("num_key_value_heads", 5)],
+        gguf: &["bitnet", "bitnet-b1.58"],
+        own: Some(inner_norms),
+        ..BASE
+    },
     Family { name: "stablelm", gguf: &["stablelm"], own: Some(stablelm), ..BASE },
     Family {
         name: "phimoe",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["phimoe"],
         windows: Windows::Everywhere,
         own: Some(older::norm_biases),

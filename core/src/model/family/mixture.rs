@@ -19,6 +19,7 @@ const fn every(period: u64, unstated: u64, fixed: u64) -> LlamaCppWindows {
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "gpt_oss",
+        widths: &[("num_key_value_heads", 8)],
         file: Some(PLAIN_FILE),
         gguf: &["gpt-oss", "gptoss"],
         conventions: Conventions { qkv_bias: true, ..BASE.conventions },
@@ -58,6 +59,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "mellum",
+        widths: &[("num_key_value_heads", 4)],
         defaults: &[("head_dim", 128), ("moe_intermediate_size", 896)],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         ..BASE
@@ -71,6 +73,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "minimax_m2",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["minimax-m2"],
         defaults: &[("head_dim", 128)],
         own: Some(minimax_m2),
@@ -95,6 +98,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "granite_swa",
+        widths: &[("num_key_value_heads", 4)],
         gguf: &["granite-swa"],
         tied: true,
         llama_cpp_windows: LlamaCppWindows::Listed,
@@ -115,6 +119,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "kolibri1",
+        widths: &[("num_key_value_heads", 4)],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
         defaults: &[
             ("head_dim", 128),
@@ -127,6 +132,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "beam",
+        widths: &[("num_key_value_heads", 8)],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
         defaults: &[("head_dim", 128), ("moe_intermediate_size", 2_560)],
         windows: Windows::AllBut(6),
@@ -137,6 +143,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "lara_mini",
+        widths: &[("num_key_value_heads", 4)],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         defaults: &[
             ("head_dim", 128),
@@ -148,6 +155,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "minimax_m3_vl",
+        widths: &[("num_key_value_heads", 4)],
         types: &["minimax_m3_vl_text", "minimax_m3"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         defaults: &[("head_dim", 128)],
@@ -157,6 +165,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "solar_open",
+        widths: &[("num_key_value_heads", 8)],
         defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_280), ("n_shared_experts", 1)],
         gguf: &["solar-open"],
         own: Some(selection_biases),

@@ -80,6 +80,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "laguna",
+        widths: &[("num_key_value_heads", 8)],
         defaults: &[
             ("head_dim", 128),
             ("moe_intermediate_size", 512),

@@ -44,6 +44,7 @@ const QWEN3: Family = Family {
 };
 const QWEN3_5: Family = Family {
     name: "qwen3_5",
+    widths: &[("num_key_value_heads", 4)],
     file: Some(FileForm { rope_sections: true, one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
     types: &["qwen3_5_text", "qwen35"],
     gguf: &["qwen35"],
@@ -99,11 +100,12 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &["qwen3moe", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"],
         gguf: &["qwen3moe", "qwen3vlmoe"],
         defaults: &[("moe_intermediate_size", 768)],
-        widths: &[],
+        widths: &[("num_key_value_heads", 4)],
         ..QWEN3
     },
     Family {
         name: "qwen3_next",
+        widths: &[("num_key_value_heads", 2)],
         file: Some(FileForm { one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
         types: &["qwen3next"],
         gguf: &["qwen3next"],
@@ -120,6 +122,7 @@ pub(super) const FAMILIES: &[Family] = &[
     QWEN3_5,
     Family {
         name: "qwen3_5_moe",
+        widths: &[("num_key_value_heads", 2)],
         file: None,
         types: &["qwen3_5_moe_text"],
         gguf: &["qwen35moe"],

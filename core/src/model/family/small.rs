@@ -10,6 +10,7 @@ use crate::leaf::cast::to_u64;
 
 const LFM2: Family = Family {
     name: "lfm2",
+    widths: &[("num_key_value_heads", 8)],
     file: Some(PLAIN_FILE),
     types: &["lfm2_vl"],
     gguf: &["lfm2"],
@@ -33,6 +34,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "lfm3",
+        widths: &[("num_key_value_heads", 4)],
         file: None,
         types: &[],
         gguf: &[],

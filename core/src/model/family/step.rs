@@ -19,6 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "mimo_v2_flash",
+        widths: &[("num_key_value_heads", 4)],
         types: &["mimo_v2"],
         defaults: &[("moe_intermediate_size", 2_048), ("first_k_dense_replace", 1)],
         gguf: &["mimo2"],
