@@ -44,14 +44,13 @@ const QWEN3: Family = Family {
 };
 const QWEN3_5: Family = Family {
     name: "qwen3_5",
-    widths: &[("num_key_value_heads", 4)],
     file: Some(FileForm { rope_sections: true, one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
     types: &["qwen3_5_text", "qwen35"],
     gguf: &["qwen35"],
     windows: Windows::Ignored,
     defaults: &[("head_dim", 256), ("full_attention_interval", 4)],
     renames: &[("ffn_norm.weight", "post_attention_norm.weight")],
-    widths: &[],
+    widths: &[("num_key_value_heads", 4)],
     config: Some(gated),
     ..QWEN3
 };
