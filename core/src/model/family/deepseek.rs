@@ -9,8 +9,14 @@ use crate::format::document::{DocumentError, PerLayer};
 
 const DEEPSEEK3: Family = Family {
     name: "deepseek_v3",
-    types: &["kimi_k2", "kimi_k25_text", "sarvam_mla"],
+    types: &["kimi_k2", "kimi_k25_text"],
     gguf: &["deepseek2"],
+    defaults: &[
+        ("moe_intermediate_size", 2_048),
+        ("n_shared_experts", 1),
+        ("first_k_dense_replace", 3),
+        ("q_lora_rank", 1_536),
+    ],
     own: Some(selection_biases),
     ..BASE
 };
@@ -20,11 +26,22 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "deepseek_v2",
         file: Some(FileForm { expert_gating: Some(1), ..PLAIN_FILE }),
         types: &["deepseek_vl_v2"],
+        defaults: &[("moe_intermediate_size", 1_407), ("n_shared_experts", 2), ("q_lora_rank", 1_536)],
         gguf: &["deepseek2"],
         ..BASE
     },
     DEEPSEEK3,
-    Family { name: "glm4_moe_lite", ..DEEPSEEK3_LITE },
+    Family {
+        name: "glm4_moe_lite",
+        defaults: &[
+            ("moe_intermediate_size", 1_536),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+            ("q_lora_rank", 768),
+            ("v_head_dim", 256),
+        ],
+        ..DEEPSEEK3_LITE
+    },
     Family {
         name: "deepseek_v32",
         types: &["deepseek_v3_2"],
@@ -32,18 +49,62 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(indexed),
         ..DEEPSEEK3_LITE
     },
-    Family { name: "glm_moe_dsa", gguf: &["glm-dsa"], config: Some(indexed), ..DEEPSEEK3_LITE },
-    Family { name: "mistral4", types: &["mistral_large3"], gguf: &["mistral4"], ..DEEPSEEK3_LITE },
+    Family {
+        name: "glm_moe_dsa",
+        gguf: &["glm-dsa"],
+        defaults: &[
+            ("moe_intermediate_size", 2_048),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 3),
+            ("q_lora_rank", 2_048),
+            ("v_head_dim", 256),
+        ],
+        config: Some(indexed),
+        ..DEEPSEEK3_LITE
+    },
+    Family {
+        name: "mistral4",
+        types: &["mistral_large3"],
+        gguf: &["mistral4"],
+        defaults: &[
+            ("moe_intermediate_size", 2_048),
+            ("n_shared_experts", 1),
+            ("q_lora_rank", 1_024),
+            ("v_head_dim", 128),
+        ],
+        ..DEEPSEEK3_LITE
+    },
+    Family {
+        name: "sarvam_mla",
+        defaults: &[
+            ("moe_intermediate_size", 2_048),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+            ("v_head_dim", 128),
+        ],
+        ..DEEPSEEK3_LITE
+    },
     Family {
         name: "minicpm3",
         gguf: &["minicpm3"],
         tied: true,
+        defaults: &[("q_lora_rank", 768)],
         llama_cpp_expands: true,
         vllm_expands: true,
         ..BASE
     },
-    Family { name: "axk1", own: Some(norm_after_experts), ..DEEPSEEK3_LITE },
-    Family { name: "youtu", ..BASE },
+    Family {
+        name: "axk1",
+        defaults: &[
+            ("moe_intermediate_size", 2_048),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+            ("q_lora_rank", 1_536),
+        ],
+        own: Some(norm_after_experts),
+        ..DEEPSEEK3_LITE
+    },
+    Family { name: "youtu", tied: true, defaults: &[("q_lora_rank", 1_536), ("v_head_dim", 128)], ..BASE },
     Family { name: "plm", gguf: &["plm"], llama_cpp_expands: true, vllm_expands: true, ..BASE },
     Family { name: "deepseek", gguf: &["deepseek"], ..BASE },
     Family {

@@ -113,7 +113,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ("ffn_gate_exps.weight", "ffn_gate_up_exps.weight"),
             ("ffn_up_exps.weight", "ffn_gate_up_exps.weight"),
         ],
-        widths: &[],
+        widths: &[("num_key_value_heads", 4)],
         config: Some(gemma4),
         ..GEMMA3
     },

@@ -29,11 +29,19 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "glm4_moe",
         types: &["glm4v_moe_text", "glm4v_moe"],
         gguf: &["glm4moe"],
+        defaults: &[("moe_intermediate_size", 1_408), ("n_shared_experts", 1), ("first_k_dense_replace", 1)],
         own: Some(selection_biases),
         ..GLM
     },
     Family {
         name: "sarvam_moe",
+        widths: &[("num_key_value_heads", 4)],
+        defaults: &[
+            ("head_dim", 64),
+            ("moe_intermediate_size", 1_024),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+        ],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         own: Some(selection_biases),
         ..GLM

@@ -24,6 +24,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "hy_v3",
+        widths: &[("num_key_value_heads", 8)],
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_536), ("num_shared_experts", 1)],
         types: &[],
         gguf: &[],
         config: Some(dense_first),

@@ -11,14 +11,27 @@ use crate::format::document::{DocumentError, PerLayer};
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nemotron_h",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["nemotron_h", "nemotron_h_moe"],
         conventions: Conventions { norms: 1, gated_ffn: false, ..BASE.conventions },
         config: Some(nemotron_h),
         ..BASE
     },
-    Family { name: "falcon_h1", gguf: &["falcon-h1"], config: Some(falcon_h1), ..BASE },
+    Family {
+        name: "falcon_h1",
+        widths: &[("num_key_value_heads", 8)],
+        gguf: &["falcon-h1"],
+        config: Some(falcon_h1),
+        ..BASE
+    },
     Family { name: "bamba", config: Some(bamba), ..BASE },
-    Family { name: "jamba", gguf: &["jamba"], config: Some(jamba), ..BASE },
+    Family {
+        name: "jamba",
+        widths: &[("num_key_value_heads", 8)],
+        gguf: &["jamba"],
+        config: Some(jamba),
+        ..BASE
+    },
     Family {
         name: "zamba2",
         conventions: Conventions { norms: 1, ..BASE.conventions },

@@ -17,6 +17,11 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "kimi_linear",
         gguf: &["kimi-linear"],
+        defaults: &[
+            ("moe_intermediate_size", 1_024),
+            ("num_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+        ],
         config: Some(kimi),
         own: Some(selection_biases),
         ..BASE
@@ -93,6 +98,10 @@ fn kimi(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
                 slot.mixes = if full.contains(&layer) { Mixes::Full } else { Mixes::Recurrent };
             }
         }
+    } else if !reader.has("layer_types") {
+        return Err(
+            reader.missing("linear_attn_config", "the layers of each kind and the shape of the linear ones")
+        );
     } else {
         heads = reader.integer(&["linear_num_heads"], 1..=MAX_HEADS)?.unwrap_or(heads);
         head_dim = reader.integer(&["linear_head_dim"], 1..=MAX_HEADS)?.unwrap_or(head_dim);

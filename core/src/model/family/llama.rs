@@ -143,11 +143,32 @@ pub(super) const FAMILIES: &[Family] = &[
         conventions: Conventions { norms: 4, ..BASE.conventions },
         ..BASE
     },
-    Family { name: "seed_oss", gguf: &["seed_oss"], output_bias: OutputBias::Apart, ..BASE },
-    Family { name: "ernie4_5", gguf: &["ernie4_5"], tied: true, config: Some(ernie), ..BASE },
+    Family {
+        name: "seed_oss",
+        widths: &[("num_key_value_heads", 8)],
+        gguf: &["seed_oss"],
+        conventions: Conventions { qkv_bias: true, ..BASE.conventions },
+        output_bias: OutputBias::Apart,
+        ..BASE
+    },
+    Family {
+        name: "ernie4_5",
+        widths: &[("num_key_value_heads", 2)],
+        gguf: &["ernie4_5"],
+        defaults: &[("head_dim", 128)],
+        tied: true,
+        config: Some(ernie),
+        ..BASE
+    },
     Family {
         name: "ernie4_5_moe",
+        widths: &[("num_key_value_heads", 4)],
         gguf: &["ernie4_5-moe"],
+        defaults: &[
+            ("moe_intermediate_size", 1_536),
+            ("moe_num_shared_experts", 2),
+            ("moe_layer_start_index", 1),
+        ],
         tied: true,
         router: RouterExtras::Bias,
         config: Some(ernie_experts),
@@ -170,11 +191,18 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family { name: "diffllama", own: Some(lambdas), ..BASE },
-    Family { name: "helium", ..BASE },
-    Family { name: "bitnet", gguf: &["bitnet", "bitnet-b1.58"], own: Some(inner_norms), ..BASE },
+    Family { name: "helium", output_bias: OutputBias::Never, ..BASE },
+    Family {
+        name: "bitnet",
+        widths: &[("num_key_value_heads", 5)],
+        gguf: &["bitnet", "bitnet-b1.58"],
+        own: Some(inner_norms),
+        ..BASE
+    },
     Family { name: "stablelm", gguf: &["stablelm"], own: Some(stablelm), ..BASE },
     Family {
         name: "phimoe",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["phimoe"],
         windows: Windows::Everywhere,
         own: Some(older::norm_biases),
@@ -183,9 +211,9 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "chatglm", gguf: &["chatglm"], config: Some(chatglm), ..BASE },
 ];
 
-/// A norm after each block too, where the config says so.
+/// A norm after each block too, unless the config says otherwise.
 fn post_norms(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    if reader.flag("use_post_norm")? == Some(true) {
+    if reader.flag("use_post_norm")? != Some(false) {
         facts.conventions.norms = 4;
     }
     Ok(())

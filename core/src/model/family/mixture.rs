@@ -19,6 +19,7 @@ const fn every(period: u64, unstated: u64, fixed: u64) -> LlamaCppWindows {
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "gpt_oss",
+        widths: &[("num_key_value_heads", 8)],
         file: Some(PLAIN_FILE),
         gguf: &["gpt-oss", "gptoss"],
         conventions: Conventions { qkv_bias: true, ..BASE.conventions },
@@ -56,7 +57,13 @@ pub(super) const FAMILIES: &[Family] = &[
         config: Some(llama4),
         ..BASE
     },
-    Family { name: "mellum", conventions: Conventions { qk_norm: true, ..BASE.conventions }, ..BASE },
+    Family {
+        name: "mellum",
+        widths: &[("num_key_value_heads", 4)],
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 896)],
+        conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        ..BASE
+    },
     Family {
         name: "dbrx",
         gguf: &["dbrx"],
@@ -66,6 +73,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "minimax_m2",
+        widths: &[("num_key_value_heads", 8)],
         gguf: &["minimax-m2"],
         defaults: &[("head_dim", 128)],
         own: Some(minimax_m2),
@@ -75,7 +83,13 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "afmoe",
         gguf: &["afmoe"],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128), ("sliding_window_pattern", 4)],
+        defaults: &[
+            ("head_dim", 128),
+            ("sliding_window_pattern", 4),
+            ("moe_intermediate_size", 1_408),
+            ("num_shared_experts", 2),
+            ("num_dense_layers", 1),
+        ],
         windows: Windows::AllBut(4),
         llama_cpp_windows: every(4, 0, 0),
         config: Some(afmoe),
@@ -84,6 +98,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "granite_swa",
+        widths: &[("num_key_value_heads", 4)],
         gguf: &["granite-swa"],
         tied: true,
         llama_cpp_windows: LlamaCppWindows::Listed,
@@ -93,22 +108,33 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "granitemoe_swa", own: Some(sinks), ..BASE },
     Family {
         name: "flint",
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 1_024),
+        ],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         own: Some(sinks),
         ..BASE
     },
     Family {
         name: "kolibri1",
+        widths: &[("num_key_value_heads", 4)],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+        ],
         windows: Windows::AllBut(5),
         own: Some(selection_biases),
         ..BASE
     },
     Family {
         name: "beam",
+        widths: &[("num_key_value_heads", 8)],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 2_560)],
         windows: Windows::AllBut(6),
         last_full: true,
         config: Some(dense_first),
@@ -117,13 +143,19 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "lara_mini",
+        widths: &[("num_key_value_heads", 4)],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+        ],
         tied: true,
         ..BASE
     },
     Family {
         name: "minimax_m3_vl",
+        widths: &[("num_key_value_heads", 4)],
         types: &["minimax_m3_vl_text", "minimax_m3"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         defaults: &[("head_dim", 128)],
@@ -131,7 +163,14 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(selection_biases),
         ..BASE
     },
-    Family { name: "solar_open", gguf: &["solar-open"], own: Some(selection_biases), ..BASE },
+    Family {
+        name: "solar_open",
+        widths: &[("num_key_value_heads", 8)],
+        defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_280), ("n_shared_experts", 1)],
+        gguf: &["solar-open"],
+        own: Some(selection_biases),
+        ..BASE
+    },
     Family {
         name: "dots1",
         gguf: &["dots1"],
@@ -141,6 +180,11 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "exaone_moe",
+        defaults: &[
+            ("moe_intermediate_size", 1_024),
+            ("num_shared_experts", 1),
+            ("first_k_dense_replace", 1),
+        ],
         gguf: &["exaone-moe"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         windows: Windows::AllBut(4),

@@ -123,6 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "starcoder2",
+        widths: &[("num_key_value_heads", 2)],
         file: Some(PLAIN_FILE),
         gguf: &["starcoder2"],
         conventions: GPT,

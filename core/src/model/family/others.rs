@@ -80,6 +80,13 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "laguna",
+        widths: &[("num_key_value_heads", 8)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+            ("first_k_dense_replace", 1),
+        ],
         gguf: &["laguna"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: true, unstated: 0, fixed: 0 },

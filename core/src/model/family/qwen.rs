@@ -50,10 +50,18 @@ const QWEN3_5: Family = Family {
     windows: Windows::Ignored,
     defaults: &[("head_dim", 256), ("full_attention_interval", 4)],
     renames: &[("ffn_norm.weight", "post_attention_norm.weight")],
-    widths: &[],
+    widths: &[("num_key_value_heads", 4)],
     config: Some(gated),
     ..QWEN3
 };
+
+/// Of the hybrids with experts.
+const GATED_EXPERTS: &[(&str, u64)] = &[
+    ("head_dim", 256),
+    ("full_attention_interval", 4),
+    ("moe_intermediate_size", 512),
+    ("shared_expert_intermediate_size", 512),
+];
 
 pub(super) const FAMILIES: &[Family] = &[
     QWEN2,
@@ -78,6 +86,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         types: &["qwen2moe"],
         gguf: &["qwen2moe"],
+        defaults: &[("moe_intermediate_size", 1_408), ("shared_expert_intermediate_size", 5_632)],
         router: RouterExtras::SharedGate,
         quantised_as_70b: false,
         renames: &[("ffn_gate_inp.scale", "ffn_gate_inp_shexp.weight")],
@@ -90,14 +99,16 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &["qwen3moe", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"],
         gguf: &["qwen3moe", "qwen3vlmoe"],
         defaults: &[("moe_intermediate_size", 768)],
-        widths: &[],
+        widths: &[("num_key_value_heads", 4)],
         ..QWEN3
     },
     Family {
         name: "qwen3_next",
+        widths: &[("num_key_value_heads", 2)],
         file: Some(FileForm { one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
         types: &["qwen3next"],
         gguf: &["qwen3next"],
+        defaults: GATED_EXPERTS,
         router: RouterExtras::SharedGate,
         renames: &[
             ("ffn_norm.weight", "post_attention_norm.weight"),
@@ -110,9 +121,11 @@ pub(super) const FAMILIES: &[Family] = &[
     QWEN3_5,
     Family {
         name: "qwen3_5_moe",
+        widths: &[("num_key_value_heads", 2)],
         file: None,
         types: &["qwen3_5_moe_text"],
         gguf: &["qwen35moe"],
+        defaults: GATED_EXPERTS,
         router: RouterExtras::SharedGate,
         ..QWEN3_5
     },

@@ -10,6 +10,7 @@ use crate::leaf::cast::to_u64;
 
 const LFM2: Family = Family {
     name: "lfm2",
+    widths: &[("num_key_value_heads", 8)],
     file: Some(PLAIN_FILE),
     types: &["lfm2_vl"],
     gguf: &["lfm2"],
@@ -33,12 +34,13 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "lfm3",
+        widths: &[("num_key_value_heads", 4)],
         file: None,
         types: &[],
         gguf: &[],
         conventions: Conventions { norms: 4, head_gate: true, ..LFM2.conventions },
         defaults: &[("head_dim", 128)],
-        config: None,
+        config: Some(lfm3),
         ..LFM2
     },
     Family {
@@ -109,6 +111,13 @@ fn adjusted(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
     let multiple = reader.integer(&["block_multiple_of"], 1..=MAX_WIDTH)?.unwrap_or(256);
     let scaled = to_u64((2 * stated / 3) as f64 * factor);
     facts.dense = PerLayer::Same(scaled.div_ceil(multiple).saturating_mul(multiple).clamp(1, MAX_WIDTH));
+    Ok(())
+}
+
+/// A norm after each block too, and a gate of every head, unless the config says otherwise (transformers, `Lfm3DecoderLayer`).
+fn lfm3(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    facts.conventions.norms = if reader.flag("use_sandwich_norm")?.unwrap_or(true) { 4 } else { 2 };
+    facts.conventions.head_gate = reader.flag("use_attention_gate")?.unwrap_or(true);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::super::architecture::Architecture;
 use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, Mixes, Reader};
 use super::deepseek::selection_biases;
-use super::{BASE, Conventions, Family, LlamaCppWindows, vector};
+use super::{BASE, Conventions, Family, LlamaCppWindows, OutputBias, vector};
 use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -19,7 +19,10 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "mimo_v2_flash",
+        widths: &[("num_key_value_heads", 4)],
         types: &["mimo_v2"],
+        output_bias: OutputBias::Never,
+        defaults: &[("moe_intermediate_size", 2_048), ("first_k_dense_replace", 1)],
         gguf: &["mimo2"],
         llama_cpp_windows: LlamaCppWindows::Listed,
         config: Some(mimo),

@@ -44,14 +44,9 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
         ["moe_intermediate_size", "expert_dim", "moe_ffn_hidden_size", "expert_intermediate_size"];
     let width = match reader.layered(&EXPERT, 1..=MAX_WIDTH, layers)? {
         Some(width) => width,
-        None => match reader.layered(&WIDTH, 1..=MAX_WIDTH, layers)? {
-            Some(width) => width,
-            None => match reader.stated_or_default(&WIDTH, 1..=MAX_WIDTH)? {
-                Some(width) => PerLayer::Same(width),
-                None => {
-                    return Err(reader.missing(WIDTH[0], &format!("a whole number from 1 to {MAX_WIDTH}")));
-                }
-            },
+        None => match reader.left_out(&EXPERT) {
+            Some(width) => PerLayer::Same(width),
+            None => as_dense(reader, layers)?,
         },
     };
     facts.sparse = sparse_layers(reader, layers)?;
@@ -59,6 +54,17 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
     facts.dense = dense(reader, layers)?;
     facts.experts = Some(Experts { count, active, width, shared, gated: facts.conventions.gated_ffn });
     Ok(())
+}
+
+/// Experts without a width of their own are as wide as a dense block.
+fn as_dense(reader: &mut Reader<'_>, layers: usize) -> Result<PerLayer, DocumentError> {
+    if let Some(width) = reader.layered(&WIDTH, 1..=MAX_WIDTH, layers)? {
+        return Ok(width);
+    }
+    match reader.stated_or_default(&WIDTH, 1..=MAX_WIDTH)? {
+        Some(width) => Ok(PerLayer::Same(width)),
+        None => Err(reader.missing(WIDTH[0], &format!("a whole number from 1 to {MAX_WIDTH}"))),
+    }
 }
 
 /// Experts of each layer.
@@ -112,7 +118,7 @@ pub(super) fn check(reader: &Reader<'_>, facts: &Facts) -> Result<(), DocumentEr
 }
 
 /// Which layers have experts rather than a dense block.
-fn sparse_layers(reader: &Reader<'_>, layers: usize) -> Result<Vec<bool>, DocumentError> {
+fn sparse_layers(reader: &mut Reader<'_>, layers: usize) -> Result<Vec<bool>, DocumentError> {
     // Newer transformers write every layer's kind out.
     if reader.has("mlp_layer_types") {
         return listed(reader, layers);
@@ -127,7 +133,10 @@ fn sparse_layers(reader: &Reader<'_>, layers: usize) -> Result<Vec<bool>, Docume
         ["first_k_dense_replace", "num_dense_layers", "moe_layer_start_index", "moe_layer_num_skipped"];
     let leading = match reader.integers("moe_layer_start_index", 0..=MAX_LAYERS)? {
         Some(list) if list.len() > 1 => list.into_iter().min().unwrap_or(0),
-        _ => reader.integer(&LEADING, 0..=MAX_LAYERS)?.unwrap_or(0),
+        _ => match reader.integer(&LEADING, 0..=MAX_LAYERS)? {
+            Some(stated) => stated,
+            None => reader.left_out(&LEADING).unwrap_or(0),
+        },
     };
     let dense = reader.integers("mlp_only_layers", 0..=MAX_LAYERS)?.unwrap_or_default();
     let step = reader
@@ -167,7 +176,7 @@ fn listed(reader: &Reader<'_>, layers: usize) -> Result<Vec<bool>, DocumentError
 }
 
 /// Inner width of the block that every token uses.
-fn shared_width(reader: &Reader<'_>, width: &PerLayer, layers: usize) -> Result<PerLayer, DocumentError> {
+fn shared_width(reader: &mut Reader<'_>, width: &PerLayer, layers: usize) -> Result<PerLayer, DocumentError> {
     const WIDTHS: [&str; 5] = [
         "shared_expert_intermediate_size",
         "shared_intermediate_size",
@@ -182,8 +191,12 @@ fn shared_width(reader: &Reader<'_>, width: &PerLayer, layers: usize) -> Result<
         "num_shared_expert",
         "n_shared_expert",
     ];
-    let counts = reader.layered(&COUNTS, 0..=1_024, layers)?;
-    if let Some(stated) = reader.layered(&WIDTHS, 0..=MAX_WIDTH, layers)? {
+    let counts =
+        reader.layered(&COUNTS, 0..=1_024, layers)?.or_else(|| reader.left_out(&COUNTS).map(PerLayer::Same));
+    let stated = reader
+        .layered(&WIDTHS, 0..=MAX_WIDTH, layers)?
+        .or_else(|| reader.left_out(&WIDTHS).map(PerLayer::Same));
+    if let Some(stated) = stated {
         return Ok(match (&counts, &stated) {
             // Nemotron and Ling state the width of one of several.
             (Some(PerLayer::Same(count)), PerLayer::Same(one)) if *count > 1 => {

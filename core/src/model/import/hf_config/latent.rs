@@ -22,17 +22,20 @@ pub(in crate::model) struct Latent {
 }
 
 /// The widths, when the config has latent attention; a rank of 0 says that it has none.
-pub(super) fn read(reader: &Reader<'_>) -> Result<Option<Latent>, DocumentError> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Latent>, DocumentError> {
     let rank = reader.integer(&["kv_lora_rank"], 0..=MAX_WIDTH)?;
     let off = reader.flag("use_mla")? == Some(false);
     let Some(kv_rank) = rank.filter(|rank| *rank > 0 && !off) else { return Ok(None) };
     let nope = reader.require(&["qk_nope_head_dim"], 0..=MAX_HEADS)?;
+    let q_rank =
+        reader.integer(&["q_lora_rank"], 0..=MAX_WIDTH)?.or_else(|| reader.left_out(&["q_lora_rank"]));
+    let value = reader.integer(&["v_head_dim"], 1..=MAX_HEADS)?.or_else(|| reader.left_out(&["v_head_dim"]));
     Ok(Some(Latent {
-        q_rank: reader.integer(&["q_lora_rank"], 0..=MAX_WIDTH)?.filter(|rank| *rank > 0),
+        q_rank: q_rank.filter(|rank| *rank > 0),
         kv_rank,
         nope,
         rope: reader.require(&["qk_rope_head_dim"], 0..=MAX_HEADS)?,
-        value: reader.integer(&["v_head_dim"], 1..=MAX_HEADS)?.unwrap_or(nope.max(1)),
+        value: value.unwrap_or(nope.max(1)),
         biased: reader.flag("attention_bias")?.unwrap_or(false),
     }))
 }

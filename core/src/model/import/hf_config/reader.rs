@@ -165,6 +165,16 @@ impl<'a> Reader<'a> {
         Ok(default.map(|(name, value)| self.class_default(name, value)))
     }
 
+    /// What the class fills in for a field that the config leaves out under every one of its names.
+    pub(super) fn left_out(&mut self, names: &[&'static str]) -> Option<u64> {
+        if names.iter().any(|name| self.text.states(name)) {
+            return None;
+        }
+        let family = self.family;
+        let default = names.iter().find_map(|name| Some((*name, family.default_of(name)?)));
+        default.map(|(name, value)| self.class_default(name, value))
+    }
+
     /// As [`Reader::integer`], required; the first name is the one asked for.
     pub(in crate::model) fn require(
         &self,

@@ -38,6 +38,7 @@ pub(super) fn shape(reader: &Reader<'_>, hidden: u64) -> Result<RecurrentShape, 
         let expected = "the shape of the recurrent layers, as Qwen, Granite or LFM2 state it";
         return Err(reader.missing("linear_num_value_heads", expected));
     };
-    reader.touch(&["conv_bias", "conv_dim", "conv_dim_out", "conv_use_xavier_init"]);
+    reader.always("conv_bias", false)?;
+    reader.touch(&["conv_dim", "conv_dim_out", "conv_use_xavier_init"]);
     Ok(RecurrentShape::ShortConv { kernel })
 }

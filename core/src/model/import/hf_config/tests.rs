@@ -533,3 +533,27 @@ fn experts_may_end_before_the_last_layer() {
     assert_eq!(sparse("-1"), [false, true, true, true]);
     assert_eq!(sparse("2"), [false, true, true, false]);
 }
+
+/// What a mixture's class fills in is not what a dense block has.
+#[test]
+fn experts_left_out_are_those_of_the_class() {
+    let model = small(
+        r#", "model_type": "exaone_moe", "sliding_window": 512, "num_experts": 8, "num_experts_per_tok": 2"#,
+    );
+    let said = model.architecture.assumptions.join("; ");
+    for field in ["moe_intermediate_size", "num_shared_experts", "first_k_dense_replace"] {
+        assert!(said.contains(&format!("`{field}` not given: exaone_moe's class default")), "{said}");
+    }
+    let layers = &model.architecture.layers;
+    assert_eq!(layers[0].ffn, Ffn::Dense { width: 512, gated: true });
+    assert!(
+        matches!(layers[1].ffn, Ffn::Experts { width: 1_024, shared_width: 1_024, .. }),
+        "{:?}",
+        layers[1].ffn
+    );
+    let none = small(
+        r#", "model_type": "exaone_moe", "sliding_window": 512, "num_experts": 8, "num_experts_per_tok": 2,
+        "num_shared_experts": null"#,
+    );
+    assert!(matches!(none.architecture.layers[1].ffn, Ffn::Experts { shared_width: 0, .. }));
+}
