@@ -214,6 +214,14 @@ fn gpt_neo(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 
 /// The 350m has a table of half the stream's width and two projections, and no norm at its end.
 fn opt_width(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    for (name, usual) in [
+        ("do_layer_norm_before", true),
+        ("enable_bias", true),
+        ("layer_norm_elementwise_affine", true),
+        ("_remove_final_layer_norm", false),
+    ] {
+        reader.always(name, usual)?;
+    }
     match reader.integer(&["word_embed_proj_dim"], 1..=MAX_WIDTH)? {
         Some(width) if width != facts.hidden => {
             let expected =
