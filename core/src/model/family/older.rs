@@ -103,7 +103,7 @@ pub(super) const FAMILIES: &[Family] = &[
         conventions: Conventions { norms: 1, ..GPT },
         output_bias: OutputBias::Stated(true),
         config: Some(head_bias),
-        own: Some(biases),
+        own: Some(biases_of_all_norms),
         widths: &[
             ("hidden_size", 2_048),
             ("intermediate_size", 8_192),
@@ -118,7 +118,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "persimmon",
         conventions: Conventions { qk_norm: true, ..GPT },
         output_bias: OutputBias::Stated(true),
-        own: Some(persimmon),
+        own: Some(biases_of_all_norms),
         ..BASE
     },
     Family {
@@ -284,11 +284,12 @@ pub(super) fn biases(architecture: &mut Architecture) {
     ffn_biases(architecture);
 }
 
-/// Norms of queries and keys have biases, too.
-fn persimmon(architecture: &mut Architecture) {
+/// Norms of queries and keys, where there are some, have biases, too.
+fn biases_of_all_norms(architecture: &mut Architecture) {
     biases(architecture);
     for layer in &mut architecture.layers {
-        let Some(width) = layer.attention().map(|attention| attention.k_head_dim) else { continue };
+        let normed = layer.attention().filter(|attention| attention.qk_norm);
+        let Some(width) = normed.map(|attention| attention.k_head_dim) else { continue };
         layer.more.extend(["attn_q_norm.bias", "attn_k_norm.bias"].map(|name| vector(name, width)));
     }
 }
