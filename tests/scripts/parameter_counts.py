@@ -162,6 +162,7 @@ CASES = [
     ("persimmon", dict(**SIZES, qk_layernorm=False)),
     ("lfm3", dict(**WIDE, pad_token_id=0, use_sandwich_norm=False, use_attention_gate=False)),
     ("qwen3_5_text", dict(**WIDE, attention_bias=True)),
+    ("stablelm", dict(**GROUPS, qk_layernorm=True, use_parallel_residual=True)),
     ("gemma3n_text", dict(**SHARED, laurel_rank=16, attention_bias=True)),
 ]
 # Fields with these words in their names say nothing about sizes.

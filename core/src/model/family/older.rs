@@ -130,6 +130,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tied: true,
         windows: Windows::Everywhere,
         output_bias: OutputBias::Stated(true),
+        config: Some(biased),
         own: Some(biases),
         ..BASE
     },
@@ -159,6 +160,10 @@ fn head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentE
 fn fourfold_with_head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     fourfold(reader, facts)?;
     head_bias(reader, facts)
+}
+
+fn biased(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), DocumentError> {
+    reader.always("use_bias", true)
 }
 
 /// One KV head for all queries unless told otherwise.
