@@ -157,6 +157,13 @@ CASES = [
     ("apertus1p5_text", PADDED),
     ("biogpt", SIZES),
     ("modernbert-decoder", dict(**SIZES, pad_token_id=0)),
+    ("minimax_m2", dict(**WIDE, **LOCAL, use_qk_norm=True)),
+    ("phi", dict(**GROUPS, qk_layernorm=True)),
+    ("persimmon", dict(**SIZES, qk_layernorm=False)),
+    ("lfm3", dict(**WIDE, pad_token_id=0, use_sandwich_norm=False, use_attention_gate=False)),
+    ("qwen3_5_text", dict(**WIDE, attention_bias=True)),
+    ("stablelm", dict(**GROUPS, qk_layernorm=True, use_parallel_residual=True)),
+    ("gemma3n_text", dict(**SHARED, laurel_rank=16, attention_bias=True)),
 ]
 # Fields with these words in their names say nothing about sizes.
 NOISE = ("token_id", "dropout", "pdrop", "init", "eps", "theta", "loss", "output_", "cache", "dtype", "scal",

@@ -171,9 +171,11 @@ impl List {
         }
         self.matrix("attn_output.weight", Role::AttentionOutput, hidden, out_columns);
         if attention.qkv_bias {
-            self.vector("attn_q.bias", q_rows);
-            self.vector("attn_k.bias", k_rows);
-            self.vector("attn_v.bias", v_rows);
+            self.vector("attn_q.bias", q_rows * gate);
+            if shared != Some(false) {
+                self.vector("attn_k.bias", k_rows);
+                self.vector("attn_v.bias", v_rows);
+            }
         }
         if attention.output_bias {
             self.vector("attn_output.bias", hidden);

@@ -15,7 +15,11 @@ const GLM4: Family = Family {
 };
 
 pub(super) const FAMILIES: &[Family] = &[
-    GLM,
+    Family {
+        conventions: Conventions { qkv_bias: true, ..BASE.conventions },
+        widths: &[("num_key_value_heads", 2)],
+        ..GLM
+    },
     GLM4,
     Family {
         name: "glm4v",

@@ -199,7 +199,13 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(inner_norms),
         ..BASE
     },
-    Family { name: "stablelm", gguf: &["stablelm"], own: Some(stablelm), ..BASE },
+    Family {
+        name: "stablelm",
+        gguf: &["stablelm"],
+        config: Some(one_norm_beside),
+        own: Some(stablelm),
+        ..BASE
+    },
     Family {
         name: "phimoe",
         widths: &[("num_key_value_heads", 8)],
@@ -249,6 +255,14 @@ fn ernie_experts(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Docum
 /// The FFN's matrices have biases unless it says otherwise.
 fn biased_blocks(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     facts.ffn_bias = reader.flag("mlp_bias")?.unwrap_or(true);
+    Ok(())
+}
+
+/// Attention and FFN side by side share a norm.
+fn one_norm_beside(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.flag("use_parallel_residual")? == Some(true) {
+        facts.conventions.norms = 1;
+    }
     Ok(())
 }
 

@@ -168,6 +168,7 @@ pub(super) const FAMILIES: &[Family] = &[
         widths: &[("num_key_value_heads", 8)],
         defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_280), ("n_shared_experts", 1)],
         gguf: &["solar-open"],
+        output_bias: OutputBias::Never,
         own: Some(selection_biases),
         ..BASE
     },

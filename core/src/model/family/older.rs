@@ -103,7 +103,7 @@ pub(super) const FAMILIES: &[Family] = &[
         conventions: Conventions { norms: 1, ..GPT },
         output_bias: OutputBias::Stated(true),
         config: Some(head_bias),
-        own: Some(biases),
+        own: Some(biases_of_all_norms),
         widths: &[
             ("hidden_size", 2_048),
             ("intermediate_size", 8_192),
@@ -118,7 +118,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "persimmon",
         conventions: Conventions { qk_norm: true, ..GPT },
         output_bias: OutputBias::Stated(true),
-        own: Some(persimmon),
+        own: Some(biases_of_all_norms),
         ..BASE
     },
     Family {
@@ -130,6 +130,7 @@ pub(super) const FAMILIES: &[Family] = &[
         tied: true,
         windows: Windows::Everywhere,
         output_bias: OutputBias::Stated(true),
+        config: Some(biased),
         own: Some(biases),
         ..BASE
     },
@@ -159,6 +160,10 @@ fn head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentE
 fn fourfold_with_head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     fourfold(reader, facts)?;
     head_bias(reader, facts)
+}
+
+fn biased(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), DocumentError> {
+    reader.always("use_bias", true)
 }
 
 /// One KV head for all queries unless told otherwise.
@@ -214,6 +219,14 @@ fn gpt_neo(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 
 /// The 350m has a table of half the stream's width and two projections, and no norm at its end.
 fn opt_width(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    for (name, usual) in [
+        ("do_layer_norm_before", true),
+        ("enable_bias", true),
+        ("layer_norm_elementwise_affine", true),
+        ("_remove_final_layer_norm", false),
+    ] {
+        reader.always(name, usual)?;
+    }
     match reader.integer(&["word_embed_proj_dim"], 1..=MAX_WIDTH)? {
         Some(width) if width != facts.hidden => {
             let expected =
@@ -276,11 +289,12 @@ pub(super) fn biases(architecture: &mut Architecture) {
     ffn_biases(architecture);
 }
 
-/// Norms of queries and keys have biases, too.
-fn persimmon(architecture: &mut Architecture) {
+/// Norms of queries and keys, where there are some, have biases, too.
+fn biases_of_all_norms(architecture: &mut Architecture) {
     biases(architecture);
     for layer in &mut architecture.layers {
-        let Some(width) = layer.attention().map(|attention| attention.k_head_dim) else { continue };
+        let normed = layer.attention().filter(|attention| attention.qk_norm);
+        let Some(width) = normed.map(|attention| attention.k_head_dim) else { continue };
         layer.more.extend(["attn_q_norm.bias", "attn_k_norm.bias"].map(|name| vector(name, width)));
     }
 }

@@ -1,6 +1,6 @@
 //! Qwen 2 to 3.8, their mixtures, hybrids and text parts.
 
-use super::super::import::hf_config::{Facts, Reader};
+use super::super::import::hf_config::{Facts, Mixes, Reader};
 use super::{BASE, Conventions, Family, FileForm, PLAIN_FILE, RouterExtras, Windows};
 use crate::format::document::DocumentError;
 
@@ -99,6 +99,7 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &["qwen3moe", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"],
         gguf: &["qwen3moe", "qwen3vlmoe"],
         defaults: &[("moe_intermediate_size", 768)],
+        config: Some(all_or_none),
         widths: &[("num_key_value_heads", 4)],
         ..QWEN3
     },
@@ -130,6 +131,16 @@ pub(super) const FAMILIES: &[Family] = &[
         ..QWEN3_5
     },
 ];
+
+/// Where windows are asked for, every layer has one (transformers, `Qwen3MoeAttention`).
+fn all_or_none(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.flag("use_sliding_window")? == Some(true) && facts.window > 0 && !reader.has("layer_types") {
+        for slot in &mut facts.layers {
+            slot.mixes = Mixes::Sliding;
+        }
+    }
+    Ok(())
+}
 
 /// The query projection is doubled by a gate of the output.
 fn gated(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {

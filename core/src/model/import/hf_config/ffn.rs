@@ -110,6 +110,9 @@ pub(super) fn check(reader: &Reader<'_>, facts: &Facts) -> Result<(), DocumentEr
         let dense = facts.sparse.get(layer) != Some(&true) || facts.dense_beside;
         facts.layers[layer].ffn && dense
     });
+    if facts.ffn_bias && facts.experts.is_some() {
+        return Err(reader.wrong("mlp_bias", "true", "false: biases of experts are not described here"));
+    }
     let listed = matches!(facts.dense, PerLayer::Each(_));
     if wanted && facts.dense.max() == 0 && !listed {
         return Err(reader.missing(WIDTH[0], &format!("a whole number from 1 to {MAX_WIDTH}")));
