@@ -266,7 +266,7 @@ fn select(
             html! { <optgroup label={group.title}>{ options }</optgroup> }
         }
     };
-    html! { <select aria-label={label} {onchange}>{ for groups.iter().map(group) }</select> }
+    html! { <select aria-label={label} {onchange} ~value={value.to_owned()}>{ for groups.iter().map(group) }</select> }
 }
 
 fn model(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
