@@ -3,6 +3,7 @@
 mod draft;
 pub mod kv_cache;
 mod kv_format;
+mod offered;
 mod refused;
 mod runtime;
 mod scenario;

@@ -58,7 +58,7 @@ pub fn best_format(rows: &[FormatRow]) -> Option<usize> {
 
 /// Formats that the runtime reads.
 fn offered(scenario: &Scenario) -> Vec<WeightFormat> {
-    if scenario.runtime.is_llama_cpp() {
+    if scenario.runtime.takes_stock_formats() {
         let stock =
             StockType::ALL.iter().filter(|stock| stock.suits_any_model() && **stock != StockType::F32);
         return stock.map(|stock| WeightFormat::Stock(*stock)).collect();

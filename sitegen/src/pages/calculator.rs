@@ -5,7 +5,6 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
-use super::charts;
 use super::parts::{self, device_path};
 use super::verdicts::{self, Group, Row};
 use crate::page::{Page, Shape};
@@ -35,6 +34,7 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
     Some(page)
 }
 
+/// No drawing: the table says the same, and every first visit fetches this page.
 fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup {
     let rows = catalogue
         .devices
@@ -50,7 +50,6 @@ fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup
         .collect();
     html! {
         h2 { (analysed.title()) }
-        (charts::figure(&charts::memory(&analysed.report), "memory-chart"))
         (parts::memory_table(&analysed.report))
         h2 { "On devices" }
         (verdicts::table("Device", "Pixel, Yes…", &[Group { name: "", rows }]))

@@ -152,6 +152,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { for misread.map(|problem| html! { <p class="calc-short" role="alert">{ problem }</p> }) }
                     { for computed.map(|report| answer(report)) }
+                    { for state.scenario.not_offered().map(|note| html! { <p class="calc-hint">{ note }</p> }) }
                     { panel }
                     // Below the answer, or with every device: never in sight before them.
                     if stage == Stage::Whole && (state.tab == Tab::Devices || state.tab == Tab::Memory && early.is_some()) {

@@ -1,8 +1,10 @@
 //! What stands below the answer: fetched once it is looked at, and drawn again only while it is on screen.
 
+use gloo_timers::callback::Timeout;
+use js_sys::Date;
 use yew::{
-    Callback, Children, Html, Properties, function_component, html, use_effect_with, use_mut_ref,
-    use_node_ref,
+    Callback, Children, Html, Properties, function_component, html, use_effect_with, use_force_update,
+    use_mut_ref, use_node_ref,
 };
 
 use super::details::Details;
@@ -12,6 +14,10 @@ use crate::computed::Computed;
 use crate::hooks::use_in_view;
 use crate::inputs::Inputs;
 use crate::state::Action;
+
+/// Least time between two drawings, and how long the last one waits for another, in milliseconds.
+const BETWEEN_MS: f64 = 30.0;
+const WAIT_MS: u32 = 32;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct WhenSeenProps {
@@ -54,11 +60,19 @@ pub(crate) fn below(props: BelowProps) -> Html {
 
 #[function_component]
 fn Below(props: &BelowProps) -> Html {
-    // What nobody sees stays as it was: a slider has a frame to answer in.
-    let shown = use_mut_ref(|| props.clone());
-    if props.visible {
+    // What nobody sees stays as it was, and what is seen follows a slider at its own pace: a frame is for the answer.
+    let (shown, last) = (use_mut_ref(|| props.clone()), use_mut_ref(|| 0.0));
+    let now = Date::now();
+    if props.visible && now - *last.borrow() >= BETWEEN_MS {
         shown.replace(props.clone());
+        last.replace(now);
     }
+    let behind = props.visible && *shown.borrow() != *props;
+    let again = use_force_update();
+    use_effect_with((props.clone(), behind), move |(_, behind)| {
+        let timer = behind.then(|| Timeout::new(WAIT_MS, move || again.force_update()));
+        move || drop(timer)
+    });
     let BelowProps { report, inputs, on, .. } = shown.borrow().clone();
     let assumptions = &report.model.assumptions;
     html! {

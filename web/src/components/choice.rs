@@ -52,7 +52,7 @@ impl Choice {
         html! {
             <div class="calc-field">
                 <label for={self.id}>{ self.label }</label>
-                <select id={self.id} {onchange} aria-describedby={described}>
+                <select id={self.id} {onchange} aria-describedby={described} ~value={self.value.clone()}>
                     { for self.groups.iter().map(group) }
                 </select>
                 if !self.hint.is_empty() { <p class="calc-hint" id={hint}>{ self.hint.clone() }</p> }

@@ -46,7 +46,7 @@ pub(crate) fn request(asked: &Asked, is_stale: bool) -> Html {
 fn width(config: &KvCacheConfig) -> String {
     match config.values {
         Coding::Code { bits, .. } => format!("{bits} bits"),
-        _ => "unquantised".to_owned(),
+        Coding::F16 => "unquantised".to_owned(),
     }
 }
 

@@ -244,7 +244,7 @@ fn device_title(state: &State) -> String {
 fn select(
     label: AttrValue,
     value: &str,
-    groups: Vec<Group>,
+    groups: &[Group],
     state: &State,
     change: Callback<String>,
     action: fn(String) -> Option<Action>,
@@ -266,7 +266,7 @@ fn select(
             html! { <optgroup label={group.title}>{ options }</optgroup> }
         }
     };
-    html! { <select aria-label={label} {onchange}>{ for groups.iter().map(group) }</select> }
+    html! { <select aria-label={label} {onchange} ~value={value.to_owned()}>{ for groups.iter().map(group) }</select> }
 }
 
 fn model(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
@@ -278,7 +278,7 @@ fn model(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
     if !options.iter().any(|(slug, _)| slug.as_str() == now) {
         options.insert(0, option((now, column.state.model.title())));
     }
-    select(label, now, vec![Group { title: "", options }], &column.state, change, |name| {
+    select(label, now, &[Group { title: "", options }], &column.state, change, |name| {
         Some(Action::Choose(name))
     })
 }
@@ -293,7 +293,7 @@ fn device(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
         let title = if now.is_empty() { "No device".to_owned() } else { device_title(&column.state) };
         options.insert(0, (now.clone().into(), title.into()));
     }
-    select(label, now, vec![Group { title: "", options }], &column.state, change, |slug| {
+    select(label, now, &[Group { title: "", options }], &column.state, change, |slug| {
         Some(Action::Device(slug))
     })
 }
@@ -301,7 +301,7 @@ fn device(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
 fn weights(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
     let now = column.state.scenario.weights;
     let groups = weight_groups(&column.state.model, now);
-    select(label, &now.to_string(), groups, &column.state, change, |name| {
+    select(label, &now.to_string(), &groups, &column.state, change, |name| {
         WeightFormat::parse(&name).ok().map(|format| Action::Set(Setting::Weights(format)))
     })
 }
@@ -313,12 +313,12 @@ fn kv(column: &Column, label: AttrValue, change: Callback<String>, keys: bool) -
     } else {
         |name| KvFormat::parse(&name).ok().map(|format| Action::Set(Setting::Values(format)))
     };
-    select(label, &now.to_string(), kv_groups(now), &column.state, change, action)
+    select(label, &now.to_string(), &kv_groups(now), &column.state, change, action)
 }
 
 fn runtime(column: &Column, label: AttrValue, change: Callback<String>) -> Html {
     let now = column.state.scenario.runtime.name();
-    select(label, now, runtime_groups(), &column.state, change, |name| {
+    select(label, now, &runtime_groups(), &column.state, change, |name| {
         Runtime::parse(&name).ok().map(|runtime| Action::Set(Setting::Runtime(runtime)))
     })
 }
@@ -333,7 +333,7 @@ fn context(column: &Column, label: AttrValue, change: Callback<String>) -> Html 
         let longest = state.model.architecture.max_context_tokens;
         match tokens.map(to_u64).filter(|tokens| *tokens <= longest) {
             Some(tokens) => {
-                change.emit(link::case(&state.clone().after(Action::Set(Setting::Context(tokens)))))
+                change.emit(link::case(&state.clone().after(Action::Set(Setting::Context(tokens)))));
             }
             // What cannot be is put back; the field says its range.
             None => field.set_value(&shown),

@@ -1,25 +1,19 @@
 //! The stacked bars on a canvas, sharp at any pixel ratio, redrawn when their place or the colour scheme changes.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
-use dhurandhar_chart::{Drawing, Font, Measure, MemoryBars, Theme, paint};
+use dhurandhar_chart::{Drawing, Font, Measure, Theme, paint};
 use dhurandhar_core::leaf::cast::to_u64;
 use gloo_timers::callback::Timeout;
-use js_sys::Date;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-use yew::{Html, Properties, function_component, html, use_effect_with, use_memo, use_node_ref};
+use yew::{Html, Properties, function_component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref};
 
 use crate::computed::Computed;
 use crate::drawing::memory_bars;
 use crate::hooks::{Appearance, use_appearance};
 use crate::timing::measured;
-
-/// Least time between two drawings, and how long the last one waits for another, in milliseconds.
-const BETWEEN_MS: f64 = 30.0;
-const WAIT_MS: u32 = 30;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct MemoryChartProps {
@@ -34,49 +28,26 @@ pub(crate) fn MemoryChart(props: &MemoryChartProps) -> Html {
     let appearance = use_appearance(&place);
     let bars = use_memo(props.report.clone(), |report| memory_bars(report));
     {
-        let (canvas, last) = (canvas.clone(), use_memo((), |()| Cell::new(None)));
+        let (canvas, is_first) = (canvas.clone(), use_mut_ref(|| true));
         use_effect_with((bars.clone(), appearance), move |(bars, appearance)| {
-            let canvas = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0);
-            let timer = canvas.and_then(|canvas| soon(bars, canvas, *appearance, &last));
-            move || drop(timer)
+            let Some(canvas) = canvas.cast::<HtmlCanvasElement>().filter(|_| appearance.width > 0) else {
+                return;
+            };
+            let (bars, appearance) = (bars.clone(), *appearance);
+            // A canvas that cannot be drawn on leaves the table, which says the same.
+            let draw = move || measured("draw", || draw(&*bars, &canvas, appearance).unwrap_or_default());
+            // The first time, in a task of its own, after the page's layout.
+            if is_first.replace(false) {
+                Timeout::new(0, draw).forget();
+            } else {
+                draw();
+            }
         });
     }
     html! {
         <div class="calc-chart" ref={place}>
             <canvas ref={canvas} role="img" aria-label={bars.summary()} aria-describedby={props.described_by} />
         </div>
-    }
-}
-
-/// Draws at once, or as soon as it may be drawn again: while a slider moves, its answer and its figures come first. The
-/// first drawing has a task of its own, after the page's layout.
-fn soon(
-    bars: &Rc<MemoryBars>,
-    canvas: HtmlCanvasElement,
-    appearance: Appearance,
-    last: &Rc<Cell<Option<f64>>>,
-) -> Option<Timeout> {
-    let (bars, last, now) = (bars.clone(), last.clone(), Date::now());
-    let before = last.get();
-    let draw = {
-        let last = last.clone();
-        move || {
-            last.set(Some(Date::now()));
-            // A canvas that cannot be drawn on leaves the table, which says the same.
-            measured("draw", || draw(&*bars, &canvas, appearance).unwrap_or_default());
-        }
-    };
-    match before {
-        Some(before) if now - before >= BETWEEN_MS => {
-            draw();
-            None
-        }
-        // The timer goes when there is something newer to draw.
-        Some(_) => Some(Timeout::new(WAIT_MS, draw)),
-        None => {
-            Timeout::new(0, draw).forget();
-            None
-        }
     }
 }
 
