@@ -93,7 +93,9 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         "mtp_hybrid_override_pattern",
     ]);
     reader.touch(&["moe_shared_expert_overlap", "use_mamba_kernels", "attention_head_dim"]);
-    for (name, usual) in [("use_conv_bias", true), ("use_bias", false), ("mamba_proj_bias", false)] {
+    for (name, usual) in
+        [("use_conv_bias", true), ("use_bias", false), ("mamba_proj_bias", false), ("attention_bias", false)]
+    {
         reader.always(name, usual)?;
     }
     if !sparse.contains(&true) {
