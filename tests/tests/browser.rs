@@ -464,8 +464,7 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
             driver.execute(catch, vec![]).await?;
             let bar =
                 "const bar = document.querySelector('.calc-export'); bar?.scrollIntoView(); return !!bar";
-            let below = "document.querySelector('.calc-below').scrollIntoView(); return true";
-            ask(&driver, below).await?;
+            // It comes when its place is seen.
             until(&driver, bar).await?;
             // Exports say more than the page computes for each frame, and what they are about.
             let (model, device) = (registry::model("gemma4-e2b")?, device::registry::device("pixel-9a")?);
