@@ -323,6 +323,9 @@ fn what_the_hub_refuses_is_said_in_a_sentence() {
     let home = tempfile::tempdir().unwrap();
     let text = failure(&run(home.path(), "http://127.0.0.1:9", &[], &ASK), 1);
     assert!(text.contains("cannot reach 127.0.0.1:9"), "{text}");
+    let built_in = [&ASK[..4], &["Qwen/Qwen3-0.6B"]].concat();
+    let text = failure(&run(home.path(), "http://127.0.0.1:9", &[], &built_in), 1);
+    assert!(text.contains("; `qwen3-0.6b` is built in"), "{text}");
     let text = failure(&run(home.path(), "hub", &[], &ASK), 2);
     assert!(text.contains("HF_ENDPOINT is `hub`; expected an address"), "{text}");
     let text = failure(&run(home.path(), "http://127.0.0.1:9", &[("HF_TOKEN", "a b")], &ASK), 2);

@@ -1,7 +1,7 @@
 //! Which built-in models to run on a device: by what fits and is fast enough, since nothing here knows how good a model is.
 //!
 //! A model counts in the largest format of [`FORMATS`] in which everything that a token reads stays in memory and the expected
-//! speed reaches the wish. Models come by their number of parameters, one a family, largest first. More memory takes no model off
+//! speed reaches the wish, if it does so in the smallest, too. Models come by their number of parameters, one a family, largest first. More memory takes no model off
 //! the list of those that count, and no format away from one; so the first of the list never gets smaller.
 
 use super::outlook::{Outlook, outlook};
@@ -140,6 +140,10 @@ pub fn recommend(device: &Device, wish: &Wish, count: usize) -> Vec<Recommendati
             let fast = outlook.decode_tokens_per_s.is_none_or(|speed| speed.expected >= wish.tokens_per_s);
             (outlook.mode == Mode::Resident && fast).then_some((*format, outlook))
         };
+        // What does not run in the smallest is not looked at in others: most models end here.
+        if formats.last().and_then(counts).is_none() {
+            continue;
+        }
         let Some((format, outlook)) = formats.iter().find_map(counts) else { continue };
         let weight_bytes = WeightPlan::new(&model, format).map_or(0, |plan| plan.text_bytes(&model));
         let recommendation = Recommendation {

@@ -52,10 +52,7 @@ impl RecommendArgs {
             return Err(bad_input("`--context-tokens` is 0; expected at least 1"));
         }
         let wish = Wish { task: self.task, tokens_per_s, context_tokens: self.context_tokens };
-        let device = match self.device.as_str() {
-            this_machine::NAME => this_machine::device_at_a_glance()?,
-            name => inputs::device::load(name)?,
-        };
+        let device = inputs::device::load(&self.device)?;
         let found = recommend(&device, &wish, self.count);
         let mut text = format!("For {} on {}\n\n", self.task.name(), device.title);
         if found.is_empty() {
@@ -105,7 +102,7 @@ fn table(found: &[Recommendation]) -> String {
 
 /// The answer of the program without a command: this machine, what to run on it, and how to go on.
 pub(crate) fn overview() -> anyhow::Result<ExitCode> {
-    let device = this_machine::device_at_a_glance()?;
+    let device = this_machine::device()?;
     let wish = Wish { task: Task::Chat, tokens_per_s: Task::Chat.usual_tokens_per_s(), context_tokens: None };
     let found = recommend(&device, &wish, COUNT);
     let mut text = wrapped(&line(&device), "");

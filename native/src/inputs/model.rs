@@ -25,6 +25,10 @@ pub(crate) fn load_for(name: &str, devices: &[Device]) -> anyhow::Result<Model> 
         return at(path);
     }
     if let Some(found) = hub::find(name) {
+        let found = found.map_err(|failure| match built_in(name) {
+            Some(slug) => failure.and(&format!("; `{slug}` is built in")),
+            None => failure,
+        });
         return elsewhere::model(found?, devices);
     }
     let extensions = ["yaml", "yml", "json", "gguf", "safetensors"];
@@ -33,6 +37,12 @@ pub(crate) fn load_for(name: &str, devices: &[Device]) -> anyhow::Result<Model> 
         return Err(bad_input(format!("no file at {name}")));
     }
     registry::model(name).map_err(bad_input)
+}
+
+/// The built-in model that a name of the hub is probably of.
+fn built_in(name: &str) -> Option<&'static str> {
+    let title = name.split([':', '@']).next()?.rsplit('/').next()?.to_ascii_lowercase();
+    registry::slugs().find(|slug| *slug == title)
 }
 
 /// The model in a file, here or elsewhere.

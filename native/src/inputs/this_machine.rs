@@ -14,20 +14,16 @@ pub(crate) fn measured_file() -> Option<PathBuf> {
     folders::cache().map(|folder| folder.join("machine.yaml"))
 }
 
-/// This machine, with what was measured on it where that was done.
+/// This machine, with what was measured on it; where nothing was, with a glance at its memory's speed.
 pub(crate) fn device() -> anyhow::Result<Device> {
     let found = Device::from_yaml("this machine", &file(Path::new("."))?.to_yaml()).map_err(bad_input)?;
-    Ok(measured(&found).unwrap_or(found))
-}
-
-/// The same, with a glance at its memory's speed where nothing was measured.
-pub(crate) fn device_at_a_glance() -> anyhow::Result<Device> {
-    let mut device = device()?;
-    if device.dram_bandwidth_gb_per_s.is_none() {
-        device.dram_bandwidth_gb_per_s = machine::bandwidth::glance();
-        let text = "estimate: a glance of some milliseconds; `dhurandhar machine --measure` measures it";
-        device.sources.add("dram_bandwidth_gb_per_s", Source::parse(text));
+    if let Some(device) = measured(&found) {
+        return Ok(device);
     }
+    let mut device = found;
+    device.dram_bandwidth_gb_per_s = machine::bandwidth::glance();
+    let text = "estimate: a glance of some milliseconds; `dhurandhar machine --measure` measures it";
+    device.sources.add("dram_bandwidth_gb_per_s", Source::parse(text));
     Ok(device)
 }
 

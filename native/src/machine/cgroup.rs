@@ -102,7 +102,7 @@ pub(crate) fn limit() -> Option<(u64, PathBuf)> {
             Version::V2 => "memory.max",
         };
         // A group is also held to the limits of those above it.
-        for folder in parent.directory.ancestors().take_while(|folder| folder.starts_with("/sys")) {
+        for folder in parent.directory.ancestors() {
             let path = folder.join(file);
             // Without a limit, version 1 states the largest number of pages, version 2 a word.
             let Some(bytes) = proc::number(&path).filter(|bytes| *bytes < 1 << 60) else { continue };

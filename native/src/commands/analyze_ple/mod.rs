@@ -227,14 +227,16 @@ impl Said {
 
 impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
-        let model = self.model()?;
         if self.method == Method::FirstRelease {
-            return self.run_first_release(&model);
+            return self.run_first_release(&inputs::model::load(&self.model)?);
         }
         if self.json_version == 1 && !self.json && self.output.is_none() {
             return Err(bad_input("`--json-version 1` without JSON; expected --json or --output, too"));
         }
-        let devices = self.speed.calibrated(self.devices()?)?;
+        let devices = self.devices()?;
+        // Where a name leaves a choice, the message says what of it runs on the devices that are asked for.
+        let model = inputs::model::load_for(&self.model, if self.all_devices { &[] } else { &devices })?;
+        let devices = self.speed.calibrated(devices)?;
         let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
         let devices = match program {
             Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
@@ -262,12 +264,6 @@ impl AnalyzeArgs {
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))
-    }
-
-    /// The model; where its name leaves a choice, the devices that were named say what of it runs.
-    fn model(&self) -> anyhow::Result<Model> {
-        let named: Vec<Device> = if self.all_devices { Vec::new() } else { self.devices()? };
-        inputs::model::load_for(&self.model, &named)
     }
 
     /// At the asked context, or at what is usual on each device.
@@ -368,7 +364,7 @@ impl AnalyzeArgs {
             let this = if self.all_devices { this_machine::device().ok() } else { None };
             this.into_iter().chain(registry::devices()).filter(knows).collect()
         } else if self.device.is_empty() {
-            vec![this_machine::device_at_a_glance()?]
+            vec![this_machine::device()?]
         } else {
             self.device.iter().map(|name| inputs::device::load(name)).collect::<anyhow::Result<_>>()?
         };
