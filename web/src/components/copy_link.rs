@@ -31,7 +31,10 @@ pub(crate) fn CopyLink(props: &CopyLinkProps) -> Html {
                             .to_owned()
                     }
                     true => "Copied. The link holds every choice made here.".to_owned(),
-                    false => format!("The browser keeps its clipboard to itself. The link: {address}"),
+                    false => {
+                        let file = if own_model { " It cannot hold the model from your file." } else { "" };
+                        format!("The browser keeps its clipboard to itself.{file} The link: {address}")
+                    }
                 });
             });
         }
