@@ -253,6 +253,6 @@ mod tests {
         assert!(error.starts_with("no built-in GPU `rtx-4091`; nearest: rtx-4090"), "{error}");
         assert!(Gpu::named("0").is_err());
         let error = Gpu::named("4060").unwrap_err().to_string();
-        assert!(error.contains("nearest: rtx-4060-ti-16gb, rtx-4060-ti-8gb, rtx-4060;"), "{error}");
+        assert!(error.contains("nearest: rtx-4060, rtx-4060-ti-16gb, rtx-4060-ti-8gb;"), "{error}");
     }
 }

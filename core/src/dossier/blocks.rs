@@ -96,7 +96,9 @@ pub(super) fn html(blocks: &[Block]) -> String {
     for block in blocks {
         match block {
             Block::Heading(level, words) => {
-                text += &format!("<h{level} id=\"{}\">{}</h{level}>\n", anchor(words), escaped(words));
+                // Smaller headings are the same in every case.
+                let id = if *level == 2 { format!(" id=\"{}\"", anchor(words)) } else { String::new() };
+                text += &format!("<h{level}{id}>{}</h{level}>\n", escaped(words));
             }
             Block::Text(words) => text += &format!("<p>{}</p>\n", linked(words)),
             Block::List(items) => {

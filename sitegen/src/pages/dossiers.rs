@@ -63,15 +63,10 @@ fn page(dossier: &Dossier, name: &str) -> Page {
     let path = SitePath::new(place.clone());
     let calculator = path.to("calculator/");
     let site = calculator.trim_end_matches("calculator/");
-    let files = [
-        ("dossier.html", dossier.to_html(None)),
-        ("dossier.md", dossier.to_markdown(None)),
-        ("dossier.json", dossier.to_json()),
-    ];
+    let files = [("dossier.md", dossier.to_markdown(None)), ("dossier.json", dossier.to_json())];
     let body = html! {
         p.muted {
-            "As a file: " a href="dossier.html" { "HTML for print" } ", " a href="dossier.md" { "Markdown" } ", "
-            a href="dossier.json" { "JSON" } ". The cases: " a href=(path.to(&format!("dossiers/{name}"))) { "YAML" } "."
+            "It prints well. As a file: " a href="dossier.md" { "Markdown" } ", " a href="dossier.json" { "JSON" } ". The cases: " a href=(path.to(&format!("dossiers/{name}"))) { "YAML" } "."
         }
     };
     let mut page = Page {

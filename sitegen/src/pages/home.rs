@@ -148,7 +148,7 @@ fn front(page: &Page, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalog
             a.button.quiet href=(page.path.to("methodology/")) { "How it is computed" }
         }
         (PreEscaped(&page.body))
-        h2 #matrix { "Models on devices" }
+        h2 { "Models on devices" }
         (table(&page.path, At::Usual, devices, rows, catalogue))
     }
 }
