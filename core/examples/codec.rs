@@ -1,6 +1,6 @@
 //! Keys of a cache in a few bits, and what is lost: `cargo run -p dhurandhar-core --example codec`.
 
-use dhurandhar_core::codec::{Codec as _, CodecKind, Source, quality};
+use dhurandhar_core::codec::{CodecKind, Source, quality};
 use std::error::Error;
 
 /// Channels of a head, and how many vectors.

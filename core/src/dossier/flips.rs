@@ -1,6 +1,7 @@
 //! Inputs at which the answer would be another one, in sentences.
 
 use crate::feasibility::{Answer, Assessment, Check};
+use crate::leaf::cast::to_u64;
 use crate::leaf::number::grouped;
 use crate::leaf::units::{GIB, in_mib};
 use crate::report::Report;
@@ -37,7 +38,7 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
     if let Some(speed) = thresholds.storage_mb_per_s_for_target {
         flips.push(format!(
             "With the weights read again for every token, {target} tokens a second need storage that reads {} MB/s.",
-            grouped(speed.ceil() as u64)
+            grouped(to_u64(speed.ceil()))
         ));
     }
     if let Some(wait) = thresholds.row_latency_us_for_target {
