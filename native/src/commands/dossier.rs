@@ -21,7 +21,7 @@ pub(crate) struct DossierArgs {
     /// Write the document to this file instead of printing it
     #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// Results of `validate-memory` or `bench` (JSON), or a folder of them, to stand beside the predictions; may be repeated
+    /// Results of `validate-memory` or `bench` (JSON), or a folder of them, to compare with the predictions; may be repeated
     #[arg(long, value_name = "PATH")]
     measured: Vec<PathBuf>,
     /// Address of a site with the calculator, for links to it
