@@ -2,7 +2,7 @@
 
 use super::{StockType, WeightFormat};
 
-/// Who measured the figures of [`PUBLISHED`], and on what.
+/// Who measured the published figures, and on what.
 pub const SOURCE: &str = "published: list of types in llama.cpp's tools/quantize/quantize.cpp, commit 03161a4eb9a2ec66ef97789f347c5a28279f06ea";
 /// The built-in model that they were measured on.
 pub const MEASURED_ON: &str = "llama-3-8b";
