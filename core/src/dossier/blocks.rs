@@ -93,6 +93,7 @@ fn cell_text(text: &str) -> String {
 /// As HTML.
 pub(super) fn html(blocks: &[Block]) -> String {
     let mut text = String::new();
+    let mut tables = 0;
     for block in blocks {
         match block {
             Block::Heading(level, words) => {
@@ -114,16 +115,22 @@ pub(super) fn html(blocks: &[Block]) -> String {
             Block::Link { words, address } => {
                 text += &format!("<p><a href=\"{}\">{}</a></p>\n", escaped(address), escaped(words));
             }
-            Block::Table { head, rows } => text += &table(head, rows),
+            Block::Table { head, rows } => {
+                tables += 1;
+                text += &table(tables, head, rows);
+            }
         }
     }
     text
 }
 
-fn table(head: &[String], rows: &[Row]) -> String {
+/// A table; `number` tells it from others for those who hear the page.
+fn table(number: usize, head: &[String], rows: &[Row]) -> String {
     let label = head.first().map_or("Table", |name| if name.is_empty() { "Comparison" } else { name });
-    let mut text =
-        format!("<div class=\"scroll\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">", escaped(label));
+    let mut text = format!(
+        "<div class=\"scroll\" role=\"region\" aria-label=\"{}, table {number}\" tabindex=\"0\">",
+        escaped(label)
+    );
     text += "<table>\n<thead><tr>";
     for cell in head {
         // An empty head names nothing: a cell, not a heading.

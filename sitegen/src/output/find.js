@@ -157,7 +157,13 @@ for (const table of document.querySelectorAll('table.sortable')) {
   const bodies = [...table.tBodies];
   const rows = bodies.flatMap((body) => [...body.rows]).filter((row) => !row.classList.contains('group'));
   heads.forEach((head, column) => {
-    const button = element('button', { type: 'button', className: 'sort' }, ...head.childNodes);
+    // A head that is a link stays one, with a button beside it.
+    const linked = head.querySelector('a') !== null;
+    const button = element('button', { type: 'button', className: 'sort' }, ...(linked ? [] : head.childNodes));
+    if (linked) {
+      button.setAttribute('aria-label', `Sort by ${head.textContent}`);
+      button.textContent = ' ↕';
+    }
     head.append(button);
     button.addEventListener('click', () => {
       const numbers = head.classList.contains('num');
