@@ -10,7 +10,7 @@ use dhurandhar_sitegen::bundle::wasm::Bundle;
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
 use dhurandhar_sitegen::output::site::Site;
-use dhurandhar_sitegen::output::size::{MOST_BROTLI, first_visit};
+use dhurandhar_sitegen::output::size::{MOST_BROTLI, MOST_SEARCH, first_visit};
 use dhurandhar_sitegen::output::write::{Written, write};
 
 #[cfg(test)]
@@ -349,5 +349,5 @@ fn exit_codes_tell_success_failure_and_misuse_apart() {
 fn what_is_drawn_first_fits_its_byte_budget() {
     let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
     let visit = first_visit(&site).unwrap();
-    assert!(visit.before_drawing() <= MOST_BROTLI, "{visit}");
+    assert!(visit.before_drawing() <= MOST_BROTLI && visit.search() <= MOST_SEARCH, "{visit}");
 }
