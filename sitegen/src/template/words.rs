@@ -80,8 +80,9 @@ impl<'a> Unused<'a> {
             let (name, after) = after.split_at(length);
             let point = after.len() - after.trim_start_matches([',', '.', ';', ':', '?', ')']).len();
             let (point, after) = after.split_at(point);
+            let (before, bracket) = before.split_at(before.trim_end_matches('(').len());
             out.push_str(before);
-            out.push_str(&explanation(name, point, word).into_string());
+            out.push_str(&explanation(bracket, name, point, word).into_string());
             self.words.retain(|other| other.id != word.id);
             rest = after;
         }
@@ -111,12 +112,13 @@ fn place(text: &str, name: &str) -> Option<(usize, usize)> {
     })
 }
 
-/// `point` is what follows without a space and must not begin a line.
-fn explanation(name: &str, point: &str, word: &Word) -> Markup {
+/// `bracket` must not end a line, `point` must not begin one.
+fn explanation(bracket: &str, name: &str, point: &str, word: &Word) -> Markup {
     // The name is HTML already.
     let name = maud::PreEscaped(name);
     html! {
         span.word {
+            (bracket)
             button.term type="button" popovertarget=(word.id) aria-describedby=(word.id) { (name) }
             (point)
             span.tip id=(word.id) role="tooltip" popover="auto" { (word.text) }
