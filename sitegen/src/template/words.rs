@@ -139,8 +139,8 @@ fn step<'a>(open: &mut Vec<&'a str>, tag: &'a str) {
     let name = |text: &'a str| text.split([' ', '\n', '/']).next().unwrap_or_default();
     if let Some(ended) = inside.strip_prefix('/') {
         let ended = name(ended);
-        let matching = |open: &&str| **open == *ended || ended == "table" && **open == *"sortable";
-        if let Some(at) = open.iter().rposition(|name| matching(&name)) {
+        let matching = |open: &str| open == ended || ended == "table" && open == "sortable";
+        if let Some(at) = open.iter().rposition(|name| matching(name)) {
             open.truncate(at);
         }
     } else if !inside.starts_with('!') && !inside.ends_with('/') && !VOID.contains(&name(inside)) {
