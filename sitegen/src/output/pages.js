@@ -23,8 +23,16 @@ if (forms.some((form) => form.dataset.results || form.contains(document.activeEl
 
 // Explained words show themselves; Escape sends the explanation away until another word is reached.
 const root = document.documentElement;
-addEventListener('keydown', ({ key }) => root.classList.toggle('unexplained', key === 'Escape'));
-document.addEventListener('pointerover', ({ target }) => { if (!target.closest?.('.word')) root.classList.remove('unexplained'); });
+let sent = null;
+addEventListener('keydown', ({ key }) => {
+  root.classList.toggle('unexplained', key === 'Escape');
+  sent = document.querySelector('.word:hover');
+});
+document.addEventListener('pointerover', ({ target }) => {
+  const word = target.closest('.word');
+  if (word === null) sent = null;
+  else if (word !== sent) root.classList.remove('unexplained');
+});
 
 const words = (text) => text.toLowerCase().split(/[^\p{L}\p{N}.]+/u).filter((word) => word !== '');
 
