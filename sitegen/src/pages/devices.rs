@@ -181,7 +181,7 @@ fn limits(device: &Device, from: &SitePath) -> Markup {
     }
 }
 
-/// Every figure with its source.
+/// Every value with its source.
 fn figures(device: &Device) -> Markup {
     let storage = &device.storage;
     let rows = [
@@ -222,9 +222,9 @@ fn figures(device: &Device) -> Markup {
         ("Outstanding reads for that", "storage.queue_depth", Some(count(storage.queue_depth)), ""),
     ];
     html! {
-        div.scroll role="region" aria-label="Figures and sources" tabindex="0" {
+        div.scroll role="region" aria-label="Values and sources" tabindex="0" {
             table {
-                thead { tr { th scope="col" { "Figure" } th.num scope="col" { "Value" } th scope="col" { "Unit" } th scope="col" { "Source" } } }
+                thead { tr { th scope="col" { "Property" } th.num scope="col" { "Value" } th scope="col" { "Unit" } th scope="col" { "Source" } } }
                 tbody {
                     @for (name, field, value, unit) in &rows {
                         @if let Some(value) = value {

@@ -190,7 +190,7 @@ fn contents(page: &Page) -> Markup {
 fn footer(page: &Page, chrome: &Chrome) -> Markup {
     html! {
         footer.footer {
-            p { "Every figure here is predicted, measured or published, and says which." }
+            p { "Every number here is predicted, measured or published, and says which." }
             p {
                 "No cookies, no tracking, no request to anybody else. Apache-2.0."
                 @for (name, address) in chrome.config.links() { " " a href=(address) { (name) } "." }

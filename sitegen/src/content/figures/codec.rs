@@ -225,7 +225,7 @@ pub(super) fn errata() -> Result<Markup> {
         vec![what.to_owned(), printed.to_owned(), right, why.to_owned()]
     };
     Ok(table(
-        &["Figure", "Printed", "Computed", "Why they differ"],
+        &["Value", "Printed", "Computed", "Why they differ"],
         [
             line("Distortion at 1 bit", "0.36", distortion(1)?, "rounded"),
             line("Distortion at 2 bits", "0.117", distortion(2)?, "rounded"),
