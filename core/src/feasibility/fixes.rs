@@ -1,8 +1,8 @@
 //! The inverse questions: what is the most that fits, and what is the least one must change.
 
 use super::check::{self, Check, Outcome};
+use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
-use super::verdict::{Fit, Mode};
 use crate::device::{Device, GpuKind, Limit, State};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;

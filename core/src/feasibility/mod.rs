@@ -2,6 +2,7 @@
 
 mod answer;
 mod check;
+mod fit;
 mod fixes;
 mod outlook;
 mod prospects;
@@ -11,9 +12,10 @@ mod verdict;
 
 pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
+pub use fit::Mode;
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
 pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
 pub use recommend::{Recommendation, Task, Wish, recommend};
 pub use thresholds::Thresholds;
-pub use verdict::{Assessment, Mode, assess};
+pub use verdict::{Assessment, assess};

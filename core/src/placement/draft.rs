@@ -1,7 +1,7 @@
 //! A draft model beside the model (llama.cpp's `--model-draft`): a context of its own with weights, cache and buffers.
 
+use super::case::Case;
 use super::part::{Component, Part, Pool};
-use super::placed::Case;
 use crate::device::GpuKind;
 use crate::memory::{KvFormat, Offload, Scenario, kv_cache};
 

@@ -4,9 +4,9 @@ use super::calibration::{Kind, corrected};
 use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
 use super::law::Unit;
 use super::work::{PromptWork, TokenWork};
-use super::{Class, Estimate, Standing, Suitability, USES, standing};
-use crate::device::{Device, Form, Gpu, GpuKind};
-use crate::memory::{Runtime, Scenario};
+use super::{Estimate, Standing, Suitability, USES, standing};
+use crate::device::{Device, GpuKind};
+use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, ReRead, Split};
 use crate::weights::WeightPlan;
@@ -110,40 +110,6 @@ impl Asked {
     }
 }
 
-/// The processor of a device as the law sees it; none without a bandwidth.
-pub(super) fn processor(device: &Device, runtime: Runtime) -> Option<Unit> {
-    Some(Unit {
-        class: Class::of_processor(device),
-        bytes_per_s: device.dram_bytes_per_s()?,
-        hbm: false,
-        vector_flops: device.cpu_gflops.map(|giga| giga * 1e9),
-        matrix_flops: None,
-        integer_ops: device.cpu_int8_gops.map(|giga| giga * 1e9),
-        phone: device.form == Form::Phone,
-        program: match runtime {
-            Runtime::LitertLm => "litert",
-            Runtime::Executorch => "executorch",
-            _ => "llama.cpp",
-        },
-    })
-}
-
-/// A GPU of a device; none without a bandwidth.
-pub(super) fn gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Option<Unit> {
-    let own = gpu.and_then(Gpu::bytes_per_s);
-    let shared = gpu.is_none_or(|gpu| gpu.kind != GpuKind::Discrete);
-    Some(Unit {
-        class: gpu.map_or_else(Class::of_phone_gpu, |gpu| Class::of_gpu(gpu, runtime)),
-        bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
-        hbm: gpu.is_some_and(|gpu| gpu.hbm),
-        vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),
-        matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
-        integer_ops: None,
-        phone: device.form == Form::Phone,
-        program: "llama.cpp",
-    })
-}
-
 /// Units of a run, each with its share of the work; the host's first where it has any.
 struct Units {
     host: Option<Unit>,
@@ -160,13 +126,13 @@ impl Run<'_> {
             |unit: Option<Unit>| unit.map(|card| Units { host: None, card: Some(card), on_card: [1.0; 3] });
         let discrete = self.machine.gpu == Some(GpuKind::Discrete);
         if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
-            return whole(gpu(device, card, runtime));
+            return whole(Unit::of_gpu(device, card, runtime));
         }
         if self.machine.offloads(self.scenario) {
-            return whole(gpu(device, card, runtime));
+            return whole(Unit::of_gpu(device, card, runtime));
         }
         let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
-            return processor(device, runtime).map(|host| Units {
+            return Unit::of_processor(device, runtime).map(|host| Units {
                 host: Some(host),
                 card: None,
                 on_card: [0.0; 3],
@@ -179,10 +145,10 @@ impl Run<'_> {
         let kept = if split.kv_offload { layers } else { 0.0 };
         let caches = kept * (self.reads.kv_bytes + self.reads.state_bytes) as f64;
         let weights = (self.reads.gpu_bytes as f64 - caches).max(0.0) / self.reads.weight_bytes.max(1) as f64;
-        let host = if self.reads.gpu_bytes < all { Some(processor(device, runtime)?) } else { None };
+        let host = if self.reads.gpu_bytes < all { Some(Unit::of_processor(device, runtime)?) } else { None };
         Some(Units {
             host,
-            card: Some(gpu(device, card, runtime)?),
+            card: Some(Unit::of_gpu(device, card, runtime)?),
             on_card: [weights.min(1.0), kept, layers],
         })
     }

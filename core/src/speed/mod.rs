@@ -9,6 +9,7 @@ mod law;
 mod lookup;
 pub mod published;
 mod standing;
+mod units;
 mod uses;
 mod work;
 

@@ -1,8 +1,9 @@
 //! A file elsewhere, of which as much is read as is asked for.
 
 use super::Failure;
+use super::answer::{Answer, host};
 use super::cache::Entry;
-use super::client::{Answer, Client, host};
+use super::client::Client;
 use super::refusal::{refusal, web_page};
 use dhurandhar_core::model::import::FIRST_READ;
 use std::io::Read;
@@ -38,11 +39,12 @@ pub(crate) struct RemoteFile {
 }
 
 impl RemoteFile {
-    pub(super) fn new(client: Client, url: String, name: String) -> Self {
+    /// The file at `url`, of which nothing is read yet; `name` is what messages call it.
+    pub(super) fn new(client: &Client, url: &str, name: &str) -> Self {
         Self {
-            client,
-            url,
-            name,
+            client: client.clone(),
+            url: url.to_owned(),
+            name: name.to_owned(),
             direct: None,
             etag: None,
             length: None,

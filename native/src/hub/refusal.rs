@@ -1,6 +1,6 @@
 //! Answers that are no file, in words.
 
-use super::client::{Answer, host};
+use super::answer::{Answer, host};
 use super::settings::Settings;
 use super::{Failure, name};
 

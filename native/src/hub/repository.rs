@@ -60,7 +60,7 @@ impl Reader<'_> {
         let endpoint = &self.client.settings().endpoint;
         let revision = encode(self.name.revision()).replace('/', "%2F");
         let url = format!("{endpoint}/{repository}/resolve/{revision}/{}", encode(path));
-        self.client.file(&url, &format!("{repository}/{path}"))
+        RemoteFile::new(&self.client, &url, &format!("{repository}/{path}"))
     }
 
     fn remote(&self, parts: Vec<RemoteFile>, config: Option<Vec<u8>>) -> Found {
@@ -180,7 +180,7 @@ impl Reader<'_> {
         let revision = encode(self.name.revision()).replace('/', "%2F");
         let base = format!("{endpoint}/api/models/{repository}");
         let what = format!("{repository}/files");
-        let ask = |tail: &str| self.client.file(&format!("{base}/{tail}"), &what).all();
+        let ask = |tail: &str| RemoteFile::new(&self.client, &format!("{base}/{tail}"), &what).all();
         let read = |error: serde_json::Error| {
             Failure::way(format!("{endpoint} gives no list of the files of {repository} ({error})"))
         };

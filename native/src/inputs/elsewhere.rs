@@ -1,6 +1,6 @@
 //! A model whose files are elsewhere, or the choice that its name leaves.
 
-use super::{beginning, model};
+use super::{beginning, local};
 use crate::bad_input;
 use crate::cli::output;
 use crate::hub::{Found, Remote, RemoteFile, Several};
@@ -13,7 +13,7 @@ use dhurandhar_core::weights::WeightFormat;
 /// The model that was found.
 pub(super) fn model(found: Found, devices: &[Device]) -> anyhow::Result<Model> {
     match found {
-        Found::Local { path, title } => Ok(named(model::at(&path)?, &title)),
+        Found::Local { path, title } => Ok(named(local::at(&path)?, &title)),
         Found::Remote(remote) => read(remote),
         Found::Several(several) => Err(choice(several, devices)),
     }

@@ -5,7 +5,8 @@ use super::super::architecture::{Architecture, Ffn, Order};
 use super::super::import::hf_config::{Facts, MAX_LAYERS, Reader};
 use super::research::norms_of_each_head;
 use super::{
-    BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
+    BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, UNGATED, Windows,
+    older, vector,
 };
 use crate::format::document::DocumentError;
 use crate::leaf::cast::to_u64;
@@ -42,9 +43,6 @@ const MISTRAL: Family = Family {
 };
 /// Factors that Granite's files state.
 const GRANITE_FACTORS: &[&str] = &["logit_scale", "attention.scale", "embedding_scale", "residual_scale"];
-/// A two-matrix FFN without biases.
-pub(super) const UNGATED: Conventions = Conventions { gated_ffn: false, ..BASE.conventions };
-
 pub(super) const FAMILIES: &[Family] = &[
     Family { widths: LLAMA_WIDTHS, file: Some(PLAIN_FILE), ..LLAMA },
     MISTRAL,

@@ -285,6 +285,9 @@ const LLAMA: Family = Family {
 const BASE: Family =
     Family { name: "", types: &[], gguf: &[], quantised_as_70b: false, pieces_when_small: false, ..LLAMA };
 
+/// A two-matrix FFN without biases.
+const UNGATED: Conventions = Conventions { gated_ffn: false, ..BASE.conventions };
+
 /// What is assumed for a family that is not listed: llama's tensors.
 pub const FALLBACK: &Family = &Family { llama_cpp_windows: LlamaCppWindows::Listed, ..BASE };
 

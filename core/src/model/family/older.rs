@@ -4,8 +4,7 @@
 use super::super::architecture::{Architecture, Ffn};
 use super::super::import::hf_config::{Facts, MAX_WIDTH, Reader};
 use super::super::tensor::{Active, Role};
-use super::llama::UNGATED;
-use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, Windows, extra, vector};
+use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, UNGATED, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 
 /// The two-matrix FFN with biases everywhere.

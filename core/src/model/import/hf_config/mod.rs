@@ -19,6 +19,7 @@ mod towers;
 mod tests;
 
 pub(in crate::model) use super::draft::{MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH};
+pub(in crate::model) use attention::one_by_one;
 pub(in crate::model) use facts::{Experts, Facts, Heads, Mixes, Slot};
 pub(in crate::model) use reader::Reader;
 

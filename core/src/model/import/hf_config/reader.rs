@@ -1,7 +1,6 @@
 //! One config at hand: its nested text part, its family, and the list of what had to be assumed.
 
-use super::super::draft::{MAX_HEADS, MAX_LAYERS};
-use super::facts::{Facts, Heads, Mixes};
+use super::super::draft::MAX_LAYERS;
 use crate::format::document::{DocumentError, Fields, Node, PerLayer, Value};
 use crate::model::family;
 use crate::model::family::{Conventions, Family};
@@ -340,44 +339,6 @@ impl<'a> Reader<'a> {
     /// The error for an absent field.
     pub(in crate::model) fn missing(&self, name: &str, expected: &str) -> DocumentError {
         self.text.missing(name, expected)
-    }
-
-    /// `per_layer_config`, by which newer transformers state what differs from layer to layer: the heads of the full
-    /// layers, which are put into `full`. Anything finer is refused.
-    pub(in crate::model) fn one_by_one(&self, facts: &Facts, full: &mut Heads) -> Result<(), DocumentError> {
-        const NAME: &str = "per_layer_config";
-        let layers = self.text.named_maps(NAME)?;
-        let count = facts.layers.len();
-        let (mut widths, mut kv_heads) = (vec![None; count], vec![None; count]);
-        for (key, fields) in &layers {
-            let Some(layer) = key.parse::<usize>().ok().filter(|layer| *layer < count) else {
-                let expected = format!("layers 0 to {}", count.saturating_sub(1));
-                return Err(self.wrong(NAME, &format!("{key:?}"), &expected));
-            };
-            widths[layer] = fields.integer("head_dim", 1..=MAX_HEADS)?;
-            kv_heads[layer] = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?;
-            fields.finish()?;
-        }
-        let is_full = |layer: usize| facts.layers[layer].mixes == Mixes::Full;
-        let common = |values: &[Option<u64>], what: &str, usual: u64| -> Result<Option<u64>, DocumentError> {
-            let stated = (0..count).find(|&layer| is_full(layer)).and_then(|layer| values[layer]);
-            let fits = (0..count).all(|layer| {
-                let expected = if is_full(layer) { stated.unwrap_or(usual) } else { usual };
-                values[layer].unwrap_or(usual) == expected
-            });
-            if fits {
-                return Ok(stated);
-            }
-            let found = format!("a {what} that differs by more than full and sliding layers");
-            Err(self.wrong(NAME, &found, "one value for all full layers, none for the others"))
-        };
-        if let Some(width) = common(&widths, "head_dim", facts.heads.k_dim)? {
-            (full.k_dim, full.v_dim) = (width, width);
-        }
-        if let Some(heads) = common(&kv_heads, "num_key_value_heads", facts.heads.kv.max())? {
-            full.kv = PerLayer::Same(heads);
-        }
-        Ok(())
     }
 }
 
