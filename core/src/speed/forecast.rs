@@ -3,84 +3,25 @@
 use super::calibration::{Kind, corrected};
 use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
 use super::law::Unit;
+use super::sustained::Sustained;
+use super::told::{DepthSpeed, Speed, TurnSpeed};
 use super::work::{PromptWork, TokenWork};
-use super::{Estimate, Standing, Suitability, USES, standing};
+use super::{Estimate, Standing, USES};
 use crate::device::{Device, GpuKind};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, ReRead, Split};
 use crate::weights::WeightPlan;
-use serde::Serialize;
 
 /// Bytes a second over the slot of a card: PCIe 3 with 8 lanes, PCIe 4 with 16 less what is usual to be lost, PCIe 5; an estimate.
 const LINK_BYTES_PER_S: Estimate = Estimate { low: 7e9, expected: 20e9, high: 50e9 };
 /// Depths that a chart shows, beside the end of the context.
 const DEPTHS: [u64; 10] = [0, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
-/// How fast a model runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Speed {
-    /// What computes.
-    pub processors: Vec<&'static str>,
-    /// What the intervals stand on, by processor.
-    pub standings: Vec<Standing>,
-    /// Tokens a second at the end of the context.
-    pub decode_tokens_per_s: Estimate,
-    /// The turn's times.
-    pub turn: TurnSpeed,
-    /// Speed by depth; filled for a device that is looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub by_depth: Vec<DepthSpeed>,
-    /// What the speed is good for; filled for a device that is looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub uses: Vec<Suitability>,
-    /// Why intervals are wider than usual.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wide_because: Vec<&'static str>,
-}
-
-impl Speed {
-    /// How many published speeds such intervals hold, as the end of a sentence.
-    pub fn standing(&self) -> String {
-        standing::sentence(&self.standings)
-    }
-}
-
-/// Times of a question and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TurnSpeed {
-    /// Tokens of the prompt that are timed: those asked for, or what the context has room for.
-    pub prompt_tokens: u64,
-    /// Tokens of the answer.
-    pub answer_tokens: u64,
-    /// Tokens a second of the prompt.
-    pub prompt_tokens_per_s: Estimate,
-    /// Seconds until the first token of the answer.
-    pub first_token_s: Estimate,
-    /// Tokens a second of the answer.
-    pub answer_tokens_per_s: Estimate,
-    /// Seconds until the last token.
-    pub whole_s: Estimate,
-    /// Seconds more when the file is not in memory yet: its bytes at the storage's rate.
-    pub cold_start_s: f64,
-}
-
-/// Speed with so many tokens in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DepthSpeed {
-    /// Tokens in the cache.
-    pub depth_tokens: u64,
-    /// Tokens a second.
-    pub tokens_per_s: Estimate,
-}
-
 /// What a model asks for in a scenario, on any device.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
-    token: TokenWork,
+    pub(super) token: TokenWork,
     prompt: PromptWork,
 }
 
@@ -223,6 +164,21 @@ impl Run<'_> {
         of(card) + link + waits
     }
 
+    /// The time of a token at the end of the context.
+    pub(super) fn decode(&self) -> Option<Estimate> {
+        self.token_time(self.asked.token)
+    }
+
+    /// The time of other work for a token.
+    pub(super) fn token_time(&self, token: TokenWork) -> Option<Estimate> {
+        self.units().map(|units| self.token(&units, token))
+    }
+
+    /// The time of other work for a prompt.
+    pub(super) fn prompt_time(&self, prompt: &PromptWork) -> Option<Estimate> {
+        self.units().map(|units| self.prompt(&units, prompt))
+    }
+
     /// The speed; none where a bandwidth that counts is unknown.
     pub(crate) fn speed(&self) -> Option<Speed> {
         let units = self.units()?;
@@ -248,6 +204,8 @@ impl Run<'_> {
             },
             by_depth: Vec::new(),
             uses: Vec::new(),
+            speculative: self.speculative(),
+            sustained: None,
             wide_because: self.wide_because(&units),
         })
     }
@@ -255,6 +213,7 @@ impl Run<'_> {
     /// The same with its course over the depth, and what it is good for.
     pub(crate) fn explained(&self) -> Option<Speed> {
         let (units, mut speed) = (self.units()?, self.speed()?);
+        speed.sustained = Sustained::of(self.device, self.scenario.runtime, speed.decode_tokens_per_s);
         let context = self.scenario.context_tokens;
         let depths = DEPTHS.into_iter().filter(|depth| *depth < context).chain([context]);
         speed.by_depth = depths
