@@ -150,7 +150,13 @@ fn gemma3n(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 
 /// Full-attention layers have wider heads and fewer KV heads, and may take values from keys.
 fn gemma4(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    let width = reader.integer(&["hidden_size_per_layer_input"], 0..=MAX_WIDTH)?.unwrap_or(0);
+    const TABLE: &str = "hidden_size_per_layer_input";
+    let width = match reader.integer(&[TABLE], 0..=MAX_WIDTH)? {
+        Some(width) => width,
+        // A null says that there is none, and so does the class of the model without towers.
+        None if reader.states(TABLE) || reader.is_of_type("unified") => 0,
+        None => reader.class_default(TABLE, 256),
+    };
     table(reader, facts, width)?;
     let mut full = facts.heads.clone();
     let stated = reader.integer(&["global_head_dim"], 1..=MAX_HEADS)?;

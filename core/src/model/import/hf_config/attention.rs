@@ -7,13 +7,14 @@ use super::reader::Reader;
 use crate::format::document::{DocumentError, PerLayer};
 use crate::model::family::OutputBias;
 
-const HEADS: [&str; 6] = [
+const HEADS: [&str; 7] = [
     "num_attention_heads_per_layer",
     "num_attention_heads",
     "n_head",
     "n_heads",
     "num_heads",
     "num_query_heads",
+    "attention_heads",
 ];
 const KV_HEADS: [&str; 13] = [
     "num_key_value_heads_per_layer",
@@ -92,10 +93,16 @@ fn mapped(reader: &Reader<'_>) -> Result<Option<u64>, DocumentError> {
 }
 
 /// Values of a width of their own, and heads of sliding layers that have names of their own.
-fn kinds(reader: &Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+fn kinds(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    const VALUES: [&str; 2] = ["v_head_dim", "value_head_dim"];
     let layers = facts.layers.len();
+    // Configs that turn latent attention off have a 0 here.
+    let least = u64::from(reader.flag("use_mla")? != Some(false));
     if facts.latent.is_none()
-        && let Some(value) = reader.integer(&["v_head_dim", "value_head_dim"], 1..=MAX_HEADS)?
+        && let Some(value) = reader
+            .integer(&VALUES, least..=MAX_HEADS)?
+            .or_else(|| reader.left_out(&VALUES))
+            .filter(|value| *value > 0)
     {
         facts.heads.v_dim = value;
     }

@@ -77,15 +77,17 @@ fn experts(reader: &mut Reader<'_>, layers: usize) -> Result<Option<PerLayer>, D
         "moe_num_primary_experts",
         "num_routed_experts",
     ];
-    // ERNIE-VL writes a pair here; its family reads it.
-    if reader.family.config.is_some()
-        && reader.integers("moe_num_experts", 0..=MAX_EXPERTS)?.is_some_and(|l| l.len() == 2)
-    {
-        return Ok(None);
+    // ERNIE-VL writes pairs here; its family reads them.
+    for pair in ["moe_num_experts", "moe_intermediate_size"] {
+        if reader.family.config.is_some()
+            && reader.integers(pair, 0..=MAX_WIDTH)?.is_some_and(|values| values.len() == 2 && layers != 2)
+        {
+            return Ok(None);
+        }
     }
     match reader.layered(&NAMES, 0..=MAX_EXPERTS, layers)? {
         Some(count) => Ok(Some(count)),
-        None => Ok(reader.stated_or_default(&["num_local_experts"], 0..=MAX_EXPERTS)?.map(PerLayer::Same)),
+        None => Ok(reader.left_out(&NAMES).map(PerLayer::Same)),
     }
 }
 

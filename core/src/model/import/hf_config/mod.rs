@@ -321,7 +321,9 @@ fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {
 
 /// The text part's word on tying, else the whole config's, else the class default.
 fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
-    let inner = reader.flag("tie_word_embeddings")?.or(reader.flag("tie_embedding")?);
+    // MobileLLM and OpenELM share the table by a flag of their own, whatever the usual one says.
+    let shared = reader.flag("share_embedding")?.filter(|shared| *shared);
+    let inner = shared.or(reader.flag("tie_word_embeddings")?).or(reader.flag("tie_embedding")?);
     let outer = reader.outer.flag("tie_word_embeddings")?;
     if let (Some(inner), Some(outer)) = (inner, outer)
         && inner != outer
@@ -347,7 +349,7 @@ fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
     }
     if facts.latent.is_some() {
         reader.assume(
-            "latent attention: cached compressed or as whole heads, as the runtime does; transformers keeps whole heads"
+            "latent attention: cached compressed or as whole heads, as the runtime does; transformers is counted with whole heads, as its models' own code keeps them; its classes keep the compressed vector from 5 on"
                 .into(),
         );
     }

@@ -48,7 +48,8 @@ impl<'a> Reader<'a> {
         }
         let outer_type = outer.text("model_type")?;
         let stated = text.text("model_type")?.or(outer_type);
-        let model_type = stated.unwrap_or("unknown").to_owned();
+        let version = outer.number("version", 0.0..=1e3).ok().flatten();
+        let model_type = family::of_version(stated.unwrap_or("unknown"), version).to_owned();
         // A wrapper's type decides only where the text part states none.
         let by_type = family::family(&model_type);
         let classes = match text.texts("architectures") {
@@ -102,7 +103,8 @@ impl<'a> Reader<'a> {
 
     /// A default that the config class supplies, noted.
     pub(in crate::model) fn class_default<T: Display>(&mut self, field: &str, value: T) -> T {
-        self.assumptions.push(format!("`{field}` not given: {}'s class default {value}", self.family.name));
+        let class = if self.known { self.family.name } else { "llama" };
+        self.assumptions.push(format!("`{field}` not given: {class}'s class default {value}"));
         value
     }
 
@@ -111,8 +113,13 @@ impl<'a> Reader<'a> {
         self.text.has(name)
     }
 
+    /// Whether the model's type has this word in it.
+    pub(in crate::model) fn is_of_type(&self, word: &str) -> bool {
+        self.model_type.split('_').any(|part| part == word)
+    }
+
     /// Whether the text part has a field, even as an explicit null.
-    pub(super) fn states(&self, name: &str) -> bool {
+    pub(in crate::model) fn states(&self, name: &str) -> bool {
         self.text.states(name)
     }
 
