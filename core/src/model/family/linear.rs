@@ -126,7 +126,10 @@ fn kimi(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
         kernel = reader.integer(&["linear_conv_kernel_dim"], 1..=MAX_HEADS)?.unwrap_or(kernel);
     }
     facts.recurrent = Some(RecurrentShape::KimiDelta { heads, head_dim, kernel, wide: false });
+    // Its head is never tied (transformers, `KimiLinearForCausalLM`).
+    facts.tied = Some(false);
     reader.touch(&[
+        "tie_word_embeddings",
         "mla_use_nope",
         "moe_layer_freq",
         "moe_router_activation_func",

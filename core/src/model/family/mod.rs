@@ -385,6 +385,11 @@ pub fn tokenizer(kind: &str) -> Tokenizer {
 }
 
 impl Family {
+    /// Its name, or that of the family whose tensors are assumed.
+    pub(in crate::model) const fn class(&self) -> &'static str {
+        if self.name.is_empty() { LLAMA.name } else { self.name }
+    }
+
     /// What programs do with a model of this family, `vocab_size` rows in its table.
     pub fn conduct(&self, vocab_size: u64) -> Conduct {
         /// Vocabularies of the Llama kind that are smaller are scored pieces, larger ones byte pairs.

@@ -16,6 +16,10 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
     let off = reader.flag("enable_moe_block")? == Some(false);
     let Some(count) = count.filter(|count| count.max() > 0 && !off) else {
         facts.dense = dense(reader, layers)?;
+        // For families that read their experts themselves.
+        if reader.has("mlp_layer_types") {
+            facts.sparse = listed(reader, layers)?;
+        }
         return Ok(());
     };
     let expected = || format!("a whole number from 1 to {}", count.max());

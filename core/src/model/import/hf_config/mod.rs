@@ -349,7 +349,7 @@ fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
     }
     if facts.latent.is_some() {
         reader.assume(
-            "latent attention: cached compressed or as whole heads, as the runtime does; transformers is counted with whole heads, as its models' own code keeps them; its classes keep the compressed vector from 5 on"
+            "latent attention: cached compressed or as whole heads, as the runtime does; transformers is counted with whole heads, which it keeps up to 5.14 (from 5.15 on the compressed vector)"
                 .into(),
         );
     }

@@ -103,8 +103,8 @@ impl<'a> Reader<'a> {
 
     /// A default that the config class supplies, noted.
     pub(in crate::model) fn class_default<T: Display>(&mut self, field: &str, value: T) -> T {
-        let class = if self.known { self.family.name } else { "llama" };
-        self.assumptions.push(format!("`{field}` not given: {class}'s class default {value}"));
+        self.assumptions
+            .push(format!("`{field}` not given: {}'s class default {value}", self.family.class()));
         value
     }
 
