@@ -476,7 +476,7 @@ fn ernie_vl(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
                 ExtraTensor { name: name.to_owned(), role: Role::ExpertUp, rows, row_length, active: none };
             facts.more.push((Some(layer), tensor));
         }
-        facts.more.push((Some(layer), extra("exp_probs_b.bias", Role::Buffer, 1, count + seen)));
+        facts.more.push((Some(layer), vector("exp_probs_b.bias", count + seen)));
     }
     reader.touch(&["moe_layer_end_index", "moe_layer_interval", "moe_use_aux_free", "moe_capacity"]);
     Ok(())
