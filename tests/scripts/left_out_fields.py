@@ -24,8 +24,8 @@ LEFT_OUT = {
     "kimi_linear": ["num_experts", "kv_lora_rank"], "laguna": ["num_experts"], "lfm2_moe": ["num_experts"], "mellum": ["num_experts"],
     "mimo_v2_flash": ["n_routed_experts", "head_dim", "v_head_dim"], "minicpm3": ["kv_lora_rank"], "minimax": ["num_local_experts", "num_key_value_heads"],
     "minimax_m2": ["num_local_experts"], "ministral3": ["num_key_value_heads"], "mixtral": ["num_local_experts"], "olmoe": ["num_experts"],
-    "phi4_multimodal": ["num_key_value_heads"], "phimoe": ["num_local_experts"], "qwen2_moe": ["num_experts"], "qwen3_moe": ["num_experts"],
-    "qwen3_next": ["num_experts"], "solar_open": ["n_routed_experts"], "xglm": ["attention_heads"], "youtu": ["kv_lora_rank"],
+    "phimoe": ["num_local_experts"], "qwen2_moe": ["num_experts"], "qwen3_moe": ["num_experts"],
+    "qwen3_next": ["num_experts"], "solar_open": ["n_routed_experts"], "xglm": ["layerdrop"], "youtu": ["kv_lora_rank"],
 }
 
 
