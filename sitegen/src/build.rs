@@ -13,11 +13,11 @@ use crate::config::Config;
 use crate::content::{self, Content};
 use crate::output::assets::Assets;
 use crate::output::site::Site;
-use crate::output::{feed, manifest, offline};
+use crate::output::{feed, find, manifest, offline};
 use crate::page::{Page, Shape};
 use crate::pages;
 use crate::path::SitePath;
-use crate::template::{self, Chrome};
+use crate::template::{self, Chrome, Glossary};
 
 /// The picture of the site, for those who show links to it.
 const PICTURE: &str = "images/calculator.png";
@@ -54,6 +54,7 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
         let example = page.path.to("embed/");
         page.body += &html! { p { a href=(example) { "A page that uses it" } "." } }.into_string();
     }
+    pages::search::fill(&mut pages);
     let mut site = Site::default();
     let data = pages.iter_mut().flat_map(|page| std::mem::take(&mut page.files));
     for (place, bytes) in files.into_iter().chain(data) {
@@ -66,7 +67,16 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     site.insert(manifest::PLACE, manifest::manifest(&assets));
     let config = Config::load(&sources.content)?;
     let base_url = sources.base_url.clone();
-    let chrome = Chrome { assets, menu, base_url, feed: atom.is_some(), picture, config };
+    let chrome = Chrome {
+        assets,
+        menu,
+        base_url,
+        feed: atom.is_some(),
+        picture,
+        config,
+        search: pages.iter().any(|page| page.path.as_str() == find::PLACE),
+        glossary: Glossary::of(&pages),
+    };
     let documents: Vec<(String, String)> =
         pages.par_iter().map(|page| (page.path.file(), template::layout(page, &chrome))).collect();
     for (place, document) in documents {

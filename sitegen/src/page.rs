@@ -21,6 +21,8 @@ pub struct Page {
     pub shape: Shape,
     /// Sections, for the table of contents.
     pub headings: Vec<Heading>,
+    /// Terms that it defines, in order.
+    pub terms: Vec<Term>,
     /// Words by which people look for it, beside its title; empty where its description has them.
     pub words: String,
     /// HTML below the page's heading.
@@ -39,6 +41,19 @@ pub enum Shape {
     Wide,
     /// Full width, and the calculator starts in it.
     Calculator,
+}
+
+/// A term and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Fragment.
+    pub id: String,
+    /// As it is defined: several names with commas between them.
+    pub name: String,
+    /// Its meaning without markup.
+    pub text: String,
+    /// Fragment of the section that it stands in; empty above the first.
+    pub section: String,
 }
 
 /// One section of a page.

@@ -10,7 +10,7 @@ use dhurandhar_sitegen::bundle::wasm::Bundle;
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
 use dhurandhar_sitegen::output::site::Site;
-use dhurandhar_sitegen::output::size::{MOST_BROTLI, first_visit};
+use dhurandhar_sitegen::output::size::{MOST_BROTLI, MOST_SEARCH, first_visit};
 use dhurandhar_sitegen::output::write::{Written, write};
 
 #[cfg(test)]
@@ -71,6 +71,20 @@ fn bundle() -> Bundle {
 #[cfg(test)]
 fn text(site: &Site, file: &str) -> String {
     String::from_utf8(site.files[file].clone()).unwrap()
+}
+
+/// A page with its words as they stand, without what they mean.
+#[cfg(test)]
+fn unexplained(page: &str) -> String {
+    let mut parts = page.split("<span class=\"word\">");
+    let mut plain = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (before, button) = part.split_once("<button").unwrap();
+        let (name, after) = button.split_once('>').unwrap().1.split_once("</button>").unwrap();
+        let (point, tip) = after.split_once("<span").unwrap();
+        plain.extend([before, name, point, tip.split_once("</span></span>").unwrap().1]);
+    }
+    plain
 }
 
 #[test]
@@ -136,7 +150,7 @@ fn a_report_shows_the_verdict_and_the_figures_of_its_measurement() {
     let (_dir, sources) = with_measurement(rename);
     let site = build(&sources).unwrap();
     assert_eq!(problems(&site), []);
-    let page = text(&site, "reports/phones-one/index.html");
+    let page = unexplained(&text(&site, "reports/phones-one/index.html"));
     for part in [
         "FAIL",
         "mean stall is 9.94 % of a token, limit 2",
@@ -265,9 +279,13 @@ fn a_section_lists_its_pages_and_an_article_its_sections() {
     let docs = text(&site, "docs/index.html");
     assert!(docs.contains("<a href=\"./note/\">Note</a>"), "{docs}");
     let method = text(&site, "method/index.html");
-    for part in
-        ["href=\"#bits\"", "<math", "class=\"footnotes\"", "<dt>KV cache</dt>", "Method &amp; measure"]
-    {
+    for part in [
+        "href=\"#bits\"",
+        "<math",
+        "class=\"footnotes\"",
+        "<dt id=\"kv-cache\">KV cache</dt>",
+        "Method &amp; measure",
+    ] {
         assert!(method.contains(part), "{part} in {method}");
     }
 }
@@ -349,5 +367,5 @@ fn exit_codes_tell_success_failure_and_misuse_apart() {
 fn what_is_drawn_first_fits_its_byte_budget() {
     let site = build(&Sources { bundle: Some(bundle()), ..sources(workspace().join("content")) }).unwrap();
     let visit = first_visit(&site).unwrap();
-    assert!(visit.before_drawing() <= MOST_BROTLI, "{visit}");
+    assert!(visit.before_drawing() <= MOST_BROTLI && visit.search() <= MOST_SEARCH, "{visit}");
 }

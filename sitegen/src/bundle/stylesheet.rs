@@ -1,4 +1,4 @@
-//! The one stylesheet of the site.
+//! The stylesheets of the site: one of all pages, and one of all but the calculator's, which has to be there soon.
 
 use std::fs;
 use std::path::Path;
@@ -8,18 +8,30 @@ use anyhow::{Context as _, Result};
 use crate::bundle::names::tidied;
 use crate::path::extension;
 
+/// Folder of what the calculator's page does without.
+const PAGES: &str = "pages/";
+
 /// What drawings need, then all `*.css` files of the folder in the order of their names, which may overrule it; without
 /// comments and needless space.
 pub fn of(folder: &Path) -> Result<String> {
-    let names = crate::disk::files(folder)?;
-    let parts = names.iter().filter(|name| extension(name) == "css");
-    let read = |name: &String| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
     let drawings = format!("{}\n", dhurandhar_chart::theme::stylesheet());
-    let whole: String = std::iter::once(Ok(drawings)).chain(parts.map(read)).collect::<Result<_>>()?;
-    Ok(squeezed(&tidied(&whole)))
+    Ok(squeezed(&tidied(&(drawings + &joined(folder, |name| !name.contains('/'))?))))
+}
+
+/// All `*.css` files of its folder `pages`, in the same way.
+pub fn of_pages(folder: &Path) -> Result<String> {
+    Ok(squeezed(&tidied(&joined(folder, |name| name.starts_with(PAGES))?)))
+}
+
+fn joined(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let names = crate::disk::files(folder)?;
+    let parts = names.iter().filter(|name| extension(name) == "css" && wanted(name));
+    parts
+        .map(|name| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        })
+        .collect()
 }
 
 /// Without space where it says nothing: around braces and semicolons, after commas and colons. Space before a colon

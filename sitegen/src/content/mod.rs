@@ -107,6 +107,7 @@ pub fn page(file: &str, source: &str, siblings: &[String]) -> Result<Page, Conte
         menu,
         order,
         headings: rendered.headings,
+        terms: rendered.terms,
         body: rendered.html,
         ..Page::default()
     })

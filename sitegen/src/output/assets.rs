@@ -13,6 +13,7 @@ use crate::output::embed;
 use crate::output::find;
 use crate::output::site::Site;
 use crate::page::Page;
+use crate::pages::catalogue::Catalogue;
 use crate::path::SitePath;
 
 /// Folder of all hashed files.
@@ -23,8 +24,10 @@ const DIGITS: usize = 10;
 /// Where the layout finds what every page, or the calculator, loads.
 #[derive(Debug, Clone, Default)]
 pub struct Assets {
-    /// The one stylesheet.
+    /// The stylesheet of all pages.
     pub style: SitePath,
+    /// What the calculator's page does without.
+    pub pages_style: SitePath,
     /// The icon.
     pub icon: SitePath,
     /// Search, sorting and filters of all pages but the calculator's.
@@ -58,10 +61,14 @@ impl Assets {
         let icon = fs::read(&icon).with_context(|| format!("cannot read {}", icon.display()))?;
         Ok(Self {
             style: hashed(site, "site.css", stylesheet::of(style)?.into_bytes()),
+            pages_style: hashed(site, "pages.css", stylesheet::of_pages(style)?.into_bytes()),
             icon: hashed(site, "icon.svg", icon),
             script: {
-                let index = hashed(site, "find.json", find::index(pages).into_bytes());
-                hashed(site, "pages.js", renamed(find::SCRIPT, &[(find::INDEX, &index)])?.into_bytes())
+                let index = find::index(pages, Catalogue::built_in()?);
+                let index = hashed(site, "find.json", index.into_bytes());
+                let search = renamed(find::SCRIPT, &[(find::INDEX, &index)])?;
+                let search = hashed(site, "find.js", search.into_bytes());
+                hashed(site, "pages.js", renamed(find::PAGES, &[(find::NAME, &search)])?.into_bytes())
             },
             calculator: bundle.map(|bundle| calculator(site, bundle)).transpose()?,
         })
@@ -165,6 +172,11 @@ pub fn is_on_demand(place: &str) -> bool {
 /// Is it none of what a first visit to the calculator fetches?
 pub fn is_later(place: &str) -> bool {
     is_on_demand(place) || is_hashed(place) && is_worker(place)
+}
+
+/// Is it what a search needs? That is small, and kept with the first visit, so that all pages can be searched without a network.
+pub fn is_search(place: &str) -> bool {
+    starts_with(place, &["find", "pages"])
 }
 
 /// Does the compute worker need it, and the first answer not?

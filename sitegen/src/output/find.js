@@ -1,6 +1,7 @@
-// Search, sorting and filters of the pages, and their copy for times without a network.
+// Search: a model, a device, both, or any page. Fetched when a field is first touched, and its index with it.
 const root = new URL('../', import.meta.url);
-navigator.serviceWorker?.register(new URL('../sw.js', import.meta.url)).catch(() => {});
+const SHOWN = 8;
+const SHOWN_ON_PAGE = 50;
 
 const element = (name, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(name), properties);
@@ -8,58 +9,117 @@ const element = (name, properties = {}, ...children) => {
   return made;
 };
 
-// --- Search: a model, a device, both, or any page.
-
 const UNSAID = new Set(['a', 'an', 'the', 'my', 'on', 'in', 'of', 'can', 'i', 'run', 'runs', 'does', 'do', 'will', 'it', 'with', 'and', 'for', 'which', 'what', 'ram', 'memory']);
 const words = (text) =>
   text.toLowerCase().normalize('NFKD').replace(/(\d)\s*-?\s*(gib|gb|b)\b/g, (_, digit, unit) => digit + (unit === 'gib' ? 'gb' : unit))
-    .split(/[^\p{L}\p{N}.]+/u).filter((word) => word !== '');
-const asked = (text) => words(text).filter((word) => !UNSAID.has(word));
-
-let entries;
-const load = () => entries ??= fetch(new URL('./find.json', import.meta.url)).then((answer) => answer.json())
-  .then((rows) => rows.map(([title, path, kind, more]) => ({ title, path, kind, name: words(title), all: words(`${title} ${path} ${more}`) })));
-
-// How well a word is met: whole in the title, at the start of a word of the title, whole elsewhere, at a start elsewhere.
-const met = (entry, word) =>
-  entry.name.includes(word) ? 4 : entry.name.some((own) => own.startsWith(word)) ? 3
-    : entry.all.includes(word) ? 2 : entry.all.some((own) => own.startsWith(word)) ? 1 : 0;
-
-const singles = (all, tokens) => {
-  const scored = all.map((entry) => [entry, tokens.map((word) => met(entry, word))]).filter(([, marks]) => marks.every(Boolean));
-  const sum = (marks) => marks.reduce((whole, mark) => whole + mark, 0);
-  return scored.sort(([a, x], [b, y]) => sum(y) - sum(x) || a.name.length - b.name.length).map(([entry]) => entry);
+    .split(/[^\p{L}\p{N}.]+/u).map((word) => word.replace(/^\.+|\.+$/g, '')).filter((word) => word !== '');
+// Words that say nothing are left out, unless there are no others.
+const asked = (text) => {
+  const all = words(text);
+  const telling = all.filter((word) => !UNSAID.has(word));
+  return telling.length > 0 ? telling : all;
 };
 
-// Models with devices, when no page has all words: each word is met by one of the two.
-const pairs = (all, tokens) => {
-  const of = (kind) => all.filter((entry) => entry.kind === kind)
-    .map((entry) => ({ entry, marks: tokens.map((word) => met(entry, word)) })).filter(({ marks }) => marks.some(Boolean));
-  const devices = of('device');
+let loading;
+const load = () => loading ??= fetch(new URL('./find.json', import.meta.url)).then((answer) => answer.json()).then(({ pages, kinds, answers }) => {
+  const entries = pages.flatMap(([title, path, kind, more, sections = []]) => {
+    const page = { title, path, kind, name: words(title), all: words(`${title} ${path} ${more}`), slug: path.split('/')[1] };
+    const inner = sections.map(([heading, id]) =>
+      ({ title: heading, path: `${path}#${id}`, kind: `in ${title}`, name: words(heading), all: words(`${heading} ${title}`), inner: true }));
+    return [page, ...inner];
+  });
+  const devices = entries.filter((entry) => entry.kind === 'device');
+  const models = entries.filter((entry) => entry.kind === 'model');
+  // The verdict of a pair: its kind, and whether it is in doubt.
+  const verdict = (model, at) => {
+    const digit = Number(answers[model.slug]?.[at] ?? Number.NaN);
+    const [sign, name, colour] = kinds[digit % kinds.length] ?? [];
+    return name && { rank: digit % kinds.length, sign, name: name + (digit >= kinds.length ? '?' : ''), colour };
+  };
+  return { entries, devices, models, verdict };
+}).catch((error) => {
+  loading = undefined;
+  throw error;
+});
+
+// Do two words differ by one letter: another, one more, one less?
+const near = (a, b) => {
+  if (a.length < 4 || Math.abs(a.length - b.length) > 1) return false;
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return a.slice(at + 1) === b.slice(at + 1) || a.slice(at) === b.slice(at + 1) || a.slice(at + 1) === b.slice(at);
+};
+
+// How well each word is met: whole in the title, at the start of one of its words, whole elsewhere, at a start elsewhere; no
+// word of a title meets two.
+const marks = (entry, tokens, loosely) => {
+  const left = [...entry.name];
+  const take = (test) => {
+    const at = left.findIndex(test);
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  };
+  const joined = entry.name.join('');
+  const whole = tokens.map((token) => take((own) => own === token));
+  return tokens.map((token, at) => {
+    if (whole[at]) return 4;
+    if (take((own) => own.startsWith(token))) return 3;
+    if (entry.all.includes(token)) return 2;
+    if (token.length >= 4 && joined.includes(token)) return 2;
+    if (entry.all.some((own) => own.startsWith(token))) return 1;
+    return loosely && entry.all.some((own) => near(token, own)) ? 1 : 0;
+  });
+};
+const sum = (all) => all.reduce((whole, mark) => whole + mark, 0);
+
+const singles = ({ entries }, tokens, loosely) =>
+  entries.map((entry) => ({ ...entry, marks: marks(entry, tokens, loosely) })).filter((entry) => entry.marks.every(Boolean))
+    .map((entry) => ({ ...entry, score: sum(entry.marks) + (entry.name.length === tokens.length ? 1 : 0) - (entry.inner ? 0.5 : 0) }));
+
+// Models with devices: each word is met by one of the two.
+const pairs = ({ models, devices, verdict }, tokens, loosely) => {
+  const marked = (all) => all.map((entry, at) => ({ entry, at, marks: marks(entry, tokens, loosely) })).filter((one) => one.marks.some(Boolean));
   const found = [];
-  for (const model of of('model')) {
-    for (const device of devices) {
+  const own = (one, other) => one.marks.some((mark, at) => mark > other.marks[at]);
+  const there = marked(devices);
+  for (const model of marked(models)) {
+    for (const device of there) {
       const best = model.marks.map((mark, at) => Math.max(mark, device.marks[at]));
       // Both must have been asked for, by a word that the other does not meet better.
-      const own = (one, other) => one.marks.some((mark, at) => mark > other.marks[at]);
       if (best.every(Boolean) && own(model, device) && own(device, model)) {
-        found.push([best.reduce((whole, mark) => whole + mark, 0) - model.entry.name.length / 100 - device.entry.name.length / 1000, model.entry, device.entry]);
+        found.push({
+          title: `${model.entry.title} on ${device.entry.title}`,
+          path: `calculator/?v=1&model=${model.entry.slug}&dev=${device.entry.slug}`,
+          kind: 'pair',
+          name: [...model.entry.name, ...device.entry.name],
+          answer: verdict(model.entry, device.at),
+          score: sum(best),
+        });
       }
     }
   }
-  const slug = (entry) => entry.path.split('/')[1];
-  return found.sort(([a], [b]) => b - a).map(([, model, device]) => ({
-    title: `${model.title} on ${device.title}`, kind: 'answer', path: `calculator/?v=1&model=${slug(model)}&dev=${slug(device)}`,
-  }));
+  return found;
 };
 
 const search = async (text) => {
   const tokens = asked(text);
   if (tokens.length === 0) return [];
-  const all = await load();
-  const whole = singles(all, tokens);
-  return (whole.length > 0 ? whole : pairs(all, tokens)).slice(0, 10);
+  const index = await load();
+  for (const loosely of [false, true]) {
+    const found = [...singles(index, tokens, loosely), ...pairs(index, tokens, loosely)];
+    if (found.length > 0) {
+      return found.sort((a, b) => b.score - a.score || a.name.length - b.name.length || (a.answer?.rank ?? 0) - (b.answer?.rank ?? 0));
+    }
+  }
+  return [];
 };
+
+const kindOf = ({ answer, kind }) => answer
+  ? element('span', { className: `verdict ${answer.colour}`, textContent: `${answer.sign} ${answer.name}` })
+  : element('small', { textContent: kind });
+const count = (found) => found === 1 ? 'One result' : `${found} results`;
+const NOTHING = 'Nothing by that name here; the calculator takes any other model or device.';
+const UNREACHABLE = 'The list of pages cannot be loaded. Is there a network?';
 
 // What a browser tells of its machine, in words to search by.
 const guess = async () => {
@@ -73,16 +133,13 @@ const guess = async () => {
   return { words: model || system, told: told.filter(Boolean).join(', ') };
 };
 
-for (const finder of document.querySelectorAll('.finder')) {
-  const id = finder.id || 'finder';
-  const list = element('ul', { id: `${id}-found`, hidden: true, className: 'found' });
+// A field with a list below it. Its first entry is marked, and Enter goes to the marked one.
+const suggest = (form, input, said) => {
+  const list = element('ul', { id: `${input.id}-found`, hidden: true, className: 'found' });
   list.setAttribute('role', 'listbox');
   list.setAttribute('aria-label', 'Found');
-  const input = element('input', { id: `${id}-field`, type: 'search', autocomplete: 'off', spellcheck: false, placeholder: finder.dataset.example });
   for (const [name, value] of Object.entries({ role: 'combobox', 'aria-controls': list.id, 'aria-expanded': 'false', 'aria-autocomplete': 'list' })) input.setAttribute(name, value);
-  const said = element('p', { className: 'small muted' });
-  said.setAttribute('role', 'status');
-  const here = element('button', { type: 'button', className: 'button quiet', textContent: 'This device' });
+  input.after(list);
   let chosen = -1;
   const mark = (at) => {
     const options = [...list.children];
@@ -91,110 +148,104 @@ for (const finder of document.querySelectorAll('.finder')) {
     const current = options[chosen];
     if (current) input.setAttribute('aria-activedescendant', current.id);
     else input.removeAttribute('aria-activedescendant');
-    current?.scrollIntoView?.({ block: 'nearest' });
+    current?.scrollIntoView({ block: 'nearest' });
   };
   const close = () => {
     list.hidden = true;
     input.setAttribute('aria-expanded', 'false');
-    mark(-1 - list.children.length);
+    input.removeAttribute('aria-activedescendant');
+  };
+  const option = (address, ...children) => {
+    const made = element('li', { id: `${input.id}-${list.children.length}` }, ...children);
+    made.setAttribute('role', 'option');
+    made.addEventListener('click', () => location.assign(address));
+    list.append(made);
   };
   let last = 0;
   const show = async (note = '') => {
     const turn = ++last;
     const found = await search(input.value).catch(() => null);
     if (turn !== last) return;
-    if (found === null) {
-      said.textContent = 'The list of pages cannot be loaded. Is there a network?';
-      return close();
-    }
-    list.replaceChildren(...found.map(({ title, path, kind }, at) => {
-      const option = element('li', { id: `${id}-${at}` }, element('span', { textContent: title }), element('small', { textContent: ` ${kind}` }));
-      option.setAttribute('role', 'option');
-      option.setAttribute('aria-selected', 'false');
-      option.addEventListener('click', () => location.assign(new URL(path, root)));
-      return option;
-    }));
+    list.replaceChildren();
     const typed = input.value.trim() !== '';
-    said.textContent = note || (typed && found.length === 0 ? 'Nothing by that name here; the calculator takes any other model or device.' : '');
-    list.hidden = found.length === 0;
-    input.setAttribute('aria-expanded', String(found.length > 0));
-    chosen = -1;
-    input.removeAttribute('aria-activedescendant');
+    said.textContent = note || (found === null ? UNREACHABLE : !typed ? '' : found.length === 0 ? NOTHING : count(found.length));
+    if (!found?.length) return close();
+    for (const one of found.slice(0, SHOWN)) option(new URL(one.path, root), element('span', { textContent: one.title }), kindOf(one));
+    if (found.length > SHOWN) {
+      const address = new URL(form.action);
+      address.searchParams.set('q', input.value);
+      option(address, element('span', { textContent: `All ${found.length} results` }));
+    }
+    list.hidden = false;
+    input.setAttribute('aria-expanded', 'true');
+    mark(0);
   };
-  input.addEventListener('focus', () => { load().catch(() => { entries = undefined; }); });
   input.addEventListener('input', () => show());
   input.addEventListener('keydown', (event) => {
-    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
       event.preventDefault();
-      mark(chosen < 0 ? (event.key === 'ArrowDown' ? 0 : -1) : chosen + (event.key === 'ArrowDown' ? 1 : -1));
-    } else if (event.key === 'Enter') {
-      list.children[Math.max(chosen, 0)]?.click();
-    } else if (event.key === 'Escape') {
+      if (list.hidden) show();
+      else mark(chosen + step);
+    } else if (event.key === 'Escape' && !list.hidden) {
+      event.preventDefault();
       close();
     }
   });
-  document.addEventListener('click', (event) => { if (!finder.contains(event.target)) close(); });
-  here.addEventListener('click', async () => {
+  form.addEventListener('submit', (event) => {
+    if (list.hidden || chosen < 0) return;
+    event.preventDefault();
+    list.children[chosen].click();
+  });
+  form.addEventListener('focusout', (event) => { if (!form.contains(event.relatedTarget)) close(); });
+  // The field keeps the keyboard while the pointer chooses.
+  list.addEventListener('mousedown', (event) => event.preventDefault());
+  return show;
+};
+
+// The search page: all results, as links, in the place of the list of everything.
+const listed = (form, input, said) => {
+  const results = document.getElementById('results');
+  const everything = document.getElementById('everything');
+  let last = 0;
+  const show = async () => {
+    const turn = ++last;
+    const address = new URL(location.href);
+    const typed = input.value.trim();
+    if (typed) address.searchParams.set('q', typed);
+    else address.searchParams.delete('q');
+    history.replaceState(null, '', address);
+    const found = await search(typed).catch(() => null);
+    if (turn !== last) return;
+    const more = found && found.length > SHOWN_ON_PAGE ? `; the first ${SHOWN_ON_PAGE} are shown` : '';
+    said.textContent = found === null ? UNREACHABLE : !typed ? '' : found.length === 0 ? NOTHING : count(found.length) + more;
+    results.replaceChildren(...(found ?? []).slice(0, SHOWN_ON_PAGE).map((one) =>
+      element('li', {}, element('a', { href: new URL(one.path, root), textContent: one.title }), ' ', kindOf(one))));
+    results.hidden = !found?.length;
+    everything.hidden = !results.hidden;
+  };
+  input.value ||= new URLSearchParams(location.search).get('q') ?? '';
+  input.addEventListener('input', show);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    show();
+  });
+  return show;
+};
+
+// Makes a form search while one types. Gives what fills it with a guess about this device.
+export const enhance = (form) => {
+  const input = form.querySelector('input');
+  const said = form.querySelector('[role=status]') ?? element('p', { className: 'visually-hidden' });
+  said.setAttribute('role', 'status');
+  form.append(said);
+  const show = (form.dataset.results ? listed : suggest)(form, input, said);
+  load().catch(() => {});
+  if (form.dataset.results || input.value) show();
+  return async () => {
     const { words: known, told } = await guess();
     input.value = known;
     await show(`A browser tells no more than: ${told}. Which of these is it?`);
     input.focus();
-  });
-  const label = element('label', { htmlFor: input.id, textContent: finder.dataset.label });
-  finder.replaceChildren(label, element('div', { className: 'field' }, input, here, list), said);
-  finder.hidden = false;
-}
-
-// --- Tables: sorted by any column, filtered by any word.
-
-const number = (cell) => {
-  const text = cell.textContent.replaceAll(',', '');
-  const first = /-?\d+(\.\d+)?/.exec(text);
-  return first ? Number(first[0]) : Number.NEGATIVE_INFINITY;
+  };
 };
-for (const table of document.querySelectorAll('table.sortable')) {
-  const heads = [...table.tHead.rows[0].cells];
-  const bodies = [...table.tBodies];
-  const rows = bodies.flatMap((body) => [...body.rows]).filter((row) => !row.classList.contains('group'));
-  heads.forEach((head, column) => {
-    // A head that is a link stays one, with a button beside it.
-    const linked = head.querySelector('a') !== null;
-    const button = element('button', { type: 'button', className: 'sort' }, ...(linked ? [] : head.childNodes));
-    if (linked) {
-      button.setAttribute('aria-label', `Sort by ${head.textContent}`);
-      button.textContent = ' ↕';
-    }
-    head.append(button);
-    button.addEventListener('click', () => {
-      const numbers = head.classList.contains('num');
-      const down = head.ariaSort ? head.ariaSort !== 'descending' : numbers;
-      heads.forEach((other) => other.removeAttribute('aria-sort'));
-      head.ariaSort = down ? 'descending' : 'ascending';
-      const sign = down ? -1 : 1;
-      const by = numbers ? (a, b) => number(a.cells[column]) - number(b.cells[column])
-        : (a, b) => a.cells[column].textContent.localeCompare(b.cells[column].textContent, 'en', { numeric: true });
-      rows.sort((a, b) => sign * by(a, b));
-      // Groups have no meaning in another order.
-      bodies.flatMap((body) => [...body.querySelectorAll('.group')]).forEach((group) => group.remove());
-      bodies[0].append(...rows);
-    });
-  });
-  const field = element('input', { type: 'search', placeholder: table.dataset.example ?? '' });
-  const shown = element('span', { className: 'muted' });
-  shown.setAttribute('role', 'status');
-  field.addEventListener('input', () => {
-    const tokens = words(field.value);
-    const left = rows.filter((row) => {
-      const own = words(row.textContent);
-      row.hidden = !tokens.every((token) => own.some((word) => word.startsWith(token)));
-      return !row.hidden;
-    });
-    for (const body of bodies) {
-      const group = body.querySelector('.group');
-      if (group) group.hidden = [...body.rows].every((row) => row === group || row.hidden);
-    }
-    shown.textContent = tokens.length > 0 ? `${left.length} of ${rows.length}` : '';
-  });
-  const box = table.closest('.scroll') ?? table;
-  box.before(element('p', { className: 'filter' }, element('label', {}, 'Filter ', field), ' ', shown));
-}

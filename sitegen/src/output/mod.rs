@@ -3,7 +3,7 @@
 pub mod assets;
 mod embed;
 pub mod feed;
-mod find;
+pub(crate) mod find;
 pub mod manifest;
 pub mod offline;
 pub mod site;

@@ -31,6 +31,11 @@ const store = async (request, response) => {
   return response;
 };
 
+// A page that was not kept has another in its place, which says so.
+const UNKEPT = `${self.registration.scope}offline/`;
+const absent = async (request) =>
+  request.mode === 'navigate' && request.url !== UNKEPT && await caches.match(UNKEPT) ? Response.redirect(UNKEPT) : Response.error();
+
 const lookup = (request) => caches.match(request, { ignoreSearch: true });
 
 self.addEventListener('fetch', (event) => {
@@ -42,6 +47,6 @@ self.addEventListener('fetch', (event) => {
   event.respondWith(
     HASHED.test(url.pathname)
       ? lookup(request).then((kept) => kept ?? network())
-      : network().catch(() => lookup(request).then((kept) => kept ?? Response.error())),
+      : network().catch(() => lookup(request).then((kept) => kept ?? absent(request))),
   );
 });

@@ -4,6 +4,7 @@
 //! for ever (those that the first answer does not need once it has been given); everything else comes from the network while there is one, so that no page is ever stale.
 
 use crate::output::assets;
+use crate::output::find;
 use crate::output::site::Site;
 use crate::path::SitePath;
 
@@ -12,13 +13,16 @@ pub const PLACE: &str = "sw.js";
 
 const SCRIPT: &str = include_str!("offline.js");
 /// Pages that are kept from the first visit on.
-const PAGES: [&str; 2] = ["", "calculator/"];
+const PAGES: [&str; 4] = ["", "calculator/", find::PLACE, UNKEPT];
+/// The page in the place of one that was not kept.
+pub(crate) const UNKEPT: &str = "offline/";
 
 /// Adds the service worker for the files that `site` has now.
 pub fn add(site: &mut Site) {
     let pages = PAGES.into_iter().filter(|page| site.files.contains_key(&SitePath::new(*page).file()));
     let hashed = site.files.keys().map(String::as_str).filter(|place| assets::is_hashed(place));
-    let (later, first): (Vec<&str>, Vec<&str>) = hashed.partition(|place| assets::is_later(place));
+    let (later, first): (Vec<&str>, Vec<&str>) =
+        hashed.partition(|place| assets::is_later(place) && !assets::is_search(place));
     let list =
         |places: Vec<&str>| places.iter().map(|place| format!("'./{place}'")).collect::<Vec<_>>().join(", ");
     let (first, later) = (list(pages.chain(first).collect()), list(later));

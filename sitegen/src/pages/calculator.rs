@@ -20,8 +20,9 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
         }
         noscript {
             p.notice {
-                "Without JavaScript there is no calculator, but every table is here: "
-                "the model below, and a page for each model and device."
+                "Without JavaScript there is no calculator, but every answer is here: on the page of each "
+                @if links { a href=(page.path.to("devices/")) { "device" } " and " a href=(page.path.to("models/")) { "model" } } @else { "device and model" }
+                ", and of one model below."
             }
         }
         div #app {

@@ -34,14 +34,14 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Me
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
     html! {
-        div.scroll role="region" aria-label="Devices" tabindex="0" {
-            table {
+        div.scroll.tall role="region" aria-label="Devices" tabindex="0" {
+            table.sortable data-example="Android, 8 GB…" {
                 thead {
                     tr {
                         th scope="col" { "Device" }
-                        th.num scope="col" { "Memory MiB" }
-                        th.num scope="col" { "Limit MiB" }
-                        th.num scope="col" { "Memory GB/s" }
+                        th.num scope="col" { "Memory GB" }
+                        th.num scope="col" { "Allowed GiB" }
+                        th.num scope="col" { "Bandwidth GB/s" }
                         th scope="col" { "Storage" }
                         th.num scope="col" { "Models that run" }
                     }
@@ -64,8 +64,8 @@ fn line(from: &SitePath, device: &Device, catalogue: &Catalogue) -> Markup {
     html! {
         tr {
             th scope="row" { a href=(from.to(&device_path(&device.name))) { (device.title) } }
-            td.num { (device.ram_mib.map_or_else(|| "unknown".to_owned(), count)) }
-            td.num { (count(device.tightest_limit().bytes >> 20)) }
+            td.num { (as_sold(device).map_or_else(|| "unknown".to_owned(), count)) }
+            td.num { (parts::gib(device.tightest_limit().bytes)) }
             td.num { (device.dram_bandwidth_gb_per_s.map_or_else(|| "unknown".to_owned(), plain)) }
             td { (storage(device)) }
             td.num { (runs) " of " (catalogue.models.len()) }
@@ -122,9 +122,14 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured], guide: bo
     }
 }
 
+/// Memory in GB, as it is sold: what the system sees is a little less.
+fn as_sold(device: &Device) -> Option<u64> {
+    device.ram_mib.map(|mib| mib.div_ceil(1024))
+}
+
 /// By what people look for it: its system, what kind of thing it is, its memory as sold.
 fn words(device: &Device) -> String {
-    let memory = device.ram_mib.map_or_else(String::new, |mib| format!("{}gb", mib.div_ceil(1024)));
+    let memory = as_sold(device).map_or_else(String::new, |gb| format!("{gb}gb"));
     let kind = match device.form {
         Form::Phone => "phone",
         Form::Board => "board",
@@ -136,8 +141,8 @@ fn words(device: &Device) -> String {
 fn description(device: &Device) -> String {
     let limit = device.tightest_limit();
     format!(
-        "{} MiB of {} allowed on {}: which models run, how fast, and what would make the others fit.",
-        count(limit.bytes >> 20),
+        "{} GiB of {} allowed on {}: which models run, how fast, and what would make the others fit.",
+        parts::gib(limit.bytes),
         limit.counts.title(),
         parts::os_title(device.os),
     )

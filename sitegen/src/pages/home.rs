@@ -13,6 +13,7 @@ use super::Context;
 use super::catalogue::{Analysed, CACHED_LOOKUPS, Catalogue};
 use super::figures::speeds;
 use super::parts::{self, device_path, gib, model_path, thousands};
+use crate::output::find;
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -91,11 +92,12 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<
         .iter()
         .filter_map(|slug| catalogue.devices.iter().find(|device| device.name == *slug))
         .collect();
+    let searchable = context.prose(find::PLACE).is_some();
     let mut pages = Vec::new();
     for at in At::ALL {
         let rows = rows(catalogue, &devices, at)?;
         if at == At::Usual {
-            home.body = front(&home, &devices, &rows, catalogue).into_string();
+            home.body = front(&home, &devices, &rows, catalogue, searchable).into_string();
             home.shape = Shape::Wide;
         } else {
             pages.push(at_context(at, &devices, &rows, catalogue));
@@ -137,10 +139,15 @@ fn runs(verdict: &Assessment) -> bool {
     verdict.mode != Mode::Infeasible && verdict.meets_target != Some(false)
 }
 
-fn front(page: &Page, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalogue) -> Markup {
+fn front(
+    page: &Page,
+    devices: &[&Device],
+    rows: &[Row<'_>],
+    catalogue: &Catalogue,
+    searchable: bool,
+) -> Markup {
     html! {
-        div.finder #find hidden data-label="Which device, which model, or both?"
-            data-example="Pixel 9a, 6 GB phone, Llama 3.2 3B…" {}
+        @if searchable { (finder(&page.path)) }
         p.actions {
             a.button href=(page.path.to("calculator/")) { "Open the calculator" }
             a.button.quiet href=(page.path.to("devices/")) { "All devices" }
@@ -150,6 +157,20 @@ fn front(page: &Page, devices: &[&Device], rows: &[Row<'_>], catalogue: &Catalog
         (PreEscaped(&page.body))
         h2 { "Models on devices" }
         (table(&page.path, At::Usual, devices, rows, catalogue))
+    }
+}
+
+/// Without a script it leads to the page that lists everything; the button is for a script alone.
+fn finder(from: &SitePath) -> Markup {
+    html! {
+        form.finder #find role="search" aria-label="Models and devices" action=(from.to(find::PLACE)) {
+            label for="find-field" { "Which device, which model, or both?" }
+            div.field {
+                div.typed { input #find-field name="q" type="search" placeholder="Pixel 9a, 6 GB phone, Llama 3.2 3B…" autocomplete="off" spellcheck="false" enterkeyhint="search"; }
+                button.button.quiet.here type="button" hidden { "This device" }
+            }
+            p.small.muted role="status" {}
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod parts;
 mod platform_limits;
 mod programs;
 mod reports;
+pub(crate) mod search;
 mod sizes;
 mod speed;
 mod table;
@@ -33,6 +34,7 @@ use std::time::SystemTime;
 
 pub(crate) use charts::{data, figure};
 pub(crate) use figures::significant;
+pub(crate) use parts::sign;
 
 use anyhow::Result;
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
 use super::charts;
-use super::figures::{count, mib, parameters};
+use super::figures::{count, parameters};
 use super::parts::{self, calculator, device_path, model_path};
 use super::reports::{self, Measured};
 use super::verdicts::{self, Group, Row};
@@ -32,8 +32,8 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue, measured: &[Me
 
 fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
     html! {
-        div.scroll role="region" aria-label="Models" tabindex="0" {
-            table {
+        div.scroll.tall role="region" aria-label="Models" tabindex="0" {
+            table.sortable data-example="Qwen, 3B…" {
                 thead {
                     tr {
                         th scope="col" { "Model" }
@@ -43,7 +43,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
                         th.num scope="col" { "Layers with a KV cache" }
                         th.num scope="col" { "Longest context" }
                         th scope="col" { "Weights" }
-                        th.num scope="col" { "Needed MiB" }
+                        th.num scope="col" { "Needed GiB" }
                     }
                 }
                 tbody {
@@ -57,7 +57,7 @@ fn table(from: &SitePath, catalogue: &Catalogue) -> Markup {
                             td.num { (model.full_cache_layers + model.sliding_cache_layers) }
                             td.num { (count(model.max_context_tokens)) }
                             td { (analysed.report.weights.format) }
-                            td.num { (mib(analysed.report.placement.needs.hot().bytes)) }
+                            td.num { (parts::gib(analysed.report.placement.needs.hot().bytes)) }
                         }
                     }
                 }
@@ -108,15 +108,15 @@ fn description(analysed: &Analysed) -> String {
     let report = &analysed.report;
     let needs = &report.placement.needs;
     let mut text = format!(
-        "{} parameters, {} MiB needed for full speed with {} weights and {} tokens of context",
+        "{} parameters, {} GiB needed for full speed with {} weights and {} tokens of context",
         parameters(report.model.parameters.text),
-        mib(needs.hot().bytes),
+        parts::gib(needs.hot().bytes),
         report.weights.format,
         count(report.scenario.context_tokens)
     );
     if needs.table_file_bytes > 0 {
         // Writing to a String cannot fail.
-        let _ = write!(text, ", {} MiB with its tables in memory", mib(needs.resident().bytes));
+        let _ = write!(text, ", {} GiB with its tables in memory", parts::gib(needs.resident().bytes));
     }
     text.push('.');
     text

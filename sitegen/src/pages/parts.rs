@@ -51,14 +51,19 @@ pub(super) fn os_title(os: Os) -> &'static str {
     }
 }
 
-/// An answer in a table: a sign, words, and only then a colour.
-pub(super) fn answer(verdict: &Assessment, href: &str) -> Markup {
-    let answer = verdict.answer();
-    let (sign, colour) = match answer {
+/// The sign of an answer, and the class of its colour.
+pub(crate) const fn sign(answer: Answer) -> (&'static str, &'static str) {
+    match answer {
         Answer::Yes => ("●", "resident"),
         Answer::FromStorage | Answer::Slow => ("◐", "mmap"),
         Answer::No => ("✕", "infeasible"),
-    };
+    }
+}
+
+/// An answer in a table: a sign, words, and only then a colour.
+pub(super) fn answer(verdict: &Assessment, href: &str) -> Markup {
+    let answer = verdict.answer();
+    let (sign, colour) = sign(answer);
     let doubt = if verdict.certainty == Certainty::Borderline { "?" } else { "" };
     html! {
         a.verdict.(colour) href=(href) { span aria-hidden="true" { (sign) " " } (answer.name()) (doubt) }

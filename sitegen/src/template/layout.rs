@@ -3,17 +3,19 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Chrome;
+use super::words;
 use crate::output::feed;
+use crate::output::find;
 use crate::output::manifest;
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
 /// Nothing from elsewhere, nothing inline; `frame-ancestors` has no effect in a meta element.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'";
+     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'";
 /// The calculator compiles WebAssembly and exports drawings.
 const POLICY_CALCULATOR: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'";
+     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'";
 /// A page with fewer sections needs no table of contents.
 const SECTIONS_FOR_CONTENTS: usize = 3;
 const NAME: &str = "dhurandhar";
@@ -21,6 +23,12 @@ const NAME: &str = "dhurandhar";
 /// The whole HTML document of a page.
 pub fn layout(page: &Page, chrome: &Chrome) -> String {
     let home = page.path.as_str().is_empty();
+    // The calculator explains its own words; the page of words has nothing to add.
+    let plain = page.shape == Shape::Calculator || page.path.as_str() == words::PLACE;
+    let mut unused = if plain { words::Unused::default() } else { chrome.glossary.unused() };
+    let lede = html! { p.lede { (page.description) } }.into_string();
+    let lede = PreEscaped(unused.explained(&lede));
+    let body = PreEscaped(unused.explained(&page.body));
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,10 +40,10 @@ pub fn layout(page: &Page, chrome: &Chrome) -> String {
                     @if !home { (trail(page)) }
                     header.title {
                         h1 { (page.title) }
-                        p.lede { (page.description) }
+                        (lede)
                     }
                     (contents(page))
-                    div.body { (PreEscaped(&page.body)) }
+                    div.body { (body) }
                 }
                 (footer(page, chrome))
             }
@@ -67,6 +75,7 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         link rel="manifest" href=(page.path.to(manifest::PLACE));
         link rel="icon" type="image/svg+xml" href=(to(&chrome.assets.icon));
         link rel="stylesheet" href=(to(&chrome.assets.style));
+        @if page.shape != Shape::Calculator { link rel="stylesheet" href=(to(&chrome.assets.pages_style)); }
         @if let Some(calculator) = calculator {
             link rel="modulepreload" href=(to(&calculator.glue));
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));
@@ -86,8 +95,10 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         meta property="og:title" content=(page.title);
         meta property="og:description" content=(page.description);
         meta property="og:type" content="website";
+        meta property="og:site_name" content=(NAME);
         @if let (Some(picture), Some(base)) = (&chrome.picture, &chrome.base_url) {
             meta property="og:image" content=(base.join(picture.as_str()));
+            meta property="og:image:alt" content="The calculator: a verdict, and memory by component against a limit";
             meta name="twitter:card" content="summary_large_image";
         }
     }
@@ -101,6 +112,12 @@ fn masthead(page: &Page, chrome: &Chrome) -> Markup {
     html! {
         header.masthead {
             a.brand href=(page.path.to("")) { (mark()) (NAME) }
+            @if chrome.search && page.path.as_str() != find::PLACE {
+                form.search role="search" aria-label="This site" action=(page.path.to(find::PLACE)) {
+                    label.visually-hidden for="search-field" { "Search this site" }
+                    input #search-field name="q" type="search" placeholder="Search" autocomplete="off" spellcheck="false" enterkeyhint="search";
+                }
+            }
             nav aria-label="Main" {
                 ul {
                     @for (name, path) in &chrome.menu {

@@ -2,9 +2,11 @@
 
 mod layout;
 mod not_found;
+mod words;
 
 pub use layout::layout;
 pub use not_found::{not_found, with_base};
+pub use words::Glossary;
 
 use crate::base_url::BaseUrl;
 use crate::config::Config;
@@ -27,6 +29,10 @@ pub struct Chrome {
     pub picture: Option<SitePath>,
     /// Addresses outside the site.
     pub config: Config,
+    /// Is there a page to search on?
+    pub search: bool,
+    /// Words that are explained where they stand.
+    pub glossary: Glossary,
 }
 
 impl Chrome {

@@ -39,7 +39,7 @@ pub(super) fn quality() -> Result<Markup> {
     let mut lines = vec![Line::theory("theory", &points(Turboquant, |row| row.theory_nmse))];
     lines.extend(shown.map(|(kind, name)| Line::new(name, &points(kind, |row| Some(row.quality.nmse)))));
     let drawing = LineChart {
-        title: "Error by true bits, on the seed's own test tensor, d = 256".to_owned(),
+        title: "Error by true bits, on the test tensor of dhurandhar 0.1.2, d = 256".to_owned(),
         x: Axis::linear("true bits per channel"),
         y: Axis::log("normalised MSE"),
         lines,
@@ -195,7 +195,7 @@ pub(super) fn cost() -> Result<Markup> {
     let head = ["Rotation, d = 128", "Adds", "Multiplies", "Parameter bits"];
     Ok(html! {
         (table(&head, lines))
-        (table(&["Published by the seed as “FMA”", "d = 128", "d = 256", "What it counts"], [
+        (table(&["Published by dhurandhar 0.1.2 as “FMA”", "d = 128", "d = 256", "What it counts"], [
             vec!["TurboQuant".to_owned(), number(published_turbo(128)), number(published_turbo(256)), "additions of one Hadamard round".to_owned()],
             vec!["RotorQuant".to_owned(), number(published_rotor(128)), number(published_rotor(256)), "multiply-adds, 15 a whole triple".to_owned()],
         ]))

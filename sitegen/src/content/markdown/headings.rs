@@ -9,8 +9,7 @@ use crate::page::Heading;
 use super::{Located, MarkdownError, Spanned, escape_into};
 
 /// Gives every heading an id (its own `{#id}`, or one made of its text) and a link to itself.
-pub(super) fn with_ids(events: &mut [Spanned<'_>]) -> Result<Vec<Heading>, Located> {
-    let mut ids = Ids::default();
+pub(super) fn with_ids(events: &mut [Spanned<'_>], ids: &mut Ids) -> Result<Vec<Heading>, Located> {
     let mut headings = Vec::new();
     for (event, span) in events.iter() {
         if let Event::Start(Tag::Heading { id: Some(id), .. }) = event {
@@ -60,7 +59,7 @@ fn text_until_end(events: &[Spanned<'_>]) -> String {
 
 /// Ids in use, and how often each was wanted.
 #[derive(Default)]
-struct Ids {
+pub(super) struct Ids {
     taken: HashSet<String>,
     wanted: HashMap<String, usize>,
 }
@@ -70,7 +69,8 @@ impl Ids {
         if self.taken.insert(id.to_owned()) { Ok(()) } else { Err(MarkdownError::DuplicateId(id.to_owned())) }
     }
 
-    fn unique(&mut self, text: &str) -> String {
+    /// A new id made of a text.
+    pub(super) fn unique(&mut self, text: &str) -> String {
         let slug = slug(text);
         let count = self.wanted.entry(slug.clone()).or_insert(0);
         loop {

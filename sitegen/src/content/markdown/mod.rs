@@ -2,6 +2,7 @@
 
 mod alerts;
 mod code;
+mod definitions;
 mod figures;
 mod footnotes;
 mod headings;
@@ -9,7 +10,7 @@ mod links;
 mod math;
 mod tables;
 
-use crate::page::Heading;
+use crate::page::{Heading, Term};
 use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, html};
@@ -26,6 +27,8 @@ pub struct Rendered {
     pub html: String,
     /// All headings, in order.
     pub headings: Vec<Heading>,
+    /// All terms of its lists of definitions, in order.
+    pub terms: Vec<Term>,
 }
 
 /// What the text gets wrong.
@@ -100,11 +103,13 @@ pub fn render(
     tables::scrollable(&mut events);
     code::scrollable(&mut events);
     alerts::with_titles(&mut events);
-    let headings = headings::with_ids(&mut events)?;
+    let mut ids = headings::Ids::default();
+    let headings = headings::with_ids(&mut events, &mut ids)?;
+    let terms = definitions::with_ids(&mut events, &headings, &mut ids);
     let events = footnotes::at_the_end(events)?;
     let mut rendered = String::with_capacity(source.len() * 3 / 2);
     html::push_html(&mut rendered, events.into_iter().map(|(event, _)| event));
-    Ok(Rendered { html: rendered, headings })
+    Ok(Rendered { html: rendered, headings, terms })
 }
 
 /// Adds text to HTML, as content or as the value of an attribute.

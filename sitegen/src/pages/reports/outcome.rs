@@ -152,7 +152,7 @@ pub(super) fn gate(profile: &MmapProfile) -> Markup {
             strong { (gate.result) } ": " (speed(gate.cold_tps)) " cold and " (speed(gate.warm_tps)) " warm, against " (plain(gate.target_tps)) " tok/s."
         }
         p {
-            "This gate of the seed project compares how many rows storage can fetch with how many tokens are wanted, and it says little: "
+            "This gate of dhurandhar 0.1.2 compares how many rows storage can fetch with how many tokens are wanted, and it says little: "
             (gate.caveat) ". It does not see what a fetch adds to each token, what a prompt adds to the first one, or what the table's pages take from the decoder. The verdict above does."
         }
     }
