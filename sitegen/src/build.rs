@@ -11,6 +11,7 @@ use crate::base_url::BaseUrl;
 use crate::bundle::wasm::Bundle;
 use crate::config::Config;
 use crate::content::{self, Content};
+use crate::hub::Hub;
 use crate::output::assets::Assets;
 use crate::output::site::Site;
 use crate::output::{feed, manifest, offline};
@@ -36,6 +37,8 @@ pub struct Sources {
     pub bundle: Option<Bundle>,
     /// Where it will be published, when that is known.
     pub base_url: Option<BaseUrl>,
+    /// The hub that the calculator may ask.
+    pub hub: Hub,
 }
 
 /// Builds the whole site.
@@ -66,7 +69,8 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     site.insert(manifest::PLACE, manifest::manifest(&assets));
     let config = Config::load(&sources.content)?;
     let base_url = sources.base_url.clone();
-    let chrome = Chrome { assets, menu, base_url, feed: atom.is_some(), picture, config };
+    let hub = sources.hub.clone();
+    let chrome = Chrome { hub, assets, menu, base_url, feed: atom.is_some(), picture, config };
     let documents: Vec<(String, String)> =
         pages.par_iter().map(|page| (page.path.file(), template::layout(page, &chrome))).collect();
     for (place, document) in documents {

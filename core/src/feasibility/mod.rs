@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod fixes;
+mod offered;
 mod outlook;
 mod prospects;
 mod recommend;
@@ -12,6 +13,7 @@ mod verdict;
 pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
+pub use offered::offered;
 pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
 pub use recommend::{Recommendation, Task, Wish, recommend};

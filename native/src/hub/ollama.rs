@@ -1,9 +1,9 @@
 //! Ollama's registry: a manifest names the layers of a model, one of which is a GGUF file.
 
 use super::client::Client;
-use super::name::OllamaName;
 use super::settings::Settings;
 use super::{Failure, Found, Remote};
+use dhurandhar_core::model::hub::OllamaName;
 use serde::Deserialize;
 use std::path::PathBuf;
 

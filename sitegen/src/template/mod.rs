@@ -8,6 +8,7 @@ pub use not_found::{not_found, with_base};
 
 use crate::base_url::BaseUrl;
 use crate::config::Config;
+use crate::hub::Hub;
 use crate::output::assets::Assets;
 use crate::page::Page;
 use crate::path::SitePath;
@@ -27,6 +28,8 @@ pub struct Chrome {
     pub picture: Option<SitePath>,
     /// Addresses outside the site.
     pub config: Config,
+    /// The hub that the calculator may ask.
+    pub hub: Hub,
 }
 
 impl Chrome {

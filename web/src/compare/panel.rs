@@ -1,5 +1,6 @@
 //! Up to four cases side by side with their differences marked, and every weight format on the chosen device.
 
+use dhurandhar_core::dossier::Ordered;
 use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::format::quantity::number;
 use dhurandhar_core::leaf::cast::to_u64;
@@ -9,6 +10,7 @@ use dhurandhar_core::weights::{WeightFormat, quality};
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{AttrValue, Callback, Event, Html, Properties, TargetCast, function_component, html, use_memo};
 
+use crate::files::dossier::dossier;
 use crate::link;
 use crate::parts::choice::Group;
 use crate::parts::copy_link::CopyLink;
@@ -40,6 +42,7 @@ pub(crate) fn compare_panel(props: ComparePanelProps) -> Html {
 /// A case, and its report or what is wrong with it.
 struct Column {
     state: State,
+    inputs: Inputs,
     report: Result<Computed, String>,
 }
 
@@ -49,11 +52,12 @@ fn columns(cases: &[String], imported: &[Loaded]) -> Vec<Column> {
         let state = read.state?;
         let custom = state.custom.device().and_then(Result::ok);
         let changed = state.changes.on(&state.device).and_then(Result::ok);
+        let inputs = Inputs::of(&state, custom.as_ref(), changed.as_ref());
         let report = match read.problems.first() {
             Some(problem) => Err(problem.clone()),
-            None => Inputs::of(&state, custom.as_ref(), changed.as_ref()).whole(false),
+            None => inputs.whole(false),
         };
-        Some(Column { state, report })
+        Some(Column { state, inputs, report })
     };
     cases.iter().filter_map(column).collect()
 }
@@ -89,10 +93,31 @@ fn ComparePanel(props: &ComparePanelProps) -> Html {
                     }
                     <CopyLink address={props.address.clone()} own_model={found.iter().any(|column| props.imported.contains(&column.state.model))} />
                 </div>
+                { dossier(&dossier_cases(&found, &cases, &props.imported), &props.address, &props.on) }
             </section>
             if let Some(rows) = &*formats { { best(rows, &props.inputs, &props.on) } }
         </>
     }
+}
+
+/// The cases that have a device, each under its number.
+fn dossier_cases(columns: &[Column], cases: &[String], imported: &[Loaded]) -> Callback<(), Vec<Ordered>> {
+    let parts: Vec<(Inputs, Option<String>)> = columns
+        .iter()
+        .zip(cases)
+        .map(|(column, case)| {
+            let link = Some(case.clone()).filter(|_| !imported.contains(&column.state.model));
+            (column.inputs.clone(), link)
+        })
+        .collect();
+    Callback::from(move |()| {
+        let case = |(number, (inputs, link)): (usize, &(Inputs, Option<String>))| {
+            let mut case = inputs.ordered(None, link.clone())?;
+            case.title = format!("Case {}: {}", number + 1, case.title);
+            Some(case)
+        };
+        parts.iter().enumerate().filter_map(case).collect()
+    })
 }
 
 /// A line of the table: its name, and a text a case.

@@ -4,6 +4,7 @@ use dhurandhar_core::device::Os;
 use web_sys::HtmlInputElement;
 use yew::{AttrValue, Callback, Html, InputEvent, TargetCast, html};
 
+use crate::devices::measure::Measure;
 use crate::parts::choice::{Choice, Group};
 use crate::state::Action;
 use crate::state::custom_device::{CustomDevice, Field};
@@ -12,6 +13,7 @@ use crate::state::custom_device::{CustomDevice, Field};
 pub(crate) struct DeviceForm {
     pub(crate) form: CustomDevice,
     pub(crate) on: Callback<Action>,
+    pub(crate) worker_url: String,
 }
 
 impl DeviceForm {
@@ -54,6 +56,7 @@ impl DeviceForm {
         html! {
             <fieldset class="calc-own">
                 <legend>{ "Your device" }</legend>
+                <Measure worker_url={self.worker_url.clone()} on={self.on.clone()} />
                 <div class="calc-own-row">
                     { field(Field::Name, "My phone") }
                     { field(Field::Budget, "3 GB") }

@@ -3,4 +3,5 @@
 pub(crate) mod card;
 pub(crate) mod filter;
 pub(crate) mod form;
+pub(crate) mod measure;
 pub(crate) mod panel;

@@ -18,6 +18,7 @@ pub(crate) struct DevicesPanel {
     pub(crate) custom: CustomDevice,
     pub(crate) on: Callback<Action>,
     pub(crate) on_drag: Callback<Action>,
+    pub(crate) worker_url: String,
 }
 
 /// Devices that the search finds, by verdict, those at the edge first; the reader's own leads.
@@ -54,7 +55,7 @@ impl DevicesPanel {
                     { DeviceFilter { filter: self.filter.clone(), counts, on: self.on_drag.clone() }.view() }
                     { NumberField { id: "device-target", label: "Target speed", unit: "tok/s", value: self.report.scenario.target_tokens_per_s, min: 0.01, max: 1e6, step: "any", on_value: target, on: self.on.clone(), hidden_label: false }.view() }
                 </div>
-                { DeviceForm { form: self.custom.clone(), on: self.on_drag.clone() }.view() }
+                { DeviceForm { form: self.custom.clone(), on: self.on_drag.clone(), worker_url: self.worker_url.clone() }.view() }
                 <h2 class="visually-hidden">{ "Verdicts" }</h2>
                 if cards.is_empty() {
                     <p>{ "No device of that kind. " }</p>

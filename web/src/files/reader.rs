@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 
 use dhurandhar_core::Model;
+use dhurandhar_core::device::Device;
+use dhurandhar_core::dossier::Ordered;
 use dhurandhar_core::leaf::wire;
 use dhurandhar_core::leaf::wire::Wire;
 use dhurandhar_core::measurement::Overlay;
@@ -51,15 +53,98 @@ async fn read(files: Vec<File>) -> Result<Model, String> {
 pub(crate) fn import(files: Vec<File>, on: Callback<Action>) -> Result<(), SplitLoaderError> {
     spawn_local(async move {
         match read(files).await {
-            Ok(model) => {
-                let kept = keep::keep(&model).then(|| model.architecture.name.clone());
-                on.emit(Action::Import(Box::new(model)));
-                on.emit(Action::Kept(kept));
-            }
+            Ok(model) => take(model, &on),
             Err(problem) => on.emit(Action::Fail(problem)),
         }
     });
     Ok(())
+}
+
+/// Takes a model into use, and keeps it in this browser.
+fn take(model: Model, on: &Callback<Action>) {
+    let kept = keep::keep(&model).then(|| model.architecture.name.clone());
+    on.emit(Action::Import(Box::new(model)));
+    on.emit(Action::Kept(kept));
+}
+
+/// What a name on the hub leads to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Named {
+    /// One model, which is in use now.
+    Taken,
+    /// Several, one of which has to be chosen.
+    Several(Vec<Offered>),
+    /// Why there is none, in words.
+    Refused(String),
+}
+
+/// A model among several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Offered {
+    /// Its name on the hub.
+    pub(crate) name: String,
+    pub(crate) label: String,
+    /// Size in bytes, where the hub says it.
+    pub(crate) bytes: Option<f64>,
+    /// Whether it runs on the chosen device, where one is chosen.
+    pub(crate) fits: Option<String>,
+}
+
+/// Looks up a name on the hub; what it leads to goes to `told`.
+#[wasm_split(late, fallible)]
+#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
+pub(crate) fn look_up(
+    endpoint: String,
+    name: String,
+    device: Option<Device>,
+    on: Callback<Action>,
+    told: Callback<Named>,
+) -> Result<(), SplitLoaderError> {
+    spawn_local(async move {
+        let device = Uint8Array::from(wire::encode(&device).as_slice());
+        let found = call("hub", &Array::of3(&endpoint.into(), &name.into(), &device)).await;
+        told.emit(match found {
+            Err(problem) => Named::Refused(problem),
+            Ok(found) if Array::is_array(&found) => {
+                Named::Several(Array::from(&found).iter().filter_map(|row| offered(&row)).collect())
+            }
+            Ok(bytes) => match decoded(&bytes) {
+                Ok(model) => {
+                    take(model, &on);
+                    Named::Taken
+                }
+                Err(problem) => Named::Refused(problem),
+            },
+        });
+    });
+    Ok(())
+}
+
+fn offered(row: &JsValue) -> Option<Offered> {
+    let row = Array::from(row);
+    Some(Offered {
+        name: row.get(0).as_string()?,
+        label: row.get(1).as_string()?,
+        bytes: row.get(2).as_f64(),
+        fits: row.get(3).as_string(),
+    })
+}
+
+/// GB a second that the graphics processor moves, by WebGPU, measured for so long while `going`; none without it.
+pub(crate) async fn gpu_copies(ms: f64, going: &Function) -> Result<Option<f64>, String> {
+    Ok(call("gpuCopies", &Array::of2(&ms.into(), going)).await?.as_f64())
+}
+
+/// A dossier as text, made on `date`, with links to the site at `site`: `html`, `md` or `json`.
+pub(crate) async fn dossier(
+    kind: &'static str,
+    cases: &Vec<Ordered>,
+    date: &str,
+    site: &str,
+) -> Result<String, String> {
+    let cases = Uint8Array::from(wire::encode(cases).as_slice());
+    let text = call("dossier", &Array::of4(&kind.into(), &cases, &date.into(), &site.into())).await?;
+    text.as_string().ok_or_else(different_builds)
 }
 
 /// Is one of these names that of a configuration, the other that of weights?

@@ -13,7 +13,7 @@ use dhurandhar_core::weights::WeightPlan;
 
 use crate::link::escape::{decode, encode};
 use crate::state::catalogue::{Loaded, catalogue};
-use crate::state::custom_device::{self, Field};
+use crate::state::custom_device::{self, Field, MEASURED_KEY};
 use crate::state::device_changes::CHANGEABLE;
 use crate::state::tabs::Tab;
 use crate::state::{DEFAULT_DEVICE, DEFAULT_MODEL, MOST_CASES, State};
@@ -74,6 +74,9 @@ pub(crate) fn write(state: &State) -> String {
         if !value.is_empty() {
             put(field.key(), value);
         }
+    }
+    if state.custom.is_measured() {
+        put(MEASURED_KEY, "1");
     }
     for (at, (_, name)) in CHANGEABLE.into_iter().enumerate() {
         if !state.changes.get(at).is_empty() {
@@ -192,6 +195,10 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
             state.mmap.set(name, value)?;
             if let Some(field) = Field::ALL.into_iter().find(|field| field.key() == name) {
                 state.custom.set(field, value.to_owned());
+            }
+            if name == MEASURED_KEY && value == "1" {
+                let bandwidth = state.custom.get(Field::Dram).to_owned();
+                state.custom.measure(bandwidth);
             }
             if let Some(at) = CHANGEABLE.iter().position(|(_, known)| *known == name) {
                 state.changes.set(at, value.to_owned());

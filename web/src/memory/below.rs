@@ -1,10 +1,11 @@
-//! What stands below the answer: fetched once it is looked at, and drawn again while it is on screen and the controls rest.
+//! What stands below the answer: fetched once it is looked at, and drawn again only while it is on screen.
 
-use yew::{Callback, Children, Html, Properties, function_component, html, use_effect_with, use_node_ref};
+use yew::{
+    Callback, Children, Html, Properties, function_component, html, use_effect_with, use_mut_ref,
+    use_node_ref,
+};
 
 use crate::browser::in_view::use_in_view;
-use crate::browser::rested::use_rested;
-use crate::memory::REST_MS;
 use crate::memory::chart::MemoryChart;
 use crate::memory::details::Details;
 use crate::memory::table::{MemoryTable, TABLE_ID};
@@ -53,12 +54,15 @@ pub(crate) fn below(props: BelowProps) -> Html {
 
 #[function_component]
 fn Below(props: &BelowProps) -> Html {
-    // What nobody sees stays as it was, and what is seen waits until the controls rest: a frame is for the answer.
-    let (shown, behind) = use_rested(props, props.visible, REST_MS);
-    let BelowProps { report, inputs, on, .. } = shown;
+    // What nobody sees stays as it was.
+    let shown = use_mut_ref(|| props.clone());
+    if props.visible {
+        shown.replace(props.clone());
+    }
+    let BelowProps { report, inputs, on, .. } = shown.borrow().clone();
     let assumptions = &report.model.assumptions;
     html! {
-        <div class={if behind { "calc-details calc-stale" } else { "calc-details" }}>
+        <div class="calc-details">
             <MemoryChart report={report.clone()} described_by={TABLE_ID} />
             if !report.devices.is_empty() {
                 <Details report={report.clone()} {inputs} visible={props.visible} {on} />

@@ -1,13 +1,11 @@
 //! The memory tab: the totals, what decides, and what is fetched once it is looked at.
 
 use dhurandhar_core::feasibility::Assessment;
-use yew::{Html, Properties, function_component, html, use_node_ref};
+use yew::{Html, Properties, function_component, html};
 
-use crate::browser::in_view::use_in_view;
-use crate::browser::rested::use_rested;
-use crate::memory::REST_MS;
 use crate::memory::headline::headline;
 use crate::parts::format::first_up;
+use crate::state::ahead::use_ahead;
 use crate::state::computed::Computed;
 
 /// What it shows.
@@ -22,6 +20,7 @@ impl MemoryPanel {
         html! {
             <>
                 <Totals report={self.report.clone()} />
+                { for self.report.devices.first().map(decides) }
                 { self.below.clone() }
             </>
         }
@@ -33,19 +32,10 @@ struct TotalsProps {
     report: Computed,
 }
 
-/// The totals follow a slider while they are on screen; the sentences once it rests.
 #[function_component]
 fn Totals(props: &TotalsProps) -> Html {
-    let place = use_node_ref();
-    let visible = use_in_view(&place) != Some(false);
-    let (now, _) = use_rested(&props.report, visible, 0);
-    let (rested, behind) = use_rested(&props.report, visible, REST_MS);
-    html! {
-        <div class="calc-details" ref={place}>
-            { headline(&now) }
-            <div class={behind.then_some("calc-stale")}>{ for rested.devices.first().map(decides) }</div>
-        </div>
-    }
+    let ahead = use_ahead();
+    headline(ahead.as_ref().map_or(&props.report, |ahead| &ahead.report))
 }
 
 fn decides(assessment: &Assessment) -> Html {

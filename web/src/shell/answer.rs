@@ -2,13 +2,24 @@
 
 use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::report::Report;
-use yew::{Html, html};
+use yew::{Html, Properties, function_component, html};
+
+use crate::state::ahead::use_ahead;
+use crate::state::computed::Computed;
 
 use crate::parts::format;
 use crate::parts::verdict::{verdict, whole};
 
+#[derive(Properties, PartialEq)]
+pub(crate) struct AnswerProps {
+    pub(crate) report: Computed,
+}
+
 /// The answer in a line; it stays in sight on a small screen.
-pub(crate) fn answer(report: &Report) -> Html {
+#[function_component]
+pub(crate) fn Answer(props: &AnswerProps) -> Html {
+    let ahead = use_ahead();
+    let report: &Report = ahead.as_ref().map_or(&props.report, |ahead| &ahead.report);
     let Some(assessment) = report.devices.first() else {
         return html! { <p class="calc-answer">{ "Choose a device for a verdict." }</p> };
     };

@@ -18,7 +18,7 @@ use crate::link::address::use_link;
 use crate::memory::below::{BelowProps, WhenSeen};
 use crate::memory::panel::MemoryPanel;
 use crate::mmap::panel::MmapPanelProps;
-use crate::shell::answer::{answer, summary};
+use crate::shell::answer::{Answer, summary};
 use crate::shell::coalesced::use_coalesced;
 use crate::shell::controls::Controls;
 use crate::shell::export_bar::ExportBar;
@@ -27,6 +27,7 @@ use crate::shell::notices::Notices;
 use crate::shell::spoken::use_spoken;
 use crate::shell::stages::{Stage, use_stages};
 use crate::shell::tab_bar::{PANEL_ID, TabBar, tab_id};
+use crate::state::ahead;
 use crate::state::catalogue::{self, catalogue};
 use crate::state::computed::Computed;
 use crate::state::inputs::Inputs;
@@ -50,6 +51,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
         use_reducer_eq(move || start)
     };
     let on = use_callback(state.dispatcher(), move |action: Action, dispatcher| {
+        ahead::settle();
         if !action.needs_all() || catalogue().is_whole() {
             return dispatcher.dispatch(action);
         }
@@ -87,6 +89,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let is_known = late.is_some() || !own_device;
     let inputs =
         (stage > Stage::Frame && is_known).then(|| Inputs::of(&state, custom.as_ref(), changed.as_ref()));
+    ahead::about(inputs.as_ref());
     let answered = use_memo(inputs.clone(), |inputs| inputs.as_ref().map(Inputs::answer));
     let every = late.zip(inputs.clone()).filter(|_| state.tab == Tab::Devices);
     let every = use_memo(every.map(|(_, inputs)| inputs), |every| {
@@ -154,7 +157,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 }
                 <div id={PANEL_ID} class="calc-panel" role="tabpanel" aria-labelledby={tab_id(state.tab)} tabindex="0">
                     { for misread.map(|problem| html! { <p class="calc-short" role="alert">{ problem }</p> }) }
-                    { for computed.map(|report| answer(report)) }
+                    { for computed.map(|report| html! { <Answer report={report.clone()} /> }) }
                     { for state.scenario.not_offered().map(|note| html! { <p class="calc-hint">{ note }</p> }) }
                     { panel }
                     // Below the answer, or with every device: never in sight before them.
@@ -256,6 +259,7 @@ impl LatePanel<'_> {
                 custom: state.custom.clone(),
                 on,
                 on_drag,
+                worker_url: props.worker_url.clone(),
             }),
             (tab @ (Tab::TurboQuant | Tab::Codecs), _) => (late.codecs)(CodecPanelProps {
                 tab,

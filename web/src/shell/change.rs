@@ -173,6 +173,7 @@ impl Reducible for State {
             Action::Cases(cases) => state.cases = cases,
             Action::Kept(name) => state.kept = name,
             Action::Custom(field, value) => state.custom.set(field, value),
+            Action::Bandwidth(value) => state.custom.measure(value),
             Action::ClearCustom => {
                 state.custom = CustomDevice::default();
                 if state.device == custom_device::SLUG {

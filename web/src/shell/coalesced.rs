@@ -1,12 +1,13 @@
 //! Many events in a frame, one computation: actions wait for the next animation frame, and a later value of the
-//! same choice replaces an earlier one.
+//! same choice replaces an earlier one. The context, which a slider changes, is shown ahead of the state.
 
 use std::mem::discriminant;
 
 use gloo_render::{AnimationFrame, request_animation_frame};
 use yew::{Callback, UseReducerDispatcher, hook, use_callback, use_mut_ref};
 
-use crate::state::{Action, State};
+use crate::state::ahead;
+use crate::state::{Action, Setting, State};
 
 /// A way to send actions that waits for the next frame.
 #[hook]
@@ -24,7 +25,16 @@ pub(crate) fn use_coalesced(dispatcher: &UseReducerDispatcher<State>) -> Callbac
             *frame.borrow_mut() = Some(request_animation_frame(move |_| {
                 this_frame.borrow_mut().take();
                 for action in waiting.take() {
-                    dispatcher.dispatch(action);
+                    let dispatcher = dispatcher.clone();
+                    match action {
+                        Action::Set(Setting::Context(tokens)) => {
+                            ahead::show(tokens, move || dispatcher.dispatch(action));
+                        }
+                        action => {
+                            ahead::settle();
+                            dispatcher.dispatch(action);
+                        }
+                    }
                 }
             }));
         }
@@ -43,7 +53,6 @@ fn replaces(later: &Action, earlier: &Action) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Setting;
 
     #[test]
     fn only_the_same_choice_is_replaced() {

@@ -2,14 +2,14 @@
 
 use dhurandhar_chart::{Sheet, Theme, svg};
 use dhurandhar_core::report::{Cover, Report};
-use js_sys::Date;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, HtmlCanvasElement};
 use yew::{AttrValue, Callback, Html, MouseEvent, html};
 
-use crate::browser::download;
+use crate::browser::{download, today};
+use crate::files::dossier::dossier;
 use crate::files::reader;
 use crate::memory::drawing::memory_bars;
 use crate::parts::canvas::paint_sheet;
@@ -69,12 +69,6 @@ impl Kind {
     }
 }
 
-/// Today, as `2026-11-29`.
-fn today() -> String {
-    let text = Date::new_0().to_iso_string().as_string().unwrap_or_default();
-    text.get(..10).unwrap_or_default().to_owned()
-}
-
 /// `gemma4-e2b-q4_k_m-pixel-9a.json`, of characters that any file system takes.
 fn file_name(report: &Report, every_device: bool, ending: &str) -> String {
     let device = report.devices.first().filter(|_| !every_device);
@@ -93,14 +87,25 @@ impl ExportBar {
             html! { <button type="button" id={["export-", kind.names().0].concat()} onclick={save}>{ kind.title() }</button> }
         };
         let pictures = (!self.every_device).then_some([Kind::Png, Kind::Svg]);
-        html! {
+        let bar = html! {
             <div class="calc-export" role="group" aria-label="Export">
                 <span aria-hidden="true">{ "Export" }</span>
                 { for [Kind::Json, Kind::Memory, Kind::Devices, Kind::Markdown].map(button) }
                 { for pictures.into_iter().flatten().map(button) }
                 <CopyLink address={self.address.clone()} own_model={self.own_model} />
             </div>
+        };
+        if self.every_device || self.report.devices.is_empty() {
+            return bar;
         }
+        let cases = {
+            let (inputs, address, own_model) = (self.inputs.clone(), self.address.clone(), self.own_model);
+            Callback::from(move |()| {
+                let link = address.split_once('?').map_or("v=1", |(_, link)| link);
+                inputs.ordered(None, Some(link.to_owned()).filter(|_| !own_model)).into_iter().collect()
+            })
+        };
+        html! { <>{ bar }{ dossier(&cases, &self.address, &self.on) }</> }
     }
 
     fn save(&self, kind: Kind) {

@@ -6,6 +6,7 @@ use dhurandhar_core::weights::WeightFormat;
 use yew::{Callback, Html, Properties, function_component, html};
 
 use crate::files::file_drop::FileDrop;
+use crate::files::hub_field::{self, HubField};
 use crate::parts::choice::Choice;
 use crate::parts::options::{kv_groups, runtime_groups, weight_groups};
 use crate::parts::setting::{chosen, set};
@@ -24,6 +25,7 @@ pub(crate) struct MoreProps {
     audio: bool,
     bits_per_weight: Option<f64>,
     kept: Option<String>,
+    device: String,
     on: Callback<Action>,
 }
 
@@ -41,6 +43,7 @@ impl MoreProps {
             audio: scenario.audio,
             bits_per_weight,
             kept: state.kept.clone(),
+            device: state.device.clone(),
             on: on.clone(),
         }
     }
@@ -58,6 +61,7 @@ fn More(props: &MoreProps) -> Html {
     html! {
         <>
             { FileDrop { kept: props.kept.clone(), on: props.on.clone() }.view() }
+            if let Some(endpoint) = hub_field::endpoint() { <HubField {endpoint} device={props.device.clone()} on={props.on.clone()} /> }
             { Choice { id: "weights", label: "Weights", value: props.weights.to_string(), groups, hint: hint.unwrap_or_default(), on_value: chosen(&props.on, |name| WeightFormat::parse(name).ok().map(Setting::Weights)) }.view() }
             <div class="calc-pair">
                 { Choice { id: "keys", label: "Keys (K)", value: props.keys.to_string(), groups: kv_groups(props.keys), on_value: chosen(&props.on, |name| KvFormat::parse(name).ok().map(Setting::Keys)), hint: String::new() }.view() }

@@ -8,6 +8,11 @@ use dhurandhar_core::leaf::units::GIB;
 /// The slug of the reader's device.
 pub(crate) const SLUG: &str = "custom";
 
+/// Name of "the bandwidth was measured" in a link.
+pub(crate) const MEASURED_KEY: &str = "dm";
+/// Where a measured bandwidth comes from.
+const MEASURED: &str = "measured: in this browser, copies by one thread";
+
 /// A field of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
@@ -83,6 +88,8 @@ impl Field {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CustomDevice {
     values: [String; 6],
+    /// The bandwidth was measured in this browser, not entered.
+    is_measured: bool,
 }
 
 impl CustomDevice {
@@ -93,7 +100,19 @@ impl CustomDevice {
 
     /// Enters a value.
     pub(crate) fn set(&mut self, field: Field, value: String) {
+        self.is_measured &= field != Field::Dram;
         self.values[field as usize] = value;
+    }
+
+    /// Takes the bandwidth that was measured here.
+    pub(crate) fn measure(&mut self, value: String) {
+        self.set(Field::Dram, value);
+        self.is_measured = true;
+    }
+
+    /// Whether the bandwidth was measured, here or where a link comes from.
+    pub(crate) const fn is_measured(&self) -> bool {
+        self.is_measured
     }
 
     /// Whether nothing was entered.
@@ -122,6 +141,10 @@ impl CustomDevice {
         entries.extend(self.figure(Field::Budget, "ram_budget_mb")?);
         entries.extend(self.figure(Field::Flash, "flash_read_gbps")?);
         entries.extend(self.figure(Field::Dram, "dram_bandwidth_gb_per_s")?);
+        if self.is_measured && !self.get(Field::Dram).is_empty() {
+            let source = named("dram_bandwidth_gb_per_s", Value::Text(MEASURED.to_owned()));
+            entries.push(named("sources", Value::Map(vec![source])));
+        }
         let latency = self.figure(Field::Latency, "random_read_latency_us")?;
         entries.extend(latency.map(|latency| named("storage", Value::Map(vec![latency]))));
         Ok(Node { line: 0, value: Value::Map(entries) })
@@ -179,6 +202,19 @@ mod tests {
         assert_eq!(device.os, Os::Ios);
         assert!((device.storage.random_read_latency_us - 90.0).abs() < 1e-9);
         assert!((device.dram_bytes_per_s().unwrap() - 51.2e9).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_measured_bandwidth_says_so_until_another_is_entered() {
+        let mut form = form(&[(Field::Budget, "3 GB"), (Field::Flash, "1")]);
+        form.measure("12.3 GB/s".to_owned());
+        let source = |form: &CustomDevice| {
+            let device = form.device().unwrap().unwrap();
+            device.sources.get("dram_bandwidth_gb_per_s").map(|source| source.kind)
+        };
+        assert_eq!(source(&form), Some(dhurandhar_core::device::SourceKind::Measured));
+        form.set(Field::Dram, "20".to_owned());
+        assert_ne!(source(&form), Some(dhurandhar_core::device::SourceKind::Measured));
     }
 
     #[test]

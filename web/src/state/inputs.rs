@@ -2,6 +2,7 @@
 
 use dhurandhar_core::Model;
 use dhurandhar_core::device::Device;
+use dhurandhar_core::dossier::Ordered;
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::report::{Order, Report};
 
@@ -67,6 +68,13 @@ impl Inputs {
         let devices = if every_device { self.every() } else { self.chosen().into_iter().collect() };
         let make = || Report::new(&self.model, &self.scenario, &devices, self.ple_cache_hit_share);
         measured("details", make).map(Computed::from).map_err(|error| error.to_string())
+    }
+
+    /// The case for a dossier, called by model and device unless `title` says otherwise; none without a device.
+    pub(crate) fn ordered(&self, title: Option<String>, link: Option<String>) -> Option<Ordered> {
+        let device = self.chosen()?;
+        let title = title.unwrap_or_else(|| format!("{} on {}", self.model.title(), device.title));
+        Some(Ordered { title, order: self.order(vec![device]), link })
     }
 
     /// What a report is ordered from.

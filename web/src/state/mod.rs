@@ -1,5 +1,6 @@
 //! The page's whole state, and everything that can happen to it.
 
+pub(crate) mod ahead;
 pub(crate) mod catalogue;
 pub(crate) mod codec_choice;
 pub(crate) mod computed;
@@ -120,6 +121,8 @@ pub(crate) enum Action {
     /// Draw this device's budget and show the drawing.
     DrawDevice(String),
     Custom(Field, String),
+    /// The bandwidth of the reader's own device, measured here.
+    Bandwidth(String),
     /// A figure of the chosen device, by its place among those that can be changed.
     Change(usize, String),
     /// The cases that are compared.

@@ -1,16 +1,16 @@
 //! How models elsewhere are named.
 
 /// The hub, unless `HF_ENDPOINT` names another.
-pub(super) const HUB: &str = "https://huggingface.co";
+pub const HUB: &str = "https://huggingface.co";
 /// Ollama's registry, unless `OLLAMA_REGISTRY` names another.
-pub(super) const OLLAMA: &str = "https://registry.ollama.ai";
+pub const OLLAMA: &str = "https://registry.ollama.ai";
 
 /// Endings of files, which no repository's name is taken to have.
 const FILES: [&str; 10] = ["yaml", "yml", "json", "gguf", "safetensors", "bin", "pt", "pth", "ckpt", "npy"];
 
 /// A name that leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reference {
+pub enum Reference {
     /// A repository of the hub.
     Hub(HubName),
     /// A file at an address.
@@ -21,22 +21,23 @@ pub(super) enum Reference {
 
 /// A repository of the hub, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HubName {
+pub struct HubName {
     /// `owner/name`.
-    pub(super) repository: String,
+    pub repository: String,
     /// A branch, a tag or a commit.
-    pub(super) revision: Option<String>,
+    pub revision: Option<String>,
     /// A file in the repository, or a quantisation.
-    pub(super) wanted: Option<String>,
+    pub wanted: Option<String>,
 }
 
 impl HubName {
-    pub(super) fn revision(&self) -> &str {
+    /// The revision, `main` where none is named.
+    pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or("main")
     }
 
     /// As the user would write it, without the file.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match &self.revision {
             Some(revision) => format!("{}@{revision}", self.repository),
             None => self.repository.clone(),
@@ -44,23 +45,25 @@ impl HubName {
     }
 
     /// The part after the owner.
-    pub(super) fn title(&self) -> &str {
+    pub fn title(&self) -> &str {
         self.repository.rsplit('/').next().unwrap_or(&self.repository)
     }
 }
 
 /// A model of Ollama's registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OllamaName {
+pub struct OllamaName {
     /// `library` for those without an owner.
-    pub(super) owner: String,
-    pub(super) name: String,
-    pub(super) tag: String,
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// Which of its variants.
+    pub tag: String,
 }
 
 impl OllamaName {
     /// As the user would write it.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match self.owner.as_str() {
             "library" => format!("ollama:{}:{}", self.name, self.tag),
             owner => format!("ollama:{owner}/{}:{}", self.name, self.tag),
@@ -69,7 +72,7 @@ impl OllamaName {
 }
 
 /// What `name` means; `None` for names of things on this machine, and why not for what only looks like a name.
-pub(super) fn parse(name: &str, endpoint: &str) -> Result<Option<Reference>, String> {
+pub fn parse(name: &str, endpoint: &str) -> Result<Option<Reference>, String> {
     if let Some(rest) = name.strip_prefix("ollama:") {
         return ollama(name, rest).map(Some);
     }
@@ -179,13 +182,13 @@ fn url(name: &str) -> Result<String, String> {
 }
 
 /// The last part of an address's path.
-pub(super) fn file_name(url: &str) -> &str {
+pub fn file_name(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The address of another file in the same folder.
-pub(super) fn beside(url: &str, file: &str) -> String {
+pub fn beside(url: &str, file: &str) -> String {
     let (path, query) = match url.split_once('?') {
         Some((path, query)) => (path, format!("?{query}")),
         None => (url, String::new()),
@@ -195,7 +198,7 @@ pub(super) fn beside(url: &str, file: &str) -> String {
 }
 
 /// A part of a path as an address has it.
-pub(super) fn encode(path: &str) -> String {
+pub fn encode(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
