@@ -1,5 +1,7 @@
 //! The two codec tabs: one codec over its widths, and codecs at equal bits. All figures come from the worker.
 
+use std::cell::RefCell;
+
 use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
 use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
 use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
@@ -74,11 +76,11 @@ impl CodecPanelProps {
             let part = |codec| Part { request: request(vec![codec], self.choice.widths().to_vec()), input };
             std::iter::once(chosen).chain(beside).map(part).collect()
         } else {
-            let part = |source| Part {
-                request: request(EQUAL.to_vec(), vec![self.choice.bits]),
-                input: Input::Source(source, SEED),
-            };
-            Source::ALL.into_iter().map(part).collect()
+            let part = |input| Part { request: request(EQUAL.to_vec(), vec![self.choice.bits]), input };
+            match tensor {
+                Some(tensor) => vec![part(Input::Tensor(tensor))],
+                None => Source::ALL.into_iter().map(|source| part(Input::Source(source, SEED))).collect(),
+            }
         };
         Job::Sweep { vectors: self.choice.vectors, parts }
     }
@@ -98,6 +100,11 @@ impl CodecPanelProps {
     }
 }
 
+thread_local! {
+    /// The reader's file, for as long as the page is there.
+    static OWN: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
 /// The panel as a part of the page; another for each of its tabs.
 pub(crate) fn codec_panel(props: CodecPanelProps) -> Html {
     let key = props.tab.name();
@@ -106,10 +113,12 @@ pub(crate) fn codec_panel(props: CodecPanelProps) -> Html {
 
 #[function_component]
 fn CodecPanel(props: &CodecPanelProps) -> Html {
-    let file = use_state(|| None::<File>);
+    // The other codec tab is about the same file.
+    let file = use_state(|| OWN.with_borrow(Clone::clone));
     let tensor = use_state_eq(|| 0_usize);
     let geometry = KvGeometry::of(&props.model.architecture);
-    let own = (*file).clone().filter(|_| props.tab == Tab::TurboQuant);
+    let own = (*file).clone();
+    OWN.set(own.clone());
     let (listed, ..) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own.clone());
     // The list of another file says nothing of this one.
     let listed_file = listed.of.as_ref().and_then(|asked| asked.file.clone());
@@ -124,11 +133,16 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     let unread = own.is_some() && sweep.is_none();
     let empty = (is_listed && listed.tensors.is_empty() && listed.failed.is_none()).then(|| {
         let name = own.as_ref().map(File::name).unwrap_or_default();
-        format!("{name} has no tensor of f32, f16 or bf16 with at least one axis.")
+        format!("{name} has no tensor of f64, f32, f16 or bf16 with at least one axis.")
     });
+    let listed_name = listed.tensors.get(*tensor).map_or_else(String::new, |tensor| tensor.name.clone());
+    let title = own.as_ref().map(|file| if listed_name.is_empty() { file.name() } else { listed_name });
     let (results, cancel, again) = use_compute(&props.worker_url, sweep, own);
     let (aside, ..) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
-    let names = Source::ALL.map(Source::name);
+    let names: Vec<&str> = match &title {
+        Some(title) => vec![title],
+        None => Source::ALL.map(Source::name).into(),
+    };
     let is_sweep = props.tab == Tab::TurboQuant;
     let chart = if is_sweep {
         Chart::Lines(drawing::quality(&results.rows))
@@ -141,7 +155,7 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     html! {
         <>
             { controls(props, dim) }
-            if is_sweep { { own_tensors(&file, &tensor, if is_listed { &listed.tensors } else { &[] }) } }
+            { own_tensors(&file, &tensor, if is_listed { &listed.tensors } else { &[] }) }
             { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
             { running(results.running, results.progress, &cancel) }
             if results.cancelled { { cancelled(&again) } }
@@ -149,7 +163,7 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
                 <section class={stale(results.is_stale() || unread)}>
                     { tables::request(asked, results.is_stale() || unread) }
                     <Plot {chart} described_by={ROWS_ID} />
-                    { tables::rows(&results.rows, if is_sweep { &[] } else { &names }) }
+                    { tables::rows(&results.rows, if is_sweep { &[][..] } else { &names[..] }) }
                 </section>
             }
             if let (Some(Job::Memory { context_tokens, configs, .. }), true) = (beside, is_sweep) {
@@ -302,7 +316,7 @@ fn own_tensors(
                     id: "tensor-file",
                     label: "Or your own tensors: drop a file or",
                     accept: ".npy,.safetensors",
-                    hint: ".npy or .safetensors of f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
+                    hint: ".npy or .safetensors of f64, f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
                     on_file: on_file.clone(),
                 }.view() }
                 <button type="button" class="calc-small" id="tensor-sample" onclick={move |_| fetch_sample(on_file.clone())}>

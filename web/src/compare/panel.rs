@@ -5,7 +5,7 @@ use dhurandhar_core::feasibility::{Assessment, Mode};
 use dhurandhar_core::format::quantity::number;
 use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::memory::{KvFormat, Runtime};
-use dhurandhar_core::report::{FormatRow, best_format, by_format};
+use dhurandhar_core::report::{FormatRow, best_format, best_with_bits, by_format};
 use dhurandhar_core::weights::{WeightFormat, quality};
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{AttrValue, Callback, Event, Html, Properties, TargetCast, function_component, html, use_memo};
@@ -70,7 +70,16 @@ fn ComparePanel(props: &ComparePanelProps) -> Html {
         use_memo((cases.clone(), props.imported.clone()), |(cases, imported)| columns(cases, imported));
     let formats = use_memo(props.inputs.clone(), |inputs| {
         let device = inputs.chosen()?;
-        by_format(&inputs.model, &inputs.scenario, &device, inputs.ple_cache_hit_share).ok()
+        let rows = by_format(&inputs.model, &inputs.scenario, &device, inputs.ple_cache_hit_share).ok()?;
+        // What is asked most often, with the context that it leaves room for.
+        let four = best_with_bits(&rows, 4.0).and_then(|at| rows.get(at)).map(|row| {
+            let mut inputs = inputs.clone();
+            inputs.scenario.weights = row.format;
+            let whole = inputs.whole(false).ok();
+            let longest = whole.and_then(|report| report.devices.first()?.inverse.longest_context_tokens);
+            (row.format, longest)
+        });
+        Some((rows, four))
     });
     let add = |case: String, id: &'static str, words: &'static str| {
         let (on, mut cases) = (props.on.clone(), cases.clone());
@@ -95,7 +104,7 @@ fn ComparePanel(props: &ComparePanelProps) -> Html {
                 </div>
                 { dossier(&dossier_cases(&found, &cases, &props.imported), &props.address, &props.on) }
             </section>
-            if let Some(rows) = &*formats { { best(rows, &props.inputs, &props.on) } }
+            if let Some((rows, four)) = &*formats { { best(rows, *four, &props.inputs, &props.on) } }
         </>
     }
 }
@@ -371,7 +380,12 @@ fn context(column: &Column, label: AttrValue, change: Callback<String>) -> Html 
 }
 
 /// Every format on the chosen device, with the best one marked.
-fn best(rows: &[FormatRow], inputs: &Inputs, on: &Callback<Action>) -> Html {
+fn best(
+    rows: &[FormatRow],
+    four: Option<(WeightFormat, Option<u64>)>,
+    inputs: &Inputs,
+    on: &Callback<Action>,
+) -> Html {
     let best = best_format(rows);
     let is_measured = inputs.model.name() == quality::MEASURED_ON;
     let column = if is_measured { "Perplexity added" } else { "Quality" };
@@ -404,6 +418,13 @@ fn best(rows: &[FormatRow], inputs: &Inputs, on: &Callback<Action>) -> Html {
                     Some(row) if row.assessment.meets_target == Some(true) => format!("{}: the most bits of all formats that run and reach the target speed.", row.format),
                     Some(row) => format!("{}: the most bits of all formats that run; none is known to reach the target speed.", row.format),
                     None => "None of them runs on it with these choices.".to_owned(),
+                } }
+            </p>
+            <p id="format-four">
+                { match four {
+                    Some((format, Some(longest))) => format!("With 4 bits: {format}, up to {} tokens of context.", format::whole(longest)),
+                    Some((format, None)) => format!("With 4 bits: {format}."),
+                    None => "No format with 4 bits runs on it.".to_owned(),
                 } }
             </p>
             <div class="calc-table">

@@ -76,7 +76,7 @@ pub(crate) fn HubField(props: &HubFieldProps) -> Html {
             <p class="calc-hint" id="hub-hint">
                 { format!("Nothing is sent until you press the button. Then this browser asks {host} for the headers of that model's files; nothing else leaves it. `owner/name@revision` and `owner/name:Q4_K_M` or `:file` are understood.") }
             </p>
-            <output for="hub-name" class="calc-said" id="hub-said">{ said }</output>
+            <output for="hub-name" class="calc-hint" id="hub-said">{ said }</output>
             if let Some(Some(Named::Refused(problem))) = &*told {
                 <p class="calc-short" role="alert" id="hub-problem">{ problem }</p>
             }
