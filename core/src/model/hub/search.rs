@@ -150,8 +150,7 @@ impl Search {
             (Step::Beside(parts), Answer::Text(config)) => model(parts, Some(config)),
             (Step::Beside(parts), _) => model(parts, None),
             // Where not even a list is to be had, what was missed first is what is said.
-            (Step::Instead(problem), _) => Next::Refused(problem),
-            (_, Answer::Absent(problem)) => Next::Refused(problem),
+            (Step::Instead(problem), _) | (_, Answer::Absent(problem)) => Next::Refused(problem),
             (_, _) => Next::Refused(format!("the files of {} cannot be listed", name.shown())),
         }
     }
