@@ -11,7 +11,6 @@ mod client;
 mod failure;
 mod file;
 mod local;
-mod name;
 mod ollama;
 mod refusal;
 mod repository;
@@ -21,7 +20,7 @@ pub(crate) use failure::Failure;
 pub(crate) use file::RemoteFile;
 pub(crate) use settings::stay_offline;
 
-use repository::Offer;
+use dhurandhar_core::model::hub::{self as name, Offer};
 use std::path::PathBuf;
 
 /// What a name leads to.

@@ -2,9 +2,9 @@
 
 use super::client::Client;
 use super::file::RemoteFile;
-use super::name::OllamaName;
 use super::settings::Settings;
 use super::{Failure, Found, Remote};
+use dhurandhar_core::model::hub::OllamaName;
 use serde::Deserialize;
 use std::path::PathBuf;
 
