@@ -59,6 +59,13 @@ pub enum Job {
     },
     /// What a table on storage costs a token.
     Lookup(LookupCase),
+    /// Copies within memory, for whoever holds a clock: progress after each of them.
+    Copies {
+        /// MiB that a copy reads, and writes.
+        mib: usize,
+        /// How many; whoever has seen enough ends the worker.
+        times: usize,
+    },
 }
 
 /// One sweep and what it reads.
@@ -141,6 +148,7 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         Job::Repeat { codec, bits, dim, vectors, encodes, decodes } => {
             repeat(*codec, *bits, *dim, *vectors, *encodes, *decodes).map_err(|error| error.to_string())
         }
+        Job::Copies { mib, times } => copies(*mib, *times, &mut tell),
         Job::Lookup(case) => case
             .answer()
             .map(|lookup| tell(Answer::Lookup(Box::new(lookup))))
@@ -173,6 +181,34 @@ fn repeat(
         codec.decode_into(packed.planes(), &mut values)?;
     }
     Ok(())
+}
+
+/// Most MiB of a copy: twice as much is taken from a device that may have 2 GiB.
+const MOST_COPIED_MIB: usize = 128;
+
+fn copies(mib: usize, times: usize, tell: &mut impl FnMut(Answer)) -> Result<(), String> {
+    if !(1..=MOST_COPIED_MIB).contains(&mib) {
+        return Err(format!("copies of {mib} MiB; expected 1 to {MOST_COPIED_MIB}"));
+    }
+    let half = mib << 20;
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(2 * half).map_err(|_| format!("no {} MiB of memory to copy within", 2 * mib))?;
+    memory.resize(2 * half, 1_u8);
+    for done in 1..=times {
+        memory.copy_within(..half, half);
+        std::hint::black_box(&mut memory);
+        tell(Answer::Progress(Progress { done, total: times }));
+    }
+    Ok(())
+}
+
+/// Bytes that a copy of so many MiB moves a second, in GB/s, where it took these milliseconds each time: each byte is read and
+/// written, and the median is what counts. None without a time.
+pub fn copied_gb_per_s(mib: usize, took_ms: &[f64]) -> Option<f64> {
+    let mut sorted = took_ms.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().filter(|ms| *ms > 0.0)?;
+    Some((2 * (mib << 20)) as f64 / median / 1e6)
 }
 
 fn costs(codecs: &[CodecKind], dim: usize) -> Result<Costs, String> {
@@ -277,6 +313,7 @@ wire_enum!(Job {
     4 Fingerprints,
     5 Repeat { codec, bits, dim, vectors, encodes, decodes },
     6 Lookup(case),
+    7 Copies { mib, times },
 });
 wire_struct!(Part { request, input });
 wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
@@ -306,6 +343,23 @@ mod tests {
         let mut all = Vec::new();
         run(job, file, |answer| all.push(answer));
         all
+    }
+
+    #[test]
+    fn copies_tell_of_each_and_their_median_is_the_speed() {
+        let told = answers(&Job::Copies { mib: 1, times: 3 }, &[]);
+        assert_eq!(told.len(), 4);
+        assert_eq!((&told[2], &told[3]), (&Answer::Progress(Progress { done: 3, total: 3 }), &Answer::Done));
+        for mib in [0, 4096] {
+            let told = answers(&Job::Copies { mib, times: 1 }, &[]);
+            assert!(
+                matches!(&told[..], [Answer::Failed(text)] if text.contains("expected 1 to")),
+                "{told:?}"
+            );
+        }
+        let speed = copied_gb_per_s(64, &[900.0, 10.0, 12.0]).unwrap();
+        assert!((speed - 134_217_728.0 / 12.0 / 1e6).abs() < 1e-9);
+        assert_eq!(copied_gb_per_s(64, &[]), None);
     }
 
     fn part(codec: CodecKind, input: Input) -> Part {

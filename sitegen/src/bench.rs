@@ -11,6 +11,7 @@ use cpu_time::ProcessTime;
 
 use crate::build::{Sources, build};
 use crate::compress::Compression;
+use crate::hub::Hub;
 use crate::output::write::write;
 use crate::workspace::Workspace;
 
@@ -45,7 +46,8 @@ pub fn run(pages: usize, workspace: &Workspace) -> Result<Measured> {
         markdown_bytes += text.len();
         fs::write(place.join(format!("page-{number}.md")), text)?;
     }
-    let sources = Sources { content, style: workspace.style(), bundle: None, base_url: None };
+    let sources =
+        Sources { content, style: workspace.style(), bundle: None, base_url: None, hub: Hub::default() };
     let (begun, wall) = (ProcessTime::now(), Instant::now());
     let site = build(&sources)?;
     let building = begun.elapsed();

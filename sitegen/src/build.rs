@@ -11,6 +11,7 @@ use crate::base_url::BaseUrl;
 use crate::bundle::wasm::Bundle;
 use crate::config::Config;
 use crate::content::{self, Content};
+use crate::hub::Hub;
 use crate::output::assets::Assets;
 use crate::output::site::Site;
 use crate::output::{feed, find, manifest, offline};
@@ -36,6 +37,8 @@ pub struct Sources {
     pub bundle: Option<Bundle>,
     /// Where it will be published, when that is known.
     pub base_url: Option<BaseUrl>,
+    /// The hub that the calculator may ask.
+    pub hub: Hub,
 }
 
 /// Builds the whole site.
@@ -68,6 +71,7 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
     let config = Config::load(&sources.content)?;
     let base_url = sources.base_url.clone();
     let chrome = Chrome {
+        hub: sources.hub.clone(),
         assets,
         menu,
         base_url,

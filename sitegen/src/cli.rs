@@ -13,6 +13,7 @@ use crate::build::{Sources, build, rebuild};
 use crate::bundle::wasm;
 use crate::check;
 use crate::compress::Compression;
+use crate::hub::{self, Hub};
 use crate::output::site::Site;
 use crate::output::size;
 use crate::output::write::{Written, write};
@@ -68,6 +69,9 @@ struct Output {
     /// Leave out the WebAssembly calculator; its page keeps the static tables.
     #[arg(long)]
     no_calculator: bool,
+    /// The hub that the calculator asks for models by name once its visitor presses the button; `none` for none.
+    #[arg(long, value_name = "URL", default_value = hub::USUAL)]
+    hub: Hub,
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +175,7 @@ impl Output {
             style: workspace.style(),
             bundle: if self.no_calculator { None } else { Some(wasm::bundle(workspace)?) },
             base_url,
+            hub: self.hub.clone(),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! data, [`template`] puts the layout around all of them, [`build`] gathers a [`Site`](output::site::Site) in memory, [`output`]
 //! brings it to disk, [`check`] reads it back and looks for what is broken, [`serve`] shows it while it changes.
 //!
-//! Two things are absent on purpose: arithmetic about models or codecs (that is `dhurandhar-core`), and any request
+//! Two things are absent on purpose: arithmetic about models or codecs (that is `dhurandhar-core`), and any unasked request
 //! to anybody, at build time or from a page.
 
 pub mod base_url;
@@ -17,6 +17,7 @@ pub mod compress;
 pub mod config;
 pub mod content;
 pub mod disk;
+pub mod hub;
 pub mod output;
 pub mod page;
 pub mod pages;

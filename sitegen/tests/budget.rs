@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dhurandhar_sitegen::build::{Sources, build};
 use dhurandhar_sitegen::bundle::wasm;
+use dhurandhar_sitegen::hub::USUAL;
 use dhurandhar_sitegen::output::size::first_visit;
 use dhurandhar_sitegen::workspace::Workspace;
 
@@ -16,6 +17,7 @@ fn a_first_visit_keeps_its_budget() {
         style: workspace.style(),
         bundle: Some(wasm::bundle(&workspace).unwrap()),
         base_url: None,
+        hub: USUAL.parse().unwrap(),
     };
     let visit = first_visit(&build(&sources).unwrap()).unwrap();
     assert!(visit.within_budget(), "a first visit is too large\n{visit}");

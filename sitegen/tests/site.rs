@@ -9,6 +9,7 @@ use dhurandhar_sitegen::bundle::bindgen::Glued;
 use dhurandhar_sitegen::bundle::wasm::Bundle;
 use dhurandhar_sitegen::check::problems;
 use dhurandhar_sitegen::compress::Compression;
+use dhurandhar_sitegen::hub::Hub;
 use dhurandhar_sitegen::output::site::Site;
 use dhurandhar_sitegen::output::size::{MOST_BROTLI, MOST_SEARCH, first_visit};
 use dhurandhar_sitegen::output::write::{Written, write};
@@ -38,7 +39,13 @@ fn cases(name: &str) -> Vec<(PathBuf, String)> {
 
 #[cfg(test)]
 fn sources(content: PathBuf) -> Sources {
-    Sources { content, style: workspace().join("web/style"), bundle: None, base_url: None }
+    Sources {
+        content,
+        style: workspace().join("web/style"),
+        bundle: None,
+        base_url: None,
+        hub: Hub::default(),
+    }
 }
 
 /// Stands for the compiled calculator, with the real start scripts.

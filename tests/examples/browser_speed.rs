@@ -1,14 +1,17 @@
-//! How fast the page is in headless Chromium: a slider's way to the screen, and the codecs in the worker.
+//! How fast the page is in headless Chromium: the time until its answer on a slow phone, what a slider's step takes of the page's thread and
+//! until it is painted, and the codecs in the worker.
 //!
-//! `tests/speed` runs it. It prints and asserts nothing about time.
+//! `tests/speed` runs it; `cargo run -p dhurandhar-tests --example browser_speed -- slider` runs the first two only. It prints, and asserts
+//! nothing about time. What a step takes of the thread is in ticks of that thread, which other programs' load does not count in, though
+//! it slows them; the load is printed.
 
 use anyhow::{Context, Result, ensure};
 use dhurandhar_core::codec::sweep::SweepRequest;
 use dhurandhar_core::codec::{CodecKind, Source};
 use dhurandhar_core::leaf::wire;
 use dhurandhar_core::work::{Input, Job, Part};
-use dhurandhar_tests::browser::{stage, until};
-use serde_json::Value;
+use dhurandhar_tests::browser::{Stage, ask, stage, until};
+use serde_json::{Value, json};
 use thirtyfour::prelude::WebDriver;
 
 /// Moves the slider, one step after another is painted; milliseconds of each, and what the page's own marks say.
@@ -63,11 +66,32 @@ const ROUNDS: usize = 400;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let stage = stage()?;
+    println!("load: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    first_answer().await?;
+    for (width, height) in [(1280, 900), (360, 780)] {
+        let play = |driver: WebDriver| {
+            let stage = stage.clone();
+            async move {
+                stage.open(&driver, "").await?;
+                for throttle in [1, 4] {
+                    println!("{width} x {height} px, processor slowed {throttle}-fold");
+                    driver
+                        .cdp()
+                        .send_raw("Emulation.setCPUThrottlingRate", json!({ "rate": throttle }))
+                        .await?;
+                    slider(&driver).await?;
+                }
+                Ok(())
+            }
+        };
+        stage.play(width, height, play).await?;
+    }
+    if std::env::args().nth(1).as_deref() == Some("slider") {
+        return Ok(());
+    }
     let play = |driver: WebDriver| {
         let stage = stage.clone();
         async move {
-            stage.open(&driver, "").await?;
-            slider(&driver).await?;
             stage.open(&driver, "?v=1&tab=turboquant").await?;
             let started = "return performance.getEntriesByType('resource').some(e => /worker-[0-9a-f]+\\.js$/.test(e.name))
                 && document.querySelectorAll('#codec-rows tbody tr').length === 10";
@@ -78,9 +102,58 @@ async fn main() -> Result<()> {
     stage.play(1280, 900, play).await
 }
 
+/// Notes when the answer of this visit is there to be read.
+const ANSWERED: &str = "new MutationObserver((_, watch) => {
+        const answer = document.querySelector('#app:not(.calc-other) .calc-answer');
+        if (answer && !answer.closest('.calc-waiting')) { window.__answered = performance.now(); watch.disconnect(); }
+    }).observe(document, { subtree: true, childList: true, attributes: true });";
+
+/// Visits of a phone with a slow processor and a slow network (as Lighthouse has it: 1.6 Mbit/s, 150 ms), each with an empty cache.
+async fn first_answer() -> Result<()> {
+    let packed = Stage::with(&[])?;
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let (stage, times) = (&packed, &mut times);
+        let play = |driver: WebDriver| async move {
+            let cdp = driver.cdp();
+            cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": ANSWERED })).await?;
+            cdp.send_raw("Emulation.setCPUThrottlingRate", json!({ "rate": 4 })).await?;
+            cdp.send_raw("Network.enable", json!({})).await?;
+            let network = json!({ "offline": false, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750 });
+            cdp.send_raw("Network.emulateNetworkConditions", network).await?;
+            driver.goto(format!("{}calculator/", stage.address)).await?;
+            until(&driver, "return window.__answered > 0").await?;
+            times.push(ask(&driver, "return window.__answered").await?.as_f64().context("a time")?);
+            Ok(())
+        };
+        stage.play(360, 780, play).await?;
+    }
+    print("answer on a phone (processor slowed 4-fold, 1.6 Mbit/s, 150 ms), ms", &times);
+    Ok(())
+}
+
+/// What the page's thread has done since it began, in milliseconds of that thread.
+async fn thread_ms(driver: &WebDriver) -> Result<Vec<(String, f64)>> {
+    let told = driver.cdp().send_raw("Performance.getMetrics", json!({})).await?;
+    let wanted = ["TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration"];
+    let metrics = told["metrics"].as_array().context("metrics")?;
+    let of = |name: &str| metrics.iter().find(|metric| metric["name"] == name)?["value"].as_f64();
+    Ok(wanted.into_iter().filter_map(|name| Some((name.to_owned(), of(name)? * 1000.0))).collect())
+}
+
 async fn slider(driver: &WebDriver) -> Result<()> {
+    driver.cdp().send_raw("Performance.enable", json!({ "timeDomain": "threadTicks" })).await?;
+    // Once to warm up: browsers compile functions when they are first called.
+    driver.execute_async(SLIDE, Vec::new()).await?;
+    let before = thread_ms(driver).await?;
     let told = driver.execute_async(SLIDE, Vec::new()).await?.json().clone();
-    print("slider event to after paint, ms", &floats(&told["steps"]));
+    let steps = floats(&told["steps"]);
+    let after = thread_ms(driver).await?;
+    for ((name, before), (_, after)) in before.iter().zip(&after) {
+        println!("  {name} of the page's thread, ms an event: {:.2}", (after - before) / steps.len() as f64);
+    }
+    driver.cdp().send_raw("Performance.disable", json!({})).await?;
+    print("slider event to after paint, ms", &steps);
     for (name, durations) in told["marks"].as_object().context("marks")? {
         print(&format!("  of which {name}, ms"), &floats(durations));
     }

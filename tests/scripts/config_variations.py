@@ -159,5 +159,6 @@ warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
 signal.signal(signal.SIGALRM, late)
-chosen = [argument for argument in sys.argv[2:] if not argument.startswith("--")]
-main(sys.argv[1], chosen or sorted(DECODERS))
+if __name__ == "__main__":
+    chosen = [argument for argument in sys.argv[2:] if not argument.startswith("--")]
+    main(sys.argv[1], chosen or sorted(DECODERS))

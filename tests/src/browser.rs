@@ -58,13 +58,14 @@ pub fn stage() -> Result<Arc<Stage>> {
     if let Some(stage) = shared.upgrade() {
         return Ok(stage);
     }
-    let stage = Arc::new(Stage::set_up()?);
+    let stage = Arc::new(Stage::with(&["--no-compress"])?);
     *shared = Arc::downgrade(&stage);
     Ok(stage)
 }
 
 impl Stage {
-    fn set_up() -> Result<Self> {
+    /// A stage of its own, whose site is built with these arguments too.
+    pub fn with(arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
         let (driver, line) = started(command, "started successfully on port ").context(
@@ -75,8 +76,9 @@ impl Stage {
         let mut command = program::sitegen()?;
         command.current_dir(workspace::root());
         command
-            .args(["serve", "--port", "0", "--no-watch", "--no-compress", "--out"])
-            .arg(site.path().join("site"));
+            .args(["serve", "--port", "0", "--no-watch", "--out"])
+            .arg(site.path().join("site"))
+            .args(arguments);
         let (server, line) = started(command, "serving at ").context("sitegen serve")?;
         let address = line.split_whitespace().next().context("sitegen names no address")?;
         let address = format!("{}/", address.trim_end_matches('/'));

@@ -3,32 +3,18 @@
 //! All figures come from `dhurandhar-core`, all drawings from `dhurandhar-chart`; what is here is state, controls and
 //! words. The state is one struct ([`state`]), changed by one reducer and mirrored in the address bar ([`link`]).
 
-mod catalogue;
-mod codec_choice;
-mod codec_drawing;
-mod components;
-mod compute;
-mod computed;
-mod context_steps;
-mod custom_device;
-mod device_changes;
-mod download;
-mod drawing;
-mod escape;
-mod format;
-mod hooks;
-mod inputs;
-mod keep;
-mod late;
+mod browser;
+mod codecs;
+mod compare;
+mod devices;
+mod files;
 mod link;
-mod mmap_choice;
-mod mmap_drawing;
-mod reader;
+mod memory;
+mod mmap;
+mod parts;
+mod shell;
 mod state;
-mod stopped;
-mod tabs;
-mod timing;
-pub mod work;
+pub mod worker;
 
 use js_sys::Function;
 use wasm_bindgen::JsValue;
@@ -36,7 +22,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use yew::Callback;
 
-use components::{App, AppProps};
+use crate::shell::app::{App, AppProps};
 use state::State;
 
 /// Takes the file of built-in models and devices; before [`start_app`], in a task of its own.
@@ -45,8 +31,8 @@ use state::State;
 /// The file is of another build.
 #[wasm_bindgen]
 pub fn install(built_in: &[u8]) -> Result<(), JsValue> {
-    stopped::install();
-    if !catalogue::install(built_in) {
+    browser::stopped::install();
+    if !state::catalogue::install(built_in) {
         return Err("the list of models and devices is of another build; reload the page".into());
     }
     Ok(())
@@ -61,14 +47,15 @@ pub fn install(built_in: &[u8]) -> Result<(), JsValue> {
 /// The document has no element with the id `app`, or the built-in default model is missing.
 #[wasm_bindgen]
 pub fn start_app(worker_url: String, load_reader: Function, load_catalogue: Function) -> Result<(), JsValue> {
-    reader::install(load_reader);
-    catalogue::install_loader(load_catalogue);
+    files::reader::install(load_reader);
+    state::catalogue::install_loader(load_catalogue);
     let window = web_sys::window().ok_or("there is no window")?;
     let document = window.document().ok_or("there is no document")?;
     let place = document.get_element_by_id("app").ok_or("the page has no element with the id `app`")?;
     let query = window.location().search()?;
     // The address of the worker names the build by the hashes of its files.
-    let start = State::from_link(&query, keep::install(&worker_url)).ok_or("the default model is missing")?;
+    let start =
+        State::from_link(&query, files::keep::install(&worker_url)).ok_or("the default model is missing")?;
     let root = document.create_element("div")?;
     root.set_class_name("calc-waiting");
     place.append_child(&root)?;

@@ -161,6 +161,8 @@ impl<'a> Sweep<'a> {
         let head = self.head_at(running.at);
         if running.at == head.start {
             running.memory = running.memory.plus(running.cache.memory());
+            // A centre would spread what is not finite over all vectors.
+            finite(&self.vectors[head.clone()], dim).map_err(|error| error.in_chunk(head.start / dim))?;
             open(&mut running.cache, &self.vectors[head.clone()])?;
         }
         let to = (running.at + CHUNK * dim).min(head.end);
@@ -214,6 +216,14 @@ impl<'a> Sweep<'a> {
             quality: running.quality.finish(),
             inner_product: running.inner_product.finish(),
         })
+    }
+}
+
+/// The first value that no codec takes, where it stands.
+fn finite(vectors: &[f32], dim: usize) -> Result<(), CodecError> {
+    match vectors.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(CodecError::NotFinite { vector: at / dim, channel: at % dim, value: vectors[at] }),
     }
 }
 
@@ -320,6 +330,19 @@ wire_struct!(SweepRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_finite_is_said_where_it_stands() {
+        let mut vectors = vec![1.0; 16 * 8];
+        vectors[5 * 16 + 3] = f32::NAN;
+        for codecs in [vec![CodecKind::CentredKeys], vec![CodecKind::Turboquant]] {
+            for head_vectors in [None, Some(4)] {
+                let request = SweepRequest { codecs: codecs.clone(), sinks: 2, head_vectors, ..request(16) };
+                let error = sweep(request, &vectors, |_| ControlFlow::Continue(())).unwrap_err();
+                assert!(error.to_string().starts_with("vector 5, channel 3 is NaN"), "{error}");
+            }
+        }
+    }
 
     fn request(dim: usize) -> SweepRequest {
         SweepRequest { dim, bits: vec![2, 4], ..SweepRequest::default() }

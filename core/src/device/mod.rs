@@ -64,6 +64,9 @@ pub struct Device {
     pub cpu_gflops: Option<f64>,
     /// The same of its 8-bit products in GOP/s, where known; four times as many are usual.
     pub cpu_int8_gops: Option<f64>,
+    /// Share of its speed that it keeps after ten minutes of work, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sustained_share: Option<f64>,
     /// Speeds measured on it, as deviations from what is expected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub measured_speeds: Vec<MeasuredSpeed>,
@@ -276,6 +279,7 @@ wire_struct!(Device {
     dram_bandwidth_gb_per_s,
     cpu_gflops,
     cpu_int8_gops,
+    sustained_share,
     measured_speeds,
     storage,
     page_size_kib,

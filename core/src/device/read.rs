@@ -11,7 +11,7 @@ use crate::leaf::units::GIB;
 const MAX_RAM_MIB: u64 = 16_777_216;
 
 /// Fields whose source may be stated.
-const SOURCED: [&str; 18] = [
+const SOURCED: [&str; 19] = [
     "form",
     "processor",
     "gpu",
@@ -22,6 +22,7 @@ const SOURCED: [&str; 18] = [
     "dram_bandwidth_gb_per_s",
     "cpu_gflops",
     "cpu_int8_gops",
+    "sustained_share",
     "gpu_vector_tflops",
     "page_size_kib",
     "supports_npu",
@@ -139,6 +140,7 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         dram_bandwidth_gb_per_s: fields.number("dram_bandwidth_gb_per_s", 0.1..=20_000.0)?,
         cpu_gflops: fields.number("cpu_gflops", 0.1..=1e6)?,
         cpu_int8_gops: fields.number("cpu_int8_gops", 0.1..=1e7)?,
+        sustained_share: fields.number("sustained_share", 0.01..=1.0)?,
         measured_speeds: Vec::new(),
         storage,
         page_size_kib: page_size.unwrap_or(os.page_size_kib()),

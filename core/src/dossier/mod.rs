@@ -7,11 +7,13 @@ mod blocks;
 mod document;
 mod evidence;
 mod flips;
+mod ordered;
 mod page;
 mod request;
 mod risks;
 
 pub use evidence::{Evidence, of_memory_run, of_speed_run};
+pub use ordered::Ordered;
 pub use request::{Case, Request};
 
 use crate::device::Device;
@@ -154,7 +156,6 @@ impl AnsweredCase {
 /// The report of a case, then what can be said of it.
 fn answer(case: &Case, model: &Model, device: Device, measured: &[Evidence]) -> Result<AnsweredCase, String> {
     let (report, device) = predicted(case, model, device)?;
-    let verdict = report.devices.first().ok_or("no verdict; expected one device")?;
     let scenario = report.scenario.clone();
     let linked = crate::model::registry::slugs().any(|known| known == case.model)
         && crate::device::registry::slugs().any(|known| known == case.device);
@@ -163,11 +164,23 @@ fn answer(case: &Case, model: &Model, device: Device, measured: &[Evidence]) -> 
         let separator = if choices.is_empty() { "" } else { "&" };
         format!("v=1&model={}&dev={}{separator}{choices}", case.model, case.device)
     });
+    answered(case, report, &device, link, measured)
+}
+
+/// What can be said of a case and its report.
+fn answered(
+    case: &Case,
+    report: Report,
+    device: &Device,
+    link: Option<String>,
+    measured: &[Evidence],
+) -> Result<AnsweredCase, String> {
+    let verdict = report.devices.first().ok_or("no verdict; expected one device")?;
     Ok(AnsweredCase {
         title: case.title.clone(),
         answer: verdict.answer_in_words(),
         flips: flips::of(verdict, &report),
-        doubts: risks::of_case(&report, &device),
+        doubts: risks::of_case(&report, device),
         evidence: evidence::near(measured, &report),
         command: command(case),
         link,

@@ -1,7 +1,8 @@
 //! A verdict in the words in which people answer: yes, yes but, no.
 
 use super::check::Certainty;
-use super::verdict::{Assessment, Mode};
+use super::fit::Mode;
+use super::verdict::Assessment;
 use crate::leaf::named::named;
 use serde::Serialize;
 

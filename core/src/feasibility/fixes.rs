@@ -1,8 +1,8 @@
 //! The inverse questions: what is the most that fits, and what is the least one must change.
 
 use super::check::{self, Check, Outcome};
+use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
-use super::verdict::{Fit, Mode};
 use crate::device::{Device, GpuKind, Limit, State};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
@@ -206,6 +206,7 @@ pub(super) fn explain(
         fix.expected_tokens_per_s = prospects.speed_of(&scenario, device, &fit)?;
         fix.meets_target = fix.expected_tokens_per_s.map(|(_, high)| high >= scenario.target_tokens_per_s);
     }
+    by_speed(&mut inverse.fixes);
     if machine.gpu == Some(GpuKind::Discrete) && machine.uses_gpu(now) {
         let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
         let whole = Seeker { now: &whole, ..seeker };
@@ -216,6 +217,17 @@ pub(super) fn explain(
         });
     }
     Ok(())
+}
+
+/// Those that keep nearly all of the speed first, then those that keep half, then the rest; among equals the cheapest kind first.
+fn by_speed(fixes: &mut [Fix]) {
+    let fastest = fixes.iter().filter_map(|fix| fix.expected_tokens_per_s).map(|(_, high)| high);
+    let fastest = fastest.fold(0.0, f64::max);
+    fixes.sort_by_key(|fix| match fix.expected_tokens_per_s {
+        Some((_, high)) if high < 0.5 * fastest => 2,
+        Some((_, high)) if high < 0.9 * fastest => 1,
+        _ => 0,
+    });
 }
 
 /// What would pass each limit that the run fails, in the chosen state or in another.

@@ -2,7 +2,9 @@
 
 mod answer;
 mod check;
+mod fit;
 mod fixes;
+mod offered;
 mod outlook;
 mod prospects;
 mod recommend;
@@ -11,9 +13,11 @@ mod verdict;
 
 pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
+pub use fit::Mode;
 pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
+pub use offered::offered;
 pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;
 pub use recommend::{Recommendation, Task, Wish, recommend};
 pub use thresholds::Thresholds;
-pub use verdict::{Assessment, Mode, assess};
+pub use verdict::{Assessment, assess};

@@ -1,8 +1,8 @@
 //! How a model would run in a format on a device, without the inverse questions: for choices among many.
 
 use super::check::Outcome;
+use super::fit::Mode;
 use super::prospects::Prospects;
-use super::verdict::Mode;
 use crate::device::Device;
 use crate::memory::Scenario;
 use crate::model::Model;

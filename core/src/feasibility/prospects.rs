@@ -3,7 +3,7 @@
 //! A page that shows fifty devices asks for the same sums again and again; they are computed once.
 
 use super::check::Outcome;
-use super::verdict::Fit;
+use super::fit::Fit;
 use crate::device::{Device, GpuKind};
 use crate::leaf::cast::to_u64;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};

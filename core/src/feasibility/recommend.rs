@@ -4,8 +4,8 @@
 //! speed reaches the wish, if it does so in the smallest, too. Models come by their number of parameters, one a family, largest first. More memory takes no model off
 //! the list of those that count, and no format away from one; so the first of the list never gets smaller.
 
+use super::fit::Mode;
 use super::outlook::{Outlook, outlook};
-use super::verdict::Mode;
 use crate::device::Device;
 use crate::leaf::named::named;
 use crate::leaf::units::MIB;

@@ -1,6 +1,6 @@
 //! Where the answer flips: how much of each resource would change it.
 
-use super::verdict::Fit;
+use super::fit::Fit;
 use crate::device::Device;
 use crate::memory::Scenario;
 use crate::speed::{self, Reads};

@@ -1,33 +1,17 @@
 //! The verdict for one model, scenario and device.
 
-use super::check::{self, Certainty, Check, Outcome};
+use super::check::{Certainty, Check, Outcome};
+use super::fit::{Fit, Mode};
 use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit, State};
-use crate::leaf::named::named;
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
 use crate::speed::{self, Bound, Ceilings, Reads, Speed};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
-
-/// How the model runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Everything that is touched again stays in memory.
-    Resident,
-    /// Part of the weights stays on storage (tables, experts that a token does not use, or weights that are read again), and
-    /// the target speed is still possible.
-    Mmap,
-    /// Not at all, or at a speed that does not count.
-    Infeasible,
-}
-
-named!(Mode { Resident "resident", Mmap "mmap", Infeasible "infeasible" });
 
 /// The answer for one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -249,46 +233,6 @@ impl Prospects<'_> {
             && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < scenario.target_tokens_per_s);
         let mode = if rows_too_slow { Mode::Infeasible } else { fit.mode };
         Ok(Core { needs, fit, split, reads, ceilings, speed, mode })
-    }
-}
-
-/// How a run sits under all limits of a device.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fit {
-    pub(super) mode: Mode,
-    pub(super) outcome: Outcome,
-    pub(super) reread: Option<ReRead>,
-    /// The least room under any limit, bytes.
-    pub(super) headroom: u64,
-}
-
-impl Fit {
-    pub(super) fn of(needs: &Needs, limits: &[Limit], scenario: &Scenario, device: &Device) -> Self {
-        let counted = || limits.iter().filter(|limit| limit.decides());
-        let outcomes = counted().map(|limit| check::outcome(limit, needs, check::expected));
-        let outcome = outcomes.max_by_key(|outcome| outcome.rank()).unwrap_or(Outcome::Passes);
-        let mode = match outcome {
-            Outcome::Passes => Mode::Resident,
-            Outcome::PassesWithTablesOnStorage => Mode::Mmap,
-            Outcome::Slows { reread } => {
-                let reached = speed::storage_bytes_per_s(device) / reread.expected.max(1) as f64;
-                if reached >= scenario.target_tokens_per_s { Mode::Mmap } else { Mode::Infeasible }
-            }
-            Outcome::Fails => Mode::Infeasible,
-        };
-        let reread = match outcome {
-            Outcome::Slows { reread } => Some(reread),
-            _ => None,
-        };
-        let need = |limit: &Limit| match limit.counts {
-            Counts::Memory if outcome == Outcome::Passes => needs.resident().bytes,
-            Counts::Memory => needs.hot().bytes,
-            Counts::Anonymous => needs.anonymous.bytes,
-            Counts::HostAnonymous => needs.host_anonymous.bytes,
-            Counts::Gpu => needs.gpu.bytes,
-        };
-        let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);
-        Self { mode, outcome, reread, headroom }
     }
 }
 

@@ -1,4 +1,4 @@
-//! NumPy's format, versions 1.0 to 3.0 (numpy.lib.format): one array in C order.
+//! NumPy's format, versions 1.0 to 3.0 (numpy.lib.format): one array in C or Fortran order.
 
 use std::ops::Range;
 
@@ -9,6 +9,8 @@ pub struct Array<'a> {
     pub descr: &'a str,
     /// Lengths of its axes, outermost first.
     pub shape: Vec<usize>,
+    /// The first axis moves fastest, not the last.
+    pub is_fortran: bool,
     /// Its values.
     pub data: &'a [u8],
 }
@@ -50,14 +52,16 @@ pub fn read(bytes: &[u8]) -> Result<Array<'_>, NpyError> {
     let header = core::str::from_utf8(header).map_err(|_| bad("not text"))?;
     let descr = field(header, "descr").and_then(quoted).ok_or(bad("`descr` is missing"))?;
     let fortran = field(header, "fortran_order").ok_or(bad("`fortran_order` is missing"))?;
-    if !fortran.starts_with("False") {
-        return Err(bad("`fortran_order` is not False; save a C-ordered array"));
-    }
+    let is_fortran = match fortran {
+        _ if fortran.starts_with("False") => false,
+        _ if fortran.starts_with("True") => true,
+        _ => return Err(bad("`fortran_order` is neither True nor False")),
+    };
     let shape = field(header, "shape").and_then(parenthesised).ok_or(bad("`shape` is missing"))?;
     let axes = shape.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     let shape: Result<Vec<usize>, _> = axes.map(str::parse).collect();
     let shape = shape.map_err(|_| bad("`shape` holds something that is no length"))?;
-    Ok(Array { descr, shape, data: &bytes[end..] })
+    Ok(Array { descr, shape, is_fortran, data: &bytes[end..] })
 }
 
 /// What follows `'key':` in a Python dictionary literal.

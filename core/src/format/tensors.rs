@@ -1,7 +1,8 @@
-//! Tensors of floats from the bytes of a `.npy` or `.safetensors` file: f32, f16 and bf16, row-major.
+//! Tensors of floats from the bytes of a `.npy` or `.safetensors` file: f64, f32, f16 and bf16, in single precision and row-major.
 
 use super::npy::{self, NpyError};
 use super::safetensors::{self, SafetensorsError};
+use crate::leaf::cast::to_f32;
 use half::{bf16, f16};
 use thiserror::Error;
 
@@ -57,8 +58,8 @@ pub enum TensorFileError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A tensor of integers, doubles or something else.
-    #[error("tensor `{name}` is {dtype}; expected f32, f16 or bf16")]
+    /// A tensor of integers or something else.
+    #[error("{}{dtype}; expected f64, f32, f16 or bf16", of(name))]
     Dtype {
         /// The tensor; empty in `.npy`.
         name: String,
@@ -79,6 +80,10 @@ pub enum TensorFileError {
     },
 }
 
+fn of(name: &str) -> String {
+    if name.is_empty() { "the array is ".to_owned() } else { format!("tensor `{name}` is ") }
+}
+
 /// All floating-point tensors of a file, `.npy` or `.safetensors` by its first bytes, by name.
 ///
 /// In `.safetensors` integer tensors are passed over; a file without any float tensor gives an empty list.
@@ -95,6 +100,7 @@ pub fn read_tensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dtype {
+    F64,
     F32,
     F16,
     Bf16,
@@ -102,11 +108,16 @@ enum Dtype {
 
 impl Dtype {
     fn bytes(self) -> usize {
-        if self == Self::F32 { 4 } else { 2 }
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
     }
 
     fn values(self, bytes: &[u8]) -> Vec<f32> {
         match self {
+            Self::F64 => bytes.as_chunks().0.iter().map(|&eight| to_f32(f64::from_le_bytes(eight))).collect(),
             Self::F32 => bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect(),
             Self::F16 => bytes.as_chunks().0.iter().map(|&two| f16::from_le_bytes(two).to_f32()).collect(),
             Self::Bf16 => bytes.as_chunks().0.iter().map(|&two| bf16::from_le_bytes(two).to_f32()).collect(),
@@ -140,12 +151,43 @@ fn read_npy(bytes: &[u8]) -> Result<Tensor, TensorFileError> {
         NpyError::Header(problem) => TensorFileError::Header { format: ".npy", problem: problem.to_owned() },
     })?;
     let dtype = match array.descr {
+        "<f8" => Dtype::F64,
         "<f4" => Dtype::F32,
         "<f2" => Dtype::F16,
         "bfloat16" | "<bf2" => Dtype::Bf16,
         other => return Err(TensorFileError::Dtype { name: String::new(), dtype: other.to_owned() }),
     };
-    tensor("", dtype, array.shape, array.data)
+    let mut read = tensor("", dtype, array.shape, array.data)?;
+    if array.is_fortran {
+        read.values = row_major(&read.values, &read.shape);
+    }
+    Ok(read)
+}
+
+/// Values whose first axis moves fastest, in the order in which the last one does.
+fn row_major(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let mut place = vec![0; shape.len()];
+    let steps: Vec<usize> = shape
+        .iter()
+        .scan(1, |step, length| {
+            let this = *step;
+            *step *= length;
+            Some(this)
+        })
+        .collect();
+    let mut all = Vec::with_capacity(values.len());
+    for _ in values {
+        let at: usize = place.iter().zip(&steps).map(|(place, step)| place * step).sum();
+        all.extend(values.get(at));
+        for (place, length) in place.iter_mut().zip(shape).rev() {
+            *place += 1;
+            if *place < *length {
+                break;
+            }
+            *place = 0;
+        }
+    }
+    all
 }
 
 fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
@@ -165,7 +207,7 @@ fn read_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
             "F32" => Dtype::F32,
             "F16" => Dtype::F16,
             "BF16" => Dtype::Bf16,
-            "F64" => return Err(TensorFileError::Dtype { name, dtype: entry.dtype }),
+            "F64" => Dtype::F64,
             _ => continue,
         };
         let [from, to] = entry.data_offsets.map(|offset| data.saturating_add(offset));
@@ -213,8 +255,10 @@ mod tests {
         let data: Vec<u8> =
             [f16::from_f32(1.5), f16::from_f32(-2.0)].iter().flat_map(|x| x.to_le_bytes()).collect();
         assert_eq!(read_tensors(&npy("<f2", "(2,)", &data)).unwrap()[0].values, [1.5, -2.0]);
-        let error = read_tensors(&npy("<f8", "(2,)", &[0; 16])).unwrap_err();
-        assert_eq!(error.to_string(), "tensor `` is <f8; expected f32, f16 or bf16");
+        let data_64: Vec<u8> = [1.5_f64, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(read_tensors(&npy("<f8", "(2,)", &data_64)).unwrap()[0].values, [1.5, -2.0]);
+        let error = read_tensors(&npy("<i8", "(2,)", &[0; 16])).unwrap_err();
+        assert_eq!(error.to_string(), "the array is <i8; expected f64, f32, f16 or bf16");
         assert!(matches!(
             read_tensors(&npy("<f4", "(2, 3)", &data)),
             Err(TensorFileError::Size { got: 4, .. })
@@ -236,9 +280,25 @@ mod tests {
         let error = read_tensors(&safetensors(header, &data[..14])).unwrap_err();
         assert!(matches!(error, TensorFileError::Truncated { .. }), "{error}");
         let wide = r#"{"k":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#;
-        assert!(read_tensors(&safetensors(wide, &[0; 8])).is_err());
+        assert_eq!(read_tensors(&safetensors(wide, &2.5_f64.to_le_bytes())).unwrap()[0].values, [2.5]);
         let huge = format!(r#"{{"k":{{"dtype":"F32","shape":[{0},{0}],"data_offsets":[0,4]}}}}"#, usize::MAX);
         assert!(matches!(read_tensors(&safetensors(&huge, &[0; 4])), Err(TensorFileError::Size { .. })));
+    }
+
+    #[test]
+    fn an_array_in_fortran_order_is_turned() {
+        // [[0, 1, 2], [3, 4, 5]], column after column.
+        let data: Vec<u8> = [0.0_f32, 3.0, 1.0, 4.0, 2.0, 5.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let mut bytes = npy("<f4", "(2, 3)", &data);
+        let at = bytes.windows(7).position(|seven| seven == b"False, ").unwrap();
+        bytes[at..at + 7].copy_from_slice(b"True,  ");
+        let tensor = &read_tensors(&bytes).unwrap()[0];
+        assert_eq!(
+            (tensor.shape.as_slice(), &tensor.values[..]),
+            (&[2, 3][..], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0][..])
+        );
+        bytes[at..at + 7].copy_from_slice(b"Maybe, ");
+        assert!(read_tensors(&bytes).unwrap_err().to_string().contains("neither True nor False"));
     }
 
     #[test]

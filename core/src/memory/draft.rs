@@ -1,5 +1,6 @@
 //! A draft model: a smaller one that proposes tokens, which the model checks several at a time.
 
+use super::{KvFormat, Offload, Scenario};
 use crate::leaf::wire::Wire;
 use crate::model::Model;
 use crate::weights::{PlanError, WeightFormat, WeightPlan};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub struct Draft {
     model: Arc<Model>,
     plan: Arc<WeightPlan>,
+    speculation: Option<Speculation>,
 }
 
 impl Draft {
@@ -22,7 +24,38 @@ impl Draft {
     pub fn new(model: Model, weights: Option<WeightFormat>) -> Result<Self, PlanError> {
         let weights = weights.unwrap_or_else(|| WeightPlan::default_format(&model));
         let plan = WeightPlan::new(&model, weights)?;
-        Ok(Self { model: Arc::new(model), plan: Arc::new(plan) })
+        Ok(Self { model: Arc::new(model), plan: Arc::new(plan), speculation: None })
+    }
+
+    /// The same with what is known of its proposals, from which a speed follows.
+    #[must_use]
+    pub fn with(self, speculation: Speculation) -> Self {
+        Self { speculation: Some(speculation), ..self }
+    }
+
+    /// What is known of its proposals.
+    pub const fn speculation(&self) -> Option<Speculation> {
+        self.speculation
+    }
+
+    /// What it runs in beside a model that runs as `main` says: the model's slots and context, as far as its own reaches, an
+    /// f16 cache, and all its layers where the model has layers (llama.cpp's `--gpu-layers-draft`).
+    pub fn scenario(&self, main: &Scenario) -> Scenario {
+        Scenario {
+            draft: None,
+            context_tokens: main.context_tokens.min(self.model.architecture.max_context_tokens),
+            weights: self.plan.format,
+            k: KvFormat::F16,
+            v: KvFormat::F16,
+            vision: false,
+            audio: false,
+            offload: if main.offload == Offload::Off { Offload::Off } else { Offload::All },
+            cpu_moe_layers: 0,
+            kv_offload: true,
+            prompt_cache_mib: 0,
+            checkpoints: 0,
+            ..main.clone()
+        }
     }
 
     /// The model.
@@ -36,10 +69,70 @@ impl Draft {
     }
 }
 
+/// How proposals are made and taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speculation {
+    draft_tokens: u64,
+    acceptance: f64,
+}
+
+/// Values that no proposal has.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum SpeculationError {
+    /// Nothing or too much is proposed.
+    #[error("{0} tokens proposed at a time; expected 1 to {MOST_PROPOSED}")]
+    Tokens(u64),
+    /// No share.
+    #[error("{0} of the proposals are taken; expected a share from 0 to 1")]
+    Acceptance(f64),
+}
+
+/// Tokens that may be proposed at a time.
+const MOST_PROPOSED: u64 = 256;
+
+impl Speculation {
+    /// Tokens that llama.cpp proposes at a time unless told otherwise (`--draft-max`).
+    pub const USUAL_TOKENS: u64 = 16;
+
+    /// `draft_tokens` are proposed at a time, each of which the model takes with probability `acceptance`.
+    ///
+    /// # Errors
+    /// A value that no proposal has.
+    pub fn new(draft_tokens: u64, acceptance: f64) -> Result<Self, SpeculationError> {
+        if !(1..=MOST_PROPOSED).contains(&draft_tokens) {
+            return Err(SpeculationError::Tokens(draft_tokens));
+        }
+        if !(0.0..=1.0).contains(&acceptance) {
+            return Err(SpeculationError::Acceptance(acceptance));
+        }
+        Ok(Self { draft_tokens, acceptance })
+    }
+
+    /// Tokens proposed at a time.
+    pub const fn draft_tokens(&self) -> u64 {
+        self.draft_tokens
+    }
+
+    /// Probability that a proposal is taken.
+    pub const fn acceptance(&self) -> f64 {
+        self.acceptance
+    }
+
+    /// Tokens that a step yields on average: `(1 - a^(n + 1)) / (1 - a)` (Leviathan and others, arXiv 2211.17192, equation 1).
+    pub fn tokens_per_step(&self) -> f64 {
+        let mut left = 1.0;
+        (0..self.draft_tokens).fold(1.0, |sum, _| {
+            left *= self.acceptance;
+            sum + left
+        })
+    }
+}
+
 impl PartialEq for Draft {
     fn eq(&self, other: &Self) -> bool {
         let name = |draft: &Self| (draft.model.architecture.name.clone(), draft.plan.format);
-        Arc::ptr_eq(&self.model, &other.model) || name(self) == name(other)
+        self.speculation == other.speculation
+            && (Arc::ptr_eq(&self.model, &other.model) || name(self) == name(other))
     }
 }
 
@@ -48,6 +141,10 @@ impl Serialize for Draft {
         let mut fields = serializer.serialize_struct("Draft", 2)?;
         fields.serialize_field("model", &self.model.architecture.name)?;
         fields.serialize_field("weights", &self.plan.format)?;
+        if let Some(speculation) = self.speculation {
+            fields.serialize_field("draft_tokens", &speculation.draft_tokens)?;
+            fields.serialize_field("acceptance", &speculation.acceptance)?;
+        }
         fields.end()
     }
 }
@@ -61,7 +158,12 @@ impl schemars::JsonSchema for Draft {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "object",
-            "properties": { "model": { "type": "string" }, "weights": { "type": "string" } },
+            "properties": {
+                "model": { "type": "string" },
+                "weights": { "type": "string" },
+                "draft_tokens": { "type": "integer" },
+                "acceptance": { "type": "number" }
+            },
             "required": ["model", "weights"]
         })
     }
@@ -71,10 +173,34 @@ impl Wire for Draft {
     fn put(&self, out: &mut Vec<u8>) {
         self.model().put(out);
         self.plan().format.put(out);
+        self.speculation.map(|known| (known.draft_tokens, known.acceptance)).put(out);
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         let (model, weights) = (Model::take(from)?, WeightFormat::take(from)?);
-        Self::new(model, Some(weights)).ok()
+        let draft = Self::new(model, Some(weights)).ok()?;
+        let speculation = <Option<(u64, f64)> as Wire>::take(from)?;
+        Some(Self {
+            speculation: speculation.and_then(|(tokens, share)| Speculation::new(tokens, share).ok()),
+            ..draft
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_yields_one_token_at_least_and_all_of_them_at_most() {
+        let yields = |tokens, acceptance| Speculation::new(tokens, acceptance).unwrap().tokens_per_step();
+        assert!((yields(16, 0.0) - 1.0).abs() < 1e-12 && (yields(16, 1.0) - 17.0).abs() < 1e-12);
+        // (1 - 0.8^5) / (1 - 0.8)
+        assert!((yields(4, 0.8) - 3.3616).abs() < 1e-9);
+        assert_eq!(
+            Speculation::new(0, 0.5).unwrap_err().to_string(),
+            "0 tokens proposed at a time; expected 1 to 256"
+        );
+        assert!(Speculation::new(4, 1.5).is_err() && Speculation::new(4, f64::NAN).is_err());
     }
 }

@@ -8,7 +8,7 @@ mod refused;
 mod runtime;
 mod scenario;
 
-pub use draft::Draft;
+pub use draft::{Draft, Speculation, SpeculationError};
 pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use refused::{Refusal, refused};

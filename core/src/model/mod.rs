@@ -4,6 +4,7 @@ pub mod architecture;
 mod compact;
 mod expand;
 pub mod family;
+pub mod hub;
 pub mod import;
 pub mod inventory;
 mod parameters;

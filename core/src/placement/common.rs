@@ -1,7 +1,7 @@
 //! Parts that most runtimes have alike.
 
+use super::case::Case;
 use super::part::{Component, Kind, Part, Pool, Touch};
-use super::placed::Case;
 use super::weights;
 use crate::device::GpuKind;
 use crate::leaf::Interval;

@@ -4,8 +4,9 @@
 //! as large as the widest moment of the graph: the feed-forward block, or the scores of a layer without flash attention, or
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
+use super::case::Case;
 use super::constants;
-use super::placed::Case;
+pub use super::moment::Moment;
 use super::split::Split;
 use crate::leaf::Interval;
 use crate::leaf::Provenance;
@@ -119,26 +120,6 @@ fn reserved(architecture: &Architecture, scenario: &Scenario) -> u64 {
         return bytes.max(channels(Moment::Logits).saturating_mul(4 * demand.ubatch));
     }
     bytes
-}
-
-/// A moment of the graph that may be the widest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Moment {
-    /// A layer with flash attention over keys and values in f16.
-    Flash,
-    /// The same over quantised ones.
-    Quantised,
-    /// A layer without flash attention, its scores done with.
-    Plain,
-    /// What stands beside the scores while they are computed.
-    Scores,
-    /// Logits of every token of the micro-batch, which the C interface asks for unless told otherwise.
-    Logits,
-}
-
-impl Moment {
-    /// All, in the order of the table of measured channels.
-    pub const ALL: [Self; 5] = [Self::Flash, Self::Quantised, Self::Plain, Self::Scores, Self::Logits];
 }
 
 /// What a scenario asks of a compute buffer, apart from the model's own channels.

@@ -2,7 +2,7 @@
 //!
 //! `profiles/compute/llama-cpp-0.5.0.txt` holds them; the README beside it says how they were measured.
 
-use super::compute::Moment;
+use super::moment::Moment;
 use crate::model::architecture::Architecture;
 
 const TABLE: &str = include_str!("../../../profiles/compute/llama-cpp-0.5.0.txt");

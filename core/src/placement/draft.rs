@@ -1,31 +1,15 @@
 //! A draft model beside the model (llama.cpp's `--model-draft`): a context of its own with weights, cache and buffers.
 
+use super::case::Case;
 use super::part::{Component, Part, Pool};
-use super::placed::Case;
 use crate::device::GpuKind;
-use crate::memory::{KvFormat, Offload, Scenario, kv_cache};
+use crate::memory::kv_cache;
 
-/// Its parts; none without one. It has the model's slots and context, as far as its own reaches, an f16 cache, and all its
-/// layers where the model has layers (`--gpu-layers-draft`).
+/// Its parts; none without one.
 pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
     let Some(draft) = &case.scenario.draft else { return Vec::new() };
     let (model, plan) = (draft.model(), draft.plan());
-    let longest = model.architecture.max_context_tokens;
-    let scenario = Scenario {
-        draft: None,
-        context_tokens: case.scenario.context_tokens.min(longest),
-        weights: plan.format,
-        k: KvFormat::F16,
-        v: KvFormat::F16,
-        vision: false,
-        audio: false,
-        offload: if case.scenario.offload == Offload::Off { Offload::Off } else { Offload::All },
-        cpu_moe_layers: 0,
-        kv_offload: true,
-        prompt_cache_mib: 0,
-        checkpoints: 0,
-        ..case.scenario.clone()
-    };
+    let scenario = draft.scenario(case.scenario);
     let kv = kv_cache::layers(&model.architecture, &scenario);
     let machine = case.machine.with_room();
     let own = Case::new(model, plan, &scenario, machine, &kv);
@@ -58,7 +42,7 @@ pub(super) fn on_card(case: &Case<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{Draft, LoadMode, Runtime};
+    use crate::memory::{Draft, LoadMode, Runtime, Scenario};
     use crate::model::registry;
     use crate::placement::{Machine, Placement};
     use crate::weights::{WeightFormat, WeightPlan};

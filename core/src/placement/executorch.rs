@@ -1,9 +1,9 @@
 //! ExecuTorch with XNNPACK on the processor: the program's file mapped, matrices packed into memory of the process, a cache
 //! for the whole context that is planned when the model is exported (commit cff6f4dd).
 
+use super::case::Case;
 use super::common;
 use super::part::{Component, Kind, Part, Touch};
-use super::placed::Case;
 use super::weights::{self, Place};
 use crate::leaf::Interval;
 use crate::leaf::Provenance;

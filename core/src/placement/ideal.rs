@@ -1,8 +1,8 @@
 //! No runtime: logical bytes, no copies, mapped weights, the process as the profile states it.
 
+use super::case::Case;
 use super::common;
 use super::part::{Component, Kind, Part};
-use super::placed::Case;
 use super::weights;
 use crate::leaf::Interval;
 use crate::leaf::Provenance;

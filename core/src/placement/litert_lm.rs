@@ -1,8 +1,8 @@
 //! LiteRT-LM: mapped sections, and a packed copy of the decoder by XNNPACK, or buffers of the GPU.
 
+use super::case::Case;
 use super::common;
 use super::part::{Component, Kind, Part, Touch};
-use super::placed::Case;
 use super::weights::{self, Place};
 use crate::device::GpuKind;
 use crate::leaf::Interval;

@@ -3,10 +3,10 @@
 //! Sizes are those of its `no_alloc` pass and its logs; what is touched and when was seen in runs under memory limits
 //! (`validate-sizes`, `validate-memory` and `validate-verdict` repeat both).
 
+use super::case::Case;
 use super::compute::{compute_buffer, gpu_compute, host_compute};
 use super::packed::is_packed;
 use super::part::{Component, Kind, Part, Pool, Touch};
-use super::placed::Case;
 use super::split::{self, Split};
 use super::weights::{self, Groups, Place};
 use crate::device::GpuKind;

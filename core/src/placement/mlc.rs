@@ -1,8 +1,8 @@
 //! MLC-LLM (0.20, commit 79d603f0): weights, the whole cache and workspaces in buffers of the GPU, made when it starts.
 
+use super::case::Case;
 use super::common;
 use super::part::{Kind, Part};
-use super::placed::Case;
 use super::weights;
 use crate::leaf::Provenance;
 use crate::leaf::units::MIB;

@@ -1,8 +1,8 @@
 //! MLX (mlx-lm, mlx-swift-lm): arrays in the GPU's buffers, read into them without a mapping.
 
+use super::case::Case;
 use super::common;
 use super::part::{Component, Kind, Part};
-use super::placed::Case;
 use super::weights;
 use crate::leaf::Interval;
 use crate::leaf::Provenance;

@@ -4,17 +4,20 @@
 //! wired) and a touch (at load, each prompt, each token, some experts, one row). One file a runtime holds that runtime's
 //! rules. Limits are compared with [`Needs`], the sums of parts; [`held`] says what a run does when memory is short.
 
+mod case;
 mod common;
 pub mod compute;
 mod constants;
 mod draft;
 mod executorch;
+mod fitting;
 mod ideal;
 mod litert_lm;
 mod llama_cpp;
 mod machine;
 mod mlc;
 mod mlx;
+mod moment;
 mod needs;
 pub mod packed;
 mod part;
@@ -27,11 +30,11 @@ mod transformers;
 mod vllm;
 mod weights;
 
+pub(crate) use case::Case;
 pub use llama_cpp::HOST_PROGRAM_BYTES;
 pub use machine::Machine;
 pub use needs::Needs;
 pub use part::{Component, Kind, Part, Pool, Touch};
-pub(crate) use placed::Case;
 pub use placed::Placement;
 pub use pressure::{Held, READ_AHEAD_BYTES, ReRead, held};
 pub use rows::cached_rows;

@@ -1,5 +1,6 @@
 //! Every part of a run, by the rules of the runtime that it is run with.
 
+use super::case::Case;
 use super::{
     Component, Kind, Machine, Needs, Part, Pool, Split, draft, executorch, ideal, litert_lm, llama_cpp, mlc,
     mlx, transformers, vllm,
@@ -8,16 +9,6 @@ use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};
 use crate::model::Model;
 use crate::weights::WeightPlan;
 use serde::Serialize;
-
-/// What a runtime's rules look at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Case<'a> {
-    pub(crate) model: &'a Model,
-    pub(crate) plan: &'a WeightPlan,
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) machine: Machine,
-    pub(crate) split: Option<Split>,
-}
 
 impl<'a> Case<'a> {
     /// A case with its layers split between card and processor where there is a card.

@@ -1,8 +1,8 @@
 //! Hugging Face transformers on the processor: weights in anonymous memory, a cache that grows with the text.
 
+use super::case::Case;
 use super::common;
 use super::part::{Kind, Part};
-use super::placed::Case;
 use super::weights;
 use crate::memory::LayerCache;
 

@@ -1,8 +1,8 @@
 //! vLLM on the processor: weights in anonymous memory, a cache in pages of 16 tokens.
 
+use super::case::Case;
 use super::common;
 use super::part::{Kind, Part};
-use super::placed::Case;
 use super::weights;
 use crate::leaf::Provenance;
 use crate::memory::{LayerCache, Runtime, Scenario, kv_cache};

@@ -1,7 +1,7 @@
 //! Weights of a model, put together by what they are, how they are held and when they are touched.
 
+use super::case::Case;
 use super::part::{Component, Kind, Part, Pool, Touch};
-use super::placed::Case;
 use crate::leaf::Interval;
 use crate::model::architecture::Encoder;
 use crate::model::tensor::{Active, Role, Tensor};

@@ -56,6 +56,14 @@ pub fn best_format(rows: &[FormatRow]) -> Option<usize> {
     rows.iter().position(reaches).or_else(|| rows.iter().position(runs))
 }
 
+/// The place of the best of the formats with `bits` a weight and less than one more, scales included.
+pub fn best_with_bits(rows: &[FormatRow], bits: f64) -> Option<usize> {
+    let within = |row: &FormatRow| (bits..bits + 1.0).contains(&row.bits_per_weight);
+    let first = rows.iter().position(within)?;
+    let count = rows.iter().filter(|row| within(row)).count();
+    best_format(rows.get(first..first + count)?).map(|at| first + at)
+}
+
 /// Formats that the runtime reads.
 fn offered(scenario: &Scenario) -> Vec<WeightFormat> {
     if scenario.runtime.takes_stock_formats() {
@@ -85,6 +93,12 @@ mod tests {
         if let Some(best) = best_format(&rows) {
             assert_ne!(rows[best].assessment.mode, Mode::Infeasible);
         }
+        let four = best_with_bits(&rows, 4.0).unwrap();
+        assert!(
+            (4.0..5.0).contains(&rows[four].bits_per_weight)
+                && rows[four].assessment.mode != Mode::Infeasible
+        );
+        assert_eq!(best_with_bits(&rows, 40.0), None);
         let slow = Scenario { target_tokens_per_s: 1e6, ..scenario.clone() };
         let slow = by_format(&model, &slow, &device, 0.0).unwrap();
         assert!(slow.iter().all(|row| row.assessment.meets_target != Some(true)));

@@ -10,7 +10,7 @@ mod order;
 mod query;
 mod v1;
 
-pub use by_format::{FormatRow, best_format, by_format};
+pub use by_format::{FormatRow, best_format, best_with_bits, by_format};
 pub use by_program::RunBy;
 pub use cover::Cover;
 pub use order::Order;

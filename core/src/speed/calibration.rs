@@ -5,8 +5,7 @@
 
 use super::Estimate;
 use super::class::{Basis, Class, shared};
-use super::forecast::{gpu, processor};
-use super::law::Timed;
+use super::law::{Timed, Unit};
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use crate::device::{Device, MeasuredSpeed};
 use crate::format::llama_bench::{BenchRow, Timed as BenchTimed};
@@ -191,8 +190,11 @@ fn law_of(
         ..Scenario::for_model(&found)
     };
     let runtime = Runtime::LlamaCpp;
-    let unit =
-        if row.on_gpu { gpu(device, device.gpu.as_ref(), runtime) } else { processor(device, runtime) };
+    let unit = if row.on_gpu {
+        Unit::of_gpu(device, device.gpu.as_ref(), runtime)
+    } else {
+        Unit::of_processor(device, runtime)
+    };
     let unit = unit.ok_or_else(|| CalibrationError::Bandwidth { device: device.title.clone() })?;
     let reads = super::reads(&found, &plan, &scenario);
     let token = TokenWork::of(&found, &plan, &reads);

@@ -3,84 +3,25 @@
 use super::calibration::{Kind, corrected};
 use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
 use super::law::Unit;
+use super::sustained::Sustained;
+use super::told::{DepthSpeed, Speed, TurnSpeed};
 use super::work::{PromptWork, TokenWork};
-use super::{Class, Estimate, Standing, Suitability, USES, standing};
-use crate::device::{Device, Form, Gpu, GpuKind};
-use crate::memory::{Runtime, Scenario};
+use super::{Estimate, Standing, USES};
+use crate::device::{Device, GpuKind};
+use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, ReRead, Split};
 use crate::weights::WeightPlan;
-use serde::Serialize;
 
 /// Bytes a second over the slot of a card: PCIe 3 with 8 lanes, PCIe 4 with 16 less what is usual to be lost, PCIe 5; an estimate.
 const LINK_BYTES_PER_S: Estimate = Estimate { low: 7e9, expected: 20e9, high: 50e9 };
 /// Depths that a chart shows, beside the end of the context.
 const DEPTHS: [u64; 10] = [0, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
-/// How fast a model runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Speed {
-    /// What computes.
-    pub processors: Vec<&'static str>,
-    /// What the intervals stand on, by processor.
-    pub standings: Vec<Standing>,
-    /// Tokens a second at the end of the context.
-    pub decode_tokens_per_s: Estimate,
-    /// The turn's times.
-    pub turn: TurnSpeed,
-    /// Speed by depth; filled for a device that is looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub by_depth: Vec<DepthSpeed>,
-    /// What the speed is good for; filled for a device that is looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub uses: Vec<Suitability>,
-    /// Why intervals are wider than usual.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wide_because: Vec<&'static str>,
-}
-
-impl Speed {
-    /// How many published speeds such intervals hold, as the end of a sentence.
-    pub fn standing(&self) -> String {
-        standing::sentence(&self.standings)
-    }
-}
-
-/// Times of a question and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TurnSpeed {
-    /// Tokens of the prompt that are timed: those asked for, or what the context has room for.
-    pub prompt_tokens: u64,
-    /// Tokens of the answer.
-    pub answer_tokens: u64,
-    /// Tokens a second of the prompt.
-    pub prompt_tokens_per_s: Estimate,
-    /// Seconds until the first token of the answer.
-    pub first_token_s: Estimate,
-    /// Tokens a second of the answer.
-    pub answer_tokens_per_s: Estimate,
-    /// Seconds until the last token.
-    pub whole_s: Estimate,
-    /// Seconds more when the file is not in memory yet: its bytes at the storage's rate.
-    pub cold_start_s: f64,
-}
-
-/// Speed with so many tokens in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DepthSpeed {
-    /// Tokens in the cache.
-    pub depth_tokens: u64,
-    /// Tokens a second.
-    pub tokens_per_s: Estimate,
-}
-
 /// What a model asks for in a scenario, on any device.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
-    token: TokenWork,
+    pub(super) token: TokenWork,
     prompt: PromptWork,
 }
 
@@ -110,40 +51,6 @@ impl Asked {
     }
 }
 
-/// The processor of a device as the law sees it; none without a bandwidth.
-pub(super) fn processor(device: &Device, runtime: Runtime) -> Option<Unit> {
-    Some(Unit {
-        class: Class::of_processor(device),
-        bytes_per_s: device.dram_bytes_per_s()?,
-        hbm: false,
-        vector_flops: device.cpu_gflops.map(|giga| giga * 1e9),
-        matrix_flops: None,
-        integer_ops: device.cpu_int8_gops.map(|giga| giga * 1e9),
-        phone: device.form == Form::Phone,
-        program: match runtime {
-            Runtime::LitertLm => "litert",
-            Runtime::Executorch => "executorch",
-            _ => "llama.cpp",
-        },
-    })
-}
-
-/// A GPU of a device; none without a bandwidth.
-pub(super) fn gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Option<Unit> {
-    let own = gpu.and_then(Gpu::bytes_per_s);
-    let shared = gpu.is_none_or(|gpu| gpu.kind != GpuKind::Discrete);
-    Some(Unit {
-        class: gpu.map_or_else(Class::of_phone_gpu, |gpu| Class::of_gpu(gpu, runtime)),
-        bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
-        hbm: gpu.is_some_and(|gpu| gpu.hbm),
-        vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),
-        matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
-        integer_ops: None,
-        phone: device.form == Form::Phone,
-        program: "llama.cpp",
-    })
-}
-
 /// Units of a run, each with its share of the work; the host's first where it has any.
 struct Units {
     host: Option<Unit>,
@@ -160,13 +67,13 @@ impl Run<'_> {
             |unit: Option<Unit>| unit.map(|card| Units { host: None, card: Some(card), on_card: [1.0; 3] });
         let discrete = self.machine.gpu == Some(GpuKind::Discrete);
         if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
-            return whole(gpu(device, card, runtime));
+            return whole(Unit::of_gpu(device, card, runtime));
         }
         if self.machine.offloads(self.scenario) {
-            return whole(gpu(device, card, runtime));
+            return whole(Unit::of_gpu(device, card, runtime));
         }
         let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
-            return processor(device, runtime).map(|host| Units {
+            return Unit::of_processor(device, runtime).map(|host| Units {
                 host: Some(host),
                 card: None,
                 on_card: [0.0; 3],
@@ -179,10 +86,10 @@ impl Run<'_> {
         let kept = if split.kv_offload { layers } else { 0.0 };
         let caches = kept * (self.reads.kv_bytes + self.reads.state_bytes) as f64;
         let weights = (self.reads.gpu_bytes as f64 - caches).max(0.0) / self.reads.weight_bytes.max(1) as f64;
-        let host = if self.reads.gpu_bytes < all { Some(processor(device, runtime)?) } else { None };
+        let host = if self.reads.gpu_bytes < all { Some(Unit::of_processor(device, runtime)?) } else { None };
         Some(Units {
             host,
-            card: Some(gpu(device, card, runtime)?),
+            card: Some(Unit::of_gpu(device, card, runtime)?),
             on_card: [weights.min(1.0), kept, layers],
         })
     }
@@ -257,6 +164,21 @@ impl Run<'_> {
         of(card) + link + waits
     }
 
+    /// The time of a token at the end of the context.
+    pub(super) fn decode(&self) -> Option<Estimate> {
+        self.token_time(self.asked.token)
+    }
+
+    /// The time of other work for a token.
+    pub(super) fn token_time(&self, token: TokenWork) -> Option<Estimate> {
+        self.units().map(|units| self.token(&units, token))
+    }
+
+    /// The time of other work for a prompt.
+    pub(super) fn prompt_time(&self, prompt: &PromptWork) -> Option<Estimate> {
+        self.units().map(|units| self.prompt(&units, prompt))
+    }
+
     /// The speed; none where a bandwidth that counts is unknown.
     pub(crate) fn speed(&self) -> Option<Speed> {
         let units = self.units()?;
@@ -282,6 +204,8 @@ impl Run<'_> {
             },
             by_depth: Vec::new(),
             uses: Vec::new(),
+            speculative: self.speculative(),
+            sustained: None,
             wide_because: self.wide_because(&units),
         })
     }
@@ -289,6 +213,7 @@ impl Run<'_> {
     /// The same with its course over the depth, and what it is good for.
     pub(crate) fn explained(&self) -> Option<Speed> {
         let (units, mut speed) = (self.units()?, self.speed()?);
+        speed.sustained = Sustained::of(self.device, self.scenario.runtime, speed.decode_tokens_per_s);
         let context = self.scenario.context_tokens;
         let depths = DEPTHS.into_iter().filter(|depth| *depth < context).chain([context]);
         speed.by_depth = depths

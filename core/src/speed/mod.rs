@@ -8,7 +8,11 @@ mod forecast;
 mod law;
 mod lookup;
 pub mod published;
+mod speculative;
 mod standing;
+mod sustained;
+mod told;
+mod units;
 mod uses;
 mod work;
 
@@ -17,10 +21,11 @@ pub(crate) use ceilings::{pages_per_row, storage_bytes_per_s};
 pub use class::Class;
 pub use estimate::Estimate;
 pub(crate) use forecast::{Asked, Run};
-pub use forecast::{DepthSpeed, Speed, TurnSpeed};
 pub use law::{PromptTerms, Timed, TokenTerms, Unit};
 pub use lookup::{CliffStep, Lookup, LookupCase};
 pub use standing::{Coverage, Standing};
+pub use sustained::Sustained;
+pub use told::{DepthSpeed, Speculative, Speed, TurnSpeed};
 pub use uses::{Suitability, USES, Usable, Use};
 pub use work::{FormatGroup, PromptWork, TokenWork};
 

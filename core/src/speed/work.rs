@@ -164,6 +164,23 @@ fn layers(model: &Model) -> f64 {
     (model.architecture.layers.len() as u64).saturating_mul(model.architecture.passes.max(1)) as f64
 }
 
+/// Weights that so many tokens read at once, over those that one reads: they choose experts independently.
+pub(super) fn batch_share(model: &Model, plan: &WeightPlan, tokens: u64) -> f64 {
+    let read = |tokens: f64| -> f64 {
+        let bytes = products(model, plan).map(|(tensor, bytes, _)| {
+            let share = match tensor.active {
+                Active::Experts { active, experts } => {
+                    1.0 - libm::pow(1.0 - active as f64 / experts.max(1) as f64, tokens)
+                }
+                _ => 1.0,
+            };
+            bytes as f64 * share * passes(model, tensor)
+        });
+        bytes.sum()
+    };
+    read(tokens as f64) / read(1.0).max(1.0)
+}
+
 impl TokenWork {
     /// One token of a model, read as `reads` says.
     pub fn of(model: &Model, plan: &WeightPlan, reads: &super::Reads) -> Self {

@@ -1,13 +1,12 @@
 //! Requests: redirects by hand, so that the token stays with the hub; a few tries where waiting helps.
 
 use super::Failure;
+use super::answer::{Answer, header, host};
 use super::cache::Cache;
-use super::file::RemoteFile;
 use super::settings::Settings;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use ureq::http::HeaderMap;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 
@@ -31,27 +30,6 @@ struct Shared {
     secure: OnceLock<Agent>,
 }
 
-/// A server's answer to the last of a chain of requests.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Box<dyn Read>,
-    /// Where it came from.
-    pub(super) url: String,
-    /// The file's ETag as the hub says it before it sends elsewhere.
-    pub(super) linked_etag: Option<String>,
-}
-
-impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
-    }
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
-}
-
 impl Client {
     pub(super) fn new(settings: Settings) -> Self {
         let cache = Cache::new(settings.cache.clone());
@@ -65,11 +43,6 @@ impl Client {
 
     pub(super) fn cache(&self) -> &Cache {
         &self.shared.cache
-    }
-
-    /// The file at `url`, of which nothing is read yet; `name` is what messages call it.
-    pub(super) fn file(&self, url: &str, name: &str) -> RemoteFile {
-        RemoteFile::new(self.clone(), url.to_owned(), name.to_owned())
     }
 
     /// Ask for `url`; an answer whose file has `known_etag` comes back as 304, wherever the chain says so.
@@ -218,12 +191,6 @@ fn origin(url: &str) -> String {
         _ => host.strip_suffix(":80").unwrap_or(&host),
     };
     format!("{scheme}://{host}")
-}
-
-/// Host and port, for people.
-pub(super) fn host(url: &str) -> &str {
-    let (_, rest) = url.split_once("://").unwrap_or(("", url));
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
 /// Where a redirect from `at` leads.

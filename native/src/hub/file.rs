@@ -1,9 +1,11 @@
 //! A file elsewhere, of which as much is read as is asked for.
 
 use super::Failure;
+use super::answer::{Answer, host};
 use super::cache::Entry;
-use super::client::{Answer, Client, host};
+use super::client::Client;
 use super::refusal::{refusal, web_page};
+use dhurandhar_core::model::hub::{Range, is_web_page};
 use dhurandhar_core::model::import::FIRST_READ;
 use std::io::Read;
 
@@ -38,11 +40,12 @@ pub(crate) struct RemoteFile {
 }
 
 impl RemoteFile {
-    pub(super) fn new(client: Client, url: String, name: String) -> Self {
+    /// The file at `url`, of which nothing is read yet; `name` is what messages call it.
+    pub(super) fn new(client: &Client, url: &str, name: &str) -> Self {
         Self {
-            client,
-            url,
-            name,
+            client: client.clone(),
+            url: url.to_owned(),
+            name: name.to_owned(),
             direct: None,
             etag: None,
             length: None,
@@ -281,43 +284,6 @@ impl RemoteFile {
     }
 
     fn looks_like_page(&self, url: &str) -> Result<(), Failure> {
-        let beginning = self.bytes.get(..self.bytes.len().min(64)).unwrap_or_default();
-        let beginning = String::from_utf8_lossy(beginning).trim_start().to_ascii_lowercase();
-        let is_page = beginning.starts_with("<!doctype html") || beginning.starts_with("<html");
-        if is_page { Err(web_page(&self.name, url)) } else { Ok(()) }
-    }
-}
-
-/// `bytes FIRST-LAST/LENGTH`.
-struct Range {
-    first: u64,
-    last: u64,
-    length: Option<u64>,
-}
-
-impl Range {
-    fn parse(text: &str) -> Option<Self> {
-        let (range, length) = text.strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-        let length = if length == "*" { None } else { Some(length.parse().ok()?) };
-        (first <= last && length.is_none_or(|length| last < length)).then_some(Self { first, last, length })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_read_whole_or_not_at_all() {
-        let range = Range::parse("bytes 0-9/20").unwrap();
-        assert_eq!((range.first, range.last, range.length), (0, 9, Some(20)));
-        assert_eq!(Range::parse("bytes 5-9/*").unwrap().length, None);
-        for text in
-            ["", "bytes 9-0/20", "bytes 0-20/20", "bytes -1-2/3", "items 0-1/2", "bytes 0-9", "bytes 0-x/9"]
-        {
-            assert!(Range::parse(text).is_none(), "{text}");
-        }
+        if is_web_page(&self.bytes) { Err(web_page(&self.name, url)) } else { Ok(()) }
     }
 }

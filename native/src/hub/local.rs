@@ -1,8 +1,7 @@
 //! What the hub's own tools have fetched already: `models--owner--name/snapshots/COMMIT`.
 
-use super::name::HubName;
-use super::repository::{is_model, label};
 use super::settings::Settings;
+use dhurandhar_core::model::hub::{HubName, is_model, label};
 use std::path::{Path, PathBuf};
 
 /// The file or folder in the hub's cache that `name` means, when it is there.

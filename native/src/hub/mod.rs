@@ -5,12 +5,12 @@
 //! was read is kept with its ETag, and asked for again only when it changed. A token goes to the hub's own origin alone,
 //! never along a redirect to another.
 
+mod answer;
 mod cache;
 mod client;
 mod failure;
 mod file;
 mod local;
-mod name;
 mod ollama;
 mod refusal;
 mod repository;
@@ -20,7 +20,7 @@ pub(crate) use failure::Failure;
 pub(crate) use file::RemoteFile;
 pub(crate) use settings::stay_offline;
 
-use repository::Offer;
+use dhurandhar_core::model::hub::{self as name, Offer};
 use std::path::PathBuf;
 
 /// What a name leads to.
@@ -93,11 +93,12 @@ fn address(client: &client::Client, url: &str) -> Result<Found, Failure> {
     let file_name = name::file_name(url);
     let parts = dhurandhar_core::model::import::gguf::siblings(file_name);
     let names = parts.unwrap_or_else(|| vec![file_name.to_owned()]);
-    let parts: Vec<_> = names.iter().map(|part| client.file(&name::beside(url, part), part)).collect();
+    let parts: Vec<_> =
+        names.iter().map(|part| RemoteFile::new(client, &name::beside(url, part), part)).collect();
     let is_safetensors =
         file_name.ends_with(".safetensors") || file_name.ends_with(".safetensors.index.json");
     let config = if is_safetensors {
-        client.file(&name::beside(url, "config.json"), "config.json").all_if_there()?
+        RemoteFile::new(client, &name::beside(url, "config.json"), "config.json").all_if_there()?
     } else {
         None
     };

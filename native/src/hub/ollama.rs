@@ -1,9 +1,10 @@
 //! Ollama's registry: a manifest names the layers of a model, one of which is a GGUF file.
 
 use super::client::Client;
-use super::name::OllamaName;
+use super::file::RemoteFile;
 use super::settings::Settings;
 use super::{Failure, Found, Remote};
+use dhurandhar_core::model::hub::OllamaName;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -45,18 +46,19 @@ pub(super) fn in_store(settings: &Settings, name: &OllamaName) -> Option<PathBuf
 pub(super) fn open(client: &Client, name: &OllamaName) -> Result<Found, Failure> {
     let base = format!("{}/v2/{}/{}", client.settings().ollama, name.owner, name.name);
     let shown = name.shown();
-    let manifest =
-        client.file(&format!("{base}/manifests/{}", name.tag), &shown).all().map_err(|failure| {
+    let manifest = RemoteFile::new(client, &format!("{base}/manifests/{}", name.tag), &shown).all().map_err(
+        |failure| {
             if failure.is_absent() && !client.settings().offline {
                 Failure::input(format!("{failure}; expected a name and a tag as `ollama list` shows them"))
             } else {
                 failure
             }
-        })?;
+        },
+    )?;
     let digest = digest(&manifest).map_err(|problem| {
         Failure::way(format!("{} gives {problem} for {shown}", client.settings().ollama))
     })?;
-    let file = client.file(&format!("{base}/blobs/{digest}"), &shown).immutable();
+    let file = RemoteFile::new(client, &format!("{base}/blobs/{digest}"), &shown).immutable();
     Ok(Found::Remote(Remote { title: name.name.clone(), parts: vec![file], config: None }))
 }
 

@@ -1,13 +1,14 @@
 //! Answers that are no file, in words.
 
-use super::client::{Answer, host};
+use super::Failure;
+use super::answer::{Answer, host};
 use super::settings::Settings;
-use super::{Failure, name};
+use dhurandhar_core::model::hub::{Refusal, file_name};
 
 /// Why `what` was not given; `what` begins with `owner/name` where the hub was asked.
 pub(super) fn refusal(answer: &Answer, what: &str, asked: &str, settings: &Settings) -> Failure {
     let code = answer.header("x-error-code").unwrap_or_default();
-    let message = answer.header("x-error-message").unwrap_or_default().to_ascii_lowercase();
+    let message = answer.header("x-error-message").unwrap_or_default();
     let host = host(&answer.url);
     if !asked.starts_with(&settings.endpoint) {
         return elsewhere(answer.status, what, host);
@@ -26,31 +27,30 @@ pub(super) fn refusal(answer: &Answer, what: &str, asked: &str, settings: &Setti
             "no repository {repository} at {host}, or {private}; expected owner/name as on its page"
         ))
     };
-    let gated = code == "GatedRepo" || message.contains("gated") || message.contains("restricted");
-    match answer.status {
-        401 | 403 if gated && token => Failure::way(format!(
+    match Refusal::of(answer.status, code, message) {
+        Refusal::Gated if token => Failure::way(format!(
             "{repository} is gated, and the token does not open it; expected that its terms were accepted at {page}"
         )),
-        401 | 403 if gated => Failure::way(format!(
+        Refusal::Gated => Failure::way(format!(
             "{repository} is gated; expected its terms accepted at {page}, and a token in HF_TOKEN"
         )),
-        401 | 404 if code == "RepoNotFound" => nowhere(),
-        404 if code == "RevisionNotFound" => Failure::input(format!(
+        Refusal::NoRepository => nowhere(),
+        Refusal::NoRevision => Failure::input(format!(
             "{repository} has no revision that is called so; expected a branch, a tag or a commit, as main"
         )),
-        401 if token => Failure::way(format!(
+        Refusal::Unknown if token => Failure::way(format!(
             "{host} refuses the token (401): it has expired or was taken back; expected one from {}/settings/tokens",
             settings.endpoint
         )),
-        401 => Failure::way(format!(
+        Refusal::Unknown => Failure::way(format!(
             "{host} asks for a token: {repository} is gated, private or not there; expected one in HF_TOKEN, and the right name"
         )),
-        403 => Failure::way(format!(
+        Refusal::Forbidden => Failure::way(format!(
             "{host} does not give {what} ({}): the token has no right to it",
             answer.status
         )),
-        404 | 410 => Failure::absent(format!("no {what} at {host}")),
-        status => elsewhere(status, what, host),
+        Refusal::Absent => Failure::absent(format!("no {what} at {host}")),
+        Refusal::Other => elsewhere(answer.status, what, host),
     }
 }
 
@@ -70,6 +70,6 @@ pub(super) fn web_page(what: &str, url: &str) -> Failure {
     Failure::way(format!(
         "{} gives a web page instead of {what}: a proxy or a page to sign in stands between, or {} is the address of a page",
         host(url),
-        name::file_name(url)
+        file_name(url)
     ))
 }

@@ -1,8 +1,8 @@
 //! What the environment says of the hub: its address, the token, folders of caches, and whether to stay offline.
 
 use super::Failure;
-use super::name::{HUB, OLLAMA};
 use crate::cli::folders;
+use dhurandhar_core::model::hub::{HUB, OLLAMA};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,19 +1,18 @@
 //! A model whose files are elsewhere, or the choice that its name leaves.
 
-use super::{beginning, model};
+use super::{beginning, local};
 use crate::bad_input;
 use crate::cli::output;
 use crate::hub::{Found, Remote, RemoteFile, Several};
 use dhurandhar_core::device::Device;
-use dhurandhar_core::feasibility::{Mode, outlook};
-use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::model::{Model, Origin, import};
-use dhurandhar_core::weights::WeightFormat;
+use dhurandhar_core::feasibility::offered;
+use dhurandhar_core::model::hub::titled;
+use dhurandhar_core::model::{Model, import};
 
 /// The model that was found.
 pub(super) fn model(found: Found, devices: &[Device]) -> anyhow::Result<Model> {
     match found {
-        Found::Local { path, title } => Ok(named(model::at(&path)?, &title)),
+        Found::Local { path, title } => Ok(titled(local::at(&path)?, &title)),
         Found::Remote(remote) => read(remote),
         Found::Several(several) => Err(choice(several, devices)),
     }
@@ -42,15 +41,7 @@ fn read(mut remote: Remote) -> anyhow::Result<Model> {
         }
     };
     remote.parts.iter_mut().for_each(RemoteFile::keep);
-    Ok(named(model, &remote.title))
-}
-
-/// A config names its kind of model at best; a GGUF file usually has a name of its own.
-fn named(model: Model, title: &str) -> Model {
-    match model.origin {
-        Origin::Gguf { .. } => model,
-        _ => model.titled(title),
-    }
+    Ok(titled(model, &remote.title))
 }
 
 /// The models that a name leaves to choose from: quantisation, size, and whether it runs on the devices that were named.
@@ -66,25 +57,11 @@ fn choice(several: Several, devices: &[Device]) -> anyhow::Error {
     }
     rows.extend(offers.iter().map(|offer| {
         let size = offer.bytes.map_or_else(|| "?".to_owned(), output::mib);
-        let fits = devices.iter().map(|device| fits(model.as_ref(), &offer.label, device).to_owned());
+        let fits = devices.iter().map(|device| offered(model.as_ref(), &offer.label, device).to_owned());
         [format!("  {}", offer.label), size].into_iter().chain(fits).collect()
     }));
     for line in output::columns(&[1], &rows) {
         text += &format!("\n{line}");
     }
     bad_input(text)
-}
-
-fn fits(model: Option<&Model>, label: &str, device: &Device) -> &'static str {
-    let label = label.strip_prefix("UD-").unwrap_or(label);
-    let outlook = model.zip(WeightFormat::parse(label).ok()).and_then(|(model, format)| {
-        let target = Scenario::for_model(model).target_tokens_per_s;
-        outlook(model, format, device, None, target).ok()
-    });
-    match outlook {
-        None => "unknown",
-        Some(outlook) if outlook.mode == Mode::Infeasible => "does not run",
-        Some(outlook) if outlook.mode == Mode::Mmap => "runs, partly from storage",
-        Some(_) => "runs",
-    }
 }

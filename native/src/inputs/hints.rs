@@ -45,35 +45,3 @@ pub(crate) fn folder(path: &Path, lacking: &str) -> String {
         None => format!("a folder without {lacking}"),
     }
 }
-
-#[cfg(all(test, feature = "burn"))]
-mod tests {
-    use crate::checkpoint::Checkpoint;
-
-    #[test]
-    fn what_is_no_checkpoint_says_what_to_pass_instead() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = || Checkpoint::open(folder.path()).unwrap_err().to_string();
-        assert!(error().contains("a folder without config.json; expected"), "{}", error());
-        std::fs::create_dir_all(folder.path().join("snapshots/abc")).unwrap();
-        assert!(error().contains("pass its snapshots/abc"), "{}", error());
-        std::fs::write(folder.path().join("model-q4.gguf"), "").unwrap();
-        assert!(error().contains("but with model-q4.gguf: pass that file"), "{}", error());
-        std::fs::remove_file(folder.path().join("model-q4.gguf")).unwrap();
-        std::fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
-        std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-        std::fs::write(folder.path().join("pytorch_model.bin"), "").unwrap();
-        assert!(error().contains("but with pytorch_model.bin: pickled weights"), "{}", error());
-        let pickle = folder.path().join("pytorch_model.bin");
-        assert!(Checkpoint::open(&pickle).unwrap_err().to_string().contains("pickled weights"));
-        for name in ["model.gguf", "model.safetensors"] {
-            let path = folder.path().join(name);
-            std::fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-                .unwrap();
-            let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/parity/llama/config.json");
-            std::fs::copy(fixture, folder.path().join("config.json")).unwrap();
-            let error = Checkpoint::open(&path).unwrap_err().to_string();
-            assert!(error.contains("pointer of Git LFS") && error.contains(name), "{error}");
-        }
-    }
-}

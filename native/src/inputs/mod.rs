@@ -5,5 +5,6 @@ mod beginning;
 pub(crate) mod device;
 mod elsewhere;
 pub(crate) mod hints;
+pub(crate) mod local;
 pub(crate) mod model;
 pub(crate) mod this_machine;

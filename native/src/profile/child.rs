@@ -1,6 +1,7 @@
 //! Child processes: one block each, so that a dying mapping kills a child and becomes a result.
 
 use super::block::run_block;
+use super::ended::interpret;
 use super::reader;
 use super::seam::SystemClock;
 use super::spec::{BlockSpec, Reply};
@@ -9,7 +10,6 @@ use crate::cli::child::{self, Job};
 use crate::machine::{self, cgroup};
 use anyhow::Result;
 use dhurandhar_core::measurement::Failure;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 /// A child that says nothing for this long is ended.
@@ -38,62 +38,18 @@ impl BlockRunner for ChildRunner {
             if emulated && spec.group.is_none() {
                 return answer(spec);
             }
-            failed("refused", format!("{error:#}"))
+            Reply::failed("refused", format!("{error:#}"))
         })
     }
-}
-
-fn failed(kind: &str, detail: String) -> Reply {
-    Reply::Failed(Failure { kind: kind.to_owned(), detail, tokens: None })
 }
 
 fn spawn(spec: &BlockSpec) -> Result<Reply> {
     Ok(child::ask(child::worker(Job::Block)?, spec, Some(PATIENCE))?.unwrap_or_else(|ended| {
         if ended.late {
-            return failed("time_out", format!("no answer within {} s", PATIENCE.as_secs()));
+            return Reply::failed("time_out", format!("no answer within {} s", PATIENCE.as_secs()));
         }
         interpret(ended.status, ended.complaint.trim())
     }))
-}
-
-/// Why io_uring cannot be used here, from a child that tried; `None` if it can.
-#[cfg(target_os = "linux")]
-pub(super) fn io_uring_refused() -> Option<String> {
-    let tried = child::worker(Job::IoUring).map_err(anyhow::Error::from);
-    let tried = tried.and_then(|command| child::listen(command, &(), None, |_| {}));
-    match tried {
-        Ok(ended) if ended.status.success() => None,
-        Ok(ended) => match interpret(ended.status, ended.complaint.trim()) {
-            Reply::Failed(failure) => Some(format!("io_uring: {}", failure.detail)),
-            Reply::Windows(_) => None,
-        },
-        Err(error) => Some(format!("io_uring could not be tried: {error}")),
-    }
-}
-
-/// What an unhappy end means.
-#[cfg(unix)]
-fn interpret(status: ExitStatus, complaint: &str) -> Reply {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(libc::SIGBUS) => failed(
-            "signal",
-            "SIGBUS: the file was cut short or its storage failed under the mapping".to_owned(),
-        ),
-        Some(libc::SIGKILL) => {
-            failed("out_of_memory", "SIGKILL: the system ended it, most likely for its memory".to_owned())
-        }
-        Some(libc::SIGSYS) => {
-            failed("signal", "SIGSYS: a system call is forbidden to this process".to_owned())
-        }
-        Some(number) => failed("signal", format!("ended by signal {number}")),
-        None => failed("refused", format!("{status}: {complaint}")),
-    }
-}
-
-#[cfg(not(unix))]
-fn interpret(status: ExitStatus, complaint: &str) -> Reply {
-    failed("refused", format!("{status}: {complaint}"))
 }
 
 /// The child's side.
@@ -121,26 +77,5 @@ fn answer(spec: &BlockSpec) -> Reply {
             detail: broken.error.to_string(),
             tokens: Some(broken.tokens),
         }),
-    }
-}
-
-#[cfg(unix)]
-#[cfg(test)]
-mod tests {
-    use super::interpret;
-    use crate::profile::spec::Reply;
-    use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
-
-    #[test]
-    fn every_end_of_a_child_has_a_name() {
-        let kind = |raw| match interpret(ExitStatus::from_raw(raw), "no such file") {
-            Reply::Failed(failure) => (failure.kind, failure.detail),
-            Reply::Windows(_) => (String::new(), String::new()),
-        };
-        assert_eq!(kind(libc::SIGBUS).0, "signal");
-        assert_eq!(kind(libc::SIGKILL).0, "out_of_memory");
-        assert!(kind(libc::SIGSYS).1.contains("forbidden"));
-        assert_eq!(kind(1 << 8), ("refused".to_owned(), "exit status: 1: no such file".to_owned()));
     }
 }

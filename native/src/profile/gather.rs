@@ -2,8 +2,8 @@
 
 use super::assemble;
 use super::plan::Planned;
-use super::run::{Setup, stream_seed};
 use super::session::Outcome;
+use super::setup::{Setup, stream_seed};
 use super::table::TableFile;
 use crate::machine::{self, environment, filesystem};
 use dhurandhar_core::measurement::{

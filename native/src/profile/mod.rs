@@ -8,6 +8,7 @@ pub(crate) mod balloon;
 pub(crate) mod block;
 pub(crate) mod child;
 pub(crate) mod cliff;
+mod ended;
 #[cfg(test)]
 mod fake;
 mod gather;
@@ -21,6 +22,7 @@ mod run;
 mod runner;
 pub(crate) mod seam;
 pub(crate) mod session;
+mod setup;
 pub(crate) mod spec;
 mod storage;
 mod subject;
@@ -28,4 +30,5 @@ pub(crate) mod table;
 pub(crate) mod validity;
 
 pub(crate) use request::{Probe, Progress, Request};
-pub(crate) use run::{Setup, measure};
+pub(crate) use run::measure;
+pub(crate) use setup::Setup;

@@ -33,21 +33,21 @@ impl BlockRunner for Limited {
         if let Some(parent) = &self.groups {
             let group = match Group::new(parent, budget) {
                 Ok(group) => group,
-                Err(error) => return super::run::failed("refused", format!("no memory limit: {error}")),
+                Err(error) => return Reply::failed("refused", format!("no memory limit: {error}")),
             };
             let limited = BlockSpec { group: Some(group.directory.clone()), ..spec.clone() };
             let reply = self.children.run(&limited);
             return held(reply, budget, group.limit_bytes);
         }
         if !self.balloon {
-            return super::run::failed("refused", "no memory limit can be set here".to_owned());
+            return Reply::failed("refused", "no memory limit can be set here".to_owned());
         }
         match Balloon::inflate(budget) {
             Ok(balloon) => {
                 let left = balloon.available_bytes.saturating_sub(FLOOR);
                 held(self.children.run(spec), budget, left)
             }
-            Err(error) => super::run::failed("refused", format!("{error:#}")),
+            Err(error) => Reply::failed("refused", format!("{error:#}")),
         }
     }
 }

@@ -112,6 +112,13 @@ pub(crate) enum Reply {
     Failed(Failure),
 }
 
+impl Reply {
+    /// A block that did not run to its end.
+    pub(super) fn failed(kind: &str, detail: String) -> Self {
+        Self::Failed(Failure { kind: kind.to_owned(), detail, tokens: None })
+    }
+}
+
 impl BlockSpec {
     /// The rows this block asks for.
     pub(crate) fn draws(&self) -> Draws {

@@ -51,7 +51,7 @@ mod tests {
         let path = sparse.path.clone();
         let found = fs::metadata(&path).unwrap();
         assert!(found.len() > 3_000_000_000 && found.blocks() * 512 < 32 << 20, "{found:?}");
-        let read = crate::inputs::model::read(&path).unwrap();
+        let read = crate::inputs::local::read(&path).unwrap();
         assert_eq!(read.architecture.cache_owners(), (3, 12));
         drop(sparse);
         assert!(!path.exists());

@@ -43,7 +43,7 @@ pub struct Bundle {
     pub first: Vec<u8>,
     /// `web/start/boot.js`: starts the application.
     pub boot_js: String,
-    /// `web/start/worker.js`: the worker's first script.
+    /// `web/src/worker/worker.js`: the worker's first script.
     pub worker_js: String,
     /// `web/reader/reader.js`: the reader's first script.
     pub reader_js: String,
@@ -63,7 +63,7 @@ pub fn bundle(workspace: &Workspace) -> Result<Bundle> {
         catalogue: gzip(&Catalogue::built_in().to_bytes())?,
         first: gzip(&Catalogue::built_in().first().to_bytes())?,
         boot_js: read("web/start/boot.js")?,
-        worker_js: read("web/start/worker.js")?,
+        worker_js: read("web/src/worker/worker.js")?,
         reader_js: read("web/reader/reader.js")?,
     })
 }

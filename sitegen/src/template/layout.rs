@@ -13,9 +13,11 @@ use crate::path::SitePath;
 /// Nothing from elsewhere, nothing inline; `frame-ancestors` has no effect in a meta element.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'";
-/// The calculator compiles WebAssembly and exports drawings.
-const POLICY_CALCULATOR: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'";
+/// The calculator compiles WebAssembly and exports drawings; it may ask a hub, whose addresses stand after `connect-src 'self'`.
+const POLICY_CALCULATOR: [&str; 2] = [
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'",
+    "; worker-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'",
+];
 /// A page with fewer sections needs no table of contents.
 const SECTIONS_FOR_CONTENTS: usize = 3;
 const NAME: &str = "dhurandhar";
@@ -33,7 +35,7 @@ pub fn layout(page: &Page, chrome: &Chrome) -> String {
         (DOCTYPE)
         html lang="en" {
             head { (head(page, chrome)) }
-            body class=(class(page.shape)) {
+            body class=(class(page.shape)) data-hub=[hub(page, chrome)] {
                 a.skip href="#main" { "Skip to content" }
                 (masthead(page, chrome))
                 main #main tabindex="-1" {
@@ -52,6 +54,11 @@ pub fn layout(page: &Page, chrome: &Chrome) -> String {
     document.into_string()
 }
 
+/// The address that the calculator reads.
+fn hub<'a>(page: &Page, chrome: &'a Chrome) -> Option<&'a str> {
+    chrome.hub.address().filter(|_| page.shape == Shape::Calculator && chrome.assets.calculator.is_some())
+}
+
 fn class(shape: Shape) -> &'static str {
     match shape {
         Shape::Article => "article",
@@ -62,7 +69,10 @@ fn class(shape: Shape) -> &'static str {
 
 fn head(page: &Page, chrome: &Chrome) -> Markup {
     let calculator = chrome.assets.calculator.as_ref().filter(|_| page.shape == Shape::Calculator);
-    let policy = if calculator.is_some() { POLICY_CALCULATOR } else { POLICY };
+    let policy = match calculator {
+        Some(_) => POLICY_CALCULATOR.join(&chrome.hub.sources()),
+        None => POLICY.to_owned(),
+    };
     let to = |place: &SitePath| page.path.to(place.as_str());
     html! {
         meta charset="utf-8";

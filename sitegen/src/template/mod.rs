@@ -10,6 +10,7 @@ pub use words::Glossary;
 
 use crate::base_url::BaseUrl;
 use crate::config::Config;
+use crate::hub::Hub;
 use crate::output::assets::Assets;
 use crate::page::Page;
 use crate::path::SitePath;
@@ -33,6 +34,8 @@ pub struct Chrome {
     pub search: bool,
     /// Words that are explained where they stand.
     pub glossary: Glossary,
+    /// The hub that the calculator may ask.
+    pub hub: Hub,
 }
 
 impl Chrome {

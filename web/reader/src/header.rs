@@ -7,22 +7,32 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 /// No header is larger.
-const MOST: u64 = 256 << 20;
+pub(crate) const MOST: u64 = 256 << 20;
+
+/// A file of which the beginning can be read, here or elsewhere.
+pub(crate) trait Beginning {
+    /// Length of the whole file, where it is known.
+    fn length(&self) -> Option<u64>;
+    /// Its first bytes, so many or all there are.
+    async fn first(&mut self, length: u64) -> Result<Vec<u8>, String>;
+}
 
 /// What `import` finds in the file's first bytes, given them and the length of the whole; or why there is
 /// none, in words.
 pub(crate) async fn read<T>(
-    file: &File,
+    file: &mut impl Beginning,
     import: impl Fn(&[u8], Option<u64>) -> Result<T, ImportError>,
 ) -> Result<T, String> {
-    let size = size(file);
     let mut helping = FIRST_READ;
     loop {
-        let bytes = beginning(file, helping.min(size)).await?;
-        match import(&bytes, Some(size)) {
+        let bytes = file.first(helping.min(file.length().unwrap_or(MOST))).await?;
+        // A file elsewhere may say its length only now.
+        let size = file.length();
+        let most = size.unwrap_or(MOST);
+        match import(&bytes, size) {
             Ok(model) => return Ok(model),
             // Asking for more than was read, and for no more than there is, is what makes this end.
-            Err(ImportError::NeedMore { at_least }) if helping < size.min(MOST) && at_least <= size => {
+            Err(ImportError::NeedMore { at_least }) if helping < most.min(MOST) && at_least <= most => {
                 helping = at_least.max(helping.saturating_mul(2)).min(MOST);
             }
             Err(error) => return Err(error.to_string()),
@@ -32,15 +42,21 @@ pub(crate) async fn read<T>(
 
 /// All bytes of a file that is small enough for what it should be.
 pub(crate) async fn whole(file: &File, kind: &str) -> Result<Vec<u8>, String> {
-    if size(file) > MOST {
+    let length = to_u64(file.size());
+    if length > MOST {
         return Err(format!("{} is too large to be a {kind}.", file.name()));
     }
-    beginning(file, size(file)).await
+    beginning(file, length).await
 }
 
-/// Length in bytes.
-fn size(file: &File) -> u64 {
-    to_u64(file.size())
+impl Beginning for File {
+    fn length(&self) -> Option<u64> {
+        Some(to_u64(self.size()))
+    }
+
+    async fn first(&mut self, length: u64) -> Result<Vec<u8>, String> {
+        beginning(self, length).await
+    }
 }
 
 async fn beginning(file: &File, length: u64) -> Result<Vec<u8>, String> {

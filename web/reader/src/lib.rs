@@ -3,14 +3,19 @@
 //! Models and measurements come in from their files and go out in the core's binary form; reports the other way.
 
 mod header;
+mod hub;
 
 use dhurandhar_core::Model;
 use dhurandhar_core::catalogue::Catalogue;
+use dhurandhar_core::device::Device;
+use dhurandhar_core::dossier::{Dossier, Ordered, Request};
+use dhurandhar_core::feasibility::offered;
 use dhurandhar_core::leaf::wire;
 use dhurandhar_core::measurement::{Measurement, MmapProfile, Overlay};
+use dhurandhar_core::model::hub::Offer;
 use dhurandhar_core::model::import::{Kind, detect, gguf_joined, gguf_part, import, import_with_config};
 use dhurandhar_core::report::{Order, Report};
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Function, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -26,7 +31,7 @@ pub async fn read(files: Array) -> Result<Uint8Array, JsValue> {
     let files: Vec<File> = files.iter().filter_map(|file| file.dyn_into().ok()).collect();
     let are_parts = files.iter().all(|file| detect(&file.name(), b"") == Kind::Gguf);
     let model = match files.as_slice() {
-        [file] => header::read(file, |bytes, length| import(&file.name(), bytes, length)).await,
+        [file] => header::read(&mut file.clone(), |bytes, length| import(&file.name(), bytes, length)).await,
         [_, _, ..] if are_parts => parts(&files).await,
         [first, second] => together(first.clone(), second.clone()).await,
         _ => Err(
@@ -40,7 +45,9 @@ pub async fn read(files: Array) -> Result<Uint8Array, JsValue> {
 async fn parts(files: &[File]) -> Result<Model, String> {
     let mut parts = Vec::new();
     for file in files {
-        parts.push(header::read(file, |bytes, length| gguf_part(&file.name(), bytes, length)).await?);
+        parts.push(
+            header::read(&mut file.clone(), |bytes, length| gguf_part(&file.name(), bytes, length)).await?,
+        );
     }
     let name = files.first().map(File::name).unwrap_or_default();
     gguf_joined(&name, parts).map_err(|error| error.to_string())
@@ -48,7 +55,7 @@ async fn parts(files: &[File]) -> Result<Model, String> {
 
 async fn together(first: File, second: File) -> Result<Model, String> {
     let is_config = |file: &File| detect(&file.name(), b"") == Kind::Config;
-    let (config, weights) = match (is_config(&first), is_config(&second)) {
+    let (config, mut weights) = match (is_config(&first), is_config(&second)) {
         (true, false) => (first, second),
         (false, true) => (second, first),
         _ => {
@@ -58,7 +65,7 @@ async fn together(first: File, second: File) -> Result<Model, String> {
     };
     let config = header::whole(&config, "config.json").await?;
     let name = weights.name();
-    header::read(&weights, |bytes, length| import_with_config(&name, bytes, length, &config)).await
+    header::read(&mut weights, |bytes, length| import_with_config(&name, bytes, length, &config)).await
 }
 
 /// The part of a measurement that is laid over a prediction, in the core's binary form.
@@ -81,6 +88,7 @@ enum Text {
     Memory,
     Devices,
     Md,
+    Html,
 }
 
 /// A report as text, made on `date` and shown at `link`: `json`, `memory`, `devices` (a CSV table each) or `md`.
@@ -96,7 +104,7 @@ pub fn report(kind: JsValue, order: &[u8], date: &str, link: &str) -> Result<Str
         Text::Memory => report.memory_csv(),
         Text::Devices => report.devices_csv(),
         Text::Md => report.to_markdown(),
-        Text::Json => report.to_json(),
+        Text::Json | Text::Html => report.to_json(),
     })
 }
 
@@ -112,6 +120,34 @@ pub fn analyze(catalogue: &[u8], model: &str, device: &str, stated: JsValue) -> 
     Ok(Report::by_name(&catalogue, model, device, &stated)?.to_json())
 }
 
+/// Cases as a document for a decision: `html`, `md` or `json`, made on `date`, with links to the calculator below `site`.
+///
+/// # Errors
+/// A text that says what is wrong with the kind or a case.
+#[wasm_bindgen]
+pub fn dossier(kind: JsValue, cases: &[u8], date: &str, site: &str) -> Result<String, JsValue> {
+    let kind: Text = serde_wasm_bindgen::from_value(kind).map_err(|error| error.to_string())?;
+    let cases: Vec<Ordered> = wire::decode(cases).ok_or("the cases cannot be read; reload the page")?;
+    let (title, question) = match cases.as_slice() {
+        [case] => (case.title.clone(), "Does it run there?".to_owned()),
+        _ => ("Cases compared".to_owned(), "Which of these cases should be chosen?".to_owned()),
+    };
+    let request = Request {
+        title,
+        question,
+        date: Some(date.to_owned()),
+        valid_until: None,
+        risks: Vec::new(),
+        cases: Vec::new(),
+    };
+    let dossier = Dossier::of_orders(&request, &cases).map_err(|error| error.to_string())?;
+    Ok(match kind {
+        Text::Html => dossier.to_html(Some(site)),
+        Text::Md => dossier.to_markdown(Some(site)),
+        _ => dossier.to_json(),
+    })
+}
+
 /// Names and titles of the built-in models, then of the devices.
 ///
 /// # Errors
@@ -122,4 +158,35 @@ pub fn names(catalogue: &[u8]) -> Result<JsValue, JsValue> {
     let models: Vec<(&str, &str)> = catalogue.titles().collect();
     let devices: Vec<(&str, &str)> = catalogue.device_titles().collect();
     Ok(serde_wasm_bindgen::to_value(&(models, devices)).map_err(|error| error.to_string())?)
+}
+
+/// The model that a name of the hub at `endpoint` leads to, in the core's binary form; where it leads to several, a list of
+/// their names, labels, bytes (or nothing) and whether they run on `device`. `fetch` reads parts of files (`reader.js`).
+///
+/// # Errors
+/// A text that says what went wrong on the way.
+#[wasm_bindgen]
+pub async fn hub(
+    endpoint: String,
+    name: String,
+    device: Vec<u8>,
+    fetch: Function,
+) -> Result<JsValue, JsValue> {
+    let device: Option<Device> = wire::decode(&device).flatten();
+    Ok(match hub::find(&endpoint, &name, fetch).await? {
+        hub::Found::Model(model) => Uint8Array::from(wire::encode(&*model).as_slice()).into(),
+        hub::Found::Several(shown, offers, smallest) => {
+            let row = |offer: &Offer| {
+                let fits = device.as_ref().map(|device| offered(smallest.as_deref(), &offer.label, device));
+                (
+                    format!("{shown}:{}", offer.label),
+                    offer.label.clone(),
+                    offer.bytes.map(|bytes| bytes as f64),
+                    fits,
+                )
+            };
+            let rows: Vec<_> = offers.iter().map(row).collect();
+            serde_wasm_bindgen::to_value(&rows).map_err(|error| error.to_string())?
+        }
+    })
 }

@@ -6,6 +6,7 @@ mod hadamard;
 mod planar;
 mod quaternion;
 mod rotor;
+mod turns;
 
 use serde::{Deserialize, Serialize};
 

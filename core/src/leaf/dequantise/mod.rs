@@ -134,7 +134,7 @@ impl RowDecoder {
         let plain = vectors.into();
         // Decoding a row pays when it serves several vectors.
         let few = plain.len() <= FEW * length;
-        let coded = self.fused.filter(|_| few).and_then(|fused| Coded::new(&plain, length, fused));
+        let coded = self.fused.filter(|_| few).and_then(|fused| fused.coded(&plain, length));
         Vectors { plain, length, coded }
     }
 

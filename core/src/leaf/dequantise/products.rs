@@ -44,13 +44,18 @@ impl Fused {
         })
     }
 
+    /// Vectors of `length` numbers as integers; none where a number is not finite, or where blocks do not fill a vector.
+    pub(super) fn coded(self, vectors: &[f32], length: usize) -> Option<Coded> {
+        Coded::new(vectors, length, self.group(), self.summed())
+    }
+
     /// Numbers of a vector that share a scale: those of a block.
-    pub(super) fn group(self) -> usize {
+    fn group(self) -> usize {
         if matches!(self, Self::Q4K | Self::Q5K | Self::Q6K) { 256 } else { 32 }
     }
 
     /// Numbers of a vector that are summed together: as many as share a scale or a minimum of a row.
-    pub(super) fn summed(self) -> usize {
+    fn summed(self) -> usize {
         if self == Self::Q6K { 16 } else { 32 }
     }
 
@@ -416,7 +421,7 @@ mod tests {
             row.iter().map(|w| f64::from(w.abs())).sum::<f64>() * f64::from(largest) / 65_278.0
         });
         let apart = 1.05 * steps.sum::<f64>() + 3e-6 * size;
-        let coded = Coded::new(vector, vector.len(), fused).unwrap();
+        let coded = fused.coded(vector, vector.len()).unwrap();
         let on = |isa: Isa, integers: bool| {
             let mut out = [0.0];
             let rows = bytes.chunks_exact(bytes.len());

@@ -3,7 +3,6 @@
 //! Sixteen bits keep an error of a part in 65,000 of the largest number of a group; eight, as runtimes take them, would
 //! be seen in the logits.
 
-use super::products::Fused;
 use crate::leaf::simd::Split;
 
 /// Two hundred and fifty-six numbers of a vector, in 32s; zeros beyond its end.
@@ -41,10 +40,9 @@ const ROUND: f32 = 12_582_912.0;
 const LARGEST: f32 = 32_639.0;
 
 impl Coded {
-    /// Vectors of `length` numbers for rows of a type; none where a number is not finite, or where blocks do not fill
-    /// a vector.
-    pub(super) fn new(vectors: &[f32], length: usize, fused: Fused) -> Option<Self> {
-        let (group, summed) = (fused.group(), fused.summed());
+    /// Vectors of `length` numbers, `group` of which share a scale and `summed` a sum; none where a number is not finite,
+    /// or where groups do not fill a vector.
+    pub(super) fn new(vectors: &[f32], length: usize, group: usize, summed: usize) -> Option<Self> {
         let whole = length > 0 && length.is_multiple_of(group) && vectors.len().is_multiple_of(length);
         if !whole || !vectors.iter().all(|x| x.is_finite()) {
             return None;
@@ -105,7 +103,7 @@ mod tests {
     #[test]
     fn codes_are_the_nearest_integers() {
         let x = Random::new(3, 9).normals(640);
-        let coded = Coded::new(&x, 320, Fused::Q4_1).unwrap();
+        let coded = Coded::new(&x, 320, 32, 32).unwrap();
         let vectors: Vec<&[Part]> = coded.each().collect();
         assert_eq!(vectors.iter().map(|parts| parts.len()).collect::<Vec<_>>(), [2, 2]);
         for (x, parts) in x.chunks_exact(320).zip(vectors) {
@@ -125,16 +123,14 @@ mod tests {
 
     #[test]
     fn nothing_and_the_smallest_numbers_are_zero_and_what_is_no_number_is_refused() {
-        let coded = Coded::new(&[0.0; 32], 32, Fused::Q8_0).unwrap();
+        let coded = Coded::new(&[0.0; 32], 32, 32, 32).unwrap();
         assert!(coded.parts[0].whole.as_flattened().iter().all(|code| *code == 0));
-        let coded = Coded::new(&[f32::from_bits(1); 32], 32, Fused::Q8_0).unwrap();
+        let coded = Coded::new(&[f32::from_bits(1); 32], 32, 32, 32).unwrap();
         assert!(coded.parts[0].whole.as_flattened().iter().all(|code| *code == 0));
         let mut x = [1.0; 32];
         x[7] = f32::NAN;
-        assert!(Coded::new(&x, 32, Fused::Q8_0).is_none());
+        assert!(Coded::new(&x, 32, 32, 32).is_none());
         x[7] = f32::INFINITY;
-        assert!(
-            Coded::new(&x, 32, Fused::Q8_0).is_none() && Coded::new(&[1.0; 48], 48, Fused::Q8_0).is_none()
-        );
+        assert!(Coded::new(&x, 32, 32, 32).is_none() && Coded::new(&[1.0; 48], 48, 32, 32).is_none());
     }
 }

@@ -16,6 +16,12 @@ const DEEPSEEK3: Family = Family {
         ("n_shared_experts", 1),
         ("first_k_dense_replace", 3),
         ("q_lora_rank", 1_536),
+        ("n_routed_experts", 256),
+        ("num_experts_per_tok", 8),
+        ("kv_lora_rank", 512),
+        ("qk_nope_head_dim", 128),
+        ("qk_rope_head_dim", 64),
+        ("v_head_dim", 128),
     ],
     own: Some(selection_biases),
     ..BASE
@@ -26,7 +32,16 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "deepseek_v2",
         file: Some(FileForm { expert_gating: Some(1), ..PLAIN_FILE }),
         types: &["deepseek_vl_v2"],
-        defaults: &[("moe_intermediate_size", 1_407), ("n_shared_experts", 2), ("q_lora_rank", 1_536)],
+        defaults: &[
+            ("moe_intermediate_size", 1_407),
+            ("n_shared_experts", 2),
+            ("q_lora_rank", 1_536),
+            ("n_routed_experts", 64),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
+            ("v_head_dim", 128),
+        ],
         gguf: &["deepseek2"],
         ..BASE
     },
@@ -38,6 +53,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ("n_shared_experts", 1),
             ("first_k_dense_replace", 1),
             ("q_lora_rank", 768),
+            ("n_routed_experts", 64),
+            ("num_experts_per_tok", 4),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 192),
+            ("qk_rope_head_dim", 64),
             ("v_head_dim", 256),
         ],
         ..DEEPSEEK3_LITE
@@ -57,6 +77,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ("n_shared_experts", 1),
             ("first_k_dense_replace", 3),
             ("q_lora_rank", 2_048),
+            ("n_routed_experts", 256),
+            ("num_experts_per_tok", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 192),
+            ("qk_rope_head_dim", 64),
             ("v_head_dim", 256),
         ],
         config: Some(indexed),
@@ -70,6 +95,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 2_048),
             ("n_shared_experts", 1),
             ("q_lora_rank", 1_024),
+            ("n_routed_experts", 128),
+            ("num_experts_per_tok", 4),
+            ("kv_lora_rank", 256),
+            ("qk_nope_head_dim", 64),
+            ("qk_rope_head_dim", 64),
             ("v_head_dim", 128),
         ],
         ..DEEPSEEK3_LITE
@@ -80,6 +110,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 2_048),
             ("n_shared_experts", 1),
             ("first_k_dense_replace", 1),
+            ("n_routed_experts", 128),
+            ("num_experts_per_tok", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
             ("v_head_dim", 128),
         ],
         ..DEEPSEEK3_LITE
@@ -88,7 +123,13 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "minicpm3",
         gguf: &["minicpm3"],
         tied: true,
-        defaults: &[("q_lora_rank", 768)],
+        defaults: &[
+            ("q_lora_rank", 768),
+            ("kv_lora_rank", 256),
+            ("qk_nope_head_dim", 64),
+            ("qk_rope_head_dim", 32),
+            ("v_head_dim", 64),
+        ],
         llama_cpp_expands: true,
         vllm_expands: true,
         ..BASE
@@ -100,11 +141,28 @@ pub(super) const FAMILIES: &[Family] = &[
             ("n_shared_experts", 1),
             ("first_k_dense_replace", 1),
             ("q_lora_rank", 1_536),
+            ("n_routed_experts", 192),
+            ("num_experts_per_tok", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
+            ("v_head_dim", 128),
         ],
         own: Some(norm_after_experts),
         ..DEEPSEEK3_LITE
     },
-    Family { name: "youtu", tied: true, defaults: &[("q_lora_rank", 1_536), ("v_head_dim", 128)], ..BASE },
+    Family {
+        name: "youtu",
+        tied: true,
+        defaults: &[
+            ("q_lora_rank", 1_536),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
+            ("v_head_dim", 128),
+        ],
+        ..BASE
+    },
     Family { name: "plm", gguf: &["plm"], llama_cpp_expands: true, vllm_expands: true, ..BASE },
     Family { name: "deepseek", gguf: &["deepseek"], ..BASE },
     Family {
@@ -123,7 +181,8 @@ const DEEPSEEK3_LITE: Family = Family { types: &[], gguf: &[], ..DEEPSEEK3 };
 fn indexed(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let channels = reader.require(&["index_head_dim"], 1..=MAX_HEADS)?;
     let heads = reader.require(&["index_n_heads"], 1..=MAX_HEADS)?;
-    let rank = reader.integer(&["q_lora_rank"], 1..=1 << 24)?.unwrap_or(facts.hidden);
+    // Of the stream itself where queries have no rank.
+    let rank = facts.latent.and_then(|latent| latent.q_rank).unwrap_or(facts.hidden);
     reader.touch(&["index_topk", "indexer_rope_interleave", "index_topk_freq"]);
     // Newer configs name the layers that compute an index; the others take that of the layer before.
     let kinds = reader.texts("indexer_types")?;

@@ -1,6 +1,6 @@
 //! Gemma: 1, 2, 3, 3n, 4.
 
-use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, MAX_WIDTH, Reader};
+use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, MAX_WIDTH, Reader, one_by_one};
 use super::{
     BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, RouterExtras, Tokenizer, Windows,
 };
@@ -150,13 +150,19 @@ fn gemma3n(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
 
 /// Full-attention layers have wider heads and fewer KV heads, and may take values from keys.
 fn gemma4(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    let width = reader.integer(&["hidden_size_per_layer_input"], 0..=MAX_WIDTH)?.unwrap_or(0);
+    const TABLE: &str = "hidden_size_per_layer_input";
+    let width = match reader.integer(&[TABLE], 0..=MAX_WIDTH)? {
+        Some(width) => width,
+        // A null says that there is none, and so does the class of the model without towers.
+        None if reader.states(TABLE) || reader.is_of_type("unified") => 0,
+        None => reader.class_default(TABLE, 256),
+    };
     table(reader, facts, width)?;
     let mut full = facts.heads.clone();
     let stated = reader.integer(&["global_head_dim"], 1..=MAX_HEADS)?;
-    let one_by_one = reader.has("per_layer_config");
+    let by_layer = reader.has("per_layer_config");
     if let Some(width) = match stated {
-        None if one_by_one => None,
+        None if by_layer => None,
         None => Some(reader.class_default("global_head_dim", 512)),
         stated => stated,
     } {
@@ -168,8 +174,8 @@ fn gemma4(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     if let Some(kv) = kv.filter(|_| facts.values_from_keys) {
         full.kv = PerLayer::Same(kv);
     }
-    if one_by_one {
-        reader.one_by_one(facts, &mut full)?;
+    if by_layer {
+        one_by_one(reader, facts, &mut full)?;
     }
     let sliding = std::mem::replace(&mut facts.heads, full);
     facts.sliding = Some(sliding);

@@ -25,7 +25,13 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "hy_v3",
         widths: &[("num_key_value_heads", 8)],
-        defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_536), ("num_shared_experts", 1)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 1_536),
+            ("num_shared_experts", 1),
+            ("num_experts", 192),
+            ("num_experts_per_tok", 8),
+        ],
         types: &[],
         gguf: &[],
         config: Some(dense_first),

@@ -12,6 +12,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "nemotron_h",
         widths: &[("num_key_value_heads", 8)],
+        defaults: &[("moe_intermediate_size", 7_688)],
         gguf: &["nemotron_h", "nemotron_h_moe"],
         conventions: Conventions { norms: 1, gated_ffn: false, ..BASE.conventions },
         config: Some(nemotron_h),
@@ -28,6 +29,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "jamba",
         widths: &[("num_key_value_heads", 8)],
+        defaults: &[("num_experts", 16), ("num_experts_per_tok", 2)],
         gguf: &["jamba"],
         config: Some(jamba),
         ..BASE
@@ -41,7 +43,6 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "plamo2",
-        types: &["plamo"],
         gguf: &["plamo2"],
         conventions: Conventions { norms: 4, fused: true, ..BASE.conventions },
         tied: true,
@@ -77,6 +78,8 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         let expected = format!("one letter for each of {} layers", facts.layers.len());
         return Err(reader.wrong("hybrid_override_pattern", &format!("{} letters", slots.len()), &expected));
     }
+    // Its head is never tied (transformers, `NemotronHForCausalLM`).
+    facts.tied = Some(false);
     facts.layers = slots;
     facts.recurrent = Some(RecurrentShape::Mamba2 {
         heads: reader.require(&["mamba_num_heads"], 1..=MAX_HEADS)?,
@@ -92,7 +95,12 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         "mtp_layers_block_type",
         "mtp_hybrid_override_pattern",
     ]);
-    reader.touch(&["moe_shared_expert_overlap", "use_mamba_kernels", "attention_head_dim"]);
+    reader.touch(&[
+        "tie_word_embeddings",
+        "moe_shared_expert_overlap",
+        "use_mamba_kernels",
+        "attention_head_dim",
+    ]);
     for (name, usual) in
         [("use_conv_bias", true), ("use_bias", false), ("mamba_proj_bias", false), ("attention_bias", false)]
     {

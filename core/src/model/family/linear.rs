@@ -10,6 +10,8 @@ use crate::format::document::{DocumentError, PerLayer};
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "minimax",
+        widths: &[("num_key_value_heads", 8)],
+        defaults: &[("num_local_experts", 8), ("num_experts_per_tok", 2)],
         types: &["minimax_text_01", "minimax_vl_01", "minimax_m1"],
         config: Some(minimax),
         ..BASE
@@ -21,6 +23,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 1_024),
             ("num_shared_experts", 1),
             ("first_k_dense_replace", 1),
+            ("num_experts", 256),
+            ("num_experts_per_token", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
         ],
         config: Some(kimi),
         own: Some(selection_biases),
@@ -38,18 +45,29 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "bailing_hybrid",
         types: &["bailing_moe_v2_5"],
         gguf: &["bailingmoe3"],
+        defaults: &[
+            ("moe_intermediate_size", 768),
+            ("num_shared_experts", 1),
+            ("first_k_dense_replace", 2),
+            ("num_experts", 512),
+            ("num_experts_per_token", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
+        ],
         config: Some(ling),
         own: Some(selection_biases),
         ..BASE
     },
     Family {
         name: "bailing_moe_v2",
-        types: &["bailing_moe"],
-        gguf: &["bailingmoe2", "bailingmoe"],
+        gguf: &["bailingmoe2"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         own: Some(selection_biases),
         ..BASE
     },
+    // The first version, and what newer ones call themselves, which state their norms.
+    Family { name: "bailing_moe", gguf: &["bailingmoe"], own: Some(selection_biases), ..BASE },
 ];
 
 /// `attn_type_list`: 1 attends, 0 is lightning attention.
@@ -108,7 +126,10 @@ fn kimi(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
         kernel = reader.integer(&["linear_conv_kernel_dim"], 1..=MAX_HEADS)?.unwrap_or(kernel);
     }
     facts.recurrent = Some(RecurrentShape::KimiDelta { heads, head_dim, kernel, wide: false });
+    // Its head is never tied (transformers, `KimiLinearForCausalLM`).
+    facts.tied = Some(false);
     reader.touch(&[
+        "tie_word_embeddings",
         "mla_use_nope",
         "moe_layer_freq",
         "moe_router_activation_func",
@@ -118,10 +139,15 @@ fn kimi(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
 }
 
 /// The last layer of every group attends, and those that fill no group; the others keep one decayed sum a head.
-fn grouped(reader: &mut Reader<'_>, facts: &mut Facts, leftover: bool) -> Result<(), DocumentError> {
+fn grouped(
+    reader: &mut Reader<'_>,
+    facts: &mut Facts,
+    usual: u64,
+    leftover: bool,
+) -> Result<(), DocumentError> {
     let group = match reader.integer(&["layer_group_size"], 1..=MAX_LAYERS)? {
         Some(group) => group,
-        None => reader.class_default("layer_group_size", 5),
+        None => reader.class_default("layer_group_size", usual),
     };
     if reader.has("layer_types") {
         return Ok(());
@@ -135,7 +161,7 @@ fn grouped(reader: &mut Reader<'_>, facts: &mut Facts, leftover: bool) -> Result
 }
 
 fn ring(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    grouped(reader, facts, true)?;
+    grouped(reader, facts, 5, true)?;
     let heads = facts.heads.query.max();
     let normed_heads = facts.conventions.qk_norm;
     facts.recurrent = Some(RecurrentShape::Lightning { heads, head_dim: facts.heads.k_dim, normed_heads });
@@ -144,10 +170,12 @@ fn ring(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
     Ok(())
 }
 
-/// Kimi's delta attention with whole projections for decay and gate, and latent attention with a gate a head.
+/// Kimi's delta attention with whole projections for decay and gate, and latent attention with a gate a head. The head is
+/// never tied (transformers, `BailingHybridForCausalLM`).
 fn ling(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    grouped(reader, facts, false)?;
-    reader.touch(&["kda_safe_gate", "kda_lower_bound"]);
+    grouped(reader, facts, 6, false)?;
+    facts.tied = Some(false);
+    reader.touch(&["kda_safe_gate", "kda_lower_bound", "tie_word_embeddings"]);
     let stated = reader.integer(&["linear_num_heads"], 1..=MAX_HEADS)?;
     let heads = stated.unwrap_or(facts.heads.query.max());
     let head_dim = reader.integer(&["linear_head_dim", "head_dim"], 1..=MAX_HEADS)?.unwrap_or(128);
@@ -156,7 +184,8 @@ fn ling(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
     facts.recurrent = Some(RecurrentShape::KimiDelta { heads, head_dim, kernel, wide: true });
     for layer in 0..facts.layers.len() {
         if facts.layers[layer].mixes == Mixes::Full {
-            facts.more.push((Some(layer), extra("attn_gate.weight", Role::Unquantised, heads, facts.hidden)));
+            let gates = facts.heads.query.at(layer);
+            facts.more.push((Some(layer), extra("attn_gate.weight", Role::Unquantised, gates, facts.hidden)));
         }
     }
     Ok(())

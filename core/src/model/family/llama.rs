@@ -5,7 +5,8 @@ use super::super::architecture::{Architecture, Ffn, Order};
 use super::super::import::hf_config::{Facts, MAX_LAYERS, Reader};
 use super::research::norms_of_each_head;
 use super::{
-    BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, Windows, older, vector,
+    BASE, Conventions, Family, FileForm, LLAMA, OutputBias, PLAIN_FILE, RouterExtras, UNGATED, Windows,
+    older, vector,
 };
 use crate::format::document::DocumentError;
 use crate::leaf::cast::to_u64;
@@ -42,9 +43,25 @@ const MISTRAL: Family = Family {
 };
 /// Factors that Granite's files state.
 const GRANITE_FACTORS: &[&str] = &["logit_scale", "attention.scale", "embedding_scale", "residual_scale"];
-/// A two-matrix FFN without biases.
-pub(super) const UNGATED: Conventions = Conventions { gated_ffn: false, ..BASE.conventions };
-
+/// Where a window is stated every layer slides (transformers, `Phi3Model`); llama.cpp attends to everything.
+const PHI3: Family = Family {
+    name: "phi3",
+    file: Some(PLAIN_FILE),
+    gguf: &["phi3"],
+    conventions: Conventions { fused: true, ..BASE.conventions },
+    order: Order::Fused,
+    pieces_when_small: true,
+    windows: Windows::Everywhere,
+    widths: &[
+        ("hidden_size", 3_072),
+        ("intermediate_size", 8_192),
+        ("num_hidden_layers", 32),
+        ("num_attention_heads", 32),
+        ("vocab_size", 32_064),
+        ("max_position_embeddings", 4_096),
+    ],
+    ..BASE
+};
 pub(super) const FAMILIES: &[Family] = &[
     Family { widths: LLAMA_WIDTHS, file: Some(PLAIN_FILE), ..LLAMA },
     MISTRAL,
@@ -53,7 +70,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         gguf: &["mistral3"],
         defaults: &[("head_dim", 128)],
-        widths: &[],
+        widths: &[("num_key_value_heads", 8)],
         quantised_as_70b: false,
         pieces_when_small: false,
         ..MISTRAL
@@ -67,7 +84,12 @@ pub(super) const FAMILIES: &[Family] = &[
         pieces_when_small: false,
         ..MISTRAL
     },
-    Family { name: "mixtral", file: Some(PLAIN_FILE), defaults: &[], ..MISTRAL },
+    Family {
+        name: "mixtral",
+        file: Some(PLAIN_FILE),
+        defaults: &[("num_local_experts", 8), ("num_experts_per_tok", 2)],
+        ..MISTRAL
+    },
     Family {
         name: "granite",
         file: Some(FileForm { factors: GRANITE_FACTORS, ..PLAIN_FILE }),
@@ -80,6 +102,7 @@ pub(super) const FAMILIES: &[Family] = &[
         shared_alone: true,
         file: Some(FileForm { factors: GRANITE_FACTORS, ..PLAIN_FILE }),
         types: &["granitemoeshared"],
+        defaults: &[("num_local_experts", 8), ("num_experts_per_tok", 2)],
         gguf: &["granitemoe"],
         ..BASE
     },
@@ -93,6 +116,11 @@ pub(super) const FAMILIES: &[Family] = &[
             ..PLAIN_FILE
         }),
         types: &["granitehybrid"],
+        defaults: &[
+            ("num_local_experts", 8),
+            ("num_experts_per_tok", 2),
+            ("shared_intermediate_size", 1_024),
+        ],
         gguf: &["granitehybrid"],
         ..BASE
     },
@@ -113,27 +141,38 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         ..BASE
     },
+    Family { types: &["phi3_v"], ..PHI3 },
     Family {
-        name: "phi3",
-        file: Some(PLAIN_FILE),
-        types: &["phi4_multimodal", "phi3_v", "phi4mm"],
-        gguf: &["phi3"],
-        conventions: Conventions { fused: true, ..BASE.conventions },
-        order: Order::Fused,
-        pieces_when_small: true,
-        widths: &[
-            ("hidden_size", 3_072),
-            ("intermediate_size", 8_192),
-            ("num_hidden_layers", 32),
-            ("num_attention_heads", 32),
-            ("vocab_size", 32_064),
-            ("max_position_embeddings", 4_096),
-        ],
-        ..BASE
+        name: "phi4_multimodal",
+        types: &["phi4mm"],
+        file: None,
+        gguf: &[],
+        widths: &[("num_key_value_heads", 8)],
+        ..PHI3
     },
     Family { name: "internlm2", file: Some(PLAIN_FILE), types: &["internlm"], gguf: &["internlm2"], ..BASE },
     Family { name: "minicpm", gguf: &["minicpm"], tied: true, ..BASE },
-    Family { name: "exaone", gguf: &["exaone"], ..BASE },
+    Family { name: "exaone", gguf: &["exaone"], widths: &[("num_key_value_heads", 8)], ..BASE },
+    // As llama, but for what their classes fill in.
+    Family { name: "internlm3", types: &[], gguf: &[], widths: &[("num_key_value_heads", 2)], ..LLAMA },
+    Family { name: "iquestcoder", types: &[], gguf: &[], widths: &[("num_key_value_heads", 8)], ..LLAMA },
+    Family {
+        name: "aria",
+        types: &["aria_text"],
+        gguf: &[],
+        widths: &[("intermediate_size", 4_096)],
+        defaults: &[("moe_num_experts", 8), ("moe_topk", 2), ("moe_num_shared_experts", 2)],
+        ..LLAMA
+    },
+    Family {
+        name: "cwm",
+        types: &[],
+        gguf: &[],
+        widths: &[("num_key_value_heads", 8)],
+        defaults: &[("sliding_window", 8_192)],
+        windows: Windows::AllButFirst(4),
+        ..LLAMA
+    },
     Family { name: "orion", gguf: &["orion"], own: Some(older::norm_biases), ..BASE },
     Family { name: "hyperclovax", config: Some(post_norms), ..BASE },
     Family { name: "nanbeige", gguf: &["nanbeige"], ..BASE },
@@ -168,6 +207,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 1_536),
             ("moe_num_shared_experts", 2),
             ("moe_layer_start_index", 1),
+            ("moe_num_experts", 64),
+            ("moe_k", 6),
         ],
         tied: true,
         router: RouterExtras::Bias,
@@ -191,7 +232,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family { name: "diffllama", own: Some(lambdas), ..BASE },
-    Family { name: "helium", output_bias: OutputBias::Never, ..BASE },
+    Family { name: "helium", output_bias: OutputBias::Never, config: Some(square_output), ..BASE },
     Family {
         name: "bitnet",
         widths: &[("num_key_value_heads", 5)],
@@ -209,6 +250,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "phimoe",
         widths: &[("num_key_value_heads", 8)],
+        defaults: &[("num_local_experts", 16), ("num_experts_per_tok", 2)],
         gguf: &["phimoe"],
         windows: Windows::Everywhere,
         own: Some(older::norm_biases),
@@ -216,6 +258,18 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family { name: "chatglm", gguf: &["chatglm"], config: Some(chatglm), ..BASE },
 ];
+
+/// The output projection is square whatever the heads are, so that other heads build and cannot run (transformers,
+/// `HeliumAttention`).
+fn square_output(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    let channels = facts.heads.query.max().saturating_mul(facts.heads.k_dim);
+    if channels == facts.hidden {
+        return Ok(());
+    }
+    let found = format!("{} x {}", facts.heads.query.max(), facts.heads.k_dim);
+    let expected = format!("heads whose channels are hidden_size, {}", facts.hidden);
+    Err(reader.wrong("head_dim", &found, &expected))
+}
 
 /// A norm after each block too, unless the config says otherwise.
 fn post_norms(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {

@@ -23,7 +23,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         gguf: &["gpt-oss", "gptoss"],
         conventions: Conventions { qkv_bias: true, ..BASE.conventions },
-        defaults: &[("head_dim", 64)],
+        defaults: &[("head_dim", 64), ("num_local_experts", 128), ("num_experts_per_tok", 4)],
         windows: Windows::AllBut(2),
         output_bias: OutputBias::Stated(true),
         router: RouterExtras::Bias,
@@ -39,7 +39,12 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "llama4",
         types: &["llama4_text"],
         gguf: &["llama4"],
-        defaults: &[("head_dim", 128), ("attention_chunk_size", 8_192)],
+        defaults: &[
+            ("head_dim", 128),
+            ("attention_chunk_size", 8_192),
+            ("num_local_experts", 16),
+            ("num_experts_per_tok", 1),
+        ],
         windows: Windows::AllBut(4),
         llama_cpp_windows: every(4, 8_192, 8_192),
         widths: &[
@@ -51,8 +56,6 @@ pub(super) const FAMILIES: &[Family] = &[
             ("num_key_value_heads", 8),
             ("vocab_size", 202_048),
             ("max_position_embeddings", 131_072),
-            ("num_local_experts", 16),
-            ("num_experts_per_tok", 1),
         ],
         config: Some(llama4),
         ..BASE
@@ -60,7 +63,12 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "mellum",
         widths: &[("num_key_value_heads", 4)],
-        defaults: &[("head_dim", 128), ("moe_intermediate_size", 896)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 896),
+            ("num_experts", 64),
+            ("num_experts_per_tok", 8),
+        ],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         ..BASE
     },
@@ -75,7 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "minimax_m2",
         widths: &[("num_key_value_heads", 8)],
         gguf: &["minimax-m2"],
-        defaults: &[("head_dim", 128)],
+        defaults: &[("head_dim", 128), ("num_local_experts", 256), ("num_experts_per_tok", 8)],
         own: Some(minimax_m2),
         ..BASE
     },
@@ -89,6 +97,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 1_408),
             ("num_shared_experts", 2),
             ("num_dense_layers", 1),
+            ("num_experts", 64),
+            ("num_experts_per_tok", 6),
         ],
         windows: Windows::AllBut(4),
         llama_cpp_windows: every(4, 0, 0),
@@ -101,19 +111,33 @@ pub(super) const FAMILIES: &[Family] = &[
         widths: &[("num_key_value_heads", 4)],
         gguf: &["granite-swa"],
         tied: true,
+        defaults: &[("sliding_window", 128)],
+        windows: Windows::AllButFirst(4),
         llama_cpp_windows: LlamaCppWindows::Listed,
         own: Some(sinks),
         ..BASE
     },
-    Family { name: "granitemoe_swa", own: Some(sinks), ..BASE },
+    Family {
+        name: "granitemoe_swa",
+        defaults: &[("sliding_window", 128), ("num_local_experts", 8), ("num_experts_per_tok", 2)],
+        windows: Windows::AllButFirst(4),
+        own: Some(sinks),
+        ..BASE
+    },
     Family {
         name: "flint",
         defaults: &[
             ("head_dim", 128),
             ("moe_intermediate_size", 512),
             ("shared_expert_intermediate_size", 1_024),
+            ("num_experts", 256),
+            ("num_experts_per_tok", 6),
+            ("sliding_window", 513),
         ],
+        widths: &[("num_key_value_heads", 4)],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
+        windows: Windows::Own,
+        config: Some(flint),
         own: Some(sinks),
         ..BASE
     },
@@ -134,9 +158,13 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "beam",
         widths: &[("num_key_value_heads", 8)],
         conventions: Conventions { qk_norm: true, norms: 4, ..BASE.conventions },
-        defaults: &[("head_dim", 128), ("moe_intermediate_size", 2_560)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 2_560),
+            ("num_experts", 256),
+            ("num_experts_per_tok", 8),
+        ],
         windows: Windows::AllBut(6),
-        last_full: true,
         config: Some(dense_first),
         own: Some(beam),
         ..BASE
@@ -158,7 +186,12 @@ pub(super) const FAMILIES: &[Family] = &[
         widths: &[("num_key_value_heads", 4)],
         types: &["minimax_m3_vl_text", "minimax_m3"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[
+            ("head_dim", 128),
+            ("num_local_experts", 128),
+            ("num_experts_per_tok", 4),
+            ("shared_intermediate_size", 3_072),
+        ],
         config: Some(minimax_m3),
         own: Some(selection_biases),
         ..BASE
@@ -166,7 +199,13 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "solar_open",
         widths: &[("num_key_value_heads", 8)],
-        defaults: &[("head_dim", 128), ("moe_intermediate_size", 1_280), ("n_shared_experts", 1)],
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 1_280),
+            ("n_shared_experts", 1),
+            ("n_routed_experts", 128),
+            ("num_experts_per_tok", 8),
+        ],
         gguf: &["solar-open"],
         output_bias: OutputBias::Never,
         own: Some(selection_biases),
@@ -185,6 +224,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 1_024),
             ("num_shared_experts", 1),
             ("first_k_dense_replace", 1),
+            ("num_experts", 64),
+            ("num_experts_per_tok", 8),
         ],
         gguf: &["exaone-moe"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
@@ -329,8 +370,30 @@ fn minimax_m3(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
     Ok(())
 }
 
-/// The first three layers are dense where nothing else is said (transformers, `BeamConfig`).
+/// Where nothing else is said the first two layers are dense, and all slide but the first two, one in four and the last
+/// (transformers, `FlintConfig`).
+fn flint(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if !reader.has("mlp_only_layers") && !reader.has("mlp_layer_types") {
+        reader.class_default("mlp_only_layers", "the first two");
+        facts.sparse.iter_mut().take(2).for_each(|sparse| *sparse = false);
+    }
+    if !reader.has("layer_types") && facts.window > 0 {
+        reader.class_default("layer_types", "all slide but the first two, one in four and the last");
+        let last = facts.layers.len().saturating_sub(1);
+        for (layer, slot) in facts.layers.iter_mut().enumerate() {
+            let full = layer < 2 || layer % 4 == 1 || layer == last;
+            slot.mixes = if full { Mixes::Full } else { Mixes::Sliding };
+        }
+    }
+    Ok(())
+}
+
+/// Where nothing else is said the first three layers are dense, and the last attends to everything (transformers,
+/// `BeamConfig`).
 fn dense_first(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(last) = facts.layers.last_mut().filter(|_| !reader.has("layer_types")) {
+        last.mixes = Mixes::Full;
+    }
     if reader.has("mlp_layer_types") {
         return Ok(());
     }
@@ -413,7 +476,7 @@ fn ernie_vl(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
                 ExtraTensor { name: name.to_owned(), role: Role::ExpertUp, rows, row_length, active: none };
             facts.more.push((Some(layer), tensor));
         }
-        facts.more.push((Some(layer), extra("exp_probs_b.bias", Role::Buffer, 1, count + seen)));
+        facts.more.push((Some(layer), vector("exp_probs_b.bias", count + seen)));
     }
     reader.touch(&["moe_layer_end_index", "moe_layer_interval", "moe_use_aux_free", "moe_capacity"]);
     Ok(())

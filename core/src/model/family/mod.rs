@@ -74,6 +74,10 @@ pub enum Windows {
     Everywhere,
     /// In all but every n-th layer, unless the config gives its own pattern.
     AllBut(u64),
+    /// In the layers that the family's own reading finds.
+    Own,
+    /// In all but the first of every n layers, unless the config gives its own pattern.
+    AllButFirst(u64),
     /// Every second layer when `use_sliding_window` is true and the layer has no positions (SmolLM3).
     WithoutPositions,
 }
@@ -228,9 +232,7 @@ const LLAMA: Family = Family {
         "baichuan",
         "yi",
         "xverse",
-        "cwm",
         "aquila",
-        "iquestcoder",
         "llava",
         "llava_next",
         "llava_next_video",
@@ -240,11 +242,8 @@ const LLAMA: Family = Family {
         "idefics3",
         "smolvlm",
         "multi_modality",
-        "internlm3",
         "solar",
         "vicuna",
-        "aria",
-        "aria_text",
         "emu3",
         "emu3_text_model",
     ],
@@ -285,6 +284,9 @@ const LLAMA: Family = Family {
 const BASE: Family =
     Family { name: "", types: &[], gguf: &[], quantised_as_70b: false, pieces_when_small: false, ..LLAMA };
 
+/// A two-matrix FFN without biases.
+const UNGATED: Conventions = Conventions { gated_ffn: false, ..BASE.conventions };
+
 /// What is assumed for a family that is not listed: llama's tensors.
 pub const FALLBACK: &Family = &Family { llama_cpp_windows: LlamaCppWindows::Listed, ..BASE };
 
@@ -316,6 +318,18 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 pub fn family(model_type: &str) -> Option<&'static Family> {
     let by_name = families().find(|family| family.name == model_type);
     by_name.or_else(|| families().find(|family| family.types.contains(&model_type)))
+}
+
+/// The type of a wrapper that changed its language model from version to version (MiniCPM-V).
+pub(in crate::model) fn of_version(model_type: &str, version: Option<f64>) -> &str {
+    match (model_type, version) {
+        ("minicpmv", Some(version)) if version < 2.5 => "minicpm",
+        ("minicpmv", Some(version)) if version < 2.6 => "llama",
+        ("minicpmv", Some(version)) if version < 4.0 => "qwen2",
+        ("minicpmv", Some(version)) if version < 4.5 => "llama",
+        ("minicpmv", Some(_)) => "qwen3",
+        (other, _) => other,
+    }
 }
 
 /// The family of a GGUF file's `general.architecture`; `None` for one that is not listed.
@@ -371,6 +385,11 @@ pub fn tokenizer(kind: &str) -> Tokenizer {
 }
 
 impl Family {
+    /// Its name, or that of the family whose tensors are assumed.
+    pub(in crate::model) const fn class(&self) -> &'static str {
+        if self.name.is_empty() { LLAMA.name } else { self.name }
+    }
+
     /// What programs do with a model of this family, `vocab_size` rows in its table.
     pub fn conduct(&self, vocab_size: u64) -> Conduct {
         /// Vocabularies of the Llama kind that are smaller are scored pieces, larger ones byte pairs.

@@ -4,8 +4,7 @@
 use super::super::architecture::{Architecture, Ffn};
 use super::super::import::hf_config::{Facts, MAX_WIDTH, Reader};
 use super::super::tensor::{Active, Role};
-use super::llama::UNGATED;
-use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, Windows, extra, vector};
+use super::{BASE, Conventions, Family, OutputBias, PLAIN_FILE, UNGATED, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 
 /// The two-matrix FFN with biases everywhere.
@@ -15,6 +14,7 @@ const GPT2: Family = Family {
     gguf: &["gpt2"],
     conventions: GPT,
     tied: true,
+    defaults: &[("max_position_embeddings", 1_024)],
     output_bias: OutputBias::Stated(true),
     config: Some(fourfold),
     own: Some(gpt2),
@@ -24,7 +24,7 @@ const GPT2: Family = Family {
 pub(super) const FAMILIES: &[Family] = &[
     GPT2,
     Family { name: "gpt_bigcode", gguf: &["starcoder"], config: Some(bigcode), ..GPT2 },
-    Family { name: "bloom", gguf: &["bloom"], own: Some(bloom), ..GPT2 },
+    Family { name: "bloom", gguf: &["bloom"], defaults: &[], own: Some(bloom), ..GPT2 },
     Family { name: "mpt", gguf: &["mpt"], conventions: UNGATED, tied: true, config: Some(mpt), ..BASE },
     Family {
         name: "gptj",
@@ -52,6 +52,16 @@ pub(super) const FAMILIES: &[Family] = &[
         own: Some(norm_biases),
         ..BASE
     },
+    // Its positions are reckoned, not stored.
+    Family {
+        name: "xglm",
+        conventions: GPT,
+        tied: true,
+        defaults: &[("max_position_embeddings", 2_048)],
+        output_bias: OutputBias::Stated(true),
+        own: Some(biases),
+        ..BASE
+    },
     Family {
         name: "gpt_neox",
         gguf: &["gptneox"],
@@ -63,6 +73,7 @@ pub(super) const FAMILIES: &[Family] = &[
     // Its runtimes cache local layers whole.
     Family {
         name: "gpt_neo",
+        defaults: &[("max_position_embeddings", 2_048)],
         conventions: UNGATED,
         tied: true,
         output_bias: OutputBias::Stated(true),
@@ -72,6 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "opt",
+        defaults: &[("max_position_embeddings", 2_048)],
         widths: &[
             ("hidden_size", 768),
             ("ffn_dim", 3_072),
@@ -90,6 +102,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "biogpt",
+        defaults: &[("max_position_embeddings", 1_024)],
         conventions: GPT,
         tied: true,
         output_bias: OutputBias::Stated(true),

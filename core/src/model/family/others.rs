@@ -45,6 +45,7 @@ pub(super) const FAMILIES: &[Family] = &[
         file: None,
         gguf: &[],
         windows: Windows::AllBut(4),
+        defaults: &[("num_experts", 8), ("num_experts_per_tok", 2)],
         config: Some(dense_before),
         ..COHERE
     },
@@ -66,6 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "molmo2",
         types: &["molmo2_text"],
+        widths: &[("num_key_value_heads", 8)],
         output_bias: OutputBias::Never,
         config: Some(molmo2),
         ..BASE
@@ -73,6 +75,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "muse_glimmer",
         types: &["muse_glimmer_text"],
+        widths: &[("num_key_value_heads", 2)],
+        defaults: &[("head_dim", 128)],
         conventions: Conventions { norms: 4, ..BASE.conventions },
         windows: Windows::AllBut(4),
         own: Some(channel_gates),
@@ -86,6 +90,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("moe_intermediate_size", 512),
             ("shared_expert_intermediate_size", 512),
             ("first_k_dense_replace", 1),
+            ("num_experts", 256),
+            ("num_experts_per_tok", 8),
         ],
         gguf: &["laguna"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },

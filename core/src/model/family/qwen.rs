@@ -42,6 +42,15 @@ const QWEN3: Family = Family {
     widths: QWEN2.widths,
     ..BASE
 };
+const QWEN3_MOE: Family = Family {
+    name: "qwen3_moe",
+    types: &["qwen3moe", "qwen3_omni_moe_text"],
+    gguf: &["qwen3moe"],
+    defaults: &[("moe_intermediate_size", 768), ("num_experts", 128), ("num_experts_per_tok", 8)],
+    config: Some(all_or_none),
+    widths: &[("num_key_value_heads", 4)],
+    ..QWEN3
+};
 const QWEN3_5: Family = Family {
     name: "qwen3_5",
     file: Some(FileForm { rope_sections: true, one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
@@ -86,22 +95,37 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(PLAIN_FILE),
         types: &["qwen2moe"],
         gguf: &["qwen2moe"],
-        defaults: &[("moe_intermediate_size", 1_408), ("shared_expert_intermediate_size", 5_632)],
+        defaults: &[
+            ("moe_intermediate_size", 1_408),
+            ("shared_expert_intermediate_size", 5_632),
+            ("num_experts", 60),
+            ("num_experts_per_tok", 4),
+        ],
         router: RouterExtras::SharedGate,
         quantised_as_70b: false,
         renames: &[("ffn_gate_inp.scale", "ffn_gate_inp_shexp.weight")],
         ..QWEN2
     },
     QWEN3,
+    QWEN3_MOE,
     Family {
-        name: "qwen3_moe",
-        file: Some(PLAIN_FILE),
-        types: &["qwen3moe", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"],
-        gguf: &["qwen3moe", "qwen3vlmoe"],
-        defaults: &[("moe_intermediate_size", 768)],
-        config: Some(all_or_none),
-        widths: &[("num_key_value_heads", 4)],
-        ..QWEN3
+        name: "qwen3_vl_moe",
+        types: &["qwen3_vl_moe_text"],
+        gguf: &["qwen3vlmoe"],
+        tied: true,
+        defaults: &[
+            ("head_dim", 128),
+            ("moe_intermediate_size", 1_408),
+            ("num_experts", 60),
+            ("num_experts_per_tok", 4),
+        ],
+        widths: &[
+            ("hidden_size", 2_048),
+            ("num_hidden_layers", 24),
+            ("num_attention_heads", 16),
+            ("num_key_value_heads", 16),
+        ],
+        ..QWEN3_MOE
     },
     Family {
         name: "qwen3_next",
@@ -109,7 +133,14 @@ pub(super) const FAMILIES: &[Family] = &[
         file: Some(FileForm { one_kv_number: true, rotated_share: 4, ..PLAIN_FILE }),
         types: &["qwen3next"],
         gguf: &["qwen3next"],
-        defaults: GATED_EXPERTS,
+        defaults: &[
+            ("head_dim", 256),
+            ("full_attention_interval", 4),
+            ("moe_intermediate_size", 512),
+            ("shared_expert_intermediate_size", 512),
+            ("num_experts", 512),
+            ("num_experts_per_tok", 10),
+        ],
         router: RouterExtras::SharedGate,
         renames: &[
             ("ffn_norm.weight", "post_attention_norm.weight"),

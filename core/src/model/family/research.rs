@@ -23,6 +23,17 @@ const OLMO2: Family = Family {
 const AFTER: super::Renames =
     &[("attn_norm.weight", "post_attention_norm.weight"), ("ffn_norm.weight", "post_ffw_norm.weight")];
 
+const OLMOE: Family = Family {
+    name: "olmoe",
+    file: None,
+    gguf: &["olmoe"],
+    defaults: &[("num_experts", 64), ("num_experts_per_tok", 8)],
+    order: Order::Usual,
+    llama_cpp_windows: LlamaCppWindows::Ignored,
+    renames: &[],
+    ..OLMO2
+};
+
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "olmo",
@@ -39,15 +50,12 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     OLMO2,
     Family { name: "olmo3", file: None, gguf: &["olmo2"], windows: Windows::AllBut(4), ..OLMO2 },
+    OLMOE,
     Family {
-        name: "olmoe",
-        file: None,
-        types: &["flex_olmo"],
-        gguf: &["olmoe"],
-        order: Order::Usual,
-        llama_cpp_windows: LlamaCppWindows::Ignored,
-        renames: &[],
-        ..OLMO2
+        name: "flex_olmo",
+        gguf: &[],
+        defaults: &[("num_experts", 7), ("num_experts_per_tok", 5)],
+        ..OLMOE
     },
     Family {
         name: "apertus",

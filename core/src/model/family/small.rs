@@ -4,7 +4,7 @@ use super::super::architecture::Architecture;
 use super::super::import::hf_config::{Facts, Heads, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, Mixes, Reader};
 use super::super::tensor::Role;
 use super::deepseek::selection_biases;
-use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, extra, vector};
+use super::{BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 use crate::leaf::cast::to_u64;
 
@@ -27,6 +27,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "lfm2_moe",
         file: Some(FileForm { expert_gating: Some(2), ..PLAIN_FILE }),
         types: &["lfm2moe"],
+        defaults: &[("num_experts", 32), ("num_experts_per_tok", 4)],
         gguf: &["lfm2moe"],
         config: None,
         own: Some(selection_biases),
@@ -39,7 +40,8 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &[],
         gguf: &[],
         conventions: Conventions { norms: 4, head_gate: true, ..LFM2.conventions },
-        defaults: &[("head_dim", 128)],
+        defaults: &[("head_dim", 128), ("sliding_window", 256)],
+        windows: Windows::Own,
         config: Some(lfm3),
         ..LFM2
     },
@@ -118,6 +120,17 @@ fn adjusted(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
 fn lfm3(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     facts.conventions.norms = if reader.flag("use_sandwich_norm")?.unwrap_or(true) { 4 } else { 2 };
     facts.conventions.head_gate = reader.flag("use_attention_gate")?.unwrap_or(true);
+    if !reader.has("layer_types") && !reader.has("full_attn_idxs") {
+        reader
+            .class_default("layer_types", "one of four is full, one slides but for the first, two convolve");
+        for (layer, slot) in facts.layers.iter_mut().enumerate() {
+            slot.mixes = match layer % 4 {
+                2 => Mixes::Full,
+                0 if layer > 0 => Mixes::Sliding,
+                _ => Mixes::Recurrent,
+            };
+        }
+    }
     Ok(())
 }
 

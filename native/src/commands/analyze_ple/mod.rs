@@ -11,7 +11,9 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
-use dhurandhar_core::memory::{Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Turn};
+use dhurandhar_core::memory::{
+    Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, Turn,
+};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
@@ -70,13 +72,19 @@ pub(crate) struct AnalyzeArgs {
     /// Snapshots of sliding windows and recurrent states kept for each slot [default: 32 for llama-server]
     #[arg(long, value_name = "N")]
     context_checkpoints: Option<u64>,
-    /// A smaller model that proposes tokens (llama.cpp's --model-draft): built-in name or file; its memory is predicted, the
-    /// gain in speed is not
+    /// A smaller model that proposes tokens (llama.cpp's --model-draft): built-in name or file; its memory is predicted, and
+    /// the speed where --draft-acceptance is given
     #[arg(long, alias = "model-draft", value_name = "MODEL")]
     draft_model: Option<String>,
     /// Weight format of the draft model [default: as stored in its file, or q4_k_m]
     #[arg(long, value_name = "FORMAT", requires = "draft_model")]
     draft_weights: Option<String>,
+    /// Share of the proposed tokens that the model takes, 0 to 1: it depends on the text, and llama.cpp prints it after a run
+    #[arg(long, value_name = "SHARE", requires = "draft_model")]
+    draft_acceptance: Option<f64>,
+    /// Tokens proposed at a time [default: 16, llama.cpp's --draft-max]
+    #[arg(long, value_name = "N", requires = "draft_acceptance")]
+    draft_tokens: Option<u64>,
     /// Memory limit of the control group or container that the program runs in, MiB
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=16_777_216))]
     memory_limit_mib: Option<u64>,
@@ -339,7 +347,10 @@ impl AnalyzeArgs {
         let draft = self.draft_model.as_ref().map(|name| -> anyhow::Result<Draft> {
             let weights =
                 self.draft_weights.as_ref().map(|name| WeightFormat::parse(name).map_err(bad_input));
-            Draft::new(inputs::model::load(name)?, weights.transpose()?).map_err(bad_input)
+            let draft = Draft::new(inputs::model::load(name)?, weights.transpose()?).map_err(bad_input)?;
+            let Some(acceptance) = self.draft_acceptance else { return Ok(draft) };
+            let tokens = self.draft_tokens.unwrap_or(Speculation::USUAL_TOKENS);
+            Ok(draft.with(Speculation::new(tokens, acceptance).map_err(bad_input)?))
         });
         Ok(Said {
             choices,

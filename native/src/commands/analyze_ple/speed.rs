@@ -28,6 +28,9 @@ pub(super) struct SpeedArgs {
     /// Model that was measured, where its number of parameters does not say which: built-in name or file
     #[arg(long, value_name = "NAME|FILE", requires = "calibrate", help_heading = "Speed")]
     calibrate_model: Option<String>,
+    /// Share of its speed that the device keeps after ten minutes of decoding, 0.01 to 1 (`sustained_share` of its profile)
+    #[arg(long, value_name = "SHARE", help_heading = "Speed")]
+    sustained_share: Option<f64>,
 }
 
 impl SpeedArgs {
@@ -38,6 +41,7 @@ impl SpeedArgs {
             (self.cached_tokens.is_some(), "--cached-tokens"),
             (self.answer_tokens.is_some(), "--answer-tokens"),
             (self.calibrate.is_some(), "--calibrate"),
+            (self.sustained_share.is_some(), "--sustained-share"),
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }
@@ -55,8 +59,14 @@ impl SpeedArgs {
         Turn { cached_tokens, prompt_tokens, answer_tokens }
     }
 
-    /// Adds what was measured to the one device that is named.
+    /// Adds what was measured to the one device that is named, and what is stated of heat to all.
     pub(super) fn calibrated(&self, mut devices: Vec<Device>) -> anyhow::Result<Vec<Device>> {
+        if let Some(share) = self.sustained_share {
+            if !(0.01..=1.0).contains(&share) {
+                return Err(bad_input(format!("--sustained-share {share}; expected a share from 0.01 to 1")));
+            }
+            devices.iter_mut().for_each(|device| device.sustained_share = Some(share));
+        }
         let Some(path) = &self.calibrate else { return Ok(devices) };
         let [device] = devices.as_mut_slice() else {
             return Err(bad_input(
@@ -130,6 +140,24 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
             turn.cold_start_s
         ),
     ));
+    if let Some(drafted) = &speed.speculative {
+        lines.push((
+            "With the draft:",
+            format!(
+                "{} tok/s, {:.2} times as fast: {} tokens proposed at a time, of which a share of {} is taken as stated, \
+                 yield {:.1} a step; not held to published runs",
+                range(drafted.decode_tokens_per_s),
+                drafted.gain,
+                drafted.draft_tokens,
+                drafted.acceptance,
+                drafted.tokens_per_step
+            ),
+        ));
+    }
+    if let Some(hot) = &speed.sustained {
+        let speed = hot.decode_tokens_per_s.map(|speed| format!("{} tok/s; ", range(speed)));
+        lines.push(("After 10 min:", speed.unwrap_or_default() + &hot.basis));
+    }
     if !speed.by_depth.is_empty() {
         lines.push(("By depth:", depths(&speed.by_depth)));
     }

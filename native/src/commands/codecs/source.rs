@@ -15,7 +15,7 @@ pub(crate) struct SourceArgs {
     /// outlier-channels, channel-bias, sparse or low-rank
     #[arg(long, default_value = "gaussian_heavy_tail", value_parser = parse_source)]
     distribution: Source,
-    /// Your own keys or values instead: a .npy or .safetensors file of f32, f16 or bf16
+    /// Your own keys or values instead: a .npy or .safetensors file of f64, f32, f16 or bf16
     #[arg(long, value_name = "FILE", conflicts_with = "distribution")]
     input: Option<PathBuf>,
     /// Tensor of the file [default: the only one]; `[heads, tokens, channels]` gets a centre for each head
@@ -68,7 +68,7 @@ fn choose(mut tensors: Vec<Tensor>, wanted: Option<&str>) -> Result<Tensor, Stri
             Ok(tensors.swap_remove(found))
         }
         None if tensors.len() > 1 => Err(format!("several tensors; choose one with --tensor: {}", names())),
-        None => tensors.pop().ok_or_else(|| "no tensor of f32, f16 or bf16".to_owned()),
+        None => tensors.pop().ok_or_else(|| "no tensor of f64, f32, f16 or bf16".to_owned()),
     }
 }
 

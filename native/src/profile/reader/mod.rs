@@ -6,8 +6,14 @@ mod threads;
 #[cfg(target_os = "linux")]
 mod uring;
 
+#[cfg(target_os = "linux")]
+use super::ended::interpret;
 use super::seam::Reader;
 use super::spec::Place;
+#[cfg(target_os = "linux")]
+use super::spec::Reply;
+#[cfg(target_os = "linux")]
+use crate::cli::child::{self, Job};
 use dhurandhar_core::measurement::Engine;
 use std::io;
 
@@ -50,7 +56,22 @@ pub(crate) fn missing(engine: Engine) -> Option<&'static str> {
 #[cfg(target_os = "linux")]
 fn refused() -> Option<&'static str> {
     static REASON: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    REASON.get_or_init(super::child::io_uring_refused).as_deref()
+    REASON.get_or_init(asked).as_deref()
+}
+
+/// Why io_uring cannot be used here, from a child that tries; `None` if it can.
+#[cfg(target_os = "linux")]
+fn asked() -> Option<String> {
+    let tried = child::worker(Job::IoUring).map_err(anyhow::Error::from);
+    let tried = tried.and_then(|command| child::listen(command, &(), None, |_| {}));
+    match tried {
+        Ok(ended) if ended.status.success() => None,
+        Ok(ended) => match interpret(ended.status, ended.complaint.trim()) {
+            Reply::Failed(failure) => Some(format!("io_uring: {}", failure.detail)),
+            Reply::Windows(_) => None,
+        },
+        Err(error) => Some(format!("io_uring could not be tried: {error}")),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,19 +1,20 @@
 //! Heads: how many, how wide, with which biases and norms.
 
 use super::super::draft::{MAX_HEADS, MAX_LAYERS};
-use super::facts::{Facts, Heads};
+use super::facts::{Facts, Heads, Mixes};
 use super::latent;
 use super::reader::Reader;
 use crate::format::document::{DocumentError, PerLayer};
 use crate::model::family::OutputBias;
 
-const HEADS: [&str; 6] = [
+const HEADS: [&str; 7] = [
     "num_attention_heads_per_layer",
     "num_attention_heads",
     "n_head",
     "n_heads",
     "num_heads",
     "num_query_heads",
+    "attention_heads",
 ];
 const KV_HEADS: [&str; 13] = [
     "num_key_value_heads_per_layer",
@@ -92,10 +93,16 @@ fn mapped(reader: &Reader<'_>) -> Result<Option<u64>, DocumentError> {
 }
 
 /// Values of a width of their own, and heads of sliding layers that have names of their own.
-fn kinds(reader: &Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+fn kinds(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    const VALUES: [&str; 2] = ["v_head_dim", "value_head_dim"];
     let layers = facts.layers.len();
+    // Configs that turn latent attention off have a 0 here.
+    let least = u64::from(reader.flag("use_mla")? != Some(false));
     if facts.latent.is_none()
-        && let Some(value) = reader.integer(&["v_head_dim", "value_head_dim"], 1..=MAX_HEADS)?
+        && let Some(value) = reader
+            .integer(&VALUES, least..=MAX_HEADS)?
+            .or_else(|| reader.left_out(&VALUES))
+            .filter(|value| *value > 0)
     {
         facts.heads.v_dim = value;
     }
@@ -167,4 +174,46 @@ fn head_dim(reader: &mut Reader<'_>, facts: &Facts) -> Result<u64, DocumentError
         ));
     }
     Ok(derived)
+}
+
+/// `per_layer_config`, by which newer transformers state what differs from layer to layer: the heads of the full
+/// layers, which are put into `full`. Anything finer is refused.
+pub(in crate::model) fn one_by_one(
+    reader: &Reader<'_>,
+    facts: &Facts,
+    full: &mut Heads,
+) -> Result<(), DocumentError> {
+    const NAME: &str = "per_layer_config";
+    let layers = reader.text.named_maps(NAME)?;
+    let count = facts.layers.len();
+    let (mut widths, mut kv_heads) = (vec![None; count], vec![None; count]);
+    for (key, fields) in &layers {
+        let Some(layer) = key.parse::<usize>().ok().filter(|layer| *layer < count) else {
+            let expected = format!("layers 0 to {}", count.saturating_sub(1));
+            return Err(reader.wrong(NAME, &format!("{key:?}"), &expected));
+        };
+        widths[layer] = fields.integer("head_dim", 1..=MAX_HEADS)?;
+        kv_heads[layer] = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?;
+        fields.finish()?;
+    }
+    let is_full = |layer: usize| facts.layers[layer].mixes == Mixes::Full;
+    let common = |values: &[Option<u64>], what: &str, usual: u64| -> Result<Option<u64>, DocumentError> {
+        let stated = (0..count).find(|&layer| is_full(layer)).and_then(|layer| values[layer]);
+        let fits = (0..count).all(|layer| {
+            let expected = if is_full(layer) { stated.unwrap_or(usual) } else { usual };
+            values[layer].unwrap_or(usual) == expected
+        });
+        if fits {
+            return Ok(stated);
+        }
+        let found = format!("a {what} that differs by more than full and sliding layers");
+        Err(reader.wrong(NAME, &found, "one value for all full layers, none for the others"))
+    };
+    if let Some(width) = common(&widths, "head_dim", facts.heads.k_dim)? {
+        (full.k_dim, full.v_dim) = (width, width);
+    }
+    if let Some(heads) = common(&kv_heads, "num_key_value_heads", facts.heads.kv.max())? {
+        full.kv = PerLayer::Same(heads);
+    }
+    Ok(())
 }

@@ -16,6 +16,10 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
     let off = reader.flag("enable_moe_block")? == Some(false);
     let Some(count) = count.filter(|count| count.max() > 0 && !off) else {
         facts.dense = dense(reader, layers)?;
+        // For families that read their experts themselves.
+        if reader.has("mlp_layer_types") {
+            facts.sparse = listed(reader, layers)?;
+        }
         return Ok(());
     };
     let expected = || format!("a whole number from 1 to {}", count.max());
@@ -77,15 +81,17 @@ fn experts(reader: &mut Reader<'_>, layers: usize) -> Result<Option<PerLayer>, D
         "moe_num_primary_experts",
         "num_routed_experts",
     ];
-    // ERNIE-VL writes a pair here; its family reads it.
-    if reader.family.config.is_some()
-        && reader.integers("moe_num_experts", 0..=MAX_EXPERTS)?.is_some_and(|l| l.len() == 2)
-    {
-        return Ok(None);
+    // ERNIE-VL writes pairs here; its family reads them.
+    for pair in ["moe_num_experts", "moe_intermediate_size"] {
+        if reader.family.config.is_some()
+            && reader.integers(pair, 0..=MAX_WIDTH)?.is_some_and(|values| values.len() == 2 && layers != 2)
+        {
+            return Ok(None);
+        }
     }
     match reader.layered(&NAMES, 0..=MAX_EXPERTS, layers)? {
         Some(count) => Ok(Some(count)),
-        None => Ok(reader.stated_or_default(&["num_local_experts"], 0..=MAX_EXPERTS)?.map(PerLayer::Same)),
+        None => Ok(reader.left_out(&NAMES).map(PerLayer::Same)),
     }
 }
 

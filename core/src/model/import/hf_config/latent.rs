@@ -12,7 +12,7 @@ use crate::model::tensor::{Active, Role};
 /// Widths of latent attention.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::model) struct Latent {
-    pub(super) q_rank: Option<u64>,
+    pub(in crate::model) q_rank: Option<u64>,
     pub(super) kv_rank: u64,
     pub(super) nope: u64,
     pub(super) rope: u64,
@@ -23,10 +23,15 @@ pub(in crate::model) struct Latent {
 
 /// The widths, when the config has latent attention; a rank of 0 says that it has none.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Latent>, DocumentError> {
-    let rank = reader.integer(&["kv_lora_rank"], 0..=MAX_WIDTH)?;
-    let off = reader.flag("use_mla")? == Some(false);
-    let Some(kv_rank) = rank.filter(|rank| *rank > 0 && !off) else { return Ok(None) };
-    let nope = reader.require(&["qk_nope_head_dim"], 0..=MAX_HEADS)?;
+    if reader.flag("use_mla")? == Some(false) {
+        // What such a config says of widths is 0.
+        reader.touch(&["kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim"]);
+        return Ok(None);
+    }
+    let rank =
+        reader.integer(&["kv_lora_rank"], 0..=MAX_WIDTH)?.or_else(|| reader.left_out(&["kv_lora_rank"]));
+    let Some(kv_rank) = rank.filter(|rank| *rank > 0) else { return Ok(None) };
+    let nope = width(reader, "qk_nope_head_dim")?;
     let q_rank =
         reader.integer(&["q_lora_rank"], 0..=MAX_WIDTH)?.or_else(|| reader.left_out(&["q_lora_rank"]));
     let value = reader.integer(&["v_head_dim"], 1..=MAX_HEADS)?.or_else(|| reader.left_out(&["v_head_dim"]));
@@ -34,10 +39,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Latent>, DocumentEr
         q_rank: q_rank.filter(|rank| *rank > 0),
         kv_rank,
         nope,
-        rope: reader.require(&["qk_rope_head_dim"], 0..=MAX_HEADS)?,
+        rope: width(reader, "qk_rope_head_dim")?,
         value: value.unwrap_or(nope.max(1)),
         biased: reader.flag("attention_bias")?.unwrap_or(false),
     }))
+}
+
+/// Channels of a part of a head, stated or the class default.
+fn width(reader: &mut Reader<'_>, name: &'static str) -> Result<u64, DocumentError> {
+    match reader.left_out(&[name]) {
+        Some(width) => Ok(width),
+        None => reader.require(&[name], 0..=MAX_HEADS),
+    }
 }
 
 impl Latent {

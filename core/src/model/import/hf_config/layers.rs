@@ -152,6 +152,13 @@ fn windowed(reader: &mut Reader<'_>, facts: &mut Facts, opted_out: bool) -> Resu
             reader.class_default("sliding_window_pattern", period);
             facts.every(period, Mixes::Sliding);
         }
+        Windows::Own => {}
+        Windows::AllButFirst(period) => {
+            reader.class_default("layer_types", format!("all but the first of {period} layers slide"));
+            for (index, slot) in (0_u64..).zip(&mut facts.layers) {
+                slot.mixes = if index.is_multiple_of(period) { Mixes::Full } else { Mixes::Sliding };
+            }
+        }
         Windows::Everywhere => facts.layers.iter_mut().for_each(|slot| slot.mixes = Mixes::Sliding),
         Windows::OptIn => {
             let first = match reader.integer(&["max_window_layers"], 0..=MAX_LAYERS)? {

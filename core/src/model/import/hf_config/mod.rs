@@ -19,6 +19,7 @@ mod towers;
 mod tests;
 
 pub(in crate::model) use super::draft::{MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH};
+pub(in crate::model) use attention::one_by_one;
 pub(in crate::model) use facts::{Experts, Facts, Heads, Mixes, Slot};
 pub(in crate::model) use reader::Reader;
 
@@ -320,7 +321,9 @@ fn title(source: &str, reader: &Reader<'_>) -> Result<String, DocumentError> {
 
 /// The text part's word on tying, else the whole config's, else the class default.
 fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
-    let inner = reader.flag("tie_word_embeddings")?.or(reader.flag("tie_embedding")?);
+    // MobileLLM and OpenELM share the table by a flag of their own, whatever the usual one says.
+    let shared = reader.flag("share_embedding")?.filter(|shared| *shared);
+    let inner = shared.or(reader.flag("tie_word_embeddings")?).or(reader.flag("tie_embedding")?);
     let outer = reader.outer.flag("tie_word_embeddings")?;
     if let (Some(inner), Some(outer)) = (inner, outer)
         && inner != outer
@@ -346,7 +349,7 @@ fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
     }
     if facts.latent.is_some() {
         reader.assume(
-            "latent attention: cached compressed or as whole heads, as the runtime does; transformers keeps whole heads"
+            "latent attention: cached compressed or as whole heads, as the runtime does; transformers is counted with whole heads, which it keeps up to 5.14 (from 5.15 on the compressed vector)"
                 .into(),
         );
     }

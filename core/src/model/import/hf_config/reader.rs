@@ -1,7 +1,6 @@
 //! One config at hand: its nested text part, its family, and the list of what had to be assumed.
 
-use super::super::draft::{MAX_HEADS, MAX_LAYERS};
-use super::facts::{Facts, Heads, Mixes};
+use super::super::draft::MAX_LAYERS;
 use crate::format::document::{DocumentError, Fields, Node, PerLayer, Value};
 use crate::model::family;
 use crate::model::family::{Conventions, Family};
@@ -49,7 +48,8 @@ impl<'a> Reader<'a> {
         }
         let outer_type = outer.text("model_type")?;
         let stated = text.text("model_type")?.or(outer_type);
-        let model_type = stated.unwrap_or("unknown").to_owned();
+        let version = outer.number("version", 0.0..=1e3).ok().flatten();
+        let model_type = family::of_version(stated.unwrap_or("unknown"), version).to_owned();
         // A wrapper's type decides only where the text part states none.
         let by_type = family::family(&model_type);
         let classes = match text.texts("architectures") {
@@ -103,7 +103,8 @@ impl<'a> Reader<'a> {
 
     /// A default that the config class supplies, noted.
     pub(in crate::model) fn class_default<T: Display>(&mut self, field: &str, value: T) -> T {
-        self.assumptions.push(format!("`{field}` not given: {}'s class default {value}", self.family.name));
+        self.assumptions
+            .push(format!("`{field}` not given: {}'s class default {value}", self.family.class()));
         value
     }
 
@@ -112,8 +113,13 @@ impl<'a> Reader<'a> {
         self.text.has(name)
     }
 
+    /// Whether the model's type has this word in it.
+    pub(in crate::model) fn is_of_type(&self, word: &str) -> bool {
+        self.model_type.split('_').any(|part| part == word)
+    }
+
     /// Whether the text part has a field, even as an explicit null.
-    pub(super) fn states(&self, name: &str) -> bool {
+    pub(in crate::model) fn states(&self, name: &str) -> bool {
         self.text.states(name)
     }
 
@@ -340,44 +346,6 @@ impl<'a> Reader<'a> {
     /// The error for an absent field.
     pub(in crate::model) fn missing(&self, name: &str, expected: &str) -> DocumentError {
         self.text.missing(name, expected)
-    }
-
-    /// `per_layer_config`, by which newer transformers state what differs from layer to layer: the heads of the full
-    /// layers, which are put into `full`. Anything finer is refused.
-    pub(in crate::model) fn one_by_one(&self, facts: &Facts, full: &mut Heads) -> Result<(), DocumentError> {
-        const NAME: &str = "per_layer_config";
-        let layers = self.text.named_maps(NAME)?;
-        let count = facts.layers.len();
-        let (mut widths, mut kv_heads) = (vec![None; count], vec![None; count]);
-        for (key, fields) in &layers {
-            let Some(layer) = key.parse::<usize>().ok().filter(|layer| *layer < count) else {
-                let expected = format!("layers 0 to {}", count.saturating_sub(1));
-                return Err(self.wrong(NAME, &format!("{key:?}"), &expected));
-            };
-            widths[layer] = fields.integer("head_dim", 1..=MAX_HEADS)?;
-            kv_heads[layer] = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?;
-            fields.finish()?;
-        }
-        let is_full = |layer: usize| facts.layers[layer].mixes == Mixes::Full;
-        let common = |values: &[Option<u64>], what: &str, usual: u64| -> Result<Option<u64>, DocumentError> {
-            let stated = (0..count).find(|&layer| is_full(layer)).and_then(|layer| values[layer]);
-            let fits = (0..count).all(|layer| {
-                let expected = if is_full(layer) { stated.unwrap_or(usual) } else { usual };
-                values[layer].unwrap_or(usual) == expected
-            });
-            if fits {
-                return Ok(stated);
-            }
-            let found = format!("a {what} that differs by more than full and sliding layers");
-            Err(self.wrong(NAME, &found, "one value for all full layers, none for the others"))
-        };
-        if let Some(width) = common(&widths, "head_dim", facts.heads.k_dim)? {
-            (full.k_dim, full.v_dim) = (width, width);
-        }
-        if let Some(heads) = common(&kv_heads, "num_key_value_heads", facts.heads.kv.max())? {
-            full.kv = PerLayer::Same(heads);
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,42 @@
+//! The processor and the GPUs of a device as the law sees them.
+
+use super::class::Class;
+use super::law::Unit;
+use crate::device::{Device, Form, Gpu, GpuKind};
+use crate::memory::Runtime;
+
+impl Unit {
+    /// The processor of a device as the law sees it; none without a bandwidth.
+    pub(super) fn of_processor(device: &Device, runtime: Runtime) -> Option<Self> {
+        Some(Self {
+            class: Class::of_processor(device),
+            bytes_per_s: device.dram_bytes_per_s()?,
+            hbm: false,
+            vector_flops: device.cpu_gflops.map(|giga| giga * 1e9),
+            matrix_flops: None,
+            integer_ops: device.cpu_int8_gops.map(|giga| giga * 1e9),
+            phone: device.form == Form::Phone,
+            program: match runtime {
+                Runtime::LitertLm => "litert",
+                Runtime::Executorch => "executorch",
+                _ => "llama.cpp",
+            },
+        })
+    }
+
+    /// A GPU of a device; none without a bandwidth.
+    pub(super) fn of_gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Option<Self> {
+        let own = gpu.and_then(Gpu::bytes_per_s);
+        let shared = gpu.is_none_or(|gpu| gpu.kind != GpuKind::Discrete);
+        Some(Self {
+            class: gpu.map_or_else(Class::of_phone_gpu, |gpu| Class::of_gpu(gpu, runtime)),
+            bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
+            hbm: gpu.is_some_and(|gpu| gpu.hbm),
+            vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),
+            matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
+            integer_ops: None,
+            phone: device.form == Form::Phone,
+            program: "llama.cpp",
+        })
+    }
+}

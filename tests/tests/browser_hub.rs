@@ -1,0 +1,158 @@
+//! The calculator's field for names on the hub, against a server on this machine with the hub's paths, redirects and refusals.
+
+// The same server as the command line's tests have; the page makes use of less of it.
+#[allow(dead_code, reason = "shared with the command line's tests")]
+#[path = "../../native/tests/hub_server/mod.rs"]
+mod hub_server;
+
+use anyhow::{Result, ensure};
+use dhurandhar_core::device;
+use dhurandhar_core::export::gguf_header;
+use dhurandhar_core::format::gguf::Header;
+use dhurandhar_core::model::registry;
+use dhurandhar_core::weights::{WeightFormat, WeightPlan};
+use dhurandhar_tests::browser::{Stage, accessible, ask, no_problems, until};
+use dhurandhar_tests::workspace;
+use hub_server::{Answer, File, Request, Server};
+use thirtyfour::prelude::{By, Key, WebDriver};
+
+/// A GGUF file of a built-in model in a format: its header, and zeros for weights.
+fn gguf(model: &str, format: &str) -> Result<File> {
+    let model = registry::model(model)?;
+    let plan = WeightPlan::new(&model, WeightFormat::parse(format)?)?;
+    let Header { bytes, file_bytes, .. } = gguf_header(&model, &plan)?;
+    Ok(File::long(bytes, file_bytes))
+}
+
+/// `a/checkpoint` with a config and an index, `a/quants` with two GGUF files that lie elsewhere, `a/gated`; nothing else.
+fn answers(config: &File, index: &File, quants: &[(String, File)], request: &Request) -> Answer {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let file = |name: &str| quants.iter().find(|(known, _)| known == name).map(|(_, file)| file);
+    match path {
+        "/a/checkpoint/resolve/main/config.json" => config.answer(request),
+        "/a/checkpoint/resolve/main/model.safetensors.index.json" => index.answer(request),
+        "/api/models/a/quants/revision/main" => {
+            let siblings: Vec<_> = quants
+                .iter()
+                .map(|(name, file)| serde_json::json!({ "rfilename": name, "size": file.length }))
+                .collect();
+            File::new(serde_json::json!({ "siblings": siblings }).to_string()).answer(request)
+        }
+        _ if path.starts_with("/a/gated/") => Answer::new(401)
+            .with("X-Error-Code", "GatedRepo")
+            .with("X-Error-Message", "Access to model a/gated is restricted"),
+        _ => match (path.strip_prefix("/a/quants/resolve/main/"), path.strip_prefix("/files/")) {
+            (Some(name), _) if file(name).is_some() => {
+                Answer::new(302).with("Location", &format!("/files/{name}?signature=1"))
+            }
+            (_, Some(name)) => file(name).map_or_else(|| Answer::new(404), |file| file.answer(request)),
+            (Some(_), _) => Answer::new(404).with("X-Error-Code", "EntryNotFound"),
+            _ if path.starts_with("/a/checkpoint/") => Answer::new(404).with("X-Error-Code", "EntryNotFound"),
+            _ => Answer::new(401).with("X-Error-Code", "RepoNotFound"),
+        },
+    }
+}
+
+/// Puts a name into the field and presses the button.
+async fn read(driver: &WebDriver, name: &str) -> Result<()> {
+    let field = driver.find(By::Id("hub-name")).await?;
+    field.send_keys(Key::Control + "a").await?;
+    field.send_keys(name).await?;
+    driver.find(By::Id("hub-read")).await?.click().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Result<()> {
+    let config = File::new(std::fs::read(workspace::fixture("configs/qwen3-0.6b.json"))?);
+    let index = File::new(
+        r#"{"metadata": {"total_size": 1503300328}, "weight_map": {"model.layers.27.mlp.up_proj.weight": "model-00001-of-00002.safetensors"}}"#,
+    );
+    let quants = [("q2_k", "Q2_K"), ("f16", "F16")]
+        .map(|(format, label)| Ok((format!("Llama-{label}.gguf"), gguf("llama-3.1-8b", format)?)));
+    let quants: Vec<(String, File)> = quants.into_iter().collect::<Result<_>>()?;
+    let hub = Server::start(move |request| {
+        answers(&config, &index, &quants, request)
+            .with("Access-Control-Allow-Origin", "*")
+            .with("Access-Control-Expose-Headers", "X-Error-Code,X-Error-Message,Content-Range")
+    });
+    let stage = std::sync::Arc::new(Stage::with(&["--no-compress", "--hub", &hub.address])?);
+    let play = |driver: WebDriver| {
+        let (stage, hub) = (stage.clone(), &hub);
+        async move {
+            stage.open(&driver, "?v=1&dev=pixel-9a").await?;
+            until(&driver, "return !!document.querySelector('#hub-name')").await?;
+            driver.find(By::Id("hub-name")).await?.send_keys("a/checkpoint").await?;
+            ensure!(hub.log().is_empty(), "asked before the button was pressed");
+            let hint = "return document.querySelector('#hub-hint').innerText.includes('Nothing is sent until you press the button')";
+            ensure!(ask(&driver, hint).await? == true);
+
+            // A config and an index: three questions.
+            driver.find(By::Id("hub-read")).await?.click().await?;
+            until(&driver, "return document.querySelector('#model').value === 'checkpoint'").await?;
+            let asked: Vec<(String, u16)> =
+                hub.log().into_iter().map(|seen| (seen.path, seen.status)).collect();
+            ensure!(asked.len() == 3, "{asked:?}");
+
+            // Several files: a list with sizes and whether they run, and a choice.
+            read(&driver, "hf.co/a/quants").await?;
+            until(&driver, "return document.querySelectorAll('.calc-offers li').length === 2").await?;
+            let list = ask(
+                &driver,
+                "return [...document.querySelectorAll('.calc-offers li')].map(row => row.innerText)",
+            )
+            .await?;
+            let [first, second] = [0, 1].map(|at| list[at].as_str().unwrap_or_default().to_owned());
+            ensure!(first.contains("Q2_K") && first.contains("MiB") && first.contains("runs"), "{list}");
+            ensure!(second.contains("F16") && second.contains("does not run"), "{list}");
+            let sent: u64 = hub.log().iter().map(|seen| seen.sent).sum();
+            ensure!(sent < 8 << 20, "{sent} bytes for a choice");
+            accessible(&driver, "a choice of files").await?;
+            ask(&driver, "document.querySelector('.calc-offers button').click(); return true").await?;
+            until(&driver, "return document.querySelector('#model').value.toLowerCase().includes('llama')")
+                .await?;
+            let expected = device::registry::device("pixel-9a")?.title;
+            until(
+                &driver,
+                &format!("return document.querySelector('.calc-answer').innerText.includes('{expected}')"),
+            )
+            .await?;
+
+            // What is refused is said in a sentence, and the model stays.
+            for (name, expected) in [
+                ("a/gated", "a/gated is gated, and this page holds no token"),
+                ("a/absent", "no repository a/absent at"),
+                ("a/quants:Q9_X", "a/quants has no `Q9_X`; expected one of Q2_K, F16"),
+                ("a/checkpoint:other.json", "no a/checkpoint/other.json at"),
+                ("not a name", "`not a name` is no name on the hub; expected owner/name"),
+            ] {
+                read(&driver, name).await?;
+                let said = format!(
+                    "return (document.querySelector('#hub-problem')?.innerText ?? '').includes({})",
+                    serde_json::json!(expected)
+                );
+                until(&driver, &said).await?;
+            }
+            no_problems(&driver).await
+        }
+    };
+    stage.play(1280, 900, play).await
+}
+
+#[tokio::test]
+async fn without_a_hub_there_is_no_field_and_nothing_may_be_asked() -> Result<()> {
+    let stage = std::sync::Arc::new(Stage::with(&["--no-compress", "--hub", "none"])?);
+    let play = |driver: WebDriver| {
+        let stage = stage.clone();
+        async move {
+            stage.open(&driver, "").await?;
+            until(&driver, "return !!document.querySelector('#model-file')").await?;
+            ensure!(ask(&driver, "return !document.querySelector('#hub-name')").await? == true);
+            let policy =
+                "return document.querySelector('meta[http-equiv]').content.includes(\"connect-src 'self';\")";
+            ensure!(ask(&driver, policy).await? == true);
+            no_problems(&driver).await
+        }
+    };
+    stage.play(1280, 900, play).await
+}

@@ -1,0 +1,172 @@
+//! The figures behind the codec tabs' charts.
+
+use dhurandhar_core::codec::CodecKind;
+use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvMemory};
+use dhurandhar_core::codec::sweep::SweepRow;
+use dhurandhar_core::work::{Costs, Input, Job};
+use yew::{Html, html};
+
+use crate::parts::format;
+use crate::worker::results::Asked;
+
+/// Id of the table of errors.
+pub(crate) const ROWS_ID: &str = "codec-rows";
+/// Id of the table of operations.
+pub(crate) const COSTS_ID: &str = "codec-costs";
+
+/// What the results are of, in words.
+pub(crate) fn request(asked: &Asked, is_stale: bool) -> Html {
+    let Job::Sweep { vectors, parts } = &asked.job else { return Html::default() };
+    let mut codecs: Vec<&str> =
+        parts.iter().flat_map(|part| &part.request.codecs).map(|codec| codec.name()).collect();
+    codecs.dedup();
+    if let Some(again) = codecs.iter().skip(1).position(|codec| Some(codec) == codecs.first()) {
+        codecs.truncate(again + 1);
+    }
+    let mut inputs: Vec<String> = parts
+        .iter()
+        .map(|part| match part.input {
+            Input::Source(source, seed) => format!("{} (seed {seed})", source.name()),
+            Input::Tensor(at) => {
+                format!("tensor {} of {}", at + 1, asked.file.as_deref().unwrap_or("the file"))
+            }
+        })
+        .collect();
+    inputs.dedup();
+    let dim = parts.first().map_or(0, |part| part.request.dim);
+    let lead = if is_stale { "Results of the choices before: " } else { "" };
+    html! {
+        <p class="calc-of" role="status">
+            { format!("{lead}{} on {}, up to {} vectors of {dim} channels.", codecs.join(", "), inputs.join(", "), format::whole(*vectors as u64)) }
+        </p>
+    }
+}
+
+/// Keys' and values' bits of a configuration.
+fn width(config: &KvCacheConfig) -> String {
+    match config.values {
+        Coding::Code { bits, .. } => format!("{bits} bits"),
+        Coding::F16 => "unquantised".to_owned(),
+    }
+}
+
+/// Errors by codec and width; `parts` names what each part read, where they differ.
+pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
+    let line = |(part, row): &(usize, SweepRow)| {
+        let theory = row.theory_nmse.map_or_else(|| "\u{2013}".to_owned(), |theory| format!("{theory:.3e}"));
+        html! {
+            <tr>
+                if let Some(name) = parts.get(*part) { <td>{ *name }</td> }
+                <th scope="row">{ row.codec.name() }</th>
+                <td class="num wide">{ row.bits }</td>
+                <td class="num">{ format!("{:.3}", row.true_bits) }</td>
+                <td class="wide">{ row.published_label.clone() }</td>
+                <td class="num wide">{ format!("{:.2}\u{d7}", row.ratio_to_bf16) }</td>
+                <td class="num">{ format!("{:.3e}", row.quality.nmse) }</td>
+                <td class="num wide">{ theory }</td>
+                <td class="num wide">{ format!("{:.5}", row.quality.cosine) }</td>
+                <td class="num wide">{ format!("{:.4}", row.quality.norm_ratio) }</td>
+            </tr>
+        }
+    };
+    html! {
+        <div class="calc-table">
+            <table id={ROWS_ID}>
+                <caption>{ "Error by codec. True bits count scales, padding and tokens kept in f16." }</caption>
+                <thead>
+                    <tr>
+                        if !parts.is_empty() { <th scope="col">{ "Source" }</th> }
+                        <th scope="col">{ "Codec" }</th>
+                        <th scope="col" class="num wide">{ "Bits" }</th>
+                        <th scope="col" class="num">{ "True bits" }</th>
+                        <th scope="col" class="wide">{ "Published as" }</th>
+                        <th scope="col" class="num wide">{ "vs bf16" }</th>
+                        <th scope="col" class="num">{ "nMSE" }</th>
+                        <th scope="col" class="num wide">{ "Theory" }</th>
+                        <th scope="col" class="num wide">{ "Cosine" }</th>
+                        <th scope="col" class="num wide">{ "Norm ratio" }</th>
+                    </tr>
+                </thead>
+                <tbody>{ for rows.iter().map(line) }</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// The model's cache with each configuration.
+pub(crate) fn memory(
+    title: &str,
+    context: u64,
+    configs: &[KvCacheConfig],
+    memory: &[Result<KvMemory, String>],
+) -> Html {
+    let line = |(config, memory): (&KvCacheConfig, &Result<KvMemory, String>)| match memory {
+        Ok(memory) => html! {
+            <tr>
+                <th scope="row">{ width(config) }</th>
+                <td class="num">{ format::mib(memory.total_bytes()) }</td>
+                <td class="num">{ format!("{:.3}", memory.bits_per_channel()) }</td>
+                <td class="num">{ format!("{:.2}\u{d7}", memory.ratio_to_bf16()) }</td>
+                <td class="num wide">{ format::mib(memory.bf16_bytes) }</td>
+            </tr>
+        },
+        Err(problem) => {
+            html! { <tr><th scope="row">{ width(config) }</th><td colspan="4">{ problem }</td></tr> }
+        }
+    };
+    html! {
+        <div class="calc-table">
+            <table id="codec-memory">
+                <caption>{ format!("KV cache of {title} after {} tokens, in MiB.", format::whole(context)) }</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{ "Keys and values" }</th>
+                        <th scope="col" class="num">{ "MiB" }</th>
+                        <th scope="col" class="num">{ "True bits" }</th>
+                        <th scope="col" class="num">{ "vs bf16" }</th>
+                        <th scope="col" class="num wide">{ "bf16, MiB" }</th>
+                    </tr>
+                </thead>
+                <tbody>{ for configs.iter().zip(memory).map(line) }</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// Operations, and the seed's own figures for what they are.
+pub(crate) fn costs(costs: &Costs, dim: usize) -> Html {
+    let published = |codec: CodecKind| match codec {
+        CodecKind::SeedTurbo => Some(costs.published_turbo),
+        CodecKind::SeedRotor => Some(costs.published_rotor),
+        _ => None,
+    };
+    html! {
+        <div class="calc-table">
+            <table id={COSTS_ID}>
+                <caption>{ format!("Operations of the rotation of one vector of {dim} channels") }</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{ "Codec" }</th>
+                        <th scope="col" class="num">{ "Adds" }</th>
+                        <th scope="col" class="num">{ "Multiplies" }</th>
+                        <th scope="col" class="num">{ "Published \u{201c}FMA\u{201d}" }</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    { for costs.codecs.iter().map(|(codec, operations)| html! {
+                        <tr>
+                            <th scope="row">{ codec.name() }</th>
+                            <td class="num">{ format::whole(operations.adds) }</td>
+                            <td class="num">{ format::whole(operations.multiplies) }</td>
+                            <td class="num">{ published(*codec).map_or_else(|| "\u{2013}".to_owned(), format::whole) }</td>
+                        </tr>
+                    }) }
+                </tbody>
+            </table>
+            <p class="calc-hint">
+                { "The figure published for seed-turbo counts the additions of a Hadamard transform, which multiplies nothing; the one \
+                   for seed-rotor counts fused multiply-adds. They are not the same unit." }
+            </p>
+        </div>
+    }
+}

@@ -1,0 +1,87 @@
+//! A number typed by hand: taken while it is being typed as soon as it is valid, explained when it is not.
+
+use dhurandhar_core::format::document::decimal;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlInputElement;
+use yew::{Callback, Event, FocusEvent, Html, InputEvent, TargetCast, html};
+
+use crate::parts::format;
+use crate::state::Action;
+
+/// Attribute that remembers a field's value from when it was entered.
+const BEFORE: &str = "data-before";
+
+/// What it shows.
+pub(crate) struct NumberField {
+    pub(crate) id: &'static str,
+    pub(crate) label: &'static str,
+    /// The label is there for screen readers only, because another one stands above.
+    pub(crate) hidden_label: bool,
+    pub(crate) unit: &'static str,
+    pub(crate) value: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    /// Step of the arrow keys; whole numbers only when it is one.
+    pub(crate) step: &'static str,
+    pub(crate) on_value: Callback<f64>,
+    pub(crate) on: Callback<Action>,
+}
+
+impl NumberField {
+    /// Its part of the page.
+    pub(crate) fn view(&self) -> Html {
+        let (min, max, whole) = (self.min, self.max, self.step == "1");
+        let read = move |text: &str| {
+            decimal(text.trim())
+                .filter(|number| (min..=max).contains(number) && (!whole || number.fract() == 0.0))
+        };
+        let oninput = {
+            let on_value = self.on_value.clone();
+            move |event: InputEvent| {
+                if let Some(number) = read(&event.target_unchecked_into::<HtmlInputElement>().value()) {
+                    on_value.emit(number);
+                }
+            }
+        };
+        // What was typed on the way to a wrong value was not meant either: the value from before comes back.
+        let onfocus = |event: FocusEvent| {
+            let field = event.target_unchecked_into::<HtmlInputElement>();
+            // Without it, the last valid value stays.
+            let _ = field.set_attribute(BEFORE, &field.value());
+        };
+        let onchange = {
+            let (on, on_value, label) = (self.on.clone(), self.on_value.clone(), self.label);
+            move |event: Event| {
+                let field = event.target_unchecked_into::<HtmlInputElement>();
+                let text = field.value();
+                if read(&text).is_some() {
+                    return;
+                }
+                let kind = if whole { "a whole number" } else { "a number" };
+                let (min, max) = (format::plain(min), format::plain(max));
+                on.emit(Action::Fail(format!("{label} of `{text}`: expected {kind} from {min} to {max}.")));
+                let before = field.get_attribute(BEFORE).unwrap_or_default();
+                if let Some(number) = read(&before) {
+                    field.set_value(&before);
+                    on_value.emit(number);
+                }
+            }
+        };
+        // A drawing that comes late must not take back what has been typed since.
+        let typing = web_sys::window()
+            .and_then(|window| window.document()?.active_element())
+            .filter(|element| element.id() == self.id)
+            .map(|element| element.unchecked_into::<HtmlInputElement>().value());
+        html! {
+            <div class="calc-number">
+                <label for={self.id} class={self.hidden_label.then_some("visually-hidden")}>{ self.label }</label>
+                <span>
+                    <input type="number" id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
+                        min={format::plain(min)} max={format::plain(max)} step={self.step}
+                        value={typing.unwrap_or_else(|| format::plain(self.value))} {oninput} {onchange} {onfocus} />
+                    if !self.unit.is_empty() { <span class="unit">{ self.unit }</span> }
+                </span>
+            </div>
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The page's one answer: the verdict on the chosen device, the same above every tab.
+
+use dhurandhar_core::feasibility::{Assessment, Mode};
+use dhurandhar_core::report::Report;
+use yew::{Html, Properties, function_component, html};
+
+use crate::state::ahead::use_ahead;
+use crate::state::computed::Computed;
+
+use crate::parts::format;
+use crate::parts::verdict::{verdict, whole};
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct AnswerProps {
+    pub(crate) report: Computed,
+}
+
+/// The answer in a line; it stays in sight on a small screen.
+#[function_component]
+pub(crate) fn Answer(props: &AnswerProps) -> Html {
+    let ahead = use_ahead();
+    let report: &Report = ahead.as_ref().map_or(&props.report, |ahead| &ahead.report);
+    let Some(assessment) = report.devices.first() else {
+        return html! { <p class="calc-answer">{ "Choose a device for a verdict." }</p> };
+    };
+    let fits = assessment.mode != Mode::Infeasible;
+    let condition = if fits { " expected" } else { " if it fitted" };
+    html! {
+        <p class="calc-answer">
+            { verdict(assessment) }
+            <strong>{ &assessment.device_title }</strong>
+            <span>{ format::signed_mib(assessment.decisive().headroom_bytes) }{ " MiB headroom" }</span>
+            <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }{ target(assessment, report) }</span>
+        </p>
+    }
+}
+
+/// Whether the target is met, where it is asked.
+fn target(assessment: &Assessment, report: &Report) -> String {
+    let target = format::plain(report.scenario.target_tokens_per_s);
+    let sure = assessment
+        .ceilings
+        .expected_tokens_per_s
+        .is_some_and(|(low, _)| low >= report.scenario.target_tokens_per_s);
+    match (assessment.mode, assessment.meets_target) {
+        (Mode::Infeasible, _) => String::new(),
+        (_, Some(true)) if sure => format!(", target {target} met"),
+        (_, Some(true)) => format!(", target {target} within reach"),
+        (_, Some(false)) => format!(", target {target} missed"),
+        (_, None) => format!(", target {target} unknown"),
+    }
+}
+
+/// The answer in sentences.
+pub(crate) fn summary(report: &Report) -> String {
+    let needs = &report.placement.needs;
+    let mut text = format!(
+        "{}, {}, {} tokens, keys {}, values {}, {}: {} MiB needed for full speed, {} of it anonymous memory",
+        report.model.title,
+        report.weights.format,
+        format::whole(report.scenario.context_tokens),
+        report.scenario.k,
+        report.scenario.v,
+        report.scenario.runtime.title(),
+        format::whole_mib(needs.hot().bytes),
+        format::whole_mib(needs.anonymous.bytes)
+    );
+    text.push('.');
+    if let [assessment] = report.devices.as_slice() {
+        let (title, reason) = (&assessment.device_title, &assessment.reason);
+        text += &format!(" {title}: {}. {reason}", whole(assessment));
+    }
+    text
+}
