@@ -1,7 +1,7 @@
 //! Whether a model that a repository offers runs on a device, in words.
 
-use super::outlook::outlook;
 use super::fit::Mode;
+use super::outlook::outlook;
 use crate::device::Device;
 use crate::memory::Scenario;
 use crate::model::Model;
