@@ -39,8 +39,9 @@ impl Reader<'_> {
     }
 
     fn remote(&mut self, parts: &[String], config: Option<Vec<u8>>) -> Remote {
-        let parts = parts.iter().map(|part| self.begun.remove(part).unwrap_or_else(|| self.file(part)));
-        Remote { title: self.name.title().to_owned(), parts: parts.collect(), config }
+        let read = |part: &String| self.begun.remove(part).unwrap_or_else(|| self.file(part));
+        let parts = parts.iter().map(read).collect();
+        Remote { title: self.name.title().to_owned(), parts, config }
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Answer, Failure> {
