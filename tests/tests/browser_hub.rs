@@ -8,7 +8,6 @@ mod hub_server;
 use anyhow::{Result, ensure};
 use dhurandhar_core::device;
 use dhurandhar_core::export::gguf_header;
-use dhurandhar_core::format::gguf::Header;
 use dhurandhar_core::model::registry;
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use dhurandhar_tests::browser::{Stage, accessible, ask, no_problems, until};
@@ -20,8 +19,8 @@ use thirtyfour::prelude::{By, Key, WebDriver};
 fn gguf(model: &str, format: &str) -> Result<File> {
     let model = registry::model(model)?;
     let plan = WeightPlan::new(&model, WeightFormat::parse(format)?)?;
-    let Header { bytes, file_bytes, .. } = gguf_header(&model, &plan)?;
-    Ok(File::long(bytes, file_bytes))
+    let header = gguf_header(&model, &plan)?;
+    Ok(File::long(header.bytes, header.file_bytes))
 }
 
 /// `a/checkpoint` with a config and an index, `a/quants` with two GGUF files that lie elsewhere, `a/gated`; nothing else.

@@ -27,6 +27,17 @@ impl Person {
         until(&self.driver, &format!("const element = {element}; element?.click(); return !!element")).await
     }
 
+    /// Chooses an option of a list.
+    async fn choose(&mut self, list: &str, value: &str) -> Result<()> {
+        self.acts += 1;
+        self.seen(&format!("document.querySelector('{list}')")).await?;
+        let choose = format!(
+            "const list = document.querySelector('{list}'); list.value = '{value}';
+             list.dispatchEvent(new Event('change', {{ bubbles: true }})); return list.value === '{value}'"
+        );
+        until(&self.driver, &choose).await
+    }
+
     /// Scrolls to it, as one swipe or turn of a wheel.
     async fn scroll_to(&mut self, element: &str) -> Result<()> {
         self.acts += 1;
@@ -42,7 +53,7 @@ impl Person {
             "const element = {element}; if (!element) return false; const box = element.getBoundingClientRect();
              if (!(box.width > 0 && box.top >= 0 && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth)) return false;
              const over = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-             return element.contains(over) || !!over?.contains(element)"
+             return element.contains(over)"
         );
         until(&self.driver, &is_seen).await
     }
@@ -82,11 +93,15 @@ async fn which_4_bit_format_and_context_fit_and_the_comparison_is_sent() -> Resu
             let stage = stage.clone();
             async move {
                 driver.goto(&stage.address).await?;
-                until(&driver, "return !!document.querySelector('#find-field')").await?;
                 let mut person = Person { driver, acts: 0 };
-                person.type_into("#find-field", "Gemma 4 E2B on a 6 GB phone").await?;
-                person.click("document.querySelector('#find-found [role=option]')").await?;
-                until(&person.driver, "return !!document.querySelector('#tab-compare') && !document.querySelector('.calc-waiting')").await?;
+                // The calculator begins with this model.
+                person.click("document.querySelector('.actions a[href*=calculator]')").await?;
+                until(
+                    &person.driver,
+                    "return !!document.querySelector('#device') && !document.querySelector('.calc-waiting')",
+                )
+                .await?;
+                person.choose("#device", "galaxy-a16-6gb").await?;
                 person.click("document.querySelector('#tab-compare')").await?;
                 person.scroll_to("document.querySelector('#format-four')").await?;
                 person.seen("document.querySelector('#format-four')").await?;

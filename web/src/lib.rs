@@ -25,13 +25,14 @@ use yew::Callback;
 use crate::shell::app::{App, AppProps};
 use state::State;
 
-/// Takes the file of built-in models and devices; before [`start_app`], in a task of its own.
+/// Takes the file of built-in models and devices, and what to call when the application stops on an error of its own; before
+/// [`start_app`], in a task of its own.
 ///
 /// # Errors
 /// The file is of another build.
 #[wasm_bindgen]
-pub fn install(built_in: &[u8]) -> Result<(), JsValue> {
-    browser::stopped::install();
+pub fn install(built_in: &[u8], stopped: Function) -> Result<(), JsValue> {
+    browser::stopped::install(stopped);
     if !state::catalogue::install(built_in) {
         return Err("the list of models and devices is of another build; reload the page".into());
     }

@@ -10,6 +10,19 @@ const failed = () => {
   document.getElementById('app')?.classList.remove('calc-other');
 };
 
+// The link holds the state, so starting again loses nothing.
+const stopped = () => {
+  const made = (name, properties, ...children) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+  const link = (textContent, href) => made('a', { className: 'button quiet', textContent, href });
+  document.getElementById('app')?.before(made('div', { id: 'calc-stopped', className: 'notice', role: 'alert' },
+    made('p', { textContent: 'The calculator ran into an error of its own and stopped. Your choices are in the address bar.' }),
+    link('Start again with the same choices', location.href), link('Start afresh', location.pathname)));
+};
+
 // Packed by the site's build, since few hosts compress a file of its kind.
 const unpacked = ({ body }) =>
   new Response(body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer().then(buffer => new Uint8Array(buffer));
@@ -27,7 +40,7 @@ try {
   // The browser may paint and answer in between.
   const pause = () => new Promise(resolve => setTimeout(resolve));
   await pause();
-  install(builtIn);
+  install(builtIn, stopped);
   await pause();
   const loadReader = () => import('./reader.js');
   start_app(new URL('./worker.js', import.meta.url).href, loadReader, loadCatalogue);

@@ -71,6 +71,9 @@ impl DeviceForm {
                     } else {
                         <p class="calc-hint">{ "What one app may use of the memory, and how fast storage reads, are enough; the device then joins the list and the link. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
                     }
+                    if self.form.is_measured() {
+                        <p class="calc-hint" id="custom-measured">{ "Memory bandwidth: measured in this browser by one thread; all processors together read more." }</p>
+                    }
                     if !self.form.is_empty() { <button type="button" class="calc-small" onclick={clear}>{ "Clear" }</button> }
                 </div>
             </fieldset>

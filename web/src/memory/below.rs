@@ -9,6 +9,7 @@ use crate::browser::in_view::use_in_view;
 use crate::memory::chart::MemoryChart;
 use crate::memory::details::Details;
 use crate::memory::table::{MemoryTable, TABLE_ID};
+use crate::memory::totals::{Totals, decides};
 use crate::state::Action;
 use crate::state::computed::Computed;
 use crate::state::inputs::Inputs;
@@ -63,6 +64,8 @@ fn Below(props: &BelowProps) -> Html {
     let assumptions = &report.model.assumptions;
     html! {
         <div class="calc-details">
+            <Totals report={report.clone()} />
+            { for report.devices.first().map(decides) }
             <MemoryChart report={report.clone()} described_by={TABLE_ID} />
             if !report.devices.is_empty() {
                 <Details report={report.clone()} {inputs} visible={props.visible} {on} />

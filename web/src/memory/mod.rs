@@ -6,6 +6,6 @@ pub(crate) mod decides;
 pub(crate) mod details;
 pub(crate) mod drawing;
 pub(crate) mod headline;
-pub(crate) mod panel;
 pub(crate) mod speed;
 pub(crate) mod table;
+pub(crate) mod totals;

@@ -19,7 +19,7 @@ pub(crate) struct AnswerProps {
 #[function_component]
 pub(crate) fn Answer(props: &AnswerProps) -> Html {
     let ahead = use_ahead();
-    let report: &Report = ahead.as_ref().map_or(&props.report, |ahead| &ahead.report);
+    let report: &Report = ahead.as_ref().unwrap_or(&props.report);
     let Some(assessment) = report.devices.first() else {
         return html! { <p class="calc-answer">{ "Choose a device for a verdict." }</p> };
     };

@@ -16,7 +16,6 @@ use crate::devices::panel::DevicesPanel;
 use crate::link;
 use crate::link::address::use_link;
 use crate::memory::below::{BelowProps, WhenSeen};
-use crate::memory::panel::MemoryPanel;
 use crate::mmap::panel::MmapPanelProps;
 use crate::shell::answer::{Answer, summary};
 use crate::shell::coalesced::use_coalesced;
@@ -123,10 +122,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
         (Err(error), Tab::Memory | Tab::Devices, _) => {
             html! { <p class="calc-short" role="alert">{ error }</p> }
         }
-        (Ok(report), Tab::Memory, _) => {
-            let below = under(early, report, &inputs, &below, &on);
-            html! { { MemoryPanel { report: report.clone(), below }.view() } }
-        }
+        (Ok(report), Tab::Memory, _) => under(early, report, &inputs, &below, &on),
         (_, _, None) => loading(),
         (_, Tab::Devices, Some(late)) => match &*every {
             Some(Ok(report)) => late_panel(late, Some(report)),

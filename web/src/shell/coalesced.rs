@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use gloo_render::{AnimationFrame, request_animation_frame};
 use yew::{Callback, UseReducerDispatcher, hook, use_callback, use_mut_ref};
 
+use crate::parts::context_field;
 use crate::state::ahead;
 use crate::state::{Action, Setting, State};
 
@@ -28,6 +29,7 @@ pub(crate) fn use_coalesced(dispatcher: &UseReducerDispatcher<State>) -> Callbac
                     let dispatcher = dispatcher.clone();
                     match action {
                         Action::Set(Setting::Context(tokens)) => {
+                            context_field::follow(tokens);
                             ahead::show(tokens, move || dispatcher.dispatch(action));
                         }
                         action => {

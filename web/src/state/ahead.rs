@@ -14,13 +14,6 @@ use crate::state::inputs::Inputs;
 /// How long a slider rests before the state follows it, in milliseconds.
 const REST_MS: u32 = 120;
 
-/// A context that the state does not have yet, and the answer with it.
-#[derive(Debug, Clone)]
-pub(crate) struct Ahead {
-    pub(crate) tokens: u64,
-    pub(crate) report: Computed,
-}
-
 /// What waits until the slider rests.
 struct Waiting {
     _timer: Timeout,
@@ -29,7 +22,7 @@ struct Waiting {
 
 thread_local! {
     static CASE: RefCell<Option<Inputs>> = const { RefCell::new(None) };
-    static AHEAD: RefCell<Option<Ahead>> = const { RefCell::new(None) };
+    static AHEAD: RefCell<Option<Computed>> = const { RefCell::new(None) };
     static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
     static FOLLOWERS: RefCell<Vec<Callback<()>>> = const { RefCell::new(Vec::new()) };
 }
@@ -50,7 +43,7 @@ pub(crate) fn show(tokens: u64, settle: impl FnOnce() + 'static) {
     let report = inputs.and_then(|inputs| inputs.answer().ok());
     let waiting = report.is_some().then(|| Timeout::new(REST_MS, self::settle));
     let is_first = AHEAD.with_borrow(Option::is_none);
-    AHEAD.set(report.map(|report| Ahead { tokens, report }));
+    AHEAD.set(report);
     match waiting {
         Some(timer) => {
             WAITING.set(Some(Waiting { _timer: timer, settle: Box::new(settle) }));
@@ -87,9 +80,9 @@ fn look(class: &str) {
     }
 }
 
-/// What is ahead of the state, followed.
+/// The answer that is ahead of the state, followed.
 #[hook]
-pub(crate) fn use_ahead() -> Option<Ahead> {
+pub(crate) fn use_ahead() -> Option<Computed> {
     let again = use_force_update();
     use_effect_with((), move |()| {
         let follower = Callback::from(move |()| again.force_update());

@@ -1,4 +1,4 @@
-//! The memory tab: the totals, what decides, and what is fetched once it is looked at.
+//! The totals, which follow a slider, and what decides.
 
 use dhurandhar_core::feasibility::Assessment;
 use yew::{Html, Properties, function_component, html};
@@ -8,37 +8,19 @@ use crate::parts::format::first_up;
 use crate::state::ahead::use_ahead;
 use crate::state::computed::Computed;
 
-/// What it shows.
-pub(crate) struct MemoryPanel {
-    pub(crate) report: Computed,
-    pub(crate) below: Html,
-}
-
-impl MemoryPanel {
-    /// Its part of the page.
-    pub(crate) fn view(&self) -> Html {
-        html! {
-            <>
-                <Totals report={self.report.clone()} />
-                { for self.report.devices.first().map(decides) }
-                { self.below.clone() }
-            </>
-        }
-    }
-}
-
 #[derive(Properties, PartialEq)]
-struct TotalsProps {
-    report: Computed,
+pub(crate) struct TotalsProps {
+    pub(crate) report: Computed,
 }
 
 #[function_component]
-fn Totals(props: &TotalsProps) -> Html {
+pub(crate) fn Totals(props: &TotalsProps) -> Html {
     let ahead = use_ahead();
-    headline(ahead.as_ref().map_or(&props.report, |ahead| &ahead.report))
+    headline(ahead.as_ref().unwrap_or(&props.report))
 }
 
-fn decides(assessment: &Assessment) -> Html {
+/// The limit that decides, and why.
+pub(crate) fn decides(assessment: &Assessment) -> Html {
     html! {
         <section class="calc-decides" aria-labelledby="decides">
             <h2 id="decides">{ "What decides" }</h2>
