@@ -6,7 +6,7 @@ use maud::{Markup, PreEscaped, html};
 use super::Context;
 use super::catalogue::{Analysed, Catalogue};
 use super::parts::{self, device_path};
-use super::verdicts::{self, Group, Row};
+use super::verdicts::{self, Group, Reasons, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -35,7 +35,7 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
     Some(page)
 }
 
-/// No drawing: the table says the same, and every first visit fetches this page.
+/// No drawing and no reasons: the model's page has both, and every first visit fetches this page.
 fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup {
     let rows = catalogue
         .devices
@@ -53,6 +53,6 @@ fn tables(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Markup
         h2 { (analysed.title()) }
         (parts::memory_table(&analysed.report))
         h2 { "On devices" }
-        (verdicts::table("Device", "Pixel, Yes…", &[Group { name: "", rows }]))
+        (verdicts::table("Device", "Pixel, Yes…", &[Group { name: "", rows }], Reasons::Left))
     }
 }

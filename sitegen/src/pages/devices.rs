@@ -13,7 +13,7 @@ use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
 use super::platform_limits::limit_path;
 use super::reports::{self, Measured};
-use super::verdicts::{self, Group, Row};
+use super::verdicts::{self, Group, Reasons, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -102,7 +102,7 @@ fn page(device: &Device, catalogue: &Catalogue, measured: &[Measured], guide: bo
             (parts::USUAL_CHOICES) ". What runs stands first, the largest first. An answer leads to the calculator with this pair."
         }
         (parts::legend())
-        (verdicts::table("Model", "Qwen, 3B, Yes…", &[Group { name: "", rows }]))
+        (verdicts::table("Model", "Qwen, 3B, Yes…", &[Group { name: "", rows }], Reasons::Told))
         (charts::figure(&charts::needs(device, catalogue), "needs-chart"))
         h2 #device { "The device" }
         (figures(device))

@@ -11,7 +11,7 @@ use super::charts;
 use super::figures::{count, parameters};
 use super::parts::{self, calculator, device_path, model_path};
 use super::reports::{self, Measured};
-use super::verdicts::{self, Group, Row};
+use super::verdicts::{self, Group, Reasons, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
 
@@ -140,7 +140,7 @@ fn on_devices(path: &SitePath, analysed: &Analysed, catalogue: &Catalogue) -> Ma
                 .collect(),
         })
         .collect();
-    verdicts::table("Device", "phone names, Yes, No…", &groups)
+    verdicts::table("Device", "phone names, Yes, No…", &groups, Reasons::Told)
 }
 
 fn identity(analysed: &Analysed) -> Markup {

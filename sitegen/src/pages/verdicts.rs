@@ -26,8 +26,17 @@ pub(super) struct Group<'a> {
     pub(super) rows: Vec<Row<'a>>,
 }
 
+/// What the last column is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reasons {
+    /// The sentence behind each answer, and what would help.
+    Told,
+    /// Left to the pages of models and devices.
+    Left,
+}
+
 /// The table; `what` heads the first column, `example` stands in the empty field of its filter.
-pub(super) fn table(what: &str, example: &str, groups: &[Group<'_>]) -> Markup {
+pub(super) fn table(what: &str, example: &str, groups: &[Group<'_>], reasons: Reasons) -> Markup {
     html! {
         div.scroll.tall role="region" aria-label="Verdicts" tabindex="0" {
             table.verdicts.sortable data-example=(example) {
@@ -36,7 +45,7 @@ pub(super) fn table(what: &str, example: &str, groups: &[Group<'_>]) -> Markup {
                         th scope="col" { (what) }
                         th scope="col" { "Answer" }
                         @for (name, _) in NUMBERS { th.num scope="col" { (name) } }
-                        th scope="col" { "Why, and what would help" }
+                        @if reasons == Reasons::Told { th scope="col" { "Why, and what would help" } }
                     }
                 }
                 @for group in groups {
@@ -44,7 +53,7 @@ pub(super) fn table(what: &str, example: &str, groups: &[Group<'_>]) -> Markup {
                         @if groups.len() > 1 {
                             tr.group { th colspan="8" scope="rowgroup" { (group.name) } }
                         }
-                        @for row in &group.rows { (line(row)) }
+                        @for row in &group.rows { (line(row, reasons)) }
                     }
                 }
             }
@@ -70,14 +79,14 @@ const NUMBERS: [(&str, Figure); 5] = [
     }),
 ];
 
-fn line(row: &Row<'_>) -> Markup {
+fn line(row: &Row<'_>, reasons: Reasons) -> Markup {
     let verdict = row.verdict;
     html! {
         tr id=(row.id) {
             th scope="row" { a href=(row.href) { (row.title) } }
             td { (parts::answer(verdict, &row.calculator)) }
             @for (name, value) in NUMBERS { td.num data-label=(name) { (value(verdict)) } }
-            td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } }
+            @if reasons == Reasons::Told { td.how { (verdict.reason) @if let Some(fix) = verdict.inverse.fixes.first() { " To fit: " (fix.description) "." } } }
         }
     }
 }
