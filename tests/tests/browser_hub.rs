@@ -5,7 +5,7 @@
 #[path = "../../native/tests/hub_server/mod.rs"]
 mod hub_server;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use dhurandhar_core::device;
 use dhurandhar_core::export::gguf_header;
 use dhurandhar_core::model::registry;
@@ -52,6 +52,14 @@ fn answers(config: &File, index: &File, quants: &[(String, File)], request: &Req
     }
 }
 
+/// A stage with nothing but the calculator, built with these arguments.
+fn calculator_with(hub: &str) -> Result<(Stage, tempfile::TempDir)> {
+    let content = tempfile::tempdir()?;
+    std::fs::copy(workspace::root().join("content/calculator.md"), content.path().join("calculator.md"))?;
+    let folder = content.path().to_str().context("path")?;
+    Ok((Stage::with(&["--no-compress", "--content", folder, "--hub", hub])?, content))
+}
+
 /// Puts a name into the field and presses the button.
 async fn read(driver: &WebDriver, name: &str) -> Result<()> {
     let field = driver.find(By::Id("hub-name")).await?;
@@ -75,9 +83,9 @@ async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Res
             .with("Access-Control-Allow-Origin", "*")
             .with("Access-Control-Expose-Headers", "X-Error-Code,X-Error-Message,Content-Range")
     });
-    let stage = std::sync::Arc::new(Stage::with(&["--no-compress", "--hub", &hub.address])?);
+    let (stage, _content) = calculator_with(&hub.address)?;
     let play = |driver: WebDriver| {
-        let (stage, hub) = (stage.clone(), &hub);
+        let (stage, hub) = (&stage, &hub);
         async move {
             stage.open(&driver, "?v=1&dev=pixel-9a").await?;
             until(&driver, "return !!document.querySelector('#hub-name')").await?;
@@ -140,9 +148,9 @@ async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Res
 
 #[tokio::test]
 async fn without_a_hub_there_is_no_field_and_nothing_may_be_asked() -> Result<()> {
-    let stage = std::sync::Arc::new(Stage::with(&["--no-compress", "--hub", "none"])?);
+    let (stage, _content) = calculator_with("none")?;
     let play = |driver: WebDriver| {
-        let stage = stage.clone();
+        let stage = &stage;
         async move {
             stage.open(&driver, "").await?;
             until(&driver, "return !!document.querySelector('#model-file')").await?;

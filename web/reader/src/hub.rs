@@ -26,13 +26,10 @@ pub(crate) enum Found {
 
 /// Looks for what `name` says at the hub.
 pub(crate) async fn find(endpoint: &str, name: &str, fetch: Function) -> Result<Found, String> {
-    let reference = match parse(name.trim(), endpoint)? {
-        Some(Reference::Hub(reference)) => reference,
-        _ => {
-            return Err(format!(
-                "`{name}` is no name on the hub; expected owner/name, such as Qwen/Qwen3-8B, and after it @revision, :file or :Q4_K_M if need be"
-            ));
-        }
+    let Some(Reference::Hub(reference)) = parse(name.trim(), endpoint)? else {
+        return Err(format!(
+            "`{name}` is no name on the hub; expected owner/name, such as Qwen/Qwen3-8B, and after it @revision, :file or :Q4_K_M if need be"
+        ));
     };
     let hub = Hub { endpoint, name: &reference, fetch };
     let mut begun = BTreeMap::new();
@@ -194,7 +191,7 @@ impl Remote {
                 self.name
             )
         };
-        let answer = asked.and_then(|promise| promise.dyn_into::<Promise>()).map_err(unreachable)?;
+        let answer = asked.and_then(JsCast::dyn_into::<Promise>).map_err(unreachable)?;
         let answer: Array = JsFuture::from(answer).await.map_err(unreachable)?.unchecked_into();
         let text = |at: u32| answer.get(at).as_string().unwrap_or_default();
         let status = answer.get(0).as_f64().unwrap_or_default();
