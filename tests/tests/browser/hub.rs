@@ -2,7 +2,7 @@
 
 // The same server as the command line's tests have; the page makes use of less of it.
 #[allow(dead_code, reason = "shared with the command line's tests")]
-#[path = "../../native/tests/hub_server/mod.rs"]
+#[path = "../../../native/tests/hub_server/mod.rs"]
 mod hub_server;
 
 use anyhow::{Context, Result, ensure};

@@ -1,7 +1,7 @@
 //! The calculator without a network, after one visit.
 
 use anyhow::{Context, Result};
-use dhurandhar_tests::browser::{ask, stage, until};
+use dhurandhar_tests::browser::{Stage, ask, until};
 use dhurandhar_tests::workspace;
 use thirtyfour::prelude::{By, WebDriver};
 
@@ -15,7 +15,8 @@ const COUNT: &str = "window.__kept = -1;
 
 #[tokio::test]
 async fn after_one_visit_all_of_it_works_without_a_network() -> Result<()> {
-    let stage = stage()?;
+    // Its server ends with the network.
+    let stage = std::sync::Arc::new(Stage::with(&["--no-compress"])?);
     let play = |driver: WebDriver| {
         let stage = stage.clone();
         async move {
