@@ -18,8 +18,9 @@ use crate::path::extension;
 pub const MOST_GZIP: usize = 235_000;
 /// The goal for both sums. Paths and tool versions move a build by some hundred bytes, which the limits leave room for.
 pub const GOAL_GZIP: usize = 220_000;
-/// The most that it and the worker may be together, gzip. Above the goal: a guard against growth.
-pub const MOST_WITH_WORKER: usize = 337_000;
+/// The most that it and the worker may be together, gzip. Above the goal: a guard against growth. The worker's part copies memory for
+/// whoever measures, and reads f64 and Fortran order.
+pub const MOST_WITH_WORKER: usize = 338_000;
 /// What search, sorting and words of the other pages may take, gzip.
 pub const MOST_SEARCH: usize = 25_000;
 /// HTML with its drawings, and the style, Brotli.

@@ -1,7 +1,11 @@
 //! The calculator's field for names on the hub, against a server on this machine with the hub's paths, redirects and refusals.
 
 // The same server as the command line's tests have; the page makes use of less of it.
-#[allow(dead_code, reason = "shared with the command line's tests")]
+#[allow(
+    dead_code,
+    clippy::format_push_string,
+    reason = "shared with the command line's tests, whose lints it has"
+)]
 #[path = "../../../native/tests/hub_server/mod.rs"]
 mod hub_server;
 
