@@ -56,12 +56,18 @@ pub fn best_format(rows: &[FormatRow]) -> Option<usize> {
     rows.iter().position(reaches).or_else(|| rows.iter().position(runs))
 }
 
-/// The place of the best of the formats with `bits` a weight and less than one more, scales included.
-pub fn best_with_bits(rows: &[FormatRow], bits: f64) -> Option<usize> {
-    let within = |row: &FormatRow| (bits..bits + 1.0).contains(&row.bits_per_weight);
-    let first = rows.iter().position(within)?;
-    let count = rows.iter().filter(|row| within(row)).count();
-    best_format(rows.get(first..first + count)?).map(|at| first + at)
+/// The place of the best of the formats that are called by `bits`, such as 4 for `q4_k_m` and `iq4_xs`.
+pub fn best_with_bits(rows: &[FormatRow], bits: u32) -> Option<usize> {
+    let (places, among): (Vec<usize>, Vec<FormatRow>) =
+        rows.iter().cloned().enumerate().filter(|(_, row)| called_bits(row.format) == Some(bits)).unzip();
+    best_format(&among).and_then(|at| places.get(at).copied())
+}
+
+/// The first number in a format's name.
+fn called_bits(format: WeightFormat) -> Option<u32> {
+    let name = format.to_string();
+    let digits = name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit);
+    digits.collect::<String>().parse().ok()
 }
 
 /// Formats that the runtime reads.
@@ -93,12 +99,10 @@ mod tests {
         if let Some(best) = best_format(&rows) {
             assert_ne!(rows[best].assessment.mode, Mode::Infeasible);
         }
-        let four = best_with_bits(&rows, 4.0).unwrap();
-        assert!(
-            (4.0..5.0).contains(&rows[four].bits_per_weight)
-                && rows[four].assessment.mode != Mode::Infeasible
-        );
-        assert_eq!(best_with_bits(&rows, 40.0), None);
+        let four = best_with_bits(&rows, 4).unwrap();
+        let name = rows[four].format.to_string();
+        assert!(name.starts_with("q4_") || name.starts_with("iq4_"), "{name}");
+        assert_eq!(best_with_bits(&rows, 40), None);
         let slow = Scenario { target_tokens_per_s: 1e6, ..scenario.clone() };
         let slow = by_format(&model, &slow, &device, 0.0).unwrap();
         assert!(slow.iter().all(|row| row.assessment.meets_target != Some(true)));

@@ -72,7 +72,7 @@ fn ComparePanel(props: &ComparePanelProps) -> Html {
         let device = inputs.chosen()?;
         let rows = by_format(&inputs.model, &inputs.scenario, &device, inputs.ple_cache_hit_share).ok()?;
         // What is asked most often, with the context that it leaves room for.
-        let four = best_with_bits(&rows, 4.0).and_then(|at| rows.get(at)).map(|row| {
+        let four = best_with_bits(&rows, 4).and_then(|at| rows.get(at)).map(|row| {
             let mut inputs = inputs.clone();
             inputs.scenario.weights = row.format;
             let whole = inputs.whole(false).ok();
