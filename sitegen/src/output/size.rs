@@ -15,7 +15,7 @@ use crate::output::site::Site;
 use crate::path::extension;
 
 /// The most that a first visit fetches, gzip; the goal for that and the worker together, too.
-pub const MOST_GZIP: usize = 235_000;
+pub const MOST_GZIP: usize = 236_000;
 /// The goal for both sums. Paths and tool versions move a build by some hundred bytes, which the limits leave room for.
 pub const GOAL_GZIP: usize = 220_000;
 /// The most that it and the worker may be together, gzip. Above the goal: a guard against growth. The worker's part copies memory for
