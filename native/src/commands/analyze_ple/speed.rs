@@ -65,7 +65,9 @@ impl SpeedArgs {
             if !(0.01..=1.0).contains(&share) {
                 return Err(bad_input(format!("--sustained-share {share}; expected a share from 0.01 to 1")));
             }
-            devices.iter_mut().for_each(|device| device.sustained_share = Some(share));
+            for device in &mut devices {
+                device.sustained_share = Some(share);
+            }
         }
         let Some(path) = &self.calibrate else { return Ok(devices) };
         let [device] = devices.as_mut_slice() else {
