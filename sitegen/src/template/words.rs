@@ -31,7 +31,7 @@ struct Word {
 }
 
 impl Glossary {
-    /// The terms of the page at [`PLACE`], if there is one.
+    /// The terms of the glossary's page, if there is one.
     pub fn of(pages: &[Page]) -> Self {
         let defined = pages.iter().filter(|page| page.path.as_str() == PLACE).flat_map(|page| &page.terms);
         let words = defined.filter(|term| term.section != ANSWERS).map(|term| Word {
