@@ -70,7 +70,7 @@ fn bundle() -> Bundle {
         catalogue: b"models and devices".to_vec(),
         first: b"what is shown first".to_vec(),
         boot_js: read("web/start/boot.js"),
-        worker_js: read("web/start/worker.js"),
+        worker_js: read("web/src/worker/worker.js"),
         reader_js: read("web/reader/reader.js"),
     }
 }
