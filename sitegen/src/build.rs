@@ -14,8 +14,8 @@ use crate::content::{self, Content};
 use crate::hub::Hub;
 use crate::output::assets::Assets;
 use crate::output::site::Site;
-use crate::output::{feed, find, manifest, offline};
-use crate::page::{Page, Shape};
+use crate::output::{feed, manifest, offline};
+use crate::page::{self, Page, Shape};
 use crate::pages;
 use crate::path::SitePath;
 use crate::template::{self, Chrome, Glossary};
@@ -78,7 +78,7 @@ pub fn rebuild(sources: &Sources, kept: &mut pages::Kept) -> Result<Site> {
         feed: atom.is_some(),
         picture,
         config,
-        search: pages.iter().any(|page| page.path.as_str() == find::PLACE),
+        search: pages.iter().any(|page| page.path.as_str() == page::SEARCH),
         glossary: Glossary::of(&pages),
     };
     let documents: Vec<(String, String)> =

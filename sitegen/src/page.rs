@@ -31,6 +31,26 @@ pub struct Page {
     pub files: Vec<(SitePath, Vec<u8>)>,
 }
 
+/// Where the page is that has all results of a search, and the list of everything.
+pub(crate) const SEARCH: &str = "search/";
+/// The page in the place of one that was not kept for the time without a network.
+pub(crate) const UNKEPT: &str = "offline/";
+
+impl Page {
+    /// What it is, by its folder.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.path.as_str().split_once('/') {
+            Some(("models", slug)) if !slug.is_empty() => "model",
+            Some(("devices", slug)) if !slug.is_empty() => "device",
+            Some(("docs", name)) if !name.is_empty() => "guide",
+            Some(("reports", name)) if !name.is_empty() => "report",
+            Some(("dossiers", name)) if !name.is_empty() => "dossier",
+            Some(("limits", name)) if !name.is_empty() => "limit",
+            _ => "page",
+        }
+    }
+}
+
 /// How wide a page runs and what it loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Shape {

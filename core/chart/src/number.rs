@@ -1,57 +1,6 @@
-//! Numbers as people read them: grouped thousands, three significant figures, binary units.
-//!
-//! Written with integer arithmetic, so that the bytes are the same everywhere and the page carries no float printer.
+//! Numbers as a drawing has room for them: three significant figures, powers of ten, binary units.
 
-const GREATEST: f64 = 9.0e15;
-
-/// A value with at most `decimals` decimals, trailing zeros dropped: `1234.5` is `1234.5`, `2.0` is `2`.
-/// Values beyond 9e15 saturate; NaN is `0`.
-pub fn fixed(value: f64, decimals: u32) -> String {
-    let text = padded(value, decimals);
-    if !text.contains('.') {
-        return text;
-    }
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Without its fraction; NaN is 0, what is too large or too small is the largest or smallest.
-#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
-pub fn whole(value: f64) -> i64 {
-    value as i64
-}
-
-/// A value with exactly `decimals` decimals.
-pub fn padded(value: f64, decimals: u32) -> String {
-    let unit = 10_u64.pow(decimals.min(9));
-    let scaled = whole(libm::round(value * unit as f64).clamp(-GREATEST, GREATEST));
-    let (whole, part) = (scaled.unsigned_abs() / unit, scaled.unsigned_abs() % unit);
-    let mut out = String::new();
-    if scaled < 0 {
-        out.push('-');
-    }
-    out.push_str(&whole.to_string());
-    if decimals > 0 {
-        let digits = (unit + part).to_string();
-        out.push('.');
-        out.push_str(digits.get(1..).unwrap_or_default());
-    }
-    out
-}
-
-/// Puts a comma between groups of three digits of the whole part.
-pub fn grouped(digits: &str) -> String {
-    let (sign, rest) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
-    let (whole, part) = rest.find('.').map_or((rest, ""), |dot| rest.split_at(dot));
-    let mut out = sign.to_owned();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out.push_str(part);
-    out
-}
+pub use dhurandhar_core::leaf::number::{fixed, group as grouped, whole};
 
 /// About three significant figures: `0.0123`, `4.25`, `87.6`, `1,536`, `12.3k`, `4.1M`, `3.2×10⁻⁷`.
 pub fn short(value: f64) -> String {
@@ -187,17 +136,6 @@ impl ByteUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn decimals_round_and_trailing_zeros_go() {
-        assert_eq!(fixed(1234.56, 1), "1234.6");
-        assert_eq!(fixed(2.0, 2), "2");
-        assert_eq!(fixed(-0.04, 1), "0");
-        assert_eq!(fixed(-0.06, 1), "-0.1");
-        assert_eq!(fixed(f64::NAN, 1), "0");
-        assert_eq!(padded(0.5, 2), "0.50");
-        assert_eq!(fixed(100.0, 0), "100");
-    }
 
     #[test]
     fn short_numbers_keep_three_figures() {

@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use dhurandhar_core::leaf::number::within;
+
 use crate::axis::Scale;
 use crate::scene::{Align, Label, Point, Rect, Scene, Stroke};
 use crate::text::{Font, Measure, fit};
@@ -84,7 +86,7 @@ impl Rows {
         if !frame.axis.is_empty() {
             let text = fit(frame.axis, scene.width, Font::SMALL, measure);
             let wide = measure.width(&text, Font::SMALL);
-            let x = ((left + right - wide) / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
+            let x = within((left + right - wide) / 2.0, 0.0, (scene.width - wide).max(0.0));
             scene.text(&text, (x, scene.height + 9.0), Font::SMALL, Role::Muted, Align::Start);
             scene.height += TICK_LINE + 2.0;
         }
@@ -99,7 +101,7 @@ impl Rows {
     fn grid(&self, scene: &mut Scene, top: f64, measure: &dyn Measure) {
         let place = |(value, text): &(f64, String)| {
             let wide = measure.width(text, Font::SMALL);
-            let from = (self.at(*value) - wide / 2.0).clamp(0.0, (scene.width - wide).max(0.0));
+            let from = within(self.at(*value) - wide / 2.0, 0.0, (scene.width - wide).max(0.0));
             (from, from + wide)
         };
         // The last tick names the unit, so it stays; others give way.
@@ -139,7 +141,7 @@ impl Rows {
             let x = self.at(*value);
             let last = (scene.width - wide).max(0.0);
             // Centred over its line if it can be, else to one side of it.
-            let froms = [x - wide / 2.0, x - 4.0, x + 4.0 - wide].map(|from| from.clamp(0.0, last));
+            let froms = [x - wide / 2.0, x - 4.0, x + 4.0 - wide].map(|from| within(from, 0.0, last));
             let label = |line, from| LimitLabel { x, line, from, to: from + wide };
             let free = (0..=placed.len())
                 .flat_map(|line| froms.map(|from| label(line, from)))

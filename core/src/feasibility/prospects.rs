@@ -6,6 +6,7 @@ use super::check::Outcome;
 use super::fit::Fit;
 use crate::device::{Device, GpuKind};
 use crate::leaf::cast::to_u64;
+use crate::leaf::number::within;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
 use crate::placement::{Case, Machine, Needs, Placement, Split, read_from_card};
@@ -109,7 +110,7 @@ impl<'a> Prospects<'a> {
         let asked =
             *self.asked.get_or_init(|| Asked::of(self.model, self.plan, self.scenario, &self.reads()));
         let on_storage = fit.outcome.rank() > Outcome::Passes.rank();
-        let row_misses = if on_storage { (1.0 - cache_hit_share).clamp(0.0, 1.0) } else { 0.0 };
+        let row_misses = if on_storage { within(1.0 - cache_hit_share, 0.0, 1.0) } else { 0.0 };
         let (model, plan, scenario) = (self.model, self.plan, self.scenario);
         Run { model, plan, scenario, device, machine, split, reads, asked, row_misses, reread: fit.reread }
     }

@@ -6,6 +6,7 @@ use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit, State};
+use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::{Machine, Needs, ReRead, Split};
@@ -283,27 +284,27 @@ fn reason(
     let mut text = match mode {
         Mode::Resident => format!("Fits in memory. {limit}: {}.", check.text),
         Mode::Mmap if matches!(check.outcome, Outcome::Slows { .. }) => format!(
-            "Fits with part of the weights left on storage. {limit}: {}; storage allows {:.1} tok/s.",
+            "Fits with part of the weights left on storage. {limit}: {}; storage allows {} tok/s.",
             check.text,
-            speed.reread_tokens_per_s.unwrap_or(0.0)
+            padded(speed.reread_tokens_per_s.unwrap_or(0.0), 1)
         ),
         Mode::Mmap => format!(
-            "Fits with tables left on storage. {limit}: {}; a row that is not cached costs {:.2} ms.",
+            "Fits with tables left on storage. {limit}: {}; a row that is not cached costs {} ms.",
             check.text,
-            speed.stall_s_worst * 1e3
+            padded(speed.stall_s_worst * 1e3, 2)
         ),
         Mode::Infeasible => match check.outcome {
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
             Outcome::Slows { .. } => format!(
-                "Too slow. {limit}: {}: at most {:.2} tok/s.",
+                "Too slow. {limit}: {}: at most {} tok/s.",
                 check.text,
-                speed.reread_tokens_per_s.unwrap_or(0.0)
+                padded(speed.reread_tokens_per_s.unwrap_or(0.0), 2)
             ),
             _ => format!(
-                "Too slow. {limit}: {}, but rows from storage allow {:.1} tok/s, below the target of {}.",
+                "Too slow. {limit}: {}, but rows from storage allow {} tok/s, below the target of {}.",
                 check.text,
-                speed.flash_tokens_per_s.unwrap_or(0.0),
-                scenario.target_tokens_per_s
+                padded(speed.flash_tokens_per_s.unwrap_or(0.0), 1),
+                plain(scenario.target_tokens_per_s)
             ),
         },
     };
@@ -327,12 +328,13 @@ fn known(check: &Check) -> &'static str {
 }
 
 fn first_up(text: &str) -> String {
-    let mut letters = text.chars();
-    // "iOS" and its like keep their first letter.
-    if text.starts_with('i') && text.chars().nth(1).is_some_and(char::is_uppercase) {
-        return text.to_owned();
+    let mut text = text.to_owned();
+    // "iOS" and its like keep their first letter. All begin with one of ASCII: Unicode's table is 12 KB of the page's module.
+    let is_name = text.starts_with('i') && text.as_bytes().get(1).is_some_and(u8::is_ascii_uppercase);
+    if let Some(first) = text.get_mut(..1).filter(|_| !is_name) {
+        first.make_ascii_uppercase();
     }
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    text
 }
 
 #[cfg(test)]

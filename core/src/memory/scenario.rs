@@ -259,7 +259,7 @@ pub enum ScenarioError {
         context: u64,
     },
     /// Target speed is not a positive number.
-    #[error("target of {0} tok/s; expected a number above 0, at most 1000000")]
+    #[error("target of {} tok/s; expected a number above 0, at most 1000000", crate::leaf::number::plain(*.0))]
     Target(f64),
 }
 

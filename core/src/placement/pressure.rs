@@ -7,6 +7,7 @@
 
 use super::Needs;
 use crate::leaf::cast::to_u64;
+use crate::leaf::number::within;
 use serde::Serialize;
 
 /// Linux's usual read-ahead, bytes: a fault on a mapped file reads up to this far around it.
@@ -70,7 +71,7 @@ fn of_experts(needs: &Needs, pages: u64, read_ahead: u64) -> ReRead {
     let all = dense + bytes(ahead * active as f64);
     let missing = |pages: u64, exponent: i32| {
         let cached = pages.saturating_sub(dense) as f64 / needs.expert_file_bytes as f64;
-        let read = ahead * active as f64 * (1.0 - cached).clamp(0.0, 1.0).powi(exponent);
+        let read = ahead * active as f64 * within(1.0 - cached, 0.0, 1.0).powi(exponent);
         bytes(read)
     };
     let settled = dense + EXPERTS_OF_TOKENS * active;

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::part::{Component, Kind, Part, Pool, Touch};
 use crate::leaf::Interval;
+use crate::leaf::number::padded;
 use crate::model::architecture::Encoder;
 use crate::model::tensor::{Active, Role, Tensor};
 use crate::weights::{PlannedTensor, WeightFormat};
@@ -176,7 +177,7 @@ pub(super) fn towers(case: &Case<'_>) -> Vec<Part> {
         let note = if !kept {
             "left out".to_owned()
         } else if encoder.parameters > 0 {
-            format!("{:.1} M parameters", encoder.parameters as f64 / 1e6)
+            format!("{} M parameters", padded(encoder.parameters as f64 / 1e6, 1))
         } else {
             "size as stated".to_owned()
         };

@@ -116,7 +116,7 @@ pub enum ReportError {
     #[error(transparent)]
     Weights(#[from] PlanError),
     /// A share outside 0 to 1.
-    #[error("PLE cache hit share of {0}; expected 0 to 1")]
+    #[error("PLE cache hit share of {}; expected 0 to 1", crate::leaf::number::plain(*.0))]
     HitShare(f64),
     /// A program on a device whose system it does not run on.
     #[error("{program} on {device}; expected a device with {systems}")]

@@ -5,6 +5,7 @@
 //! under a limit on memory is said by [`crate::placement::held`]; here it becomes time.
 
 use crate::device::{Device, Gpu};
+use crate::leaf::number::within;
 use crate::memory::{Scenario, kv_cache};
 use crate::model::Model;
 use crate::model::tensor::{Active, Role};
@@ -180,7 +181,7 @@ pub fn ceilings(
         reread.map(|read| [read.low, read.expected, read.high].map(|bytes| bytes as f64 / sequential));
     let [_, again, _] = again_s.unwrap_or_default();
     let latency = storage.random_read_latency_us * 1e-6;
-    let miss = if on_storage { (1.0 - cache_hit_share).clamp(0.0, 1.0) } else { 0.0 };
+    let miss = if on_storage { within(1.0 - cache_hit_share, 0.0, 1.0) } else { 0.0 };
     let stall_s_worst = pages_per_row * latency * miss;
     let stall_s_best = if on_storage { latency * miss } else { 0.0 };
     let token_s = dram_s.unwrap_or(0.0) + stall_s_worst + again;

@@ -2,6 +2,7 @@
 
 use super::Estimate;
 use crate::device::{Device, Form};
+use crate::leaf::number::padded;
 use crate::memory::Runtime;
 use serde::Serialize;
 
@@ -54,7 +55,8 @@ impl Sustained {
         };
         let percent = |(low, high): (f64, f64)| {
             let (low, high) = (low * 100.0, high * 100.0);
-            if high - low < 0.5 { format!("{low:.0} %") } else { format!("{low:.0} to {high:.0} %") }
+            let [from, to] = [low, high].map(|share| padded(share, 0));
+            if high - low < 0.5 { format!("{from} %") } else { format!("{from} to {to} %") }
         };
         if let Some(share) = device.sustained_share {
             let basis = format!("{} of it, as stated for the device", percent((share, share)));

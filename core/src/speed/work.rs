@@ -1,6 +1,7 @@
 //! What one token and one prompt ask of a processor: bytes, products, layers.
 
 use crate::leaf::BlockType;
+use crate::leaf::number::within;
 use crate::memory::{Scenario, kv_cache};
 use crate::model::Model;
 use crate::model::tensor::{Active, Role, Tensor};
@@ -252,7 +253,7 @@ fn pairs(tokens: u64, cached: u64, window: Option<u64>) -> f64 {
     let all = |n: f64| n * d + n * (n + 1.0) / 2.0;
     match window.map(|window| window as f64) {
         Some(window) if d + n > window => {
-            let growing = (window - d).clamp(0.0, n);
+            let growing = within(window - d, 0.0, n);
             all(growing) + (n - growing) * window
         }
         _ => all(n),

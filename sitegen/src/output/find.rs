@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use dhurandhar_core::feasibility::{Answer, Assessment, Certainty};
 use serde::Serialize;
 
-use crate::page::Page;
+use crate::page::{self, Page};
 use crate::pages::catalogue::Catalogue;
 use crate::pages::sign;
 
@@ -18,10 +18,8 @@ pub(crate) const SCRIPT: &str = include_str!("find.js");
 pub(crate) const NAME: &str = "./find.js";
 /// The index's name in the search.
 pub(crate) const INDEX: &str = "./find.json";
-/// Where the page is that has all results, and the list of everything.
-pub(crate) const PLACE: &str = "search/";
 /// Pages that nobody looks for.
-const UNLISTED: [&str; 3] = ["", PLACE, super::offline::UNKEPT];
+const UNLISTED: [&str; 3] = ["", page::SEARCH, page::UNKEPT];
 
 #[derive(Serialize)]
 struct Index<'a> {
@@ -47,7 +45,7 @@ pub(crate) fn index(pages: &[Page], catalogue: &Catalogue) -> String {
     let listed = || pages.iter().filter(|page| !UNLISTED.contains(&page.path.as_str()));
     let slugs = |kind: &'static str| {
         listed()
-            .filter(move |page| kind_of(page) == kind)
+            .filter(move |page| page.kind() == kind)
             .filter_map(|page| page.path.as_str().split('/').nth(1))
     };
     let devices: Vec<&str> = slugs("device").collect();
@@ -75,20 +73,7 @@ fn entry(page: &Page) -> Entry<'_> {
     let words = if page.words.is_empty() { page.description.as_str() } else { page.words.as_str() };
     let sections = page.headings.iter().map(|heading| (heading.text.as_str(), heading.id.as_str()));
     let terms = page.terms.iter().map(|term| (term.name.as_str(), term.id.as_str()));
-    Entry(&page.title, page.path.as_str(), kind_of(page), words, sections.chain(terms).collect())
-}
-
-/// What a page is, by its folder.
-pub(crate) fn kind_of(page: &Page) -> &'static str {
-    match page.path.as_str().split_once('/') {
-        Some(("models", slug)) if !slug.is_empty() => "model",
-        Some(("devices", slug)) if !slug.is_empty() => "device",
-        Some(("docs", name)) if !name.is_empty() => "guide",
-        Some(("reports", name)) if !name.is_empty() => "report",
-        Some(("dossiers", name)) if !name.is_empty() => "dossier",
-        Some(("limits", name)) if !name.is_empty() => "limit",
-        _ => "page",
-    }
+    Entry(&page.title, page.path.as_str(), page.kind(), words, sections.chain(terms).collect())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! for ever (those that the first answer does not need once it has been given); everything else comes from the network while there is one, so that no page is ever stale.
 
 use crate::output::assets;
-use crate::output::find;
 use crate::output::site::Site;
+use crate::page;
 use crate::path::SitePath;
 
 /// Where it is: at the top, so that the whole site is in its scope.
@@ -13,9 +13,7 @@ pub const PLACE: &str = "sw.js";
 
 const SCRIPT: &str = include_str!("offline.js");
 /// Pages that are kept from the first visit on.
-const PAGES: [&str; 4] = ["", "calculator/", find::PLACE, UNKEPT];
-/// The page in the place of one that was not kept.
-pub(crate) const UNKEPT: &str = "offline/";
+const PAGES: [&str; 4] = ["", "calculator/", page::SEARCH, page::UNKEPT];
 
 /// Adds the service worker for the files that `site` has now.
 pub fn add(site: &mut Site) {

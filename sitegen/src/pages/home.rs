@@ -13,8 +13,7 @@ use super::Context;
 use super::catalogue::{Analysed, CACHED_LOOKUPS, Catalogue};
 use super::figures::speeds;
 use super::parts::{self, device_path, gib, model_path, thousands};
-use crate::output::find;
-use crate::page::{Page, Shape};
+use crate::page::{self, Page, Shape};
 use crate::path::SitePath;
 
 /// One of each kind, weakest first: a table of all would fit no screen.
@@ -92,7 +91,7 @@ pub(super) fn pages(context: &Context<'_>, catalogue: &Catalogue) -> Result<Vec<
         .iter()
         .filter_map(|slug| catalogue.devices.iter().find(|device| device.name == *slug))
         .collect();
-    let searchable = context.prose(find::PLACE).is_some();
+    let searchable = context.prose(page::SEARCH).is_some();
     let mut pages = Vec::new();
     for at in At::ALL {
         let rows = rows(catalogue, &devices, at)?;
@@ -163,7 +162,7 @@ fn front(
 /// Without a script it leads to the page that lists everything; the button is for a script alone.
 fn finder(from: &SitePath) -> Markup {
     html! {
-        form.finder #find role="search" aria-label="Models and devices" action=(from.to(find::PLACE)) {
+        form.finder #find role="search" aria-label="Models and devices" action=(from.to(page::SEARCH)) {
             label for="find-field" { "Which device, which model, or both?" }
             div.field {
                 div.typed { input #find-field name="q" type="search" placeholder="Pixel 9a, 6 GB phone, Llama 3.2 3B…" autocomplete="off" spellcheck="false" enterkeyhint="search"; }

@@ -2,8 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::output::find::{PLACE, kind_of};
-use crate::page::{Page, Shape};
+use crate::page::{Page, SEARCH, Shape};
 use crate::path::SitePath;
 
 /// Kinds of pages and what the list calls them, in its order.
@@ -19,7 +18,7 @@ const KINDS: [(&str, &str); 7] = [
 
 /// Puts field and list into the page, if the site has it.
 pub(crate) fn fill(pages: &mut [Page]) {
-    let Some(at) = pages.iter().position(|page| page.path.as_str() == PLACE) else { return };
+    let Some(at) = pages.iter().position(|page| page.path.as_str() == SEARCH) else { return };
     let everything = everything(pages);
     if let Some(page) = pages.get_mut(at) {
         page.body = html! { (field(&page.path)) (PreEscaped(&page.body)) (everything) }.into_string();
@@ -29,7 +28,7 @@ pub(crate) fn fill(pages: &mut [Page]) {
 
 fn field(from: &SitePath) -> Markup {
     html! {
-        form.finder #find role="search" aria-label="All pages" action=(from.to(PLACE)) data-results="yes" {
+        form.finder #find role="search" aria-label="All pages" action=(from.to(SEARCH)) data-results="yes" {
             label for="find-field" { "A device, a model, both, or any words" }
             div.field {
                 div.typed { input #find-field name="q" type="search" placeholder="Pixel 9a, 6 GB phone, Llama 3.2 3B, KV cache…" autocomplete="off" spellcheck="false" enterkeyhint="search"; }
@@ -41,9 +40,9 @@ fn field(from: &SitePath) -> Markup {
 }
 
 fn everything(pages: &[Page]) -> Markup {
-    let from = SitePath::new(PLACE);
+    let from = SitePath::new(SEARCH);
     let of = |kind: &str| {
-        let own = |page: &&Page| kind_of(page) == kind && ![PLACE, "offline/"].contains(&page.path.as_str());
+        let own = |page: &&Page| page.kind() == kind && ![SEARCH, "offline/"].contains(&page.path.as_str());
         let mut list: Vec<&Page> = pages.iter().filter(own).collect();
         list.sort_by_cached_key(|page| page.title.to_lowercase());
         list

@@ -5,9 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::Chrome;
 use super::words;
 use crate::output::feed;
-use crate::output::find;
 use crate::output::manifest;
-use crate::page::{Page, Shape};
+use crate::page::{self, Page, Shape};
 use crate::path::SitePath;
 
 /// Nothing from elsewhere, nothing inline; `frame-ancestors` has no effect in a meta element.
@@ -122,8 +121,8 @@ fn masthead(page: &Page, chrome: &Chrome) -> Markup {
     html! {
         header.masthead {
             a.brand href=(page.path.to("")) { (mark()) (NAME) }
-            @if chrome.search && page.path.as_str() != find::PLACE {
-                form.search role="search" aria-label="This site" action=(page.path.to(find::PLACE)) {
+            @if chrome.search && page.path.as_str() != page::SEARCH {
+                form.search role="search" aria-label="This site" action=(page.path.to(page::SEARCH)) {
                     label.visually-hidden for="search-field" { "Search this site" }
                     input #search-field name="q" type="search" placeholder="Search" autocomplete="off" spellcheck="false" enterkeyhint="search";
                 }
@@ -271,7 +270,7 @@ mod tests {
     #[test]
     fn long_articles_have_a_table_of_contents() {
         let mut page = page("docs/");
-        let heading = |id: &str| crate::page::Heading { level: 2, id: id.into(), text: id.into() };
+        let heading = |id: &str| page::Heading { level: 2, id: id.into(), text: id.into() };
         page.headings = vec![heading("a"), heading("b")];
         assert!(!layout(&page, &chrome()).contains("On this page"));
         page.headings.push(heading("c"));

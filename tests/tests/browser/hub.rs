@@ -74,7 +74,6 @@ async fn read(driver: &WebDriver, name: &str) -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "seen to pass up to the choice of files, not yet to its end"]
 async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Result<()> {
     let config = File::new(std::fs::read(workspace::fixture("configs/qwen3-0.6b.json"))?);
     let index = File::new(

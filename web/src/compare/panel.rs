@@ -241,7 +241,7 @@ fn table(columns: &[Column], cases: &[String], on: &Callback<Action>) -> Html {
                     { choice("Keys (K)", |column| column.state.scenario.k.to_string(), |column, label, change| kv(column, label, change, true)) }
                     { choice("Values (V)", |column| column.state.scenario.v.to_string(), |column, label, change| kv(column, label, change, false)) }
                     { choice("Runtime", |column| column.state.scenario.runtime.title().to_owned(), runtime) }
-                    { row("Verdict", columns, |column| of(column, crate::parts::verdict::whole), verdicts.collect()) }
+                    { row("Verdict", columns, |column| of(column, Assessment::answer_in_words), verdicts.collect()) }
                     { for ANSWERS.iter().map(answer) }
                 </tbody>
             </table>

@@ -5,7 +5,7 @@ use yew::{Callback, Html, classes, html};
 
 use crate::memory::decides::{fixes, limits};
 use crate::parts::format;
-use crate::parts::verdict::verdict;
+use crate::parts::verdict::{look, verdict};
 use crate::state::Action;
 
 /// What it shows.
@@ -29,7 +29,7 @@ impl DeviceCard {
         let largest = inverse.largest_weight_format.clone().unwrap_or_else(|| "none".to_owned());
         let speed = format::speeds(assessment.ceilings.expected_tokens_per_s);
         html! {
-            <li class={classes!("calc-card", assessment.mode.name())}>
+            <li class={classes!("calc-card", look(assessment.answer()).0)}>
                 <div class="calc-card-head">
                     <h3>{ &assessment.device_title }</h3>
                     { verdict(assessment) }

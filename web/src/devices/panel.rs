@@ -1,10 +1,10 @@
 //! The devices tab: a verdict for every device, the reader's own first.
 
-use dhurandhar_core::feasibility::{Assessment, Mode};
+use dhurandhar_core::feasibility::{Answer, Assessment};
 use yew::{Callback, Html, html};
 
 use crate::devices::card::DeviceCard;
-use crate::devices::filter::{DeviceFilter, MODES};
+use crate::devices::filter::DeviceFilter;
 use crate::devices::form::DeviceForm;
 use crate::parts::number_field::NumberField;
 use crate::state::computed::Computed;
@@ -30,7 +30,11 @@ fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
     };
     let mut found: Vec<_> = devices.iter().filter(matches).collect();
     found.sort_unstable_by_key(|device| {
-        (device.device != custom_device::SLUG, device.mode, device.decisive().headroom_bytes.unsigned_abs())
+        (
+            device.device != custom_device::SLUG,
+            device.answer(),
+            device.decisive().headroom_bytes.unsigned_abs(),
+        )
     });
     found
 }
@@ -39,9 +43,10 @@ impl DevicesPanel {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let found = found(&self.report.devices, &self.filter.search);
-        let counts = MODES.map(|mode| found.iter().filter(|device| device.mode == mode).count());
+        let counts =
+            Answer::ALL.map(|answer| found.iter().filter(|device| device.answer() == answer).count());
         let shown =
-            found.iter().filter(|device| self.filter.mode.is_none_or(|mode: Mode| device.mode == mode));
+            found.iter().filter(|device| self.filter.answer.is_none_or(|answer| device.answer() == answer));
         let cards: Vec<Html> = shown
         .map(|device| html! { { DeviceCard { assessment: (*device).clone(), on: self.on.clone() }.view() } })
         .collect();

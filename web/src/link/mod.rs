@@ -6,8 +6,8 @@
 pub(crate) mod address;
 pub(crate) mod escape;
 
-use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::format::document::decimal;
+use dhurandhar_core::leaf::number::plain;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::WeightPlan;
 
@@ -16,7 +16,7 @@ use crate::state::catalogue::{Loaded, catalogue};
 use crate::state::custom_device::{self, Field, MEASURED_KEY};
 use crate::state::device_changes::CHANGEABLE;
 use crate::state::tabs::Tab;
-use crate::state::{DEFAULT_DEVICE, DEFAULT_MODEL, MOST_CASES, State};
+use crate::state::{ANSWERS, DEFAULT_DEVICE, DEFAULT_MODEL, MOST_CASES, State};
 
 const VERSION: &str = "1";
 
@@ -67,7 +67,7 @@ pub(crate) fn write(state: &State) -> String {
         put("dev", &state.device);
     }
     if state.ple_cache_hit_share > 0.0 {
-        put("hit", &state.ple_cache_hit_share.to_string());
+        put("hit", &plain(state.ple_cache_hit_share));
     }
     for field in Field::ALL {
         let value = state.custom.get(field);
@@ -86,8 +86,8 @@ pub(crate) fn write(state: &State) -> String {
     for case in &state.cases {
         put("case", case);
     }
-    if let Some(mode) = state.filter.mode {
-        put("show", mode.name());
+    if let Some((name, _)) = ANSWERS.into_iter().find(|(_, answer)| state.filter.answer == Some(*answer)) {
+        put("show", name);
     }
     if !state.filter.search.is_empty() {
         put("find", &state.filter.search);
@@ -185,9 +185,8 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
             state.ple_cache_hit_share = share.ok_or("a share from 0 to 1")?;
         }
         "show" => {
-            let modes = [Mode::Resident, Mode::Mmap, Mode::Infeasible];
-            let mode = modes.into_iter().find(|mode| mode.name() == value);
-            state.filter.mode = Some(mode.ok_or("resident, mmap or infeasible")?);
+            let answer = ANSWERS.into_iter().find(|(name, _)| *name == value);
+            state.filter.answer = Some(answer.ok_or("resident, mmap, slow or infeasible")?.1);
         }
         "find" => value.clone_into(&mut state.filter.search),
         _ => {
@@ -214,6 +213,8 @@ fn set(state: &mut State, name: &str, value: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dhurandhar_core::feasibility::Answer;
+
     use crate::state::{Action, Filter, Setting};
     use dhurandhar_core::memory::KvFormat;
     use std::rc::Rc;
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_link_restores_everything() {
-        let filter = Filter { mode: Some(Mode::Mmap), search: "pi 5".into() };
+        let filter = Filter { answer: Some(Answer::FromStorage), search: "pi 5".into() };
         let actions = [
             Action::Choose("gemma4-e4b".into()),
             Action::Open(Tab::Devices),

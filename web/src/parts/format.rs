@@ -1,17 +1,17 @@
 //! Figures as text: grouped digits, MiB, tokens per second.
 
-use dhurandhar_chart::number::grouped;
+use dhurandhar_core::leaf::number::{group, grouped, padded};
 use dhurandhar_core::leaf::units::in_mib;
 use dhurandhar_core::speed::Estimate;
 
 /// MiB with one decimal: `4,218.5`.
 pub(crate) fn mib(bytes: u64) -> String {
-    grouped(&format!("{:.1}", in_mib(bytes)))
+    group(&padded(in_mib(bytes), 1))
 }
 
 /// Whole MiB: `4,219`.
 pub(crate) fn whole_mib(bytes: u64) -> String {
-    grouped(&format!("{:.0}", in_mib(bytes)))
+    group(&padded(in_mib(bytes), 0))
 }
 
 /// Whole MiB with a sign: `+120`, `−1,034`.
@@ -22,7 +22,7 @@ pub(crate) fn signed_mib(bytes: i64) -> String {
 
 /// A whole number: `32,768`.
 pub(crate) fn whole(number: u64) -> String {
-    grouped(&number.to_string())
+    grouped(number)
 }
 
 /// With a capital at the beginning.
@@ -35,29 +35,29 @@ pub(crate) fn first_up(text: &str) -> String {
 
 /// A number as short as it is exact: `15`, `7.5`.
 pub(crate) fn plain(number: f64) -> String {
-    number.to_string()
+    dhurandhar_core::leaf::number::plain(number)
 }
 
 /// A wait of some microseconds, in the unit that suits it: `96.2 µs`, `3.36 ms`, `1.2 s`.
 pub(crate) fn wait(us: f64) -> String {
     if us >= 1e6 {
-        format!("{:.2} s", us / 1e6)
+        padded(us / 1e6, 2) + " s"
     } else if us >= 1e3 {
-        format!("{:.2} ms", us / 1e3)
+        padded(us / 1e3, 2) + " ms"
     } else {
-        format!("{us:.1} \u{b5}s")
+        padded(us, 1) + " \u{b5}s"
     }
 }
 
 /// A figure rounded to a whole number: `11,444`.
 pub(crate) fn rounded(number: f64) -> String {
-    grouped(&format!("{number:.0}"))
+    group(&padded(number, 0))
 }
 
 /// A share as per cent, more decimals for smaller ones: `3.1 %`, `0.11 %`.
 pub(crate) fn percent(share: f64) -> String {
     let decimals = if share < 0.01 { 2 } else { 1 };
-    format!("{:.decimals$} %", share * 100.0)
+    padded(share * 100.0, decimals) + " %"
 }
 
 /// A range of speeds: `5.1–8.7 tok/s`.
@@ -70,8 +70,8 @@ pub(crate) fn speeds(range: Option<(f64, f64)>) -> String {
 
 /// A wait between two ends: `1.2–3.4 s`, `12–40 s`.
 pub(crate) fn seconds(wait: Estimate) -> String {
-    let decimals = usize::from(wait.high < 10.0);
-    format!("{:.decimals$}\u{2013}{:.decimals$} s", wait.low, wait.high)
+    let decimals = u32::from(wait.high < 10.0);
+    [&padded(wait.low, decimals), "\u{2013}", &padded(wait.high, decimals), " s"].concat()
 }
 
 /// A speed, more decimals for slower ones.
@@ -83,7 +83,7 @@ pub(crate) fn speed(tokens_per_s: f64) -> String {
     } else {
         2
     };
-    grouped(&format!("{tokens_per_s:.decimals$}"))
+    group(&padded(tokens_per_s, decimals))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::state::ahead::use_ahead;
 use crate::state::computed::Computed;
 
 use crate::parts::format;
-use crate::parts::verdict::{verdict, whole};
+use crate::parts::verdict::verdict;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct AnswerProps {
@@ -68,7 +68,7 @@ pub(crate) fn summary(report: &Report) -> String {
     text.push('.');
     if let [assessment] = report.devices.as_slice() {
         let (title, reason) = (&assessment.device_title, &assessment.reason);
-        text += &format!(" {title}: {}. {reason}", whole(assessment));
+        text += &format!(" {title}: {}. {reason}", assessment.answer_in_words());
     }
     text
 }

@@ -198,6 +198,9 @@ impl Reducible for State {
 
 #[cfg(test)]
 mod tests {
+    use dhurandhar_core::memory::KvFormat;
+    use dhurandhar_core::weights::WeightFormat;
+
     use super::*;
 
     fn after(state: State, actions: impl IntoIterator<Item = Action>) -> State {

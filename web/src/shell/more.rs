@@ -1,6 +1,7 @@
 //! Choices after model, device and context: the weights, the cache, the program, the towers, a file of one's own. Drawn
 //! again only when one of them changes.
 
+use dhurandhar_core::leaf::number::padded;
 use dhurandhar_core::memory::{KvFormat, Runtime};
 use dhurandhar_core::weights::WeightFormat;
 use yew::{Callback, Html, Properties, function_component, html};
@@ -57,7 +58,7 @@ pub(crate) fn more(props: MoreProps) -> Html {
 #[function_component]
 fn More(props: &MoreProps) -> Html {
     let groups = weight_groups(&props.model, props.weights);
-    let hint = props.bits_per_weight.map(|bits| format!("{bits:.2} bits per weight, scales included"));
+    let hint = props.bits_per_weight.map(|bits| padded(bits, 2) + " bits per weight, scales included");
     html! {
         <>
             { FileDrop { kept: props.kept.clone(), on: props.on.clone() }.view() }

@@ -13,7 +13,7 @@ pub(crate) mod tabs;
 use std::rc::Rc;
 
 use dhurandhar_core::device::State as ProcessState;
-use dhurandhar_core::feasibility::{Change, Mode};
+use dhurandhar_core::feasibility::{Answer, Change};
 use dhurandhar_core::measurement::Overlay;
 use dhurandhar_core::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use dhurandhar_core::model::Model;
@@ -64,11 +64,19 @@ pub(crate) struct State {
 /// Which devices are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// The only verdict shown; all without one.
-    pub(crate) mode: Option<Mode>,
+    /// The only answer shown; all without one.
+    pub(crate) answer: Option<Answer>,
     /// Text that a device's name contains.
     pub(crate) search: String,
 }
+
+/// Answers by their names in links.
+pub(crate) const ANSWERS: [(&str, Answer); 4] = [
+    ("resident", Answer::Yes),
+    ("mmap", Answer::FromStorage),
+    ("slow", Answer::Slow),
+    ("infeasible", Answer::No),
+];
 
 /// A message that stays until it is dismissed, or until the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]

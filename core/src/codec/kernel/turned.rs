@@ -68,7 +68,7 @@ impl Kernel for There<'_, '_> {
     fn run<S: Simd>(self, simd: S) {
         let Turned { hadamard, vectors, stride, rows, spare } = self.0;
         let (dim, window) = (hadamard.dim(), hadamard.window());
-        let factor = simd.splat(hadamard.window_factor());
+        let factor = Factors::Same(simd.splat(hadamard.window_factor()));
         to_rows(simd, vectors, *stride, rows, 0..window);
         for round in 0..hadamard.rounds() {
             if round > 0 {
@@ -84,7 +84,7 @@ impl Kernel for There<'_, '_> {
                 }
                 core::mem::swap(rows, spare);
             }
-            long_stages(simd, &mut rows[..window], factor, None);
+            long_stages(simd, &mut rows[..window], factor);
             let second = &mut rows[dim - window..];
             let signs = hadamard.inner_signs(round).as_chunks::<8>().0;
             for (eight, signs) in second.as_chunks_mut::<8>().0.iter_mut().zip(signs) {
@@ -94,7 +94,7 @@ impl Kernel for There<'_, '_> {
                 }
                 short_stages(simd, v, true, eight);
             }
-            long_stages(simd, second, factor, None);
+            long_stages(simd, second, factor);
         }
         for (at, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
             let mut v = [simd.splat(0.0); 8];
@@ -118,10 +118,10 @@ impl Kernel for Back<'_, '_> {
     fn run<S: Simd>(self, simd: S) {
         let Turned { hadamard, vectors, stride, rows, spare } = self.turned;
         let (dim, window) = (hadamard.dim(), hadamard.window());
-        let factor = simd.splat(hadamard.window_factor());
         to_rows(simd, vectors, *stride, rows, dim - window..dim);
         for round in (0..hadamard.rounds()).rev() {
-            long_stages(simd, &mut rows[dim - window..], factor, Some(hadamard.inner_signs(round)));
+            let [first_factors, second_factors] = hadamard.factors_back(round);
+            long_stages(simd, &mut rows[dim - window..], Factors::Each(second_factors));
             let first = &mut rows[..window];
             for eight in first.as_chunks_mut::<8>().0 {
                 let mut v = [simd.splat(0.0); 8];
@@ -130,16 +130,14 @@ impl Kernel for Back<'_, '_> {
                 }
                 short_stages(simd, v, true, eight);
             }
-            long_stages(simd, first, factor, None);
+            long_stages(simd, first, Factors::Each(first_factors));
             if round > 0 {
                 let [_, order] = hadamard.orders(round);
-                let signs = &hadamard.signs(round)[..dim];
                 let places = order.as_chunks::<8>().0.iter().zip(spare.as_chunks_mut::<8>().0);
                 for (at, (order, out)) in places.enumerate() {
                     let mut v = [simd.splat(0.0); 8];
                     for (v, from) in v.iter_mut().zip(order) {
-                        let from = *from as usize;
-                        *v = simd.flip(simd.load(&rows[from]), simd.splat(signs[from]));
+                        *v = simd.load(&rows[*from as usize]);
                     }
                     short_stages(simd, v, 8 * at >= dim - window, out);
                 }
@@ -147,11 +145,10 @@ impl Kernel for Back<'_, '_> {
             }
         }
         let factors = simd.load(self.factors);
-        let signs = hadamard.signs(0).as_chunks::<8>().0;
-        for (at, (rows, signs)) in rows.as_chunks::<8>().0.iter().zip(signs).enumerate() {
+        for (at, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
             let mut v = [simd.splat(0.0); 8];
-            for ((v, row), sign) in v.iter_mut().zip(rows).zip(signs) {
-                *v = simd.flip(simd.mul(simd.load(row), factors), simd.splat(*sign));
+            for (v, row) in v.iter_mut().zip(rows) {
+                *v = simd.mul(simd.load(row), factors);
             }
             from_rows(simd, v, at, self.out, dim);
         }
@@ -193,15 +190,22 @@ fn from_rows<S: Simd>(simd: S, rows: [S::F; 8], at: usize, vectors: &mut [f32], 
     }
 }
 
-/// The stages of strides 8 and more, then a factor and signs.
+/// What rows are multiplied by after a transform.
+#[derive(Clone, Copy)]
+enum Factors<'a, F> {
+    Same(F),
+    Each(&'a [f32]),
+}
+
+/// The stages of strides 8 and more, then the factors.
 #[inline(always)]
-fn long_stages<S: Simd>(simd: S, rows: &mut [Row], factor: S::F, signs: Option<&[f32]>) {
+fn long_stages<S: Simd>(simd: S, rows: &mut [Row], factors: Factors<'_, S::F>) {
     match rows.len() {
-        64 => pass::<S, 8, 8, 64>(simd, rows, Some((factor, signs))),
-        128 => pass::<S, 16, 8, 128>(simd, rows, Some((factor, signs))),
+        64 => pass::<S, 8, 8, 64>(simd, rows, Some(factors)),
+        128 => pass::<S, 16, 8, 128>(simd, rows, Some(factors)),
         _ => {
             pass::<S, 8, 8, 64>(simd, rows, None);
-            pass::<S, 4, 64, 256>(simd, rows, Some((factor, signs)));
+            pass::<S, 4, 64, 256>(simd, rows, Some(factors));
         }
     }
 }
@@ -211,23 +215,27 @@ fn long_stages<S: Simd>(simd: S, rows: &mut [Row], factor: S::F, signs: Option<&
 fn pass<S: Simd, const N: usize, const STRIDE: usize, const LENGTH: usize>(
     simd: S,
     rows: &mut [Row],
-    last: Option<(S::F, Option<&[f32]>)>,
+    factors: Option<Factors<'_, S::F>>,
 ) {
     for (run, rows) in rows.as_chunks_mut::<LENGTH>().0.iter_mut().enumerate() {
+        // Of a length that is known, so that no index is checked.
+        let each = match factors {
+            Some(Factors::Each(each)) => each.as_chunks::<LENGTH>().0.get(run),
+            _ => None,
+        };
         for first in 0..STRIDE {
             let mut v = [simd.splat(0.0); N];
             for (at, v) in v.iter_mut().enumerate() {
                 *v = simd.load(&rows[first + STRIDE * at]);
             }
             registers(simd, &mut v);
-            if let Some((factor, signs)) = last {
+            if let Some(each) = each {
+                for (at, v) in v.iter_mut().enumerate() {
+                    *v = simd.mul(*v, simd.splat(each[first + STRIDE * at]));
+                }
+            } else if let Some(Factors::Same(factor)) = factors {
                 for v in &mut v {
                     *v = simd.mul(*v, factor);
-                }
-                if let Some(signs) = signs.and_then(|signs| signs.as_chunks::<LENGTH>().0.get(run)) {
-                    for (at, v) in v.iter_mut().enumerate() {
-                        *v = simd.flip(*v, simd.splat(signs[first + STRIDE * at]));
-                    }
                 }
             }
             for (at, v) in v.iter().enumerate() {

@@ -19,6 +19,8 @@ pub struct Hadamard {
     inner_signs: Vec<Vec<f32>>,
     /// Before a later round of a width with two windows: channel i comes from, and goes to.
     orders: Vec<[Vec<u32>; 2]>,
+    /// On the way back, what follows the transform of the first and of the second window of a round.
+    factors_back: Vec<[Vec<f32>; 2]>,
 }
 
 impl Hadamard {
@@ -34,19 +36,21 @@ impl Hadamard {
         // Powers of two leave the factor 1/sqrt(d) of each round to the caller.
         let gain = if window == dim { (0..rounds).fold(1.0, |gain, _| gain * root) } else { 1.0 };
         let mut random = Random::new(seed, 0x5349_474E);
-        let signs = (0..rounds).map(|_| masks(&mut random, dim)).collect();
-        let inner_signs = (0..rounds).map(|_| masks(&mut random, window)).collect();
+        let signs: Vec<Vec<f32>> = (0..rounds).map(|_| masks(&mut random, dim)).collect();
+        let inner_signs: Vec<Vec<f32>> = (0..rounds).map(|_| masks(&mut random, window)).collect();
         let shuffled = if window == dim { 0 } else { dim };
         let orders = (1..rounds).map(|_| order(&mut random, shuffled)).collect();
-        Ok(Self {
-            dim,
-            window,
-            window_factor: (1.0 / root) as f32,
-            gain: gain as f32,
-            signs,
-            inner_signs,
-            orders,
-        })
+        let window_factor = (1.0 / root) as f32;
+        let factors_back = if window == dim {
+            Vec::new()
+        } else {
+            signs
+                .iter()
+                .zip(&inner_signs)
+                .map(|(signs, inner)| factors_back(window_factor, [dim, window], signs, inner))
+                .collect()
+        };
+        Ok(Self { dim, window, window_factor, gain: gain as f32, signs, inner_signs, orders, factors_back })
     }
 
     /// Channels.
@@ -77,7 +81,13 @@ impl Hadamard {
         &self.orders[round - 1]
     }
 
-    /// The same for the second window of a round.
+    /// On the way back, what each channel of the first window, and of the second, is multiplied by after its transform: the
+    /// factor, with every sign that follows before channels are shuffled. None at a power of two.
+    pub(crate) fn factors_back(&self, round: usize) -> &[Vec<f32>; 2] {
+        &self.factors_back[round]
+    }
+
+    /// Signs before the second window of a round.
     pub(crate) fn inner_signs(&self, round: usize) -> &[f32] {
         &self.inner_signs[round]
     }
@@ -99,6 +109,18 @@ fn order(random: &mut Random, dim: usize) -> [Vec<u32>; 2] {
         back[*source as usize] = at as u32;
     }
     [from, back]
+}
+
+/// A sign that follows a product is the sign of its factor: the bits are the same.
+fn factors_back(factor: f32, [dim, window]: [usize; 2], signs: &[f32], inner: &[f32]) -> [Vec<f32>; 2] {
+    let signed = |mask: f32, factor: f32| f32::from_bits(factor.to_bits() ^ mask.to_bits());
+    let first = signs[..window].iter().map(|mask| signed(*mask, factor)).collect();
+    let second = (dim - window..dim).zip(inner).map(|(channel, mask)| {
+        // The first window gives its own channels their sign.
+        let last = if channel < window { 0.0 } else { signs[channel] };
+        signed(last, signed(*mask, factor))
+    });
+    [first, second.collect()]
 }
 
 fn masks(random: &mut Random, dim: usize) -> Vec<f32> {
