@@ -6,6 +6,7 @@ use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
 use crate::device::{Counts, Device, Limit, State};
+use crate::leaf::first_up;
 use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
 use crate::model::Model;
@@ -325,16 +326,6 @@ fn known(check: &Check) -> &'static str {
         SourceKind::Measured => "measured",
         SourceKind::Stated => "as stated",
     }
-}
-
-fn first_up(text: &str) -> String {
-    let mut text = text.to_owned();
-    // "iOS" and its like keep their first letter. All begin with one of ASCII: Unicode's table is 12 KB of the page's module.
-    let is_name = text.starts_with('i') && text.as_bytes().get(1).is_some_and(u8::is_ascii_uppercase);
-    if let Some(first) = text.get_mut(..1).filter(|_| !is_name) {
-        first.make_ascii_uppercase();
-    }
-    text
 }
 
 #[cfg(test)]

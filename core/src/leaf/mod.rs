@@ -5,6 +5,7 @@
 #![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
 mod block;
+mod capital;
 pub mod cast;
 pub mod dequantise;
 pub mod find;
@@ -19,6 +20,7 @@ pub mod units;
 pub mod wire;
 
 pub use block::BlockType;
+pub use capital::first_up;
 pub use interval::Interval;
 pub use median::median;
 pub use provenance::Provenance;

@@ -3,7 +3,7 @@
 use dhurandhar_core::device::limits::{Amount, Class, Entry, registry};
 use dhurandhar_core::device::{Counts, Device, Limit, MemoryKind, State};
 use dhurandhar_core::feasibility::Outcome;
-use dhurandhar_core::leaf::Interval;
+use dhurandhar_core::leaf::{Interval, first_up};
 use dhurandhar_core::placement::Needs;
 use maud::{Markup, PreEscaped, html};
 
@@ -335,16 +335,6 @@ fn systems(entry: &Entry) -> String {
 fn kinds(kinds: &[MemoryKind]) -> String {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.title()).collect();
     names.join(", ")
-}
-
-/// With a capital first letter, unless the name has its own way ("iOS", "systemd-oomd" and the like stay).
-fn first_up(text: &str) -> String {
-    let own = ["iOS", "iPad", "lmkd", "systemd", "earlyoom", "amdgpu"];
-    let mut letters = text.chars();
-    if own.iter().any(|name| text.starts_with(name)) {
-        return text.to_owned();
-    }
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

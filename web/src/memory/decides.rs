@@ -1,9 +1,10 @@
 //! Every limit of a device, the most that fits, and what one could change.
 
 use dhurandhar_core::feasibility::{Assessment, Change, Check, Fix, Inverse};
+use dhurandhar_core::leaf::first_up;
 use yew::{Callback, Html, html};
 
-use crate::parts::format::{self, first_up};
+use crate::parts::format;
 use crate::state::Action;
 
 /// The most that fits.

@@ -1,10 +1,10 @@
 //! The totals, which follow a slider, and what decides.
 
 use dhurandhar_core::feasibility::Assessment;
+use dhurandhar_core::leaf::first_up;
 use yew::{Html, Properties, function_component, html};
 
 use crate::memory::headline::headline;
-use crate::parts::format::first_up;
 use crate::state::ahead::use_ahead;
 use crate::state::computed::Computed;
 

@@ -25,14 +25,6 @@ pub(crate) fn whole(number: u64) -> String {
     grouped(number)
 }
 
-/// With a capital at the beginning.
-pub(crate) fn first_up(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
-    })
-}
-
 /// A number as short as it is exact: `15`, `7.5`.
 pub(crate) fn plain(number: f64) -> String {
     dhurandhar_core::leaf::number::plain(number)

@@ -1,6 +1,7 @@
 //! Programs as a list, and one of them whole.
 
 use crate::cli::output::{table, wrapped};
+use dhurandhar_core::leaf::first_up;
 use dhurandhar_core::program::Program;
 
 /// Every program in a line.
@@ -43,7 +44,7 @@ pub(crate) fn one(program: &Program) -> String {
     };
     say("When nothing is said", program.choices.in_words(), "");
     for variant in &program.variants {
-        say(&capital(&variant.condition()), variant.choices.in_words(), &variant.note);
+        say(&first_up(&variant.condition()), variant.choices.in_words(), &variant.note);
     }
     if !program.note.is_empty() {
         text += "\n";
@@ -51,9 +52,4 @@ pub(crate) fn one(program: &Program) -> String {
     }
     text += &wrapped(&format!("Source: {} ({})", program.source, program.confidence.title()), "");
     text
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
