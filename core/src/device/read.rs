@@ -100,12 +100,10 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         Some("none") => None,
         Some("metal") => Some(Gpu::metal()),
         Some(name) => {
-            let unknown = |_| {
-                fields.wrong_value(
-                    "gpu",
-                    name,
-                    "none, metal, integrated, or the name of a card such as rtx-4060",
-                )
+            let unknown = |unknown: UnknownGpu| {
+                let near = unknown.nearest.as_deref().unwrap_or("rtx-4060");
+                let expected = format!("none, metal, integrated, or the name of a card such as {near}");
+                fields.wrong_value("gpu", name, &expected)
             };
             Some(Gpu::named(name).map_err(unknown)?)
         }

@@ -27,8 +27,8 @@ impl DeviceForm {
                 on.emit(Action::Custom(field, value));
             };
             let id = ["custom-", field.key()].concat();
-            let is_text = field == Field::Name;
-            let invalid = problem.is_some() && !is_text && !self.form.get(field).is_empty();
+            let is_text = matches!(field, Field::Name | Field::Gpu);
+            let invalid = problem.is_some() && field != Field::Name && !self.form.get(field).is_empty();
             html! {
                 <div class="calc-field">
                     <label for={id.clone()}>{ field.label() }</label>
@@ -63,6 +63,7 @@ impl DeviceForm {
                     { field(Field::Flash, "2.0 GiB/s") }
                     { field(Field::Dram, "51.2 GB/s") }
                     { field(Field::Latency, "100") }
+                    { field(Field::Gpu, "RTX 4060 or 8 GB") }
                     { Choice { id: "custom-dos", label: "System", value: os.to_owned(), groups, on_value: on_os, hint: String::new() }.view() }
                 </div>
                 <div class="calc-own-foot">

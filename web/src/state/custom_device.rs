@@ -1,8 +1,9 @@
-//! The reader's own device: six fields of a form, read by the same rules as a device file.
+//! The reader's own device: seven fields of a form, read by the same rules as a device file.
 
 use dhurandhar_core::device::{Device, Os};
 use dhurandhar_core::format::document::{Node, Value};
 use dhurandhar_core::format::quantity;
+use dhurandhar_core::leaf::number::plain;
 use dhurandhar_core::leaf::units::GIB;
 
 /// The slug of the reader's device.
@@ -28,12 +29,14 @@ pub(crate) enum Field {
     Dram,
     /// One random read, in microseconds.
     Latency,
+    /// A graphics card by name, or its memory: `RTX 4060`, `8 GB`.
+    Gpu,
 }
 
 impl Field {
     /// In the order of the form.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Name, Self::Os, Self::Budget, Self::Flash, Self::Dram, Self::Latency];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Name, Self::Os, Self::Budget, Self::Flash, Self::Dram, Self::Latency, Self::Gpu];
 
     /// Its name for people.
     pub(crate) const fn label(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Field {
             Self::Flash => "Storage reads",
             Self::Dram => "Memory bandwidth",
             Self::Latency => "Random read, \u{b5}s",
+            Self::Gpu => "Graphics card",
         }
     }
 
@@ -63,7 +67,7 @@ impl Field {
                 let bytes = quantity::bytes_per_s(text, 1e9);
                 (bytes.map(|bytes| bytes / 1e9), 0.1..=20_000.0, "a speed such as 51.2 GB/s")
             }
-            Self::Latency | Self::Name | Self::Os => {
+            Self::Latency | Self::Name | Self::Os | Self::Gpu => {
                 (quantity::number(text), 0.1..=1e6, "microseconds from 0.1 to 1000000")
             }
         };
@@ -80,6 +84,7 @@ impl Field {
             Self::Flash => "df",
             Self::Dram => "dd",
             Self::Latency => "dl",
+            Self::Gpu => "dg",
         }
     }
 }
@@ -87,7 +92,7 @@ impl Field {
 /// The form as it stands; empty text where nothing was entered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CustomDevice {
-    values: [String; 6],
+    values: [String; 7],
     /// The bandwidth was measured in this browser, not entered.
     is_measured: bool,
 }
@@ -145,6 +150,8 @@ impl CustomDevice {
             let source = named("dram_bandwidth_gb_per_s", Value::Text(MEASURED.to_owned()));
             entries.push(named("sources", Value::Map(vec![source])));
         }
+        let gpu = self.get(Field::Gpu).trim();
+        entries.extend((!gpu.is_empty()).then(|| named("gpu", Value::Text(card(gpu)))));
         let latency = self.figure(Field::Latency, "random_read_latency_us")?;
         entries.extend(latency.map(|latency| named("storage", Value::Map(vec![latency]))));
         Ok(Node { line: 0, value: Value::Map(entries) })
@@ -158,6 +165,15 @@ impl CustomDevice {
         }
         let value = field.read(text)?;
         Ok(Some(named(name, Value::Number(value))))
+    }
+}
+
+/// A card in the words of device files: MiB of its memory, or its slug. `4060` is no size: whoever reads it asks which is meant.
+fn card(text: &str) -> String {
+    let is_number = text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match quantity::mebibytes(text).filter(|_| !is_number) {
+        Some(mib) => plain(mib.round()),
+        None => text.replace(' ', "-"),
     }
 }
 
@@ -202,6 +218,23 @@ mod tests {
         assert_eq!(device.os, Os::Ios);
         assert!((device.storage.random_read_latency_us - 90.0).abs() < 1e-9);
         assert!((device.dram_bytes_per_s().unwrap() - 51.2e9).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_card_is_a_name_or_its_memory() {
+        let with = |card| {
+            form(&[(Field::Budget, "16 GB"), (Field::Flash, "3"), (Field::Gpu, card)]).device().unwrap()
+        };
+        for (text, name, mib) in [
+            ("RTX 4060", "rtx-4060", 8192),
+            ("8 GB", "gpu-8192-mib", 8192),
+            ("12288", "gpu-12288-mib", 12_288),
+        ] {
+            let gpu = with(text).unwrap().gpu.unwrap();
+            assert_eq!((gpu.name.as_str(), gpu.memory_mib), (name, Some(mib)), "{text}");
+        }
+        assert!(with("4060").unwrap_err().contains("rtx-4060"));
+        assert!(with("Voodoo 2").unwrap_err().contains("Voodoo-2"));
     }
 
     #[test]
