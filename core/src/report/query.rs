@@ -2,6 +2,7 @@
 
 use crate::device::State;
 use crate::format::document::decimal;
+use crate::leaf::number::plain;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;
@@ -77,7 +78,7 @@ impl Query {
         put(scenario.kv_offload != default.kv_offload, "kv_offload", &u8::from(scenario.kv_offload));
         put(scenario.state != default.state, "state", &scenario.state.name());
         let target = scenario.target_tokens_per_s;
-        put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &target);
+        put((target - default.target_tokens_per_s).abs() > 1e-9, "target", &plain(target));
         let (turn, usual) = (scenario.turn, default.turn);
         put(turn.cached_tokens != usual.cached_tokens, "cached", &turn.cached_tokens);
         put(turn.prompt_tokens != usual.prompt_tokens, "prompt", &turn.prompt_tokens);

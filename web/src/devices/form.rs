@@ -63,14 +63,14 @@ impl DeviceForm {
                     { field(Field::Flash, "2.0 GiB/s") }
                     { field(Field::Dram, "51.2 GB/s") }
                     { field(Field::Latency, "100") }
-                    { field(Field::Gpu, "RTX 4060 or 8 GB") }
+                    { field(Field::Gpu, "RTX 4060") }
                     { Choice { id: "custom-dos", label: "System", value: os.to_owned(), groups, on_value: on_os, hint: String::new() }.view() }
                 </div>
                 <div class="calc-own-foot">
                     if let Some(problem) = &problem {
                         <p class="calc-short" id="custom-problem" role="alert">{ problem }</p>
                     } else {
-                        <p class="calc-hint">{ "What one app may use of the memory, and how fast storage reads, are enough; the device then joins the list and the link. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
+                        <p class="calc-hint">{ "What one app may use of the memory, and how fast storage reads, are enough; the device then joins the list and the link. A graphics card is a name or its memory. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
                     }
                     if self.form.is_measured() {
                         <p class="calc-hint" id="custom-measured">{ "Memory bandwidth: measured in this browser by one thread; all processors together read more." }</p>

@@ -1,6 +1,7 @@
 //! What is chosen on the Mmap tab, and its words in a link. What is not chosen comes from model and device.
 
 use dhurandhar_core::format::document::decimal;
+use dhurandhar_core::leaf::number::plain;
 use dhurandhar_core::leaf::units::MIB;
 use dhurandhar_core::measurement::{Engine, Overlay};
 use dhurandhar_core::speed::LookupCase;
@@ -106,7 +107,7 @@ impl MmapChoice {
         }
         for (name, value) in [("mzipf", self.zipf), ("mlat", self.latency_us)] {
             if let Some(value) = value {
-                put(name, &value.to_string());
+                put(name, &plain(value));
             }
         }
         let whole = [
