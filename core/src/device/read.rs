@@ -2,7 +2,7 @@
 
 use super::{
     BudgetMetric, Device, Form, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
-    StorageClass, gpu::TFLOPS, limits, storage,
+    StorageClass, UnknownGpu, gpu::TFLOPS, limits, storage,
 };
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node};
