@@ -21,6 +21,8 @@ pub struct Architecture {
     pub hidden_size: u64,
     /// Longest context the checkpoint declares, in tokens.
     pub max_context_tokens: u64,
+    /// Bits of a number that the checkpoint does not quantise: 32 where it says so, else 16.
+    pub float_bits: u64,
     /// Token embeddings and output head.
     pub embeddings: Embeddings,
     /// The decoder's layers, first to last.
@@ -71,6 +73,8 @@ pub struct ExtraTensor {
 pub struct Conduct {
     /// llama.cpp does not know of the family's windows: it keeps full caches and attends to all of them.
     pub llama_cpp_ignores_windows: bool,
+    /// Where several queries share keys and values, transformers repeats those for every query before it caches them.
+    pub transformers_repeats_heads: bool,
     /// Order of blocks in llama.cpp's graph.
     pub order: Order,
     /// Kind of vocabulary in GGUF files.
@@ -219,8 +223,11 @@ pub enum KvSource {
 pub struct Recurrent {
     /// Name in the field: `short_conv`, `gated_delta_net`, `mamba2`.
     pub kind: RecurrentKind,
-    /// State per sequence in bytes, independent of the context length (kept in f32).
+    /// State per sequence in bytes, independent of the context length, as llama.cpp keeps it: f32, and a column less than a
+    /// convolution has taps.
     pub state_bytes: u64,
+    /// transformers keeps the sums in f32; if not, in the model's own type.
+    pub f32_sums: bool,
     /// Weight matrices and vectors of the block, without the layer's norms.
     pub tensors: Vec<RecurrentTensor>,
 }
@@ -399,7 +406,7 @@ impl Architecture {
         self.layers.iter().enumerate().filter_map(|(index, layer)| Some((index, layer.attention()?)))
     }
 
-    /// Recurrent state of one sequence, in bytes.
+    /// Recurrent state of one sequence as llama.cpp keeps it, in bytes.
     pub fn state_bytes(&self) -> u64 {
         let states = self.layers.iter().filter_map(Layer::recurrent).map(|recurrent| recurrent.state_bytes);
         states.sum::<u64>().saturating_mul(self.passes.max(1))
@@ -427,6 +434,7 @@ wire_struct!(Architecture {
     family,
     hidden_size,
     max_context_tokens,
+    float_bits,
     embeddings,
     layers,
     ple,
@@ -445,6 +453,7 @@ wire_struct!(Architecture {
 wire_struct!(ExtraTensor { name, role, rows, row_length, active });
 wire_struct!(Conduct {
     llama_cpp_ignores_windows,
+    transformers_repeats_heads,
     order,
     tokenizer,
     quantised_as_70b,
@@ -476,7 +485,7 @@ wire_struct!(Attention {
 });
 wire_struct!(Expanded { heads, k_head_dim, v_head_dim, in_llama_cpp, in_vllm });
 wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
-wire_struct!(Recurrent { kind, state_bytes, tensors });
+wire_struct!(Recurrent { kind, state_bytes, f32_sums, tensors });
 wire_enum!(RecurrentKind {
     0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7,
 });

@@ -45,6 +45,7 @@ impl Profile {
                 head_gate: self.conventions.head_gate,
                 bare_output_norm: false,
             },
+            float_bits: 16,
             more: Vec::new(),
             passes: 1,
             conduct: family.conduct(self.vocab_size),

@@ -5,7 +5,7 @@
 //! under a limit on memory is said by [`crate::placement::held`]; here it becomes time.
 
 use crate::device::{Device, Gpu};
-use crate::memory::{Scenario, kv_cache};
+use crate::memory::{Scenario, kv_cache, state};
 use crate::model::Model;
 use crate::model::tensor::{Active, Role};
 use crate::placement::ReRead;
@@ -94,7 +94,7 @@ pub fn reads(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Reads {
     Reads {
         weight_bytes: weight_bytes(model, plan),
         kv_bytes: kv_cache::read_per_token(&model.architecture, scenario),
-        state_bytes: 2 * model.architecture.state_bytes(),
+        state_bytes: 2 * state::of_sequence(&model.architecture, scenario),
         gpu_bytes: 0,
         ple_row_bytes: plan.ple_row_bytes(model),
         row_bytes: row_bytes(model, plan),

@@ -397,6 +397,8 @@ impl Family {
         let small = self.pieces_when_small && vocab_size < SCORED_PIECES;
         Conduct {
             llama_cpp_ignores_windows: self.llama_cpp_windows == LlamaCppWindows::Ignored,
+            // Its newer form broadcasts them (`modeling_falcon.py`); the older one has a single head, which it does not.
+            transformers_repeats_heads: self.gguf.contains(&"falcon"),
             order: self.order,
             tokenizer: if small { Tokenizer::Spm } else { self.tokenizer },
             quantised_as_70b: self.quantised_as_70b,

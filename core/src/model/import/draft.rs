@@ -31,6 +31,7 @@ pub(super) fn architecture(name: &str, title: &str, family: &str) -> Architectur
         family: family.to_owned(),
         hidden_size: 0,
         max_context_tokens: UNSTATED_CONTEXT,
+        float_bits: 16,
         embeddings: Embeddings { vocab_size: 0, tied: false },
         layers: Vec::new(),
         ple: None,

@@ -221,6 +221,8 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     facts.passes =
         reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
     architecture.hidden_size = hidden;
+    let inner = reader.nested.then_some(&reader.text);
+    architecture.float_bits = dtype_bits(&reader.outer, inner)?.max(16);
     architecture.passes = facts.passes;
     let labels = labels(reader)?;
     let tied = match facts.tied {

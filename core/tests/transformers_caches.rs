@@ -1,0 +1,40 @@
+//! Caches and states that transformers allocates in small models: `tests/scripts/transformers_caches.py` ran each.
+
+use dhurandhar_core::memory::{Runtime, Scenario, kv_cache, state};
+use dhurandhar_core::model::import;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[test]
+fn caches_and_states_are_those_that_transformers_allocates() {
+    let text = include_str!("../../tests/fixtures/transformers-caches.json");
+    let cases: Vec<Value> = serde_json::from_str(text).unwrap();
+    let (mut recurrent, mut wrong) = (BTreeSet::new(), Vec::new());
+    for case in &cases {
+        let name = format!("{} in {}", case["type"], case["dtype"]);
+        let number = |field: &str| case[field].as_u64().unwrap();
+        let model = import::import("config.json", case["config"].to_string().as_bytes(), None).unwrap();
+        let architecture = &model.architecture;
+        let mut scenario = Scenario::for_model(&model).run_by(Runtime::Transformers);
+        scenario.context_tokens = number("tokens");
+        let states = state::bytes(architecture, &scenario);
+        // The rule for latent attention is of versions that keep whole heads; these keep the compressed form.
+        if architecture.assumptions.iter().any(|said| said.starts_with("latent attention")) {
+            (scenario.k, scenario.v) = kv_cache::formats(architecture, &scenario);
+            scenario.runtime = Runtime::Ideal;
+        }
+        let keys = kv_cache::total(architecture, &scenario);
+        for (what, found, truth) in
+            [("cache", keys, number("kv_bytes")), ("state", states, number("state_bytes"))]
+        {
+            if found != truth {
+                wrong.push(format!("{name}: {what} of {found} bytes, transformers {truth}"));
+            }
+        }
+        if states > 0 {
+            recurrent.insert(case["type"].as_str().unwrap());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(recurrent.len() >= 18, "{recurrent:?}");
+}
