@@ -2,6 +2,8 @@
 
 use dhurandhar_core::memory::{Runtime, Scenario, kv_cache, state};
 use dhurandhar_core::model::import;
+use dhurandhar_core::placement::{Component, Machine, Placement};
+use dhurandhar_core::weights::WeightPlan;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -24,9 +26,16 @@ fn caches_and_states_are_those_that_transformers_allocates() {
             scenario.runtime = Runtime::Ideal;
         }
         let keys = kv_cache::total(architecture, &scenario);
-        for (what, found, truth) in
-            [("cache", keys, number("kv_bytes")), ("state", states, number("state_bytes"))]
-        {
+        scenario.context_tokens = number("prompt");
+        (scenario.turn.prompt_tokens, scenario.turn.answer_tokens) = (number("prompt"), 0);
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let placed = Placement::of(&model, &plan, &scenario, Machine::X86);
+        let prompt = placed.of_component(Component::KvCache).map(|part| part.size.high).sum();
+        for (what, found, truth) in [
+            ("cache", keys, number("kv_bytes")),
+            ("cache after the prompt", prompt, number("prompt_kv_bytes")),
+            ("state", states, number("state_bytes")),
+        ] {
             if found != truth {
                 wrong.push(format!("{name}: {what} of {found} bytes, transformers {truth}"));
             }

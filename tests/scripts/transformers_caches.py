@@ -1,7 +1,8 @@
 """Caches and recurrent states that transformers really allocates, in small models of many types: `tests/fixtures/transformers-caches.json`.
 
 Each model reads a prompt of 56 tokens and then 8 one by one, on the CPU, in its checkpoint's own type. Counted is the memory behind each tensor
-of the cache, since a tensor may be a view of a longer one: a sliding layer's holds a token less than its window, its memory all of them.
+of the cache, since a tensor may be a view of a longer one: a sliding layer's holds a token less than its window, its memory all of them, and
+the whole prompt until the next token.
 
 Usage: python transformers_caches.py > transformers-caches.json   (pip install torch transformers)
 """
@@ -105,13 +106,15 @@ def cases():
             tokens = torch.randint(3, 60, (1, PROMPT + STEPS))
             out = model(input_ids=tokens[:, :PROMPT], use_cache=True)
             name = "past_key_values" if hasattr(out, "past_key_values") else "cache_params"
+            prompt, _ = held(getattr(out, name))
             for at in range(PROMPT, PROMPT + STEPS):
                 out = model(input_ids=tokens[:, at : at + 1], use_cache=True, **{name: getattr(out, name)})
             kv, state = held(getattr(out, name))
             stated = json.loads(config.to_json_string(use_diff=True))
             stated = {key: value for key, value in stated.items() if not key.startswith(("_", "transformers"))}
-            yield {"type": kind, "dtype": dtype, "tokens": PROMPT + STEPS, "config": stated, "kv_bytes": kv, "state_bytes": state}
-            print(kind, dtype, kv, state, file=sys.stderr)
+            yield {"type": kind, "dtype": dtype, "prompt": PROMPT, "prompt_kv_bytes": prompt, "tokens": PROMPT + STEPS, "kv_bytes": kv,
+                   "state_bytes": state, "config": stated}
+            print(kind, dtype, prompt, kv, state, file=sys.stderr)
 
 
 if __name__ == "__main__":
