@@ -122,6 +122,8 @@ pub enum Tokenizer {
 pub struct Embeddings {
     /// Rows of the table.
     pub vocab_size: u64,
+    /// Channels of a row: the stream's, but where projections stand between the two.
+    pub width: u64,
     /// The output head is the same matrix.
     pub tied: bool,
 }
@@ -332,7 +334,7 @@ pub struct Extras {
     pub fused: bool,
     /// A projection to one gate per query head scales the attention output.
     pub head_gate: bool,
-    /// The last norm has no weights (OLMo).
+    /// The last norm has no weights (OLMo), or there is none (OPT 350M).
     pub bare_output_norm: bool,
 }
 
@@ -463,7 +465,7 @@ wire_struct!(Conduct {
 });
 wire_enum!(Order { 0 Usual, 1 NormsAfter, 2 Parallel, 3 Fused });
 wire_enum!(Tokenizer { 0 Bpe, 1 Spm, 2 Gemma4 });
-wire_struct!(Embeddings { vocab_size, tied });
+wire_struct!(Embeddings { vocab_size, width, tied });
 wire_struct!(Layer { mixer, ffn, norms, more });
 wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent), 2 Both(attention, recurrent), 3 None });
 wire_struct!(Attention {

@@ -244,20 +244,29 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     let hidden = facts.hidden;
     let expand = reader.integer(&["mamba_expand"], 1..=64)?.unwrap_or(2);
     let heads = reader.require(&["n_mamba_heads"], 1..=MAX_HEADS)?;
-    facts.recurrent = Some(RecurrentShape::Mamba2 {
-        heads,
-        head_dim: (expand * hidden / heads).clamp(1, MAX_HEADS),
-        state_size: reader.integer(&["mamba_d_state"], 1..=MAX_HEADS)?.unwrap_or(64),
-        groups: reader.integer(&["mamba_ngroups"], 1..=MAX_HEADS)?.unwrap_or(1),
-        kernel: reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4),
-        normed: true,
-    });
+    let head_dim = (expand * hidden / heads).clamp(1, MAX_HEADS);
+    let state_size = reader.integer(&["mamba_d_state"], 1..=MAX_HEADS)?.unwrap_or(64);
+    let groups = reader.integer(&["mamba_ngroups"], 1..=MAX_HEADS)?.unwrap_or(1);
+    let kernel = reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4);
+    facts.recurrent =
+        Some(RecurrentShape::Mamba2 { heads, head_dim, state_size, groups, kernel, normed: true });
+    let biased = reader.flag("add_bias_linear")?.unwrap_or(false);
+    if biased {
+        let rows = 2 * (heads * head_dim + groups * state_size) + heads;
+        for layer in 0..facts.layers.len() {
+            facts.more.push((Some(layer), vector("ssm_in.bias", rows)));
+            facts.more.push((Some(layer), vector("ssm_out.bias", hidden)));
+        }
+    }
     for (layer, slot) in facts.layers.iter_mut().enumerate() {
         slot.mixes = if hybrid.contains(&layer) { Mixes::Both } else { Mixes::Recurrent };
         slot.ffn = false;
     }
     let (query, kv) = (facts.heads.query.max(), facts.heads.kv.max());
-    let width = (2 * hidden / query.max(1)).max(1);
+    // The stream beside the embeddings, unless another width is stated.
+    let wide = reader.integer(&["attention_hidden_size"], 1..=MAX_WIDTH)?.unwrap_or(2 * hidden);
+    let stated = reader.integer(&["attention_head_dim", "head_dim"], 1..=MAX_HEADS)?;
+    let width = stated.unwrap_or((2 * hidden / query.max(1)).clamp(1, MAX_HEADS));
     (facts.heads.k_dim, facts.heads.v_dim) = (width, width);
     let inner = match facts.dense.max() {
         0 => 4 * hidden,
@@ -271,30 +280,28 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     for (turn, layer) in (0_u64..).zip(&hybrid) {
         let mut push = |tensor| facts.more.push((Some(*layer), tensor));
         if turn < blocks {
-            push(extra("attn_q.weight", Role::AttentionQ, query * width, 2 * hidden));
-            push(extra("attn_k.weight", Role::AttentionK, kv * width, 2 * hidden));
-            push(extra("attn_v.weight", Role::AttentionV, kv * width, 2 * hidden));
+            push(extra("attn_q.weight", Role::AttentionQ, query * width, wide));
+            push(extra("attn_k.weight", Role::AttentionK, kv * width, wide));
+            push(extra("attn_v.weight", Role::AttentionV, kv * width, wide));
             push(extra("attn_output.weight", Role::AttentionOutput, hidden, query * width));
             push(extra("ffn_up.weight", Role::FfnGateUp, 2 * inner, hidden));
             push(extra("ffn_down.weight", Role::FfnDown, hidden, inner));
-            push(vector("shared_attn_norm.weight", 2 * hidden));
+            push(vector("shared_attn_norm.weight", wide));
             push(vector("shared_ffn_norm.weight", hidden));
+            if biased {
+                push(vector("ffn_up.bias", 2 * inner));
+                push(vector("ffn_down.bias", hidden));
+            }
         }
         push(extra("ffn_up_adapter_a.weight", Role::Unquantised, rank, hidden));
         push(extra("ffn_up_adapter_b.weight", Role::Unquantised, 2 * inner, rank));
         if adapted {
-            push(extra("attn_adapter_a.weight", Role::Unquantised, 3 * rank, 2 * hidden));
-            push(extra("attn_adapter_b.weight", Role::Unquantised, 6 * hidden, rank));
+            push(extra("attn_adapter_a.weight", Role::Unquantised, 3 * rank, wide));
+            push(extra("attn_adapter_b.weight", Role::Unquantised, 3 * wide, rank));
         }
         push(extra("shared_out.weight", Role::Unquantised, hidden, hidden));
     }
-    reader.touch(&[
-        "mamba_headdim",
-        "attention_head_dim",
-        "attention_hidden_size",
-        "use_mem_rope",
-        "kv_channels",
-    ]);
+    reader.touch(&["mamba_headdim", "use_mem_rope", "kv_channels"]);
     reader.always("use_conv_bias", true)?;
     reader.touch(&["num_query_groups", "use_mamba_kernels", "use_long_context"]);
     Ok(())

@@ -32,7 +32,7 @@ pub(super) fn architecture(name: &str, title: &str, family: &str) -> Architectur
         hidden_size: 0,
         max_context_tokens: UNSTATED_CONTEXT,
         float_bits: 16,
-        embeddings: Embeddings { vocab_size: 0, tied: false },
+        embeddings: Embeddings { vocab_size: 0, width: 0, tied: false },
         layers: Vec::new(),
         ple: None,
         extras: Extras::default(),

@@ -230,7 +230,8 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         None => tied(reader)?,
     };
     let tied = tied || labels.is_some();
-    architecture.embeddings = Embeddings { vocab_size: vocab, tied };
+    let width = facts.table_width.unwrap_or(hidden);
+    architecture.embeddings = Embeddings { vocab_size: vocab, width, tied };
     architecture.conduct = family.conduct(vocab);
     architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
         rows: facts.ple_rows,
@@ -243,7 +244,7 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         layer_scalar: facts.conventions.layer_scalar,
         fused: facts.conventions.fused,
         head_gate: facts.conventions.head_gate,
-        bare_output_norm: false,
+        bare_output_norm: facts.bare_output_norm,
     };
     facts.fill(family, &mut architecture);
     if let Some(own) = family.own {

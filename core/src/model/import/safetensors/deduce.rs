@@ -93,7 +93,8 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
         outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
     model.hidden_size = embedding.row_length();
     model.float_bits = if embedding.block == BlockType::F32 { 32 } else { 16 };
-    model.embeddings = Embeddings { vocab_size: embedding.rows(), tied: !has_head };
+    let width = embedding.row_length();
+    model.embeddings = Embeddings { vocab_size: embedding.rows(), width, tied: !has_head };
     model.conduct = known.conduct(embedding.rows());
     model.extras.layer_scalar = conventions.layer_scalar;
     (model.extras.fused, model.extras.head_gate) = (conventions.fused, conventions.head_gate);
