@@ -110,8 +110,13 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         (facts.experts, facts.sparse) = (None, Vec::new());
         return Ok(());
     }
-    if let Some(experts) = &mut facts.experts {
-        experts.gated = false;
+    let Some(experts) = &mut facts.experts else {
+        return Err(reader.missing("n_routed_experts", "the number of experts in the layers that have some"));
+    };
+    experts.gated = false;
+    // One block of this width, whatever `n_shared_experts` says (transformers, `NemotronHMoE`).
+    if let Some(shared) = reader.integer(&["moe_shared_expert_intermediate_size"], 0..=MAX_WIDTH)? {
+        experts.shared = PerLayer::Same(shared);
     }
     facts.sparse = sparse;
     narrow_experts(reader, facts)
@@ -235,7 +240,18 @@ fn jamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
 /// additions and a matrix to the stream (transformers, `Zamba2HybridLayer`).
 fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let words = reader.texts("layers_block_type")?;
-    let listed = reader.integers("hybrid_layer_ids", 0..=MAX_LAYERS)?.unwrap_or_default();
+    let listed = match reader.integers("hybrid_layer_ids", 0..=MAX_LAYERS)? {
+        Some(listed) => listed,
+        None if words.is_empty() && facts.layers.len() == 54 => {
+            // Every sixth, and three of the last (transformers, `Zamba2Config`).
+            reader.class_default("layers_block_type", "9 of 54 layers hybrid");
+            vec![6, 12, 18, 24, 30, 36, 42, 47, 51]
+        }
+        None if words.is_empty() => {
+            return Err(reader.missing("layers_block_type", "the kind of each layer"));
+        }
+        None => Vec::new(),
+    };
     let hybrid: Vec<usize> = (0..facts.layers.len())
         .filter(|layer| {
             words.get(*layer).map_or_else(|| listed.contains(&(*layer as u64)), |word| word == "hybrid")
@@ -301,6 +317,8 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         }
         push(extra("shared_out.weight", Role::Unquantised, hidden, hidden));
     }
+    // Untied, every hybrid layer has a block of its own in transformers.
+    reader.always("tie_word_embeddings", true)?;
     reader.touch(&["mamba_headdim", "use_mem_rope", "kv_channels"]);
     reader.always("use_conv_bias", true)?;
     reader.touch(&["num_query_groups", "use_mamba_kernels", "use_long_context"]);

@@ -10,6 +10,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "functions of families have one form")]
 
 mod deepseek;
+mod filled;
 mod foreign;
 mod gemma;
 mod glm;
@@ -29,6 +30,7 @@ mod small;
 mod step;
 mod towers;
 
+pub(in crate::model) use filled::filled;
 pub(super) use foreign::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, UNDESCRIBED};
 pub(super) use marks::by_parts;
 pub use names::Renames;
@@ -330,6 +332,11 @@ pub(in crate::model) fn of_version(model_type: &str, version: Option<f64>) -> &s
         ("minicpmv", Some(_)) => "qwen3",
         (other, _) => other,
     }
+}
+
+/// The type of a config that names none, by a field that only the makers' own format has.
+pub(in crate::model) fn of_field(has: impl Fn(&'static str) -> bool) -> Option<&'static str> {
+    has("ssm_cfg").then_some("mamba")
 }
 
 /// The family of a GGUF file's `general.architecture`; `None` for one that is not listed.

@@ -95,6 +95,10 @@ pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
 
 /// The same from its fields, wherever they stand.
 pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
+    if let Value::List(_) = node.value {
+        let (source_name, what) = (source.to_owned(), "a list, as of modules or messages".to_owned());
+        return Err(ConfigError::OtherKind { source_name, what });
+    }
     let outer = Fields::of(source, node)?;
     refuse::other_kinds(source, &outer)?;
     let mut reader = Reader::new(outer, || Fields::of(source, node))?;
@@ -201,6 +205,11 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     let hidden =
         required(reader, &["hidden_size", "n_embd", "d_model", "model_dim", "n_embed", "dim"], MAX_WIDTH)?;
     let vocab = required(reader, &["vocab_size", "padded_vocab_size", "n_vocab"], MAX_VOCAB)?;
+    // Rows are filled up to a multiple of this.
+    let vocab = match reader.integer(&["pad_vocab_size_multiple"], 1..=MAX_HEADS)? {
+        Some(multiple) => vocab.next_multiple_of(multiple),
+        None => vocab,
+    };
     let layers = usize::try_from(count).unwrap_or(0);
     let mut facts = Facts::new(hidden, layers, reader.conventions);
     attention::read(reader, &mut facts)?;
