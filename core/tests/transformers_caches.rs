@@ -47,3 +47,24 @@ fn caches_and_states_are_those_that_transformers_allocates() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(recurrent.len() >= 18, "{recurrent:?}");
 }
+
+/// PLaMo 2's own cache keeps the last `attention_window_size` tokens in every attention layer that `full_attention_idx` does not
+/// name (`update_attention` of its code): 8 layers x 2,048 tokens x 2 x 128 channels x 2 bytes; with one named, its whole context.
+/// Under llama.cpp, which knows no such window, all keep 32,768.
+#[test]
+fn plamo2_slides_where_no_list_names_the_layer() {
+    let config = r#"{"model_type": "plamo2", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 16,
+        "num_key_value_heads": 1, "hidden_size_per_head": 128, "attention_window_size": 2048, "full_attention_idx": [],
+        "mamba_num_heads": 32, "mamba_step": 2, "intermediate_size": 8192, "vocab_size": 100000,
+        "max_position_embeddings": 10485760}"#;
+    let total = |text: &str, runtime| {
+        let model = import::import("config.json", text.as_bytes(), None).unwrap();
+        let scenario = Scenario { context_tokens: 32_768, ..Scenario::for_model(&model).run_by(runtime) };
+        kv_cache::total(&model.architecture, &scenario)
+    };
+    let token = 2 * 128 * 2;
+    assert_eq!(total(config, Runtime::Transformers), 8 * 2_048 * token);
+    assert_eq!(total(config, Runtime::LlamaCpp), 8 * 32_768 * token);
+    let one = config.replace("[]", "[7]");
+    assert_eq!(total(&one, Runtime::Transformers), (7 * 2_048 + 32_768) * token);
+}

@@ -32,6 +32,7 @@ LEFT_OUT = {
 # Wrappers, and fields that their text part leaves out in turn.
 NESTED = {
     "voxtral": ["hidden_size", "intermediate_size", "num_key_value_heads", "head_dim"],
+    "voxtral_realtime": ["hidden_size", "intermediate_size", "num_key_value_heads", "head_dim"],
     "glmasr": ["hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads"],
     "granite_docling": ["num_key_value_heads"], "paddleocr_vl": ["num_key_value_heads", "head_dim"],
     "qwen2_5_omni_thinker": ["intermediate_size", "num_attention_heads"], "step3p7": ["mlp_layer_types"],

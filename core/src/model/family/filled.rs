@@ -16,6 +16,20 @@ const FILLED: &[(&str, &[(&str, u64)])] = &[
         ],
     ),
     (
+        "voxtral_realtime",
+        &[
+            ("vocab_size", 131_072),
+            ("hidden_size", 3_072),
+            ("intermediate_size", 9_216),
+            ("num_hidden_layers", 26),
+            ("num_attention_heads", 32),
+            ("num_key_value_heads", 8),
+            ("max_position_embeddings", 131_072),
+            ("head_dim", 128),
+            ("sliding_window", 8_192),
+        ],
+    ),
+    (
         "glmasr",
         &[
             ("vocab_size", 59_264),
@@ -41,7 +55,6 @@ const FILLED: &[(&str, &[(&str, u64)])] = &[
     ("cosmos3_edge_text", &[("num_key_value_heads", 8)]),
     ("granite_docling_text", &[("num_key_value_heads", 4)]),
     ("paddleocr_vl_text", &[("head_dim", 128), ("num_key_value_heads", 2)]),
-    ("voxtral_realtime_text", &[("head_dim", 128), ("num_key_value_heads", 8)]),
 ];
 
 /// Fields that are filled into a part of type `part` within `whole`, and the type that does it; nothing where the family decides.

@@ -5,7 +5,7 @@ use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, M
 use super::super::recurrent::RecurrentShape;
 use super::super::tensor::{Active, Role};
 use super::research::whole_norms;
-use super::{BASE, Conventions, Family, extra, vector};
+use super::{BASE, Conventions, Family, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -44,6 +44,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "plamo2",
         gguf: &["plamo2"],
+        windows: Windows::Own,
+        defaults: &[("sliding_window", 2_048)],
         conventions: Conventions { norms: 4, fused: true, ..BASE.conventions },
         tied: true,
         config: Some(plamo2),
@@ -325,14 +327,20 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     Ok(())
 }
 
-/// Every `mamba_step`-th layer attends, counted from its half; norms of each head stand in the attention
-/// (`modeling_plamo.py` of the checkpoints).
+/// Every `mamba_step`-th layer attends, counted from its half, and slides but where `full_attention_idx` names it; norms of each
+/// head stand in the attention (`modeling_plamo.py` of the checkpoints).
 fn plamo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let step = reader.integer(&["mamba_step"], 1..=MAX_LAYERS)?.unwrap_or(2);
     let layers = facts.layers.len() as u64;
+    let full = reader.integers("full_attention_idx", 0..=MAX_LAYERS)?.unwrap_or_default();
+    let slides = facts.window > 0;
     for (layer, slot) in (0_u64..).zip(&mut facts.layers) {
         let attends = if layers <= step / 2 { layer + 1 == layers } else { layer % step == step / 2 };
-        slot.mixes = if attends { Mixes::Full } else { Mixes::Recurrent };
+        slot.mixes = match attends {
+            true if slides && !full.contains(&layer) => Mixes::Sliding,
+            true => Mixes::Full,
+            false => Mixes::Recurrent,
+        };
     }
     let heads = reader.require(&["mamba_num_heads"], 1..=MAX_HEADS)?;
     let head_dim = reader.integer(&["hidden_size_per_head"], 1..=MAX_HEADS)?.unwrap_or(128);
@@ -344,15 +352,14 @@ fn plamo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         rank: (facts.hidden / 16).max(64),
         kernel: reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4),
     });
-    facts.window = 0;
     let (query, kv) = (facts.heads.query.max(), facts.heads.kv.max());
     for layer in 0..facts.layers.len() {
-        if facts.layers[layer].mixes == Mixes::Full {
+        if facts.layers[layer].mixes != Mixes::Recurrent {
             facts.more.push((Some(layer), vector("attn_q_norm.weight", query * head_dim)));
             facts.more.push((Some(layer), vector("attn_k_norm.weight", kv * head_dim)));
         }
     }
-    reader.touch(&["attention_window_size", "full_attention_idx", "mamba_enabled", "use_cache"]);
+    reader.touch(&["mamba_enabled", "use_cache"]);
     Ok(())
 }
 

@@ -426,7 +426,7 @@ fn encoders_are_refused_by_name_and_by_field() {
 
 #[test]
 fn broken_fields_are_named() {
-    assert!(error("[1]").contains("the document"), "{}", error("[1]"));
+    assert!(error("[1]").contains("a list"), "{}", error("[1]"));
     assert!(error("{}").contains("`num_hidden_layers` is missing"));
     assert!(
         error(&small_text("").replace("\"hidden_size\": 256", "\"hidden_size\": -1"))
