@@ -17,9 +17,9 @@ from config_variations import LAYERS, built, small
 LEFT_OUT = {
     "afmoe": ["num_experts"], "axk1": ["kv_lora_rank", "n_routed_experts"], "bailing_hybrid": ["num_experts", "moe_intermediate_size"],
     "beam": ["num_experts"], "biogpt": ["max_position_embeddings"], "cohere2_moe": ["num_experts"], "cwm": ["num_key_value_heads", "layer_types"],
-    "deepseek_v3": ["n_routed_experts", "kv_lora_rank"], "deepseek_v32": ["q_lora_rank"], "ernie4_5_moe": ["moe_num_experts"],
+    "deepseek_v3": ["n_routed_experts", "kv_lora_rank"], "deepseek_v32": ["q_lora_rank", "index_n_heads", "index_head_dim"], "ernie4_5_moe": ["moe_num_experts"],
     "exaone_moe": ["num_experts"], "flex_olmo": ["num_experts"], "flint": ["num_experts", "mlp_only_layers"],
-    "gemma4_text": ["hidden_size_per_layer_input"], "glm4": ["attention_bias", "num_key_value_heads"], "glm4_moe_lite": ["n_routed_experts"],
+    "gemma4_text": ["hidden_size_per_layer_input"], "glm4": ["attention_bias", "num_key_value_heads"], "glm4_moe_lite": ["n_routed_experts"], "glm_moe_dsa": ["index_n_heads"],
     "gpt2": ["n_positions"], "gpt_oss": ["num_local_experts"], "granitemoehybrid": ["num_local_experts", "shared_intermediate_size"],
     "hy_v3": ["num_experts"], "internlm3": ["num_key_value_heads"], "iquestcoder": ["num_key_value_heads"], "jamba": ["num_experts"],
     "kimi_linear": ["num_experts", "kv_lora_rank"], "laguna": ["num_experts"], "lfm2_moe": ["num_experts"], "mellum": ["num_experts"],

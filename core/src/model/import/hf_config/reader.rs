@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the class fills in for a field that the config leaves out under every one of its names.
-    pub(super) fn left_out(&mut self, names: &[&'static str]) -> Option<u64> {
+    pub(in crate::model) fn left_out(&mut self, names: &[&'static str]) -> Option<u64> {
         if names.iter().any(|name| self.text.states(name)) {
             return None;
         }
