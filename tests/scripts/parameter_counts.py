@@ -120,6 +120,7 @@ CASES = [
      n_groups=2)),
     ("olmo_hybrid", dict(**PADDED, linear_num_key_heads=4, linear_num_value_heads=4, linear_key_head_dim=24,
      linear_value_head_dim=48, layer_types=["linear_attention","linear_attention","full_attention"]*2)),
+    ("recurrent_gemma", dict(**GROUPS, head_dim=40, lru_width=320, attention_window_size=16)),
     ("llama4_text", dict(**WIDE, **LOCAL, intermediate_size_mlp=512, interleave_moe_layer_step=2)),
     ("deepseek_v32", dict(**LATENT, **ROUTED, q_lora_rank=48, first_k_dense_replace=2, n_group=1, topk_group=1,
      index_head_dim=32, index_n_heads=4)),

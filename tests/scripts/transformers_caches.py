@@ -13,7 +13,7 @@ import warnings
 
 import torch
 import transformers
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, DynamicCache
 
 PROMPT, STEPS = 56, 8
 BASE = dict(hidden_size=320, intermediate_size=704, num_hidden_layers=6, num_attention_heads=8, num_key_value_heads=2, vocab_size=1152)
@@ -58,6 +58,7 @@ CASES = [
                          first_k_dense_replace=1, linear_attn_config=KIMI)),
     ("bailing_hybrid", dict(MLA, q_lora_rank=48, head_dim=32, **EXPERTS, num_shared_experts=1, first_k_dense_replace=1, layer_group_size=3,
                             n_group=1, topk_group=1)),
+    ("recurrent_gemma", dict(BASE, head_dim=40, lru_width=320, attention_window_size=16, pad_token_id=0)),
     # Windows.
     ("mistral", dict(BASE, sliding_window=16)), ("phi3", dict(BASE, pad_token_id=0, sliding_window=16)),
     ("gemma2", dict(WIDE, sliding_window=16)), ("gemma3_text", dict(WIDE, sliding_window=16)), ("gemma4_text", dict(GEMMA4, sliding_window=16)),
@@ -83,10 +84,11 @@ def tensors(value, path=""):
             yield from tensors(part, f"{path}.{name}")
 
 
-def held(cache):
-    """Bytes of keys and values, and of states: each memory once."""
+def held(cache, model):
+    """Bytes of keys and values, and of states, which RecurrentGemma's blocks hold themselves: each memory once."""
     sums, seen = [0, 0], set()
     parts = [vars(layer) for layer in cache.layers] + [{k: v for k, v in vars(cache).items() if k != "layers"}]
+    parts += [{name: getattr(module, name, None)} for module in model.modules() for name in ("recurrent_states", "conv1d_state")]
     for path, tensor in (found for part in parts for found in tensors(part)):
         memory = tensor.untyped_storage()
         if tensor.ndim < 2 or not tensor.numel() or memory.data_ptr() in seen:
@@ -104,12 +106,17 @@ def cases():
             torch.manual_seed(0)
             model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval()
             tokens = torch.randint(3, 60, (1, PROMPT + STEPS))
-            out = model(input_ids=tokens[:, :PROMPT], use_cache=True)
-            name = "past_key_values" if hasattr(out, "past_key_values") else "cache_params"
-            prompt, _ = held(getattr(out, name))
+            given = {}
+            if hasattr(model, "_setup_cache"):  # What it makes itself it does not give back.
+                model._setup_cache(config, 1, "cpu", model.dtype)
+                given = {"cache": DynamicCache(config=config)}
+            out = model(input_ids=tokens[:, :PROMPT], use_cache=True, **given)
+            name = next(name for name in ("cache", "past_key_values", "cache_params") if name in given or hasattr(out, name))
+            cache_of = lambda out: given.get(name) or getattr(out, name)
+            prompt, _ = held(cache_of(out), model)
             for at in range(PROMPT, PROMPT + STEPS):
-                out = model(input_ids=tokens[:, at : at + 1], use_cache=True, **{name: getattr(out, name)})
-            kv, state = held(getattr(out, name))
+                out = model(input_ids=tokens[:, at : at + 1], use_cache=True, **{name: cache_of(out)})
+            kv, state = held(cache_of(out), model)
             stated = json.loads(config.to_json_string(use_diff=True))
             stated = {key: value for key, value in stated.items() if not key.startswith(("_", "transformers"))}
             yield {"type": kind, "dtype": dtype, "prompt": PROMPT, "prompt_kv_bytes": prompt, "tokens": PROMPT + STEPS, "kv_bytes": kv,

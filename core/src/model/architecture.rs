@@ -252,6 +252,8 @@ pub enum RecurrentKind {
     Lightning,
     /// RWKV-7 time mixing.
     Rwkv7,
+    /// Gated linear recurrence of every channel (RecurrentGemma).
+    GatedLru,
 }
 
 /// A tensor of a recurrent block: the name's middle part and its shape `[rows, row length]`.
@@ -489,7 +491,7 @@ wire_struct!(Expanded { heads, k_head_dim, v_head_dim, in_llama_cpp, in_vllm });
 wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
 wire_struct!(Recurrent { kind, state_bytes, f32_sums, tensors });
 wire_enum!(RecurrentKind {
-    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7,
+    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7, 7 GatedLru,
 });
 wire_enum!(Ffn {
     0 Dense { width, gated },

@@ -92,6 +92,15 @@ pub enum RecurrentShape {
         /// transformers keeps the sums in f32, not in the model's own type.
         f32_sums: bool,
     },
+    /// RecurrentGemma: one gated decay a channel.
+    GatedLru {
+        /// Channels.
+        width: u64,
+        /// Blocks of channels that a gate's matrix mixes.
+        blocks: u64,
+        /// Taps of the convolution.
+        kernel: u64,
+    },
     /// RWKV-7.
     Rwkv7 {
         /// Channels of a head.
@@ -108,7 +117,7 @@ pub enum RecurrentShape {
 }
 
 /// Every name below, so that they can be sent as numbers.
-pub(crate) const NAMES: [&str; 51] = [
+pub(crate) const NAMES: [&str; 62] = [
     "shortconv.in_proj",
     "shortconv.conv",
     "shortconv.out_proj",
@@ -160,6 +169,17 @@ pub(crate) const NAMES: [&str; 51] = [
     "time_mix_value",
     "time_mix_output",
     "time_mix_ln",
+    "lru_y",
+    "lru_y.bias",
+    "lru_x",
+    "lru_x.bias",
+    "lru_out",
+    "lru_out.bias",
+    "lru_decay",
+    "lru_input_gate",
+    "lru_input_gate.bias",
+    "lru_decay_gate",
+    "lru_decay_gate.bias",
 ];
 
 /// Those of them that are kernels of convolutions: channels and taps.
@@ -240,6 +260,11 @@ pub(super) fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
             }
             (RecurrentKind::Lightning, inner * head_dim, tensors)
         }
+        RecurrentShape::GatedLru { width, blocks, kernel } => (
+            RecurrentKind::GatedLru,
+            width * kernel.max(1),
+            gated_lru(hidden, width, width / blocks.max(1), kernel),
+        ),
         RecurrentShape::Rwkv7 { head_dim, decay_rank, rate_rank, value_rank, gate_rank } => (
             RecurrentKind::Rwkv7,
             hidden * (head_dim + 2),
@@ -334,6 +359,24 @@ fn kimi_delta(hidden: u64, heads: u64, head_dim: u64, kernel: u64, wide: bool) -
     tensors
 }
 
+fn gated_lru(hidden: u64, width: u64, block: u64, kernel: u64) -> Vec<RecurrentTensor> {
+    vec![
+        tensor("lru_y", width, hidden),
+        tensor("lru_y.bias", 1, width),
+        tensor("lru_x", width, hidden),
+        tensor("lru_x.bias", 1, width),
+        tensor("lru_out", hidden, width),
+        tensor("lru_out.bias", 1, hidden),
+        tensor("ssm_conv1d", width, kernel),
+        tensor("ssm_conv1d.bias", 1, width),
+        tensor("lru_decay", 1, width),
+        tensor("lru_input_gate", width, block),
+        tensor("lru_input_gate.bias", 1, width),
+        tensor("lru_decay_gate", width, block),
+        tensor("lru_decay_gate.bias", 1, width),
+    ]
+}
+
 /// Norms of the step, B and C.
 const fn step_norms(rank: u64, state_size: u64) -> [RecurrentTensor; 3] {
     [tensor("ssm_dt_norm", 1, rank), tensor("ssm_b_norm", 1, state_size), tensor("ssm_c_norm", 1, state_size)]
@@ -413,6 +456,7 @@ mod tests {
             RecurrentShape::PlamoMamba { heads: 2, head_dim: 4, state_size: 4, rank: 2, kernel: 4 },
             RecurrentShape::KimiDelta { heads: 2, head_dim: 4, kernel: 4, wide: false },
             RecurrentShape::Lightning { heads: 2, head_dim: 4, normed_heads: true, f32_sums: true },
+            RecurrentShape::GatedLru { width: 8, blocks: 2, kernel: 4 },
             RecurrentShape::Rwkv7 { head_dim: 4, decay_rank: 2, rate_rank: 2, value_rank: 2, gate_rank: 2 },
         ];
         let mut seen: Vec<&str> = Vec::new();
