@@ -68,3 +68,20 @@ fn plamo2_slides_where_no_list_names_the_layer() {
     let one = config.replace("[]", "[7]");
     assert_eq!(total(&one, Runtime::Transformers), (7 * 2_048 + 32_768) * token);
 }
+
+/// The rule for latent attention is of versions up to 5.14, and the answer says so, whatever file the model is from.
+#[test]
+fn whole_heads_of_latent_attention_are_said() {
+    let text = include_str!("../../tests/fixtures/transformers-caches.json");
+    let cases: Vec<Value> = serde_json::from_str(text).unwrap();
+    let note = |kind: &str| {
+        let case = cases.iter().find(|case| case["type"] == kind).unwrap();
+        let model = import::import("config.json", case["config"].to_string().as_bytes(), None).unwrap();
+        let scenario = Scenario::for_model(&model).run_by(Runtime::Transformers);
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let placed = Placement::of(&model, &plan, &scenario, Machine::X86);
+        placed.of_component(Component::KvCache).map(|part| part.note.clone()).collect::<String>()
+    };
+    assert!(note("deepseek_v3").contains("as up to version 5.14"));
+    assert!(!note("llama").contains("5.14"));
+}

@@ -19,6 +19,9 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
         cache.size.high += more;
         cache.note += "; sliding layers hold a whole prompt until the second token";
     }
+    if case.model.architecture.attention_layers().any(|(_, attention)| attention.expanded.is_some()) {
+        cache.note += "; latent attention with whole heads, as up to version 5.14: later ones keep the compressed vector";
+    }
     common::rest(case, cache, common::process(545, (90, 140), "Python and PyTorch, as measured"))
 }
 
