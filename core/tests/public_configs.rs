@@ -3,8 +3,9 @@
 //! `tests/fixtures/public/README.md` says where they are from. What is read is right, or it is refused with a reason; what is
 //! known to differ is listed here with its reason, and a difference that went away must leave the list.
 
-use dhurandhar_core::memory::{KvFormat, Runtime, Scenario, kv_cache};
+use dhurandhar_core::memory::{KvFormat, Runtime, Scenario, kv_cache, state as states};
 use dhurandhar_core::model::{Model, import};
+use dhurandhar_core::weights::WeightFormat;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,8 +37,9 @@ fn json(path: &Path) -> Value {
 
 #[cfg(test)]
 fn scenario(model: &Model, runtime: Runtime, context_tokens: u64) -> Scenario {
-    let f16 = KvFormat::F16;
-    Scenario { context_tokens, k: f16, v: f16, runtime, ..Scenario::for_model(model) }
+    // All were built in 16 bits, whatever the checkpoint's type.
+    let (f16, weights) = (KvFormat::F16, WeightFormat::Bits(16));
+    Scenario { context_tokens, k: f16, v: f16, weights, runtime, ..Scenario::for_model(model) }
 }
 
 /// Bytes that a token adds in windowed layers that keep a cache: transformers keeps one token less than the window.
@@ -53,23 +55,6 @@ fn last_of_windows(model: &Model) -> u64 {
 fn runtime(model: &Model) -> Runtime {
     let latent = model.architecture.attention_layers().any(|(_, attention)| attention.expanded.is_some());
     if latent { Runtime::Ideal } else { Runtime::Transformers }
-}
-
-/// Elements of the recurrent state, and of the columns that convolutions keep: transformers keeps as many columns as there are
-/// taps, llama.cpp, whose rule ours is, one less.
-#[cfg(test)]
-fn state_elements(model: &Model) -> (u64, u64) {
-    let layers =
-        model.architecture.layers.iter().filter_map(dhurandhar_core::model::architecture::Layer::recurrent);
-    layers.fold((0, 0), |(recurrent, columns), block| {
-        let is_taps = |name: &str| {
-            name == "shortconv.conv" || name.starts_with("ssm_conv1d") && !name.ends_with("bias")
-        };
-        let taps = block.tensors.iter().filter(|tensor| is_taps(tensor.name));
-        let all: u64 = taps.clone().map(|tensor| tensor.rows * tensor.row_length).sum();
-        let kept: u64 = all - taps.map(|tensor| tensor.rows).sum::<u64>();
-        (recurrent + block.state_bytes / 4 - kept, columns + all)
-    })
 }
 
 /// Is it said with the model that something in it is not known or not counted?
@@ -99,11 +84,9 @@ fn difference(model: &Model, entry: &Value) -> Option<String> {
         }
     }
     if let Some(state) = entry["state_bytes"].as_u64() {
-        let (recurrent, columns) = state_elements(model);
-        // Columns in the model's 16 bits, sums in f32; MiniMax keeps its sums in 16 bits, too.
-        let known = [4 * recurrent + 2 * columns, 2 * recurrent + 2 * columns];
-        if !known.contains(&state) {
-            return Some(format!("state of {recurrent} and {columns} elements, transformers {state} bytes"));
+        let ours = states::bytes(&model.architecture, &scenario(model, Runtime::Transformers, 4_096));
+        if ours != state {
+            return Some(format!("state of {ours} bytes, transformers {state}"));
         }
     }
     None
@@ -303,8 +286,11 @@ fn headers_are_read_like_the_configs_they_were_made_from() {
             };
             let tokens = both.min(32_768);
             let (file_bytes, config_bytes) = (cache(&model, tokens), cache(&other, tokens));
-            let states = (model.architecture.state_bytes(), other.architecture.state_bytes());
-            if file_bytes != config_bytes || states.0 != states.1 {
+            // As llama.cpp keeps states, and as transformers does.
+            let states = [Runtime::LlamaCpp, Runtime::Transformers].map(|runtime| {
+                [&model, &other].map(|of| states::bytes(&of.architecture, &scenario(of, runtime, tokens)))
+            });
+            if file_bytes != config_bytes || states.iter().any(|[file, config]| file != config) {
                 wrong.push(format!(
                     "{file}: cache at {tokens} {file_bytes}, of the config {config_bytes}; states {states:?}"
                 ));

@@ -1,6 +1,7 @@
 //! Bytes of the KV cache, layer by layer, under a runtime's cell policy.
 
-use super::{Runtime, Scenario};
+use super::{KvFormat, Runtime, Scenario, state};
+use crate::leaf::BlockType;
 use crate::model::Architecture;
 use crate::model::architecture::{Attention, Expanded};
 use serde::Serialize;
@@ -31,6 +32,7 @@ pub fn layers(model: &Architecture, scenario: &Scenario) -> Vec<LayerCache> {
     let owners =
         model.attention_layers().filter(|(_, attention)| attention.owns_cache() && attention.kv_heads > 0);
     let widest = widest_value(model, scenario);
+    let formats = formats(model, scenario);
     let slots = scenario.slots.max(1);
     let copies = if scenario.unified_kv { 1 } else { slots }.saturating_mul(model.passes.max(1));
     owners
@@ -39,11 +41,11 @@ pub fn layers(model: &Architecture, scenario: &Scenario) -> Vec<LayerCache> {
                 Some(tokens) => tokens,
                 None => cells(window(model, attention, scenario.runtime), scenario),
             };
-            let mut heads = cached(attention, scenario.runtime);
+            let mut heads = cached(model, attention, scenario.runtime);
             if let Some(widest) = widest {
                 heads.v = widest;
             }
-            let bytes = bytes(attention, heads, scenario, cells).saturating_mul(copies);
+            let bytes = bytes(attention, heads, formats, cells).saturating_mul(copies);
             LayerCache { layer, cells, bytes }
         })
         .collect()
@@ -59,8 +61,8 @@ pub struct Cached {
 }
 
 /// What `runtime` caches of a layer. Latent attention is one compressed vector where the runtime computes with it, and whole
-/// heads where it does not (transformers always; llama.cpp and vLLM by family).
-pub fn cached(attention: &Attention, runtime: Runtime) -> Cached {
+/// heads where it does not (transformers as it was up to 5.14; llama.cpp and vLLM by family).
+pub fn cached(model: &Architecture, attention: &Attention, runtime: Runtime) -> Cached {
     let expands = |expanded: &&Expanded| match runtime {
         Runtime::Transformers => true,
         Runtime::Vllm => expanded.in_vllm,
@@ -72,13 +74,15 @@ pub fn cached(attention: &Attention, runtime: Runtime) -> Cached {
         | Runtime::Mlc
         | Runtime::Ideal => false,
     };
-    match attention.expanded.as_ref().filter(expands) {
-        Some(whole) => Cached { k: (whole.heads, whole.k_head_dim), v: (whole.heads, whole.v_head_dim) },
-        None => Cached {
-            k: (attention.kv_heads, attention.k_head_dim),
-            v: (attention.kv_heads, attention.v_head_dim),
-        },
+    if let Some(whole) = attention.expanded.as_ref().filter(expands) {
+        return Cached { k: (whole.heads, whole.k_head_dim), v: (whole.heads, whole.v_head_dim) };
     }
+    let repeats = runtime == Runtime::Transformers && model.conduct.transformers_repeats_heads;
+    let heads = match attention.kv_heads {
+        several @ 2.. if repeats => several.max(attention.query_heads),
+        heads => heads,
+    };
+    Cached { k: (heads, attention.k_head_dim), v: (heads, attention.v_head_dim) }
 }
 
 /// Total bytes of the KV cache.
@@ -86,20 +90,24 @@ pub fn total(model: &Architecture, scenario: &Scenario) -> u64 {
     layers(model, scenario).iter().map(|layer| layer.bytes).sum()
 }
 
-/// Recurrent state in bytes: each sequence of the scenario has its own.
-pub fn state_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
-    model.state_bytes().saturating_mul(scenario.slots.max(1))
+/// Formats of keys and values. transformers has no 16-bit cache for a model that computes in f32: keys and values are kept as they
+/// are computed, and the usual f16 stands for that.
+pub fn formats(model: &Architecture, scenario: &Scenario) -> (KvFormat, KvFormat) {
+    let wide = scenario.runtime == Runtime::Transformers && state::float_bits(model, scenario) == 32;
+    let of = |format| if wide && format == KvFormat::F16 { KvFormat::Block(BlockType::F32) } else { format };
+    (of(scenario.k), of(scenario.v))
 }
 
 /// Bytes read from the cache for one token decoded at the end of the context.
 pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
+    let formats = formats(model, scenario);
     let attending = model.attention_layers();
     attending
         .map(|(_, attention)| {
             let window = window(model, attention, scenario.runtime);
             let seen = window.map_or(scenario.context_tokens, |w| w.min(scenario.context_tokens));
             let seen = attention.cross_tokens.unwrap_or(seen);
-            bytes(attention, cached(attention, scenario.runtime), scenario, seen)
+            bytes(attention, cached(model, attention, scenario.runtime), formats, seen)
         })
         .sum::<u64>()
         .saturating_mul(model.passes.max(1))
@@ -139,25 +147,26 @@ fn widest_value(model: &Architecture, scenario: &Scenario) -> Option<(u64, u64)>
     if !scenario.runtime.is_llama_cpp() || scenario.flash_attention {
         return None;
     }
-    let widths = model.attention_layers().map(|(_, attention)| cached(attention, scenario.runtime).v);
+    let widths = model.attention_layers().map(|(_, attention)| cached(model, attention, scenario.runtime).v);
     widths.max_by_key(|(heads, width)| heads * width)
 }
 
 /// Bytes of the windows of one sequence: what a snapshot of sliding layers holds.
 pub fn window_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
+    let formats = formats(model, scenario);
     let owners = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
     owners
         .filter_map(|(_, attention)| {
             let cells = window(model, attention, scenario.runtime)?.min(scenario.context_tokens);
-            Some(bytes(attention, cached(attention, scenario.runtime), scenario, cells))
+            Some(bytes(attention, cached(model, attention, scenario.runtime), formats, cells))
         })
         .sum()
 }
 
 /// Bytes of `cells` tokens in one layer; a layer that reads another's cache is counted as if it held it.
-fn bytes(attention: &Attention, heads: Cached, scenario: &Scenario, cells: u64) -> u64 {
-    let indexer = scenario.k.bits(u64::from(attention.indexer_channels > 0), attention.indexer_channels);
-    let bits = scenario.k.bits(heads.k.0, heads.k.1) + scenario.v.bits(heads.v.0, heads.v.1) + indexer;
+fn bytes(attention: &Attention, heads: Cached, (k, v): (KvFormat, KvFormat), cells: u64) -> u64 {
+    let indexer = k.bits(u64::from(attention.indexer_channels > 0), attention.indexer_channels);
+    let bits = k.bits(heads.k.0, heads.k.1) + v.bits(heads.v.0, heads.v.1) + indexer;
     let bits = u128::from(cells) * u128::from(bits);
     u64::try_from(bits / 8).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ mod offered;
 mod refused;
 mod runtime;
 mod scenario;
+pub mod state;
 
 pub use draft::{Draft, Speculation, SpeculationError};
 pub use kv_cache::LayerCache;

@@ -48,7 +48,7 @@ pub fn refused(model: &Architecture, scenario: &Scenario) -> Option<Refusal> {
         .attention_layers()
         .filter(|(_, attention)| attention.owns_cache() && attention.kv_heads > 0)
         .find_map(|(layer, attention)| {
-            let heads = kv_cache::cached(attention, scenario.runtime);
+            let heads = kv_cache::cached(model, attention, scenario.runtime);
             let keys = undivided("keys", scenario.k, k, layer, heads.k.1);
             keys.or_else(|| undivided("values", scenario.v, v, layer, heads.v.1))
         })

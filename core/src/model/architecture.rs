@@ -21,6 +21,8 @@ pub struct Architecture {
     pub hidden_size: u64,
     /// Longest context the checkpoint declares, in tokens.
     pub max_context_tokens: u64,
+    /// Bits of a number that the checkpoint does not quantise: 32 where it says so, else 16.
+    pub float_bits: u64,
     /// Token embeddings and output head.
     pub embeddings: Embeddings,
     /// The decoder's layers, first to last.
@@ -71,6 +73,8 @@ pub struct ExtraTensor {
 pub struct Conduct {
     /// llama.cpp does not know of the family's windows: it keeps full caches and attends to all of them.
     pub llama_cpp_ignores_windows: bool,
+    /// Where several queries share keys and values, transformers repeats those for every query before it caches them.
+    pub transformers_repeats_heads: bool,
     /// Order of blocks in llama.cpp's graph.
     pub order: Order,
     /// Kind of vocabulary in GGUF files.
@@ -118,6 +122,8 @@ pub enum Tokenizer {
 pub struct Embeddings {
     /// Rows of the table.
     pub vocab_size: u64,
+    /// Channels of a row: the stream's, but where projections stand between the two.
+    pub width: u64,
     /// The output head is the same matrix.
     pub tied: bool,
 }
@@ -219,8 +225,11 @@ pub enum KvSource {
 pub struct Recurrent {
     /// Name in the field: `short_conv`, `gated_delta_net`, `mamba2`.
     pub kind: RecurrentKind,
-    /// State per sequence in bytes, independent of the context length (kept in f32).
+    /// State per sequence in bytes, independent of the context length, as llama.cpp keeps it: f32, and a column less than a
+    /// convolution has taps.
     pub state_bytes: u64,
+    /// transformers keeps the sums in f32; if not, in the model's own type.
+    pub f32_sums: bool,
     /// Weight matrices and vectors of the block, without the layer's norms.
     pub tensors: Vec<RecurrentTensor>,
 }
@@ -243,6 +252,8 @@ pub enum RecurrentKind {
     Lightning,
     /// RWKV-7 time mixing.
     Rwkv7,
+    /// Gated linear recurrence of every channel (RecurrentGemma).
+    GatedLru,
 }
 
 /// A tensor of a recurrent block: the name's middle part and its shape `[rows, row length]`.
@@ -325,7 +336,7 @@ pub struct Extras {
     pub fused: bool,
     /// A projection to one gate per query head scales the attention output.
     pub head_gate: bool,
-    /// The last norm has no weights (OLMo).
+    /// The last norm has no weights (OLMo), or there is none (OPT 350M).
     pub bare_output_norm: bool,
 }
 
@@ -399,7 +410,7 @@ impl Architecture {
         self.layers.iter().enumerate().filter_map(|(index, layer)| Some((index, layer.attention()?)))
     }
 
-    /// Recurrent state of one sequence, in bytes.
+    /// Recurrent state of one sequence as llama.cpp keeps it, in bytes.
     pub fn state_bytes(&self) -> u64 {
         let states = self.layers.iter().filter_map(Layer::recurrent).map(|recurrent| recurrent.state_bytes);
         states.sum::<u64>().saturating_mul(self.passes.max(1))
@@ -427,6 +438,7 @@ wire_struct!(Architecture {
     family,
     hidden_size,
     max_context_tokens,
+    float_bits,
     embeddings,
     layers,
     ple,
@@ -445,6 +457,7 @@ wire_struct!(Architecture {
 wire_struct!(ExtraTensor { name, role, rows, row_length, active });
 wire_struct!(Conduct {
     llama_cpp_ignores_windows,
+    transformers_repeats_heads,
     order,
     tokenizer,
     quantised_as_70b,
@@ -454,7 +467,7 @@ wire_struct!(Conduct {
 });
 wire_enum!(Order { 0 Usual, 1 NormsAfter, 2 Parallel, 3 Fused });
 wire_enum!(Tokenizer { 0 Bpe, 1 Spm, 2 Gemma4 });
-wire_struct!(Embeddings { vocab_size, tied });
+wire_struct!(Embeddings { vocab_size, width, tied });
 wire_struct!(Layer { mixer, ffn, norms, more });
 wire_enum!(Mixer { 0 Attention(attention), 1 Recurrent(recurrent), 2 Both(attention, recurrent), 3 None });
 wire_struct!(Attention {
@@ -476,9 +489,9 @@ wire_struct!(Attention {
 });
 wire_struct!(Expanded { heads, k_head_dim, v_head_dim, in_llama_cpp, in_vllm });
 wire_enum!(KvSource { 0 Own, 1 Shared { donor, unused_weights } });
-wire_struct!(Recurrent { kind, state_bytes, tensors });
+wire_struct!(Recurrent { kind, state_bytes, f32_sums, tensors });
 wire_enum!(RecurrentKind {
-    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7,
+    0 ShortConv, 1 GatedDeltaNet, 2 Mamba2, 3 Mamba, 4 KimiDelta, 5 Lightning, 6 Rwkv7, 7 GatedLru,
 });
 wire_enum!(Ffn {
     0 Dense { width, gated },

@@ -30,7 +30,11 @@ impl Profile {
             family: self.family.clone(),
             hidden_size: self.hidden_size,
             max_context_tokens: self.max_context_tokens,
-            embeddings: Embeddings { vocab_size: self.vocab_size, tied: self.tie_word_embeddings },
+            embeddings: Embeddings {
+                vocab_size: self.vocab_size,
+                width: self.hidden_size,
+                tied: self.tie_word_embeddings,
+            },
             layers,
             ple: (self.ple_hidden_size > 0).then(|| PerLayerEmbedding {
                 rows: self.ple_vocab_size,
@@ -45,6 +49,7 @@ impl Profile {
                 head_gate: self.conventions.head_gate,
                 bare_output_norm: false,
             },
+            float_bits: 16,
             more: Vec::new(),
             passes: 1,
             conduct: family.conduct(self.vocab_size),

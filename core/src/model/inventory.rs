@@ -15,7 +15,7 @@ pub fn tensors(model: &Architecture) -> Vec<Tensor> {
     let vocab = model.embeddings.vocab_size;
     let width = model.layers.len() as u64;
     let lookup = if model.embeddings.tied { Active::All } else { Active::Row };
-    list.push("token_embd.weight", Role::TokenEmbedding, vocab, hidden, lookup);
+    list.push("token_embd.weight", Role::TokenEmbedding, vocab, model.embeddings.width, lookup);
     if let Some(ple) = &model.ple {
         let row = ple.width * width;
         list.push("per_layer_token_embd.weight", Role::PleTable, ple.rows, row, Active::Row);
@@ -33,7 +33,7 @@ pub fn tensors(model: &Architecture) -> Vec<Tensor> {
         list.vector("output_norm.weight", hidden);
     }
     if !model.embeddings.tied {
-        list.push("output.weight", Role::OutputHead, vocab, hidden, Active::All);
+        list.push("output.weight", Role::OutputHead, vocab, model.embeddings.width, Active::All);
     }
     for (index, layer) in model.layers.iter().enumerate() {
         list.layer = Some(index);

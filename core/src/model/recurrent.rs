@@ -1,7 +1,7 @@
 //! Recurrent blocks: their tensors and the size of their state.
 //!
-//! State is kept in f32 whatever the KV type is (transformers and llama.cpp alike) and does not grow with the
-//! context.
+//! State does not grow with the context, and no KV type changes it: sums of what was read, and the last columns that
+//! convolutions look back at.
 
 use super::architecture::{Recurrent, RecurrentKind, RecurrentTensor};
 use crate::leaf::wire::Wire;
@@ -89,6 +89,17 @@ pub enum RecurrentShape {
         head_dim: u64,
         /// Queries and keys pass RMS norms of a head's width.
         normed_heads: bool,
+        /// transformers keeps the sums in f32, not in the model's own type.
+        f32_sums: bool,
+    },
+    /// RecurrentGemma: one gated decay a channel.
+    GatedLru {
+        /// Channels.
+        width: u64,
+        /// Blocks of channels that a gate's matrix mixes.
+        blocks: u64,
+        /// Taps of the convolution.
+        kernel: u64,
     },
     /// RWKV-7.
     Rwkv7 {
@@ -106,7 +117,7 @@ pub enum RecurrentShape {
 }
 
 /// Every name below, so that they can be sent as numbers.
-pub(crate) const NAMES: [&str; 51] = [
+pub(crate) const NAMES: [&str; 62] = [
     "shortconv.in_proj",
     "shortconv.conv",
     "shortconv.out_proj",
@@ -158,7 +169,22 @@ pub(crate) const NAMES: [&str; 51] = [
     "time_mix_value",
     "time_mix_output",
     "time_mix_ln",
+    "lru_y",
+    "lru_y.bias",
+    "lru_x",
+    "lru_x.bias",
+    "lru_out",
+    "lru_out.bias",
+    "lru_decay",
+    "lru_input_gate",
+    "lru_input_gate.bias",
+    "lru_decay_gate",
+    "lru_decay_gate.bias",
 ];
+
+/// Those of them that are kernels of convolutions: channels and taps.
+const CONVOLUTIONS: [&str; 5] =
+    ["shortconv.conv", "ssm_conv1d", "ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v"];
 
 /// Spell out a block over a stream of `hidden` channels.
 pub(super) fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
@@ -220,7 +246,7 @@ pub(super) fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
             let tensors = kimi_delta(hidden, heads, head_dim, kernel, wide);
             (RecurrentKind::KimiDelta, inner * (head_dim + 3 * kernel.saturating_sub(1)), tensors)
         }
-        RecurrentShape::Lightning { heads, head_dim, normed_heads } => {
+        RecurrentShape::Lightning { heads, head_dim, normed_heads, .. } => {
             let inner = heads * head_dim;
             let mut tensors = vec![
                 tensor("attn_qkv", 3 * inner, hidden),
@@ -234,13 +260,33 @@ pub(super) fn block(shape: RecurrentShape, hidden: u64) -> Recurrent {
             }
             (RecurrentKind::Lightning, inner * head_dim, tensors)
         }
+        RecurrentShape::GatedLru { width, blocks, kernel } => (
+            RecurrentKind::GatedLru,
+            width * kernel.max(1),
+            gated_lru(hidden, width, width / blocks.max(1), kernel),
+        ),
         RecurrentShape::Rwkv7 { head_dim, decay_rank, rate_rank, value_rank, gate_rank } => (
             RecurrentKind::Rwkv7,
             hidden * (head_dim + 2),
             rwkv7(hidden, [decay_rank, rate_rank, value_rank, gate_rank]),
         ),
     };
-    Recurrent { kind, state_bytes: state * F32_BYTES, tensors }
+    let f32_sums = !matches!(shape, RecurrentShape::Lightning { f32_sums: false, .. });
+    Recurrent { kind, state_bytes: state * F32_BYTES, f32_sums, tensors }
+}
+
+impl Recurrent {
+    /// Channels that convolutions look back at, and the taps of one; zeros without a convolution.
+    pub fn convolved(&self) -> (u64, u64) {
+        let kernels = self.tensors.iter().filter(|tensor| CONVOLUTIONS.contains(&tensor.name));
+        kernels.fold((0, 0), |(channels, taps), kernel| (channels + kernel.rows, taps.max(kernel.row_length)))
+    }
+
+    /// Elements of the state that no convolution looks back at.
+    pub fn sums(&self) -> u64 {
+        let (channels, taps) = self.convolved();
+        (self.state_bytes / F32_BYTES).saturating_sub(channels.saturating_mul(taps.saturating_sub(1)))
+    }
 }
 
 fn mamba2(
@@ -311,6 +357,24 @@ fn kimi_delta(hidden: u64, heads: u64, head_dim: u64, kernel: u64, wide: bool) -
         tensors.extend([tensor("ssm_g_a", head_dim, hidden), tensor("ssm_g_b", inner, head_dim)]);
     }
     tensors
+}
+
+fn gated_lru(hidden: u64, width: u64, block: u64, kernel: u64) -> Vec<RecurrentTensor> {
+    vec![
+        tensor("lru_y", width, hidden),
+        tensor("lru_y.bias", 1, width),
+        tensor("lru_x", width, hidden),
+        tensor("lru_x.bias", 1, width),
+        tensor("lru_out", hidden, width),
+        tensor("lru_out.bias", 1, hidden),
+        tensor("ssm_conv1d", width, kernel),
+        tensor("ssm_conv1d.bias", 1, width),
+        tensor("lru_decay", 1, width),
+        tensor("lru_input_gate", width, block),
+        tensor("lru_input_gate.bias", 1, width),
+        tensor("lru_decay_gate", width, block),
+        tensor("lru_decay_gate.bias", 1, width),
+    ]
 }
 
 /// Norms of the step, B and C.
@@ -391,7 +455,8 @@ mod tests {
             RecurrentShape::Mamba { inner: 16, state_size: 4, rank: 2, kernel: 4, normed: true },
             RecurrentShape::PlamoMamba { heads: 2, head_dim: 4, state_size: 4, rank: 2, kernel: 4 },
             RecurrentShape::KimiDelta { heads: 2, head_dim: 4, kernel: 4, wide: false },
-            RecurrentShape::Lightning { heads: 2, head_dim: 4, normed_heads: true },
+            RecurrentShape::Lightning { heads: 2, head_dim: 4, normed_heads: true, f32_sums: true },
+            RecurrentShape::GatedLru { width: 8, blocks: 2, kernel: 4 },
             RecurrentShape::Rwkv7 { head_dim: 4, decay_rank: 2, rate_rank: 2, value_rank: 2, gate_rank: 2 },
         ];
         let mut seen: Vec<&str> = Vec::new();

@@ -7,12 +7,12 @@ use crate::device::GpuKind;
 use crate::leaf::Interval;
 use crate::leaf::Provenance;
 use crate::leaf::units::MIB;
-use crate::memory::{LayerCache, kv_cache};
+use crate::memory::{LayerCache, kv_cache, state};
 
 /// Everything beside the weights, for runtimes whose graphs are not followed here.
 pub(super) fn rest(case: &Case<'_>, cache: Part, process: Part) -> Vec<Part> {
     let mut parts = vec![cache];
-    parts.extend(state(case, kv_cache::state_bytes(&case.model.architecture, case.scenario)));
+    parts.extend(state(case, state::bytes(&case.model.architecture, case.scenario)));
     parts.extend(weights::towers(case));
     parts.push(activations(case));
     parts.push(process);
@@ -49,7 +49,8 @@ pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
     if shared > 0 {
         note += &format!(", {shared} shared (free)");
     }
-    note += &format!(", K {} V {}", scenario.k, scenario.v);
+    let (k, v) = kv_cache::formats(&case.model.architecture, scenario);
+    note += &format!(", K {k} V {v}");
     if scenario.slots > 1 {
         let how = if scenario.unified_kv { "share the cells" } else { "have cells of their own" };
         note += &format!("; {} slots {how}", scenario.slots);
@@ -59,9 +60,10 @@ pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
 
 /// State of recurrent layers, where there are any.
 pub(super) fn state(case: &Case<'_>, bytes: u64) -> Option<Part> {
+    let how = state::types(&case.model.architecture, case.scenario);
     let note = match case.scenario.slots {
-        1 => "f32 state, one sequence".to_owned(),
-        slots => format!("f32 state, {slots} sequences"),
+        1 => format!("{how} state, one sequence"),
+        slots => format!("{how} state, {slots} sequences"),
     };
     (bytes > 0).then(|| Part::exact(Component::RecurrentState, bytes, Kind::Anonymous, Touch::Token, note))
 }

@@ -145,7 +145,7 @@ impl Demand {
         let count = caches.len() as u64;
         let cells: u64 = caches.iter().map(|cache| cache.cells).sum();
         // Latent attention caches no values.
-        let cached = |a: &Attention| kv_cache::cached(a, scenario.runtime);
+        let cached = |a: &Attention| kv_cache::cached(architecture, a, scenario.runtime);
         let latent = architecture.attention_layers().any(|(_, a)| a.kv_heads > 0 && cached(a).v.1 == 0);
         let quantised = scenario.flash_attention && is_quantised(scenario.k);
         // Masks are f16 for flash attention. Indices of rows are 8 bytes: one for keys and one for values, or one for

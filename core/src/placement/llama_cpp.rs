@@ -13,7 +13,7 @@ use crate::device::GpuKind;
 use crate::leaf::Interval;
 use crate::leaf::Provenance;
 use crate::leaf::units::MIB;
-use crate::memory::{LayerCache, LazyMode, LoadMode, kv_cache};
+use crate::memory::{LayerCache, LazyMode, LoadMode, kv_cache, state};
 use crate::model::architecture::Tokenizer;
 use crate::model::tensor::{Role, Tensor};
 use crate::weights::PlannedTensor;
@@ -168,7 +168,7 @@ fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touc
 /// Cache, state, towers, buffers, tokenizer, process and a server's prompt cache.
 pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     let mut parts = vec![super::common::kv(case, kv)];
-    parts.extend(super::common::state(case, kv_cache::state_bytes(&case.model.architecture, case.scenario)));
+    parts.extend(super::common::state(case, state::bytes(&case.model.architecture, case.scenario)));
     parts.extend(weights::towers(case));
     match &case.split {
         None => parts.push(compute(case)),

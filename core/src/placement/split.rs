@@ -4,7 +4,7 @@
 //! layer L. Held to real loads on a software driver.
 
 use super::case::Case;
-use crate::memory::{LayerCache, kv_cache};
+use crate::memory::{LayerCache, state};
 use crate::model::tensor::{Role, Tensor};
 use serde::Serialize;
 
@@ -91,11 +91,13 @@ pub(super) fn caches(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> [(u64
         *(if split.has_cache(layer.layer) { card } else { host }) += layer.bytes;
     }
     for (index, layer) in case.model.architecture.layers.iter().enumerate() {
-        let bytes = layer.recurrent().map_or(0, |block| block.state_bytes) * case.scenario.slots.max(1);
+        let (architecture, scenario) = (&case.model.architecture, case.scenario);
+        let once = layer.recurrent().map_or(0, |block| state::of_layer(architecture, block, scenario));
+        let bytes = once * scenario.slots.max(1);
         let (card, host) = &mut found[1];
         *(if split.has_cache(index) { card } else { host }) += bytes;
     }
-    debug_assert_eq!(found[1].0 + found[1].1, kv_cache::state_bytes(&case.model.architecture, case.scenario));
+    debug_assert_eq!(found[1].0 + found[1].1, state::bytes(&case.model.architecture, case.scenario));
     found
 }
 

@@ -6,7 +6,7 @@
 
 use crate::device::{Device, Gpu};
 use crate::leaf::number::within;
-use crate::memory::{Scenario, kv_cache};
+use crate::memory::{Scenario, kv_cache, state};
 use crate::model::Model;
 use crate::model::tensor::{Active, Role};
 use crate::placement::ReRead;
@@ -95,7 +95,7 @@ pub fn reads(model: &Model, plan: &WeightPlan, scenario: &Scenario) -> Reads {
     Reads {
         weight_bytes: weight_bytes(model, plan),
         kv_bytes: kv_cache::read_per_token(&model.architecture, scenario),
-        state_bytes: 2 * model.architecture.state_bytes(),
+        state_bytes: 2 * state::of_sequence(&model.architecture, scenario),
         gpu_bytes: 0,
         ple_row_bytes: plan.ple_row_bytes(model),
         row_bytes: row_bytes(model, plan),

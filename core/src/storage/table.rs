@@ -96,7 +96,7 @@ impl TableGeometry {
     pub fn of_model(model: &Architecture, bits: f64, page_bytes: u64) -> Result<Self, GeometryError> {
         let (rows, layers, width) = match &model.ple {
             Some(ple) => (ple.rows, model.layers.len() as u64, ple.width),
-            None => (model.embeddings.vocab_size, 1, model.hidden_size),
+            None => (model.embeddings.vocab_size, 1, model.embeddings.width),
         };
         let layer_bytes = to_u64((width as f64 * bits / 8.0).ceil().clamp(0.0, (1_u64 << 40) as f64));
         Self::new(rows, layers, layer_bytes, page_bytes)

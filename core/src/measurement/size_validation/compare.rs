@@ -4,7 +4,7 @@ use super::card::{self, CardSetting};
 use super::{MixSizes, PackedSizes, SizedModel, Tally, processor};
 use crate::export::file_names;
 use crate::leaf::BlockType;
-use crate::memory::{KvFormat, Runtime, Scenario, kv_cache, refused};
+use crate::memory::{KvFormat, Runtime, Scenario, kv_cache, refused, state};
 use crate::model::Model;
 use crate::placement::compute::compute_buffer;
 use crate::placement::packed::is_packed;
@@ -166,7 +166,7 @@ pub fn compare(name: &str, built_in: bool, model: &Model, measured: &MeasuredMod
     for Setting { choices, measured } in &measured.settings {
         let (Some((cache, compute)), Some(scenario)) = (measured, choices.scenario(model)) else { continue };
         let shape = &model.architecture;
-        let predicted = kv_cache::total(shape, &scenario) + kv_cache::state_bytes(shape, &scenario);
+        let predicted = kv_cache::total(shape, &scenario) + state::bytes(shape, &scenario);
         sized.caches.add(|| choices.words(), predicted, *cache, 0.0);
         let reserved = compute_buffer(shape, &scenario).reserved;
         sized.compute.add(|| choices.words(), reserved, *compute, COMPUTE_TOLERANCE);

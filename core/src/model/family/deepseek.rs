@@ -66,6 +66,20 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "deepseek_v32",
         types: &["deepseek_v3_2"],
         gguf: &["deepseek32"],
+        defaults: &[
+            ("moe_intermediate_size", 2_048),
+            ("n_shared_experts", 1),
+            ("first_k_dense_replace", 3),
+            ("q_lora_rank", 1_536),
+            ("n_routed_experts", 256),
+            ("num_experts_per_tok", 8),
+            ("kv_lora_rank", 512),
+            ("qk_nope_head_dim", 128),
+            ("qk_rope_head_dim", 64),
+            ("v_head_dim", 128),
+            ("index_n_heads", 64),
+            ("index_head_dim", 128),
+        ],
         config: Some(indexed),
         ..DEEPSEEK3_LITE
     },
@@ -83,6 +97,8 @@ pub(super) const FAMILIES: &[Family] = &[
             ("qk_nope_head_dim", 192),
             ("qk_rope_head_dim", 64),
             ("v_head_dim", 256),
+            ("index_n_heads", 32),
+            ("index_head_dim", 128),
         ],
         config: Some(indexed),
         ..DEEPSEEK3_LITE
@@ -177,10 +193,18 @@ pub(super) const FAMILIES: &[Family] = &[
 /// As version 3, with a name of its own in files.
 const DEEPSEEK3_LITE: Family = Family { types: &[], gguf: &[], ..DEEPSEEK3 };
 
+/// A number of the indexer's, as stated or as the class fills it in.
+fn indexing(reader: &mut Reader<'_>, name: &'static str) -> Result<u64, DocumentError> {
+    match reader.left_out(&[name]) {
+        Some(filled) => Ok(filled),
+        None => reader.require(&[name], 1..=MAX_HEADS),
+    }
+}
+
 /// The sparse-attention indexer: a key of its own for each token, and what its scores are computed with.
 fn indexed(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    let channels = reader.require(&["index_head_dim"], 1..=MAX_HEADS)?;
-    let heads = reader.require(&["index_n_heads"], 1..=MAX_HEADS)?;
+    let channels = indexing(reader, "index_head_dim")?;
+    let heads = indexing(reader, "index_n_heads")?;
     // Of the stream itself where queries have no rank.
     let rank = facts.latent.and_then(|latent| latent.q_rank).unwrap_or(facts.hidden);
     reader.touch(&["index_topk", "indexer_rope_interleave", "index_topk_freq"]);

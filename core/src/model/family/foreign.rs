@@ -166,7 +166,6 @@ pub(in crate::model) const UNDESCRIBED: &[(&str, &str)] = &[
     ("plamo", "one norm before attention and FFN side by side, and shared heads"),
     ("qwen4_exp", "tables of n-grams and several streams between its layers"),
     ("qwen4_exp_text", "tables of n-grams and several streams between its layers"),
-    ("recurrent_gemma", "RG-LRU blocks"),
     ("rwkv", "RWKV-4 blocks"),
     ("xlnet", "two streams of attention"),
     ("xlstm", "xLSTM blocks"),

@@ -1,6 +1,7 @@
 //! Gemma: 1, 2, 3, 3n, 4.
 
-use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, MAX_WIDTH, Reader, one_by_one};
+use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_VOCAB, MAX_WIDTH, Mixes, Reader, one_by_one};
+use super::super::recurrent::RecurrentShape;
 use super::{
     BASE, Conventions, Family, FileForm, LlamaCppWindows, PLAIN_FILE, RouterExtras, Tokenizer, Windows,
 };
@@ -68,6 +69,16 @@ const GEMMA3: Family = Family {
 };
 
 pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "recurrent_gemma",
+        file: None,
+        types: &[],
+        gguf: &[],
+        windows: Windows::Own,
+        defaults: &[("sliding_window", 2_048), ("head_dim", 256), ("max_position_embeddings", 8_192)],
+        config: Some(recurrent_gemma),
+        ..GEMMA
+    },
     GEMMA,
     GEMMA2,
     Family { name: "vaultgemma", gguf: &[], conventions: BASE.conventions, ..GEMMA2 },
@@ -187,5 +198,34 @@ fn gemma4(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         facts.dense_beside = true;
         facts.conventions.norms += 3;
     }
+    Ok(())
+}
+
+/// A pattern of blocks that is repeated; every matrix of the FFN has a bias and half the stated width, and attention's output has one
+/// (transformers, `RecurrentGemmaMlp`, `RecurrentGemmaAttention`).
+fn recurrent_gemma(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if !reader.has("layer_types") {
+        let mut pattern = reader.texts("block_types")?;
+        if pattern.is_empty() {
+            pattern = ["recurrent", "recurrent", "attention"].map(str::to_owned).to_vec();
+        }
+        for (slot, word) in facts.layers.iter_mut().zip(pattern.iter().cycle()) {
+            slot.mixes = match word.as_str() {
+                "recurrent" | "linear_attention" => Mixes::Recurrent,
+                "attention" | "sliding_attention" => Mixes::Sliding,
+                other => {
+                    return Err(reader.wrong("block_types", &format!("{other:?}"), "recurrent or attention"));
+                }
+            };
+        }
+    }
+    facts.recurrent = Some(RecurrentShape::GatedLru {
+        width: reader.integer(&["lru_width"], 1..=MAX_WIDTH)?.unwrap_or(facts.hidden),
+        blocks: facts.heads.query.max(),
+        kernel: reader.integer(&["conv1d_width"], 1..=MAX_HEADS)?.unwrap_or(4),
+    });
+    facts.dense = PerLayer::Same(facts.dense.max() / 2);
+    (facts.output_bias, facts.ffn_bias) = (true, true);
+    reader.touch(&["w_init_variance_scale", "final_w_init_variance_scale", "logits_soft_cap"]);
     Ok(())
 }

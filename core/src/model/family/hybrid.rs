@@ -5,7 +5,7 @@ use super::super::import::hf_config::{Facts, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, M
 use super::super::recurrent::RecurrentShape;
 use super::super::tensor::{Active, Role};
 use super::research::whole_norms;
-use super::{BASE, Conventions, Family, extra, vector};
+use super::{BASE, Conventions, Family, Windows, extra, vector};
 use crate::format::document::{DocumentError, PerLayer};
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -44,6 +44,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "plamo2",
         gguf: &["plamo2"],
+        windows: Windows::Own,
+        defaults: &[("sliding_window", 2_048)],
         conventions: Conventions { norms: 4, fused: true, ..BASE.conventions },
         tied: true,
         config: Some(plamo2),
@@ -110,8 +112,13 @@ fn nemotron_h(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Document
         (facts.experts, facts.sparse) = (None, Vec::new());
         return Ok(());
     }
-    if let Some(experts) = &mut facts.experts {
-        experts.gated = false;
+    let Some(experts) = &mut facts.experts else {
+        return Err(reader.missing("n_routed_experts", "the number of experts in the layers that have some"));
+    };
+    experts.gated = false;
+    // One block of this width, whatever `n_shared_experts` says (transformers, `NemotronHMoE`).
+    if let Some(shared) = reader.integer(&["moe_shared_expert_intermediate_size"], 0..=MAX_WIDTH)? {
+        experts.shared = PerLayer::Same(shared);
     }
     facts.sparse = sparse;
     narrow_experts(reader, facts)
@@ -235,7 +242,18 @@ fn jamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
 /// additions and a matrix to the stream (transformers, `Zamba2HybridLayer`).
 fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let words = reader.texts("layers_block_type")?;
-    let listed = reader.integers("hybrid_layer_ids", 0..=MAX_LAYERS)?.unwrap_or_default();
+    let listed = match reader.integers("hybrid_layer_ids", 0..=MAX_LAYERS)? {
+        Some(listed) => listed,
+        None if words.is_empty() && facts.layers.len() == 54 => {
+            // Every sixth, and three of the last (transformers, `Zamba2Config`).
+            reader.class_default("layers_block_type", "9 of 54 layers hybrid");
+            vec![6, 12, 18, 24, 30, 36, 42, 47, 51]
+        }
+        None if words.is_empty() => {
+            return Err(reader.missing("layers_block_type", "the kind of each layer"));
+        }
+        None => Vec::new(),
+    };
     let hybrid: Vec<usize> = (0..facts.layers.len())
         .filter(|layer| {
             words.get(*layer).map_or_else(|| listed.contains(&(*layer as u64)), |word| word == "hybrid")
@@ -244,20 +262,29 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     let hidden = facts.hidden;
     let expand = reader.integer(&["mamba_expand"], 1..=64)?.unwrap_or(2);
     let heads = reader.require(&["n_mamba_heads"], 1..=MAX_HEADS)?;
-    facts.recurrent = Some(RecurrentShape::Mamba2 {
-        heads,
-        head_dim: (expand * hidden / heads).clamp(1, MAX_HEADS),
-        state_size: reader.integer(&["mamba_d_state"], 1..=MAX_HEADS)?.unwrap_or(64),
-        groups: reader.integer(&["mamba_ngroups"], 1..=MAX_HEADS)?.unwrap_or(1),
-        kernel: reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4),
-        normed: true,
-    });
+    let head_dim = (expand * hidden / heads).clamp(1, MAX_HEADS);
+    let state_size = reader.integer(&["mamba_d_state"], 1..=MAX_HEADS)?.unwrap_or(64);
+    let groups = reader.integer(&["mamba_ngroups"], 1..=MAX_HEADS)?.unwrap_or(1);
+    let kernel = reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4);
+    facts.recurrent =
+        Some(RecurrentShape::Mamba2 { heads, head_dim, state_size, groups, kernel, normed: true });
+    let biased = reader.flag("add_bias_linear")?.unwrap_or(false);
+    if biased {
+        let rows = 2 * (heads * head_dim + groups * state_size) + heads;
+        for layer in 0..facts.layers.len() {
+            facts.more.push((Some(layer), vector("ssm_in.bias", rows)));
+            facts.more.push((Some(layer), vector("ssm_out.bias", hidden)));
+        }
+    }
     for (layer, slot) in facts.layers.iter_mut().enumerate() {
         slot.mixes = if hybrid.contains(&layer) { Mixes::Both } else { Mixes::Recurrent };
         slot.ffn = false;
     }
     let (query, kv) = (facts.heads.query.max(), facts.heads.kv.max());
-    let width = (2 * hidden / query.max(1)).max(1);
+    // The stream beside the embeddings, unless another width is stated.
+    let wide = reader.integer(&["attention_hidden_size"], 1..=MAX_WIDTH)?.unwrap_or(2 * hidden);
+    let stated = reader.integer(&["attention_head_dim", "head_dim"], 1..=MAX_HEADS)?;
+    let width = stated.unwrap_or((2 * hidden / query.max(1)).clamp(1, MAX_HEADS));
     (facts.heads.k_dim, facts.heads.v_dim) = (width, width);
     let inner = match facts.dense.max() {
         0 => 4 * hidden,
@@ -271,43 +298,49 @@ fn zamba2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     for (turn, layer) in (0_u64..).zip(&hybrid) {
         let mut push = |tensor| facts.more.push((Some(*layer), tensor));
         if turn < blocks {
-            push(extra("attn_q.weight", Role::AttentionQ, query * width, 2 * hidden));
-            push(extra("attn_k.weight", Role::AttentionK, kv * width, 2 * hidden));
-            push(extra("attn_v.weight", Role::AttentionV, kv * width, 2 * hidden));
+            push(extra("attn_q.weight", Role::AttentionQ, query * width, wide));
+            push(extra("attn_k.weight", Role::AttentionK, kv * width, wide));
+            push(extra("attn_v.weight", Role::AttentionV, kv * width, wide));
             push(extra("attn_output.weight", Role::AttentionOutput, hidden, query * width));
             push(extra("ffn_up.weight", Role::FfnGateUp, 2 * inner, hidden));
             push(extra("ffn_down.weight", Role::FfnDown, hidden, inner));
-            push(vector("shared_attn_norm.weight", 2 * hidden));
+            push(vector("shared_attn_norm.weight", wide));
             push(vector("shared_ffn_norm.weight", hidden));
+            if biased {
+                push(vector("ffn_up.bias", 2 * inner));
+                push(vector("ffn_down.bias", hidden));
+            }
         }
         push(extra("ffn_up_adapter_a.weight", Role::Unquantised, rank, hidden));
         push(extra("ffn_up_adapter_b.weight", Role::Unquantised, 2 * inner, rank));
         if adapted {
-            push(extra("attn_adapter_a.weight", Role::Unquantised, 3 * rank, 2 * hidden));
-            push(extra("attn_adapter_b.weight", Role::Unquantised, 6 * hidden, rank));
+            push(extra("attn_adapter_a.weight", Role::Unquantised, 3 * rank, wide));
+            push(extra("attn_adapter_b.weight", Role::Unquantised, 3 * wide, rank));
         }
         push(extra("shared_out.weight", Role::Unquantised, hidden, hidden));
     }
-    reader.touch(&[
-        "mamba_headdim",
-        "attention_head_dim",
-        "attention_hidden_size",
-        "use_mem_rope",
-        "kv_channels",
-    ]);
+    // Untied, every hybrid layer has a block of its own in transformers.
+    reader.always("tie_word_embeddings", true)?;
+    reader.touch(&["mamba_headdim", "use_mem_rope", "kv_channels"]);
     reader.always("use_conv_bias", true)?;
     reader.touch(&["num_query_groups", "use_mamba_kernels", "use_long_context"]);
     Ok(())
 }
 
-/// Every `mamba_step`-th layer attends, counted from its half; norms of each head stand in the attention
-/// (`modeling_plamo.py` of the checkpoints).
+/// Every `mamba_step`-th layer attends, counted from its half, and slides but where `full_attention_idx` names it; norms of each
+/// head stand in the attention (`modeling_plamo.py` of the checkpoints).
 fn plamo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
     let step = reader.integer(&["mamba_step"], 1..=MAX_LAYERS)?.unwrap_or(2);
     let layers = facts.layers.len() as u64;
+    let full = reader.integers("full_attention_idx", 0..=MAX_LAYERS)?.unwrap_or_default();
+    let slides = facts.window > 0;
     for (layer, slot) in (0_u64..).zip(&mut facts.layers) {
         let attends = if layers <= step / 2 { layer + 1 == layers } else { layer % step == step / 2 };
-        slot.mixes = if attends { Mixes::Full } else { Mixes::Recurrent };
+        slot.mixes = match attends {
+            true if slides && !full.contains(&layer) => Mixes::Sliding,
+            true => Mixes::Full,
+            false => Mixes::Recurrent,
+        };
     }
     let heads = reader.require(&["mamba_num_heads"], 1..=MAX_HEADS)?;
     let head_dim = reader.integer(&["hidden_size_per_head"], 1..=MAX_HEADS)?.unwrap_or(128);
@@ -319,15 +352,14 @@ fn plamo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
         rank: (facts.hidden / 16).max(64),
         kernel: reader.integer(&["mamba_d_conv"], 1..=MAX_HEADS)?.unwrap_or(4),
     });
-    facts.window = 0;
     let (query, kv) = (facts.heads.query.max(), facts.heads.kv.max());
     for layer in 0..facts.layers.len() {
-        if facts.layers[layer].mixes == Mixes::Full {
+        if facts.layers[layer].mixes != Mixes::Recurrent {
             facts.more.push((Some(layer), vector("attn_q_norm.weight", query * head_dim)));
             facts.more.push((Some(layer), vector("attn_k_norm.weight", kv * head_dim)));
         }
     }
-    reader.touch(&["attention_window_size", "full_attention_idx", "mamba_enabled", "use_cache"]);
+    reader.touch(&["mamba_enabled", "use_cache"]);
     Ok(())
 }
 

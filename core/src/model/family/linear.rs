@@ -88,8 +88,12 @@ fn minimax(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
         }
     }
     let heads = facts.heads.query.max();
-    facts.recurrent =
-        Some(RecurrentShape::Lightning { heads, head_dim: facts.heads.k_dim, normed_heads: false });
+    facts.recurrent = Some(RecurrentShape::Lightning {
+        heads,
+        head_dim: facts.heads.k_dim,
+        normed_heads: false,
+        f32_sums: false,
+    });
     if let Some(experts) = &mut facts.experts {
         experts.shared = reader
             .layered(&["shared_intermediate_size"], 0..=MAX_WIDTH, layers)?
@@ -164,7 +168,8 @@ fn ring(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError>
     grouped(reader, facts, 5, true)?;
     let heads = facts.heads.query.max();
     let normed_heads = facts.conventions.qk_norm;
-    facts.recurrent = Some(RecurrentShape::Lightning { heads, head_dim: facts.heads.k_dim, normed_heads });
+    let head_dim = facts.heads.k_dim;
+    facts.recurrent = Some(RecurrentShape::Lightning { heads, head_dim, normed_heads, f32_sums: true });
     reader.touch(&["group_norm_size", "linear_silu", "linear_attn_norm_group_size", "linear_rope"]);
     reader.touch(&["linear_mode", "num_linear_key_value_heads"]);
     Ok(())

@@ -121,6 +121,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ("num_experts_per_tok", 2),
             ("shared_intermediate_size", 1_024),
         ],
+        config: Some(granite_hybrid),
         gguf: &["granitehybrid"],
         ..BASE
     },
@@ -345,4 +346,12 @@ fn inner_norms(architecture: &mut Architecture) {
             layer.more.push(vector("ffn_sub_norm.weight", width));
         }
     }
+}
+
+/// Its class makes every layer one of Mamba-2 where no list says what they are; every published config has the list.
+fn granite_hybrid(reader: &mut Reader<'_>, _: &mut Facts) -> Result<(), DocumentError> {
+    if reader.has("layer_types") || reader.has("layers_block_type") {
+        return Ok(());
+    }
+    Err(reader.missing("layer_types", "the kind of each layer"))
 }

@@ -39,7 +39,13 @@ fn alone(facts: &mut Facts, shape: RecurrentShape) {
     facts.dense = PerLayer::Same(0);
 }
 
+/// Its own format has the block's sizes in a map, which is empty in the published ones but where they are of Mamba-2.
 fn mamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if let Some(stated) = reader.map("ssm_cfg")?.filter(|sizes| !sizes.entries().is_empty()) {
+        let names: Vec<&str> = stated.entries().iter().map(|(name, _)| name.as_str()).collect();
+        let expected = "an empty one, or the config.json of a checkpoint that transformers reads";
+        return Err(reader.wrong("ssm_cfg", &format!("a map with {}", names.join(", ")), expected));
+    }
     let expand = reader.integer(&["expand"], 1..=64)?.unwrap_or(2);
     let inner = reader.integer(&["intermediate_size", "d_inner"], 1..=MAX_WIDTH)?;
     let rank = reader.integer_or_auto("time_step_rank", 1..=MAX_HEADS)?;
@@ -52,7 +58,7 @@ fn mamba(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError
     };
     reader.always("use_conv_bias", true)?;
     reader.always("use_bias", false)?;
-    reader.touch(&["mixer_rms_eps", "ssm_cfg"]);
+    reader.touch(&["mixer_rms_eps", "attn_cfg"]);
     alone(facts, shape);
     Ok(())
 }

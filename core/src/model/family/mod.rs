@@ -10,6 +10,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "functions of families have one form")]
 
 mod deepseek;
+mod filled;
 mod foreign;
 mod gemma;
 mod glm;
@@ -29,6 +30,7 @@ mod small;
 mod step;
 mod towers;
 
+pub(in crate::model) use filled::filled;
 pub(super) use foreign::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, UNDESCRIBED};
 pub(super) use marks::by_parts;
 pub use names::Renames;
@@ -332,6 +334,11 @@ pub(in crate::model) fn of_version(model_type: &str, version: Option<f64>) -> &s
     }
 }
 
+/// The type of a config that names none, by a field that only the makers' own format has.
+pub(in crate::model) fn of_field(has: impl Fn(&'static str) -> bool) -> Option<&'static str> {
+    has("ssm_cfg").then_some("mamba")
+}
+
 /// The family of a GGUF file's `general.architecture`; `None` for one that is not listed.
 pub fn of_gguf(architecture: &str) -> Option<&'static Family> {
     families().find(|family| family.gguf.contains(&architecture))
@@ -397,6 +404,8 @@ impl Family {
         let small = self.pieces_when_small && vocab_size < SCORED_PIECES;
         Conduct {
             llama_cpp_ignores_windows: self.llama_cpp_windows == LlamaCppWindows::Ignored,
+            // Its newer form broadcasts them (`modeling_falcon.py`); the older one has a single head, which it does not.
+            transformers_repeats_heads: self.gguf.contains(&"falcon"),
             order: self.order,
             tokenizer: if small { Tokenizer::Spm } else { self.tokenizer },
             quantised_as_70b: self.quantised_as_70b,

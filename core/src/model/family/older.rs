@@ -230,24 +230,21 @@ fn gpt_neo(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErr
     fourfold(reader, facts)
 }
 
-/// The 350m has a table of half the stream's width and two projections, and no norm at its end.
+/// The 350M has a table of half the stream's width between two projections, and, as its norms come after the blocks, none at
+/// its end (transformers, `OPTDecoder`).
 fn opt_width(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
-    for (name, usual) in [
-        ("do_layer_norm_before", true),
-        ("enable_bias", true),
-        ("layer_norm_elementwise_affine", true),
-        ("_remove_final_layer_norm", false),
-    ] {
-        reader.always(name, usual)?;
+    for name in ["enable_bias", "layer_norm_elementwise_affine"] {
+        reader.always(name, true)?;
     }
-    match reader.integer(&["word_embed_proj_dim"], 1..=MAX_WIDTH)? {
-        Some(width) if width != facts.hidden => {
-            let expected =
-                format!("{}, the stream's width: a table of another one is not described here", facts.hidden);
-            Err(reader.wrong("word_embed_proj_dim", &width.to_string(), &expected))
-        }
-        _ => Ok(()),
+    let before = reader.flag("do_layer_norm_before")?.unwrap_or(true);
+    facts.bare_output_norm = !before || reader.flag("_remove_final_layer_norm")?.unwrap_or(false);
+    let (hidden, width) = (facts.hidden, reader.integer(&["word_embed_proj_dim"], 1..=MAX_WIDTH)?);
+    if let Some(width) = width.filter(|width| *width != hidden) {
+        facts.table_width = Some(width);
+        facts.more.push((None, extra("project_in.weight", Role::Unquantised, hidden, width)));
+        facts.more.push((None, extra("project_out.weight", Role::Unquantised, width, hidden)));
     }
+    Ok(())
 }
 
 /// Its FFN width is that of gate and up together, and only queries, keys and values have biases whatever `no_bias` says.
@@ -288,7 +285,9 @@ fn bloom(architecture: &mut Architecture) {
 /// Biases of layer norms.
 pub(super) fn norm_biases(architecture: &mut Architecture) {
     let hidden = architecture.hidden_size;
-    architecture.more.push(vector("output_norm.bias", hidden));
+    if !architecture.extras.bare_output_norm {
+        architecture.more.push(vector("output_norm.bias", hidden));
+    }
     for layer in &mut architecture.layers {
         for norm in 0..layer.norms {
             layer.more.push(vector(&format!("norm_{norm}.bias"), hidden));

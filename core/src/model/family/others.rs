@@ -65,6 +65,14 @@ pub(super) const FAMILIES: &[Family] = &[
         ..BASE
     },
     Family {
+        name: "voxtral_realtime_text",
+        widths: &[("num_key_value_heads", 8)],
+        windows: Windows::Everywhere,
+        tied: true,
+        own: Some(delay_norms),
+        ..BASE
+    },
+    Family {
         name: "molmo2",
         types: &["molmo2_text"],
         widths: &[("num_key_value_heads", 8)],
@@ -144,6 +152,16 @@ fn molmo2(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentErro
     }
     reader.touch(&["rope_scaling_layers"]);
     Ok(())
+}
+
+/// Two narrow matrices a layer scale its FFN's input by how long the answer waits (transformers, `VoxtralRealtimeTextAdaRmsNorm`).
+fn delay_norms(architecture: &mut Architecture) {
+    const RANK: u64 = 32;
+    let hidden = architecture.hidden_size;
+    for layer in &mut architecture.layers {
+        layer.more.push(extra("ffn_norm_delay_a.weight", Role::Unquantised, RANK, hidden));
+        layer.more.push(extra("ffn_norm_delay_b.weight", Role::Unquantised, hidden, RANK));
+    }
 }
 
 /// A gate of every output channel (transformers, `MuseGlimmerTextAttention`).

@@ -17,6 +17,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ("share_expert_dim", 1_280),
             ("moe_num_experts", 288),
             ("num_experts_per_tok", 8),
+            ("first_k_dense_replace", 3),
         ],
         gguf: &["step35"],
         conventions: Conventions { qk_norm: true, ..BASE.conventions },

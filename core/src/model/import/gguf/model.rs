@@ -126,7 +126,7 @@ impl Gguf {
             return Err(GgufError::Tensor { tensor: embedding.name.clone(), problem });
         }
         let tied = self.find("output.weight").is_none();
-        model.embeddings = Embeddings { vocab_size: embedding.rows, tied };
+        model.embeddings = Embeddings { vocab_size: embedding.rows, width: embedding.row_length, tied };
         model.conduct = family.conduct(embedding.rows);
         if let Some(kind) = self.metadata.text("tokenizer.ggml.model") {
             model.conduct.tokenizer = family::tokenizer(kind);

@@ -266,6 +266,8 @@ fn state(sample: Sample, recurrent: &Recurrent, key: &impl Fn(&str) -> String) -
         RecurrentKind::KimiDelta => sample
             .count(&key("kda.head_dim"), length("ssm_norm"))
             .count(&key("ssm.conv_kernel"), length("ssm_conv1d_q")),
+        // No file has it.
+        RecurrentKind::GatedLru => sample,
         RecurrentKind::Rwkv7 => {
             let width = length("time_mix_key");
             sample.count(&key("wkv.head_size"), recurrent.state_bytes / 4 / width - 2)

@@ -86,7 +86,10 @@ fn a_config_and_its_file_have_the_same_cache() {
         let Some(name) = family::family(&shape.family).and_then(|family| family.gguf.first()) else {
             continue;
         };
-        if shape.attention_layers().any(|(_, attention)| attention.cross_tokens.is_some()) {
+        // No file has a table narrower than the stream.
+        if shape.attention_layers().any(|(_, attention)| attention.cross_tokens.is_some())
+            || shape.embeddings.width != shape.hidden_size
+        {
             continue;
         }
         let file = match model(sample::of(&config, name)) {

@@ -76,6 +76,10 @@ pub(in crate::model) struct Facts {
     pub(in crate::model) head_bias: bool,
     /// The output head is the table, where the family has a field of its own for that.
     pub(in crate::model) tied: Option<bool>,
+    /// Channels of a row of the table of tokens, where they are not the stream's.
+    pub(in crate::model) table_width: Option<u64>,
+    /// No norm with weights stands at the end.
+    pub(in crate::model) bare_output_norm: bool,
     /// Dense widths; 0 where none is stated.
     pub(in crate::model) dense: PerLayer,
     /// Dense width of layers that read another's cache, when it differs.
@@ -130,6 +134,8 @@ impl Facts {
             ffn_bias: false,
             head_bias: false,
             tied: None,
+            table_width: None,
+            bare_output_norm: false,
             dense: none,
             shared_kv_dense: None,
             dense_beside: false,

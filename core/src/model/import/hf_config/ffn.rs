@@ -138,12 +138,17 @@ fn sparse_layers(reader: &mut Reader<'_>, layers: usize) -> Result<Vec<bool>, Do
             .map(|layer| flags.as_ref().is_some_and(|flags| flags.at(layer) == 1))
             .collect());
     }
+    let chosen = match reader.integers("moe_layers", 0..=MAX_LAYERS)? {
+        Some(chosen) => Some(chosen),
+        None => reader.integers("moe_layers_enum", 0..=MAX_LAYERS)?,
+    };
     const LEADING: [&str; 4] =
         ["first_k_dense_replace", "num_dense_layers", "moe_layer_start_index", "moe_layer_num_skipped"];
     let leading = match reader.integers("moe_layer_start_index", 0..=MAX_LAYERS)? {
         Some(list) if list.len() > 1 => list.into_iter().min().unwrap_or(0),
         _ => match reader.integer(&LEADING, 0..=MAX_LAYERS)? {
             Some(stated) => stated,
+            None if chosen.is_some() => 0,
             None => reader.left_out(&LEADING).unwrap_or(0),
         },
     };
@@ -151,10 +156,6 @@ fn sparse_layers(reader: &mut Reader<'_>, layers: usize) -> Result<Vec<bool>, Do
     let step = reader
         .integer(&["decoder_sparse_step", "interleave_moe_layer_step", "moe_layer_interval"], 1..=MAX_LAYERS)?
         .unwrap_or(1);
-    let chosen = match reader.integers("moe_layers", 0..=MAX_LAYERS)? {
-        Some(chosen) => Some(chosen),
-        None => reader.integers("moe_layers_enum", 0..=MAX_LAYERS)?,
-    };
     // Some DeepSeek-likes write a period, others a flag for every layer.
     let frequency = reader.layered(&["moe_layer_freq"], 0..=MAX_LAYERS, layers)?;
     let frequent = |index: u64| match &frequency {

@@ -110,6 +110,10 @@ fn listed(reader: &Reader<'_>, facts: &mut Facts) -> Result<bool, DocumentError>
         }
         _ => reader.texts(name)?,
     };
+    if name == "block_types" && words.len() < layers {
+        // A pattern that is repeated: the family says what its words mean.
+        return Ok(false);
+    }
     reader.check_length(name, words.len(), layers)?;
     for (index, (word, slot)) in words.iter().zip(&mut facts.layers).enumerate() {
         let found = KINDS.iter().find(|(key, _)| key == word).map(|(_, kind)| *kind);

@@ -95,6 +95,10 @@ pub fn parse(source: &str, bytes: &[u8]) -> Result<Model, ConfigError> {
 
 /// The same from its fields, wherever they stand.
 pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
+    if let Value::List(_) = node.value {
+        let (source_name, what) = (source.to_owned(), "a list, as of modules or messages".to_owned());
+        return Err(ConfigError::OtherKind { source_name, what });
+    }
     let outer = Fields::of(source, node)?;
     refuse::other_kinds(source, &outer)?;
     let mut reader = Reader::new(outer, || Fields::of(source, node))?;
@@ -201,6 +205,11 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     let hidden =
         required(reader, &["hidden_size", "n_embd", "d_model", "model_dim", "n_embed", "dim"], MAX_WIDTH)?;
     let vocab = required(reader, &["vocab_size", "padded_vocab_size", "n_vocab"], MAX_VOCAB)?;
+    // Rows are filled up to a multiple of this.
+    let vocab = match reader.integer(&["pad_vocab_size_multiple"], 1..=MAX_HEADS)? {
+        Some(multiple) => vocab.next_multiple_of(multiple),
+        None => vocab,
+    };
     let layers = usize::try_from(count).unwrap_or(0);
     let mut facts = Facts::new(hidden, layers, reader.conventions);
     attention::read(reader, &mut facts)?;
@@ -221,6 +230,8 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     facts.passes =
         reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
     architecture.hidden_size = hidden;
+    let inner = reader.nested.then_some(&reader.text);
+    architecture.float_bits = dtype_bits(&reader.outer, inner)?.max(16);
     architecture.passes = facts.passes;
     let labels = labels(reader)?;
     let tied = match facts.tied {
@@ -228,7 +239,8 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         None => tied(reader)?,
     };
     let tied = tied || labels.is_some();
-    architecture.embeddings = Embeddings { vocab_size: vocab, tied };
+    let width = facts.table_width.unwrap_or(hidden);
+    architecture.embeddings = Embeddings { vocab_size: vocab, width, tied };
     architecture.conduct = family.conduct(vocab);
     architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
         rows: facts.ple_rows,
@@ -241,7 +253,7 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         layer_scalar: facts.conventions.layer_scalar,
         fused: facts.conventions.fused,
         head_gate: facts.conventions.head_gate,
-        bare_output_norm: false,
+        bare_output_norm: facts.bare_output_norm,
     };
     facts.fill(family, &mut architecture);
     if let Some(own) = family.own {

@@ -23,6 +23,8 @@ pub(in crate::model) struct Reader<'a> {
     pub(super) model_type: String,
     /// Its family, or what is assumed.
     pub(super) family: &'static Family,
+    /// What its class, or the wrapper's, fills into a nested part, and that type.
+    filled: Option<(&'static str, &'static [(&'static str, u64)])>,
     /// Conventions of that family.
     pub(super) conventions: Conventions,
     /// The type is listed.
@@ -47,7 +49,8 @@ impl<'a> Reader<'a> {
             nested = true;
         }
         let outer_type = outer.text("model_type")?;
-        let stated = text.text("model_type")?.or(outer_type);
+        let stated =
+            text.text("model_type")?.or(outer_type).or_else(|| family::of_field(|name| text.has(name)));
         let version = outer.number("version", 0.0..=1e3).ok().flatten();
         let model_type = family::of_version(stated.unwrap_or("unknown"), version).to_owned();
         // A wrapper's type decides only where the text part states none.
@@ -59,8 +62,10 @@ impl<'a> Reader<'a> {
         let by_class = || classes.iter().find_map(|class| family::of_class(class));
         let found = by_type.or_else(by_class);
         let family = found.unwrap_or(family::FALLBACK);
+        let filled = family::filled(outer_type.unwrap_or_default(), &model_type).filter(|_| nested);
         let mut reader = Self {
             outer,
+            filled,
             text,
             nested,
             model_type,
@@ -161,6 +166,9 @@ impl<'a> Reader<'a> {
         if let Some(stated) = self.integer(names, range)? {
             return Ok(Some(stated));
         }
+        if let Some(filled) = self.filled_in(names) {
+            return Ok(Some(filled));
+        }
         let family = self.family;
         let default = names.iter().find_map(|name| {
             // An explicit null says that there is none.
@@ -171,8 +179,19 @@ impl<'a> Reader<'a> {
         Ok(default.map(|(name, value)| self.class_default(name, value)))
     }
 
+    /// What the class of a nested part, or its wrapper's, fills in for a field that is left out.
+    fn filled_in(&mut self, names: &[&'static str]) -> Option<u64> {
+        let (class, fields) = self.filled?;
+        let left_out = |name: &&'static str| !self.text.states(name);
+        let (name, value) = fields
+            .iter()
+            .find(|(field, _)| names.iter().filter(|name| left_out(name)).any(|name| name == field))?;
+        self.assumptions.push(format!("`{name}` not given: {class}'s class default {value}"));
+        Some(*value)
+    }
+
     /// What the class fills in for a field that the config leaves out under every one of its names.
-    pub(super) fn left_out(&mut self, names: &[&'static str]) -> Option<u64> {
+    pub(in crate::model) fn left_out(&mut self, names: &[&'static str]) -> Option<u64> {
         if names.iter().any(|name| self.text.states(name)) {
             return None;
         }

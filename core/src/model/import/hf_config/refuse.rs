@@ -17,6 +17,7 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["feature_extractor_type"], "a sound processor's config"),
     (&["processor_class"], "a processor's config"),
     (&["dim", "n_layers", "n_heads"], "a params.json of Mistral's or Meta's own format"),
+    (&["log_history", "global_step"], "the state of a training run"),
     (&["do_sample"], "a generation config"),
     (&["transformers_version", "eos_token_id"], "a generation config"),
     (&["transformers_version", "bos_token_id"], "a generation config"),

@@ -9,6 +9,19 @@ const VISION: [&str; 6] =
     ["vision_config", "vision_tower_config", "visual", "vision_model", "vit_config", "vision_encoder_config"];
 const AUDIO: [&str; 4] = ["audio_config", "speech_config", "audio_encoder_config", "sound_config"];
 
+/// Other parts of a checkpoint with pictures or sound, by the field that describes them.
+const PARTS: [(&str, &str); 9] = [
+    ("qformer_config", "Q-Former"),
+    ("encoder_config", "speech encoder"),
+    ("projector_config", "projector"),
+    ("acoustic_tokenizer_config", "acoustic tokenizer"),
+    ("acoustic_tokenizer_encoder_config", "acoustic tokenizer"),
+    ("semantic_tokenizer_config", "semantic tokenizer"),
+    ("semantic_tokenizer_encoder_config", "semantic tokenizer"),
+    ("vq_config", "picture generator"),
+    ("high_res_vision_config", "second vision tower"),
+];
+
 /// Put the sizes of the towers, projections included, into `architecture`; what is not known is named.
 pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> Result<(), DocumentError> {
     let hidden = architecture.hidden_size;
@@ -36,7 +49,28 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
             reader.uncounted.push("audio tower".into());
         }
     }
+    parts(reader);
     Ok(())
+}
+
+/// Name the parts whose size is not known.
+fn parts(reader: &mut Reader<'_>) {
+    if !reader.nested {
+        return;
+    }
+    let is_part =
+        |name: &'static str| reader.outer.node(name).is_some_and(|node| matches!(node.value, Value::Map(_)));
+    let mut found: Vec<&str> =
+        PARTS.iter().filter(|(name, _)| is_part(name)).map(|(_, what)| *what).collect();
+    // MiniCPM-V's newer forms merge picture tokens within the tower, which is counted without.
+    if reader.outer.has("insert_layer_id") {
+        found.push("merger of picture tokens");
+    }
+    for what in found {
+        let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        reader.assume(format!("the config has {article} {what} whose size it does not give: not counted"));
+        reader.uncounted.push(what.into());
+    }
 }
 
 fn section<'a>(

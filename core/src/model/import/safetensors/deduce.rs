@@ -8,6 +8,7 @@ use super::SafetensorsModelError;
 use super::names::{self, Place};
 use super::packed;
 use crate::format::safetensors::{Header, TensorInfo};
+use crate::leaf::BlockType;
 use crate::model::architecture::{
     Architecture, Attention, Embeddings, Ffn, KvSource, Layer, Mixer, PerLayerEmbedding,
 };
@@ -91,7 +92,9 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     let has_head =
         outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
     model.hidden_size = embedding.row_length();
-    model.embeddings = Embeddings { vocab_size: embedding.rows(), tied: !has_head };
+    model.float_bits = if embedding.block == BlockType::F32 { 32 } else { 16 };
+    let width = embedding.row_length();
+    model.embeddings = Embeddings { vocab_size: embedding.rows(), width, tied: !has_head };
     model.conduct = known.conduct(embedding.rows());
     model.extras.layer_scalar = conventions.layer_scalar;
     (model.extras.fused, model.extras.head_gate) = (conventions.fused, conventions.head_gate);
