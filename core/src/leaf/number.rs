@@ -31,9 +31,15 @@ pub fn whole(value: f64) -> i64 {
     value as i64
 }
 
-/// A value between two ends. What panics when they are in the wrong order prints floats; this gives `high`.
+/// A value between two ends; NaN stays. The standard library's panics when they are in the wrong order, which prints floats.
 pub fn within(value: f64, low: f64, high: f64) -> f64 {
-    if value < low { low.min(high) } else { value.min(high) }
+    if value > high {
+        high
+    } else if value < low {
+        low
+    } else {
+        value
+    }
 }
 
 /// A value with exactly `decimals` decimals, at most 15. Values beyond 9e15 saturate; NaN is `0`.
@@ -127,6 +133,7 @@ mod tests {
     fn a_value_stays_between_its_ends() {
         let texts = [-1.0, 0.5, 2.0].map(|value| plain(within(value, 0.0, 1.0)));
         assert_eq!(texts, ["0", "0.5", "1"]);
+        assert!(within(f64::NAN, 0.0, 1.0).is_nan());
     }
 
     proptest! {

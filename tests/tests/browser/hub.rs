@@ -35,11 +35,11 @@ fn answers(config: &File, index: &File, quants: &[(String, File)], request: &Req
         "/a/checkpoint/resolve/main/config.json" => config.answer(request),
         "/a/checkpoint/resolve/main/model.safetensors.index.json" => index.answer(request),
         "/api/models/a/quants/revision/main" => {
-            let siblings: Vec<_> = quants
-                .iter()
-                .map(|(name, file)| serde_json::json!({ "rfilename": name, "size": file.length }))
-                .collect();
-            File::new(serde_json::json!({ "siblings": siblings }).to_string()).answer(request)
+            listed(quants.iter().map(|(name, file)| (name.as_str(), file.length)), request)
+        }
+        "/api/models/a/checkpoint/revision/main" => {
+            let files = [("config.json", config.length), ("model.safetensors.index.json", index.length)];
+            listed(files.into_iter(), request)
         }
         _ if path.starts_with("/a/gated/") => Answer::new(401)
             .with("X-Error-Code", "GatedRepo")
@@ -54,6 +54,13 @@ fn answers(config: &File, index: &File, quants: &[(String, File)], request: &Req
             _ => Answer::new(401).with("X-Error-Code", "RepoNotFound"),
         },
     }
+}
+
+/// A repository's files as the hub lists them.
+fn listed<'a>(files: impl Iterator<Item = (&'a str, u64)>, request: &Request) -> Answer {
+    let siblings: Vec<_> =
+        files.map(|(name, size)| serde_json::json!({ "rfilename": name, "size": size })).collect();
+    File::new(serde_json::json!({ "siblings": siblings }).to_string()).answer(request)
 }
 
 /// A stage with nothing but the calculator, built with these arguments.
@@ -135,7 +142,7 @@ async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Res
                 ("a/gated", "a/gated is gated, and this page holds no token"),
                 ("a/absent", "no repository a/absent at"),
                 ("a/quants:Q9_X", "a/quants has no `Q9_X`; expected one of Q2_K, F16"),
-                ("a/checkpoint:other.json", "no a/checkpoint/other.json at"),
+                ("a/checkpoint:other.json", "expected one of config.json, model.safetensors.index.json"),
                 ("not a name", "`not a name` is no name on the hub; expected owner/name"),
             ] {
                 read(&driver, name).await?;
