@@ -1,7 +1,7 @@
 //! The calculator page: a Yew application that `boot.js` starts.
 //!
 //! All figures come from `dhurandhar-core`, all drawings from `dhurandhar-chart`; what is here is state, controls and
-//! words. The state is one struct ([`state`]), changed by one reducer and mirrored in the address bar ([`link`]).
+//! words. The state is one struct (`state`), changed by one reducer and mirrored in the address bar (`link`).
 
 mod browser;
 mod codecs;
