@@ -69,7 +69,7 @@ pub fn fixed(value: f64, decimals: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// As few decimals as name the value exactly, or 15 digits: `15`, `7.5`, `0.1`.
+/// As few decimals as name the value exactly, or as many as fit some 15 digits: `15`, `7.5`, `0.1`.
 pub fn plain(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -78,13 +78,18 @@ pub fn plain(value: f64) -> String {
         return if value < 0.0 { "less than -9e15" } else { "more than 9e15" }.to_owned();
     }
     let size = value.abs();
-    let few = (0..DECIMALS).find(|decimals| {
-        let unit = 10_u64.pow(*decimals) as f64;
-        let scaled = libm::round(size * unit);
+    let mut decimals = 0;
+    while decimals < DECIMALS {
+        let unit = 10_u64.pow(decimals) as f64;
         // Both are exact, so that the quotient is the float that this decimal names.
-        scaled > GREATEST || (scaled / unit).to_bits() == size.to_bits()
-    });
-    fixed(value, few.unwrap_or(DECIMALS))
+        let names_it = (libm::round(size * unit) / unit).to_bits() == size.to_bits();
+        // One more would be beyond what `padded` can say.
+        if names_it || size * unit * 10.0 > GREATEST {
+            break;
+        }
+        decimals += 1;
+    }
+    fixed(value, decimals)
 }
 
 #[cfg(test)]
@@ -142,6 +147,15 @@ mod tests {
             let text = format!("{whole}.{part:06}");
             let value: f64 = text.parse().unwrap();
             prop_assert_eq!(plain(value), value.to_string());
+        }
+
+        /// Measured figures have all digits that a float has.
+        #[test]
+        fn any_number_is_printed_to_a_billionth(value in -1e12_f64..1e12, part in -1.0_f64..1.0) {
+            for value in [value, part, value / 1e9, value / 1e6] {
+                let back: f64 = plain(value).parse().unwrap();
+                prop_assert!((back - value).abs() <= 1e-9 * value.abs().max(1.0), "{} {}", value, plain(value));
+            }
         }
     }
 }
