@@ -69,7 +69,7 @@ pub fn fixed(value: f64, decimals: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// As few decimals as name the value exactly, or as many as fit some 15 digits: `15`, `7.5`, `0.1`.
+/// As few decimals as name the value exactly, or 15 digits: `15`, `7.5`, `0.1`.
 pub fn plain(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -83,8 +83,8 @@ pub fn plain(value: f64) -> String {
         let unit = 10_u64.pow(decimals) as f64;
         // Both are exact, so that the quotient is the float that this decimal names.
         let names_it = (libm::round(size * unit) / unit).to_bits() == size.to_bits();
-        // One more would be beyond what `padded` can say.
-        if names_it || size * unit * 10.0 > GREATEST {
+        // Whoever reads a link takes 15 digits.
+        if names_it || size * unit * 10.0 >= 1e15 {
             break;
         }
         decimals += 1;

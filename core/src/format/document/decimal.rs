@@ -72,6 +72,15 @@ mod tests {
     }
 
     proptest! {
+        /// What a link is written with, it is read with.
+        #[test]
+        fn plain_numbers_are_read_back(value in 0.0_f64..1e12, small in 0.0_f64..1.0) {
+            for value in [value, small, small * 100.0] {
+                let back = decimal(&crate::leaf::number::plain(value));
+                prop_assert!(back.is_some_and(|back| (back - value).abs() <= 1e-9 * value.max(1.0)), "{}", value);
+            }
+        }
+
         #[test]
         fn exponents_are_those_of_the_standard_library(digits in 0_u64..1_000_000_000_000_000, power in -22..=22_i8) {
             let text = format!("{digits}e{power}");
