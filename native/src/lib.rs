@@ -23,6 +23,7 @@ mod train;
 )]
 mod validate;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Input that cannot be used: exit code 2.
@@ -50,14 +51,22 @@ pub fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
             let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error:#}\n"));
-            ExitCode::from(if error.is::<BadInput>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<BadInput>() || is_wrong_path(&error) { 2 } else { 1 })
         }
     }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    kinds(error).any(|kind| kind == ErrorKind::BrokenPipe)
+}
+
+/// A path that was given is not there, or is not what it should be.
+fn is_wrong_path(error: &anyhow::Error) -> bool {
+    kinds(error).any(|kind| {
+        matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
+    })
+}
+
+fn kinds(error: &anyhow::Error) -> impl Iterator<Item = ErrorKind> {
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)
 }

@@ -3,7 +3,7 @@
 use super::check::{self, Check, Outcome};
 use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
-use crate::device::{Device, GpuKind, Limit, State};
+use crate::device::{Device, Limit, State};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat};
@@ -124,13 +124,13 @@ pub struct Fix {
     pub meets_target: Option<bool>,
 }
 
-/// What a graphics card holds whole.
+/// What a GPU holds whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WholeOnCard {
-    /// Longest context with every layer and the cache on the card; none where the model does not fit there at all.
+    /// Longest context with every layer and the cache on the GPU; none where the model does not fit there at all.
     pub longest_context_tokens: Option<u64>,
-    /// Largest stock weight format with every layer and the cache on the card.
+    /// Largest stock weight format with every layer and the cache on the GPU.
     pub largest_weight_format: Option<String>,
 }
 
@@ -142,7 +142,7 @@ pub struct Inverse {
     pub longest_context_tokens: Option<u64>,
     /// Largest stock weight format that fits, everything else as it is.
     pub largest_weight_format: Option<String>,
-    /// The same with every layer on the graphics card, where there is one.
+    /// The same with every layer on the GPU, where there is one whose memory is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole_on_card: Option<WholeOnCard>,
     /// Single changes that make an infeasible pair feasible, cheapest first; empty when it is feasible already.
@@ -191,7 +191,7 @@ pub(super) fn inverse(
     })
 }
 
-/// Adds what takes longer: the speed after each fix, and what a graphics card holds whole.
+/// Adds what takes longer: the speed after each fix, and what a GPU holds whole.
 pub(super) fn explain(
     prospects: &Prospects<'_>,
     device: &Device,
@@ -207,7 +207,7 @@ pub(super) fn explain(
         fix.meets_target = fix.expected_tokens_per_s.map(|(_, high)| high >= scenario.target_tokens_per_s);
     }
     by_speed(&mut inverse.fixes);
-    if machine.gpu == Some(GpuKind::Discrete) && machine.uses_gpu(now) {
+    if machine.uses_gpu(now) && machine.gpu_memory_bytes.is_some() {
         let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
         let whole = Seeker { now: &whole, ..seeker };
         let largest = whole.largest_format(u64::MAX)?;

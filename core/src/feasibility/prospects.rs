@@ -69,8 +69,8 @@ impl<'a> Prospects<'a> {
 
     /// What a scenario needs that differs from this one in anything but the model.
     pub(super) fn needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
-        if machine.gpu == Some(GpuKind::Discrete) && machine.uses_gpu(scenario) {
-            // What lies on a card depends on everything at once.
+        if machine.uses_gpu(scenario) && machine.gpu_memory_bytes.is_some() {
+            // What lies on a GPU depends on everything at once.
             return self.with_plan(scenario, |plan| Placement::of(self.model, plan, scenario, machine).needs);
         }
         Ok(self.weight_needs(scenario, machine)? + self.rest_needs(scenario, machine))

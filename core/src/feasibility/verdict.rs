@@ -297,7 +297,7 @@ fn reason(
         Mode::Infeasible => match check.outcome {
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
             Outcome::Slows { .. } => format!(
-                "Too slow. {limit}: {}: at most {} tok/s.",
+                "Too slow. {limit}: {}: about {} tok/s from storage.",
                 check.text,
                 padded(speed.reread_tokens_per_s.unwrap_or(0.0), 2)
             ),
@@ -427,7 +427,8 @@ mod tests {
     fn what_people_run_on_apples_devices_runs() {
         assert_eq!(verdict("qwen3-0.6b", "iphone-16-pro", |_| ()).mode, Mode::Resident);
         let mac = verdict("llama-3.1-8b", "macbook-air-m4", |s| s.context_tokens = 8192);
-        assert_eq!((mac.mode, mac.checks[0].limit.id.as_str()), (Mode::Resident, "metal"), "{}", mac.reason);
+        assert_eq!(mac.mode, Mode::Resident, "{}", mac.reason);
+        assert!(mac.checks.iter().any(|check| check.limit.id == "metal"));
         // Nothing was packed: only the libraries have pages that loading alone touches.
         assert!(mac.needs.load_file_bytes < 10 << 20);
         let phone = verdict("llama-3.2-1b", "iphone-16-pro", |_| ());

@@ -58,6 +58,14 @@ impl Draft {
         }
     }
 
+    /// Whether its tokens can be those of `model`: llama.cpp takes vocabularies of one kind that differ by 128 entries at most
+    /// (`common_speculative_are_compatible`), and compares their texts, which are not known here.
+    pub fn shares_vocabulary(&self, model: &Model) -> bool {
+        let [own, other] = [&self.model.architecture, &model.architecture];
+        let apart = own.embeddings.vocab_size.abs_diff(other.embeddings.vocab_size);
+        own.conduct.tokenizer == other.conduct.tokenizer && apart <= 128
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
@@ -91,8 +99,8 @@ pub enum SpeculationError {
 const MOST_PROPOSED: u64 = 256;
 
 impl Speculation {
-    /// Tokens that llama.cpp proposes at a time unless told otherwise (`--draft-max`).
-    pub const USUAL_TOKENS: u64 = 16;
+    /// Tokens that llama.cpp proposes at a time unless told otherwise (`--spec-draft-n-max`).
+    pub const USUAL_TOKENS: u64 = 3;
 
     /// `draft_tokens` are proposed at a time, each of which the model takes with probability `acceptance`.
     ///

@@ -235,6 +235,21 @@ pub enum ScenarioError {
         /// The model.
         model: String,
     },
+    /// A draft model whose tokens are not the model's.
+    #[error(
+        "the draft model `{draft}` has {found} tokens of vocabulary, `{model}` has {vocabulary}; expected the same vocabulary: \
+         llama.cpp refuses others"
+    )]
+    DraftVocabulary {
+        /// The draft model.
+        draft: String,
+        /// Its tokens.
+        found: u64,
+        /// The model.
+        model: String,
+        /// Its tokens.
+        vocabulary: u64,
+    },
     /// Experts of more layers kept from the GPU than the model has, or of a model without experts.
     #[error("experts of {asked} layers with the processor; expected at most {most}, which `{model}` has")]
     CpuMoe {
@@ -362,6 +377,15 @@ impl Scenario {
         let most = sparse.map_or(0, |_| layers);
         if self.cpu_moe_layers > most {
             return Err(ScenarioError::CpuMoe { asked: self.cpu_moe_layers, most, model: name() });
+        }
+        if let Some(draft) = self.draft.as_ref().filter(|draft| !draft.shares_vocabulary(model)) {
+            let own = &draft.model().architecture;
+            return Err(ScenarioError::DraftVocabulary {
+                draft: own.name.clone(),
+                found: own.embeddings.vocab_size,
+                model: name(),
+                vocabulary: architecture.embeddings.vocab_size,
+            });
         }
         if self.offload == Offload::Off && (self.cpu_moe_layers > 0 || !self.kv_offload) {
             let text = "what stays with the processor was chosen, but no layer is on the GPU";

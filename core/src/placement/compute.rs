@@ -46,7 +46,7 @@ pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> 
         bytes = bytes.max(logits.saturating_mul(4 * demand.ubatch));
     }
     let beside = demand.beside - 16;
-    if split.is_whole() && split.cpu_moe_layers == 0 && split.kv_offload {
+    if split.has_everything() {
         let recurrent = architecture.layers.iter().any(|layer| layer.recurrent().is_some());
         let (low, high) = if recurrent { (80, 130) } else { (95, 105) };
         return Interval::percent(bytes, low, high) + beside;

@@ -2,7 +2,6 @@
 
 use super::case::Case;
 use super::part::{Component, Part, Pool};
-use crate::device::GpuKind;
 use crate::memory::kv_cache;
 
 /// Its parts; none without one.
@@ -30,18 +29,19 @@ pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
     parts
 }
 
-/// Bytes that it takes of a card's memory.
+/// Bytes that it takes of a GPU's memory.
 pub(super) fn on_card(case: &Case<'_>) -> u64 {
-    if case.scenario.draft.is_none() || case.machine.gpu != Some(GpuKind::Discrete) {
+    if case.scenario.draft.is_none() || !case.machine.uses_gpu(case.scenario) {
         return 0;
     }
     let parts = parts(case);
-    parts.iter().filter(|part| part.pool == Pool::Vram).map(|part| part.size.bytes).sum()
+    parts.iter().filter(|part| matches!(part.pool, Pool::Vram | Pool::Gpu)).map(|part| part.size.bytes).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::GpuKind;
     use crate::memory::{Draft, LoadMode, Runtime, Scenario};
     use crate::model::registry;
     use crate::placement::{Machine, Placement};
@@ -89,6 +89,14 @@ mod tests {
         assert!(layers(&both) < layers(&alone), "{} {}", layers(&both), layers(&alone));
         assert!(both.of_component(Component::DraftCache).all(|part| part.pool == Pool::Vram));
         assert!(both.needs.gpu.bytes <= 7 << 30);
+    }
+
+    #[test]
+    fn a_draft_model_of_other_tokens_is_refused() {
+        let model = registry::model("gemma4-e2b").unwrap();
+        let scenario = Scenario { draft: Some(small()), ..Scenario::for_model(&model) };
+        let refused = scenario.check(&model).unwrap_err().to_string();
+        assert!(refused.contains("151936 tokens of vocabulary, `gemma4-e2b` has 262144"), "{refused}");
     }
 
     #[test]

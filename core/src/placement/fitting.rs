@@ -1,34 +1,41 @@
-//! How many layers fit a graphics card (llama.cpp 0.5: `common/fit`).
+//! How many layers fit a GPU, by the steps of llama.cpp's `--fit` (0.5: `common/fit.cpp`).
+//!
+//! Everything when it fits. Without experts, as many whole layers as fit, from the last. With experts, first every layer
+//! without them; where that fits, the experts of as many layers as fit, from the first, and a part of one more layer.
 
 use super::case::Case;
 use super::compute::gpu_compute;
-use super::split::{Split, goes_with_output, is_of_experts, is_table_only};
+use super::split::{Fraction, Split, goes_with_output, is_of_experts, is_table_only};
 use crate::device::GpuKind;
 use crate::memory::{LayerCache, Offload};
 use crate::model::tensor::Role;
 
-/// What `--fit` leaves free on a card (`--fit-target`).
+/// What `--fit` leaves free on a GPU (`--fit-target`).
 pub(super) const FIT_MARGIN: u64 = 1024 << 20;
 
 impl Split {
-    /// The split of a case: as asked, or what fits beside the margin. `None` where there is no card to be used.
+    /// The split of a case: as asked, or what fits beside the margin. `None` where no GPU is used, and where one in the
+    /// host's memory has everything.
     pub(super) fn of(case: &Case<'_>, kv: &[LayerCache]) -> Option<Self> {
-        let scenario = case.scenario;
-        if case.machine.gpu != Some(GpuKind::Discrete) || !scenario.runtime.is_llama_cpp() {
+        let (scenario, machine) = (case.scenario, &case.machine);
+        if !machine.uses_gpu(scenario) {
             return None;
         }
         let of = case.model.architecture.layers.len() as u64 + 1;
         let (cpu_moe_layers, kv_offload) = (scenario.cpu_moe_layers, scenario.kv_offload);
-        let with = |gpu_layers| Self { gpu_layers, of, cpu_moe_layers, kv_offload };
-        match scenario.offload {
-            Offload::Off => None,
-            Offload::All => Some(with(of)),
-            Offload::Layers(layers) => Some(with(layers.min(of))),
-            Offload::Auto => {
-                let room = case.machine.gpu_memory_bytes.unwrap_or(u64::MAX).saturating_sub(FIT_MARGIN);
-                Some(Loads::of(case, kv).fitting(with(of), room))
-            }
-        }
+        let whole = Self { cpu_moe_layers, kv_offload, ..Self::whole(of) };
+        let split = match scenario.offload {
+            Offload::Off => return None,
+            Offload::All => whole,
+            Offload::Layers(layers) => Self { gpu_layers: layers.min(of), ..whole },
+            // Tensors that are placed by hand are not placed again.
+            Offload::Auto if cpu_moe_layers > 0 => whole,
+            Offload::Auto => match machine.gpu_memory_bytes {
+                Some(bytes) => Loads::of(case, kv).fitting(whole, bytes.saturating_sub(FIT_MARGIN)),
+                None => whole,
+            },
+        };
+        (machine.gpu == Some(GpuKind::Discrete) || !split.has_everything()).then_some(split)
     }
 }
 
@@ -68,26 +75,69 @@ impl<'a> Loads<'a> {
         Self { case, kv, weights, experts, caches }
     }
 
-    /// Bytes on the card, the driver's own apart.
+    /// Bytes on the GPU, the driver's own not counted.
     fn bytes(&self, split: Split) -> u64 {
         let layers = (0..self.weights.len()).filter(|layer| split.has_layer(*layer));
         let own: u64 = layers
             .map(|layer| {
-                let experts = if layer as u64 >= split.cpu_moe_layers { self.experts[layer] } else { 0 };
-                self.weights[layer] + experts + if split.kv_offload { self.caches[layer] } else { 0 }
+                let kept = match split.fraction {
+                    Some(fraction) if layer as u64 == split.first_of_last() => self.kept(layer, fraction),
+                    _ if split.keeps_experts(layer as u64) => self.experts[layer],
+                    _ => 0,
+                };
+                let cache = if split.kv_offload { self.caches[layer] } else { 0 };
+                (self.weights[layer] + self.experts[layer]).saturating_sub(kept) + cache
             })
             .sum();
         own.saturating_add(gpu_compute(self.case, &split, self.kv).bytes)
     }
 
-    /// All layers when they fit; else all with the experts of as few as need be left out; else as many as fit.
+    /// Bytes of a layer that stay with the processor where the GPU takes a fraction of it.
+    fn kept(&self, layer: usize, fraction: Fraction) -> u64 {
+        let tensors = self.case.model.tensors.iter().zip(&self.case.plan.tensors);
+        let kept = tensors.filter(|(tensor, _)| tensor.layer == Some(layer) && fraction.keeps(tensor));
+        kept.map(|(_, planned)| planned.bytes).sum()
+    }
+
+    /// What `--fit` chooses.
     fn fitting(&self, whole: Split, room: u64) -> Split {
         let fits = |split: &Split| self.bytes(*split) <= room;
-        let mut tries = vec![whole];
-        if whole.cpu_moe_layers == 0 && self.experts.iter().any(|bytes| *bytes > 0) {
-            tries.extend((1..whole.of).map(|cpu_moe_layers| Split { cpu_moe_layers, ..whole }));
+        if fits(&whole) {
+            return whole;
         }
-        tries.extend((1..whole.of).rev().map(|gpu_layers| Split { gpu_layers, ..whole }));
-        tries.into_iter().find(fits).unwrap_or(Split { gpu_layers: 0, ..whole })
+        let layers = whole.of - 1;
+        if self.experts.iter().all(|bytes| *bytes == 0) {
+            let of = |gpu_layers| Split { gpu_layers, ..whole };
+            return of(most(whole.of, |gpu_layers| fits(&of(gpu_layers))));
+        }
+        // As it counts parts of layers, the first of those on the GPU has its experts.
+        let without = |gpu_layers: u64| {
+            let cpu_moe_last_layers = gpu_layers.saturating_sub(2);
+            Split { gpu_layers, cpu_moe_last_layers, ..whole }
+        };
+        let with = |kept: u64| Split { cpu_moe_last_layers: kept, ..whole };
+        if self.bytes(with(layers)) >= room || !fits(&without(whole.of)) {
+            return without(most(whole.of, |gpu_layers| fits(&without(gpu_layers))));
+        }
+        let kept = layers - 1 - most(layers, |full| fits(&with(layers - 1 - full)));
+        let with_part = |fraction| Split { fraction: Some(fraction), ..with(kept) };
+        let [up, gate] = [Fraction::Up, Fraction::Gate].map(with_part);
+        let fits_well = |split: &Split| self.bytes(*split) < room;
+        match kept {
+            0 => with(0),
+            _ if fits_well(&gate) => gate,
+            _ if fits_well(&up) => up,
+            _ => with_part(Fraction::Attention),
+        }
     }
+}
+
+/// The most below `end` that fits, where less fits too; 0 where nothing does.
+fn most(end: u64, fits: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, end);
+    while high - low > 1 {
+        let middle = low.midpoint(high);
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    low
 }

@@ -4,6 +4,7 @@
 //! (`validate-sizes`, `validate-memory` and `validate-verdict` repeat both).
 
 use super::case::Case;
+use super::common::gpu_pool;
 use super::compute::{compute_buffer, gpu_compute, host_compute};
 use super::packed::is_packed;
 use super::part::{Component, Kind, Part, Pool, Touch};
@@ -38,9 +39,9 @@ const LAZY_FROM: u64 = 4 << 30;
 pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
     let gpu = case.machine.offloads(case.scenario);
     if let Some(split) = &case.split {
-        return split_weights(case, split);
+        return named_copies(case, split_weights(case, split));
     }
-    let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
+    let parts = weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
         if gpu {
             // The head is a second copy of a tied table where nothing is mapped.
@@ -54,6 +55,11 @@ pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
             on_host(case, component, tensor, planned, touch, groups);
         }
     });
+    named_copies(case, parts)
+}
+
+/// With a note at packed copies, and the kernel's tables of all pages.
+fn named_copies(case: &Case<'_>, mut parts: Vec<Part>) -> Vec<Part> {
     for part in &mut parts {
         if part.component == Component::PackedWeights {
             part.note = format!("matrices copied at load for {}", case.machine.processor.title());
@@ -63,11 +69,15 @@ pub(super) fn weights(case: &Case<'_>) -> Vec<Part> {
     parts
 }
 
-/// Weights between a card and the host, which packs nothing once a card is there.
+/// Weights between a GPU and the host. Metal offers no pinned memory, so that the host packs its matrices as without a GPU
+/// (`make_cpu_buft_list`); with any other GPU it packs nothing.
 fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
-    let mut parts = weights::parts(case, &|component, tensor, planned, groups| {
+    let metal = case.machine.gpu == Some(GpuKind::Metal);
+    let maps = metal && case.machine.load(case.scenario) != LoadMode::Copy;
+    weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
-        let on_card = |touch| Place { pool: Pool::Vram, kind: Kind::Anonymous, touch };
+        let kind = if maps { Kind::Wired } else { Kind::Anonymous };
+        let on_card = |touch| Place { pool: gpu_pool(case), kind, touch };
         if split.has_tensor(tensor) {
             return groups.add(component, on_card(touch), planned.bytes);
         }
@@ -80,15 +90,18 @@ fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
         }
         let is_head = tensor.role == Role::TokenEmbedding && touch == Touch::Token;
         if !is_head || split.gpu_layers == 0 {
+            if metal {
+                return on_host(case, component, tensor, planned, touch, groups);
+            }
             return groups.add(component, Place::host(file_kind(case), touch), planned.bytes);
         }
-        // The head is a second copy of a tied table.
-        let row_bytes = planned.bytes.checked_div(tensor.rows).unwrap_or(0);
-        groups.add(component, Place::host(file_kind(case), Touch::Rows { row_bytes }), planned.bytes);
+        // The head is a second copy of a tied table, but for two views of one mapping.
+        if !maps {
+            let row_bytes = planned.bytes.checked_div(tensor.rows).unwrap_or(0);
+            groups.add(component, Place::host(file_kind(case), Touch::Rows { row_bytes }), planned.bytes);
+        }
         groups.add(Component::OutputHead, on_card(Touch::Token), planned.bytes);
-    });
-    parts.push(page_tables(&parts));
-    parts
+    })
 }
 
 fn file_kind(case: &Case<'_>) -> Kind {
@@ -179,7 +192,7 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     parts.extend(checkpoints(case));
     parts.extend(prompt_cache(case));
     parts.push(page_tables(&parts));
-    if case.machine.offloads(case.scenario) {
+    if case.machine.offloads(case.scenario) && case.split.is_none() {
         for part in &mut parts {
             if matches!(
                 part.component,
@@ -196,14 +209,14 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
     parts
 }
 
-/// Caches where their layers run, towers on the card, buffers on both sides, and what the card's driver takes.
+/// Caches where their layers run, towers on the GPU, buffers on both sides, and what a card's driver takes.
 fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec<Part>) {
     let sides = split::caches(case, split, kv);
     let cached = [(Component::KvCache, sides[0]), (Component::RecurrentState, sides[1])];
     for (component, (card, host)) in cached {
         let Some(index) = parts.iter().position(|part| part.component == component) else { continue };
         let mut whole = parts.remove(index);
-        for (pool, bytes) in [(Pool::Vram, card), (Pool::Host, host)] {
+        for (pool, bytes) in [(gpu_pool(case), card), (Pool::Host, host)] {
             whole.pool = pool;
             (whole.size, whole.reserved) = (Interval::exact(bytes), bytes);
             parts.extend((bytes > 0).then(|| whole.clone()));
@@ -211,21 +224,24 @@ fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec
     }
     for part in parts.iter_mut().filter(|part| matches!(part.component, Component::Vision | Component::Audio))
     {
-        part.pool = Pool::Vram;
+        part.pool = gpu_pool(case);
     }
     let scenario = case.scenario;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
-    let note = format!("graph on the card at ubatch {ubatch}");
+    let note = format!("graph on the GPU at ubatch {ubatch}");
     let mut card =
         Part::uncertain(Component::Compute, gpu_compute(case, split, kv), Provenance::Fitted, note);
-    card.pool = Pool::Vram;
+    card.pool = gpu_pool(case);
     let note = format!("inputs of the graph at ubatch {ubatch}, pinned");
     let size = host_compute(&case.model.architecture, scenario);
     let host = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
-    let note = "context of the card's driver: 200 to 500 MiB on CUDA".to_owned();
-    let mut driver = Part::uncertain(Component::Runtime, DRIVER, Provenance::Estimated, note);
-    driver.pool = Pool::Vram;
-    parts.extend([card, host, driver]);
+    parts.extend([card, host]);
+    if gpu_pool(case) == Pool::Vram {
+        let note = "context of the card's driver: 200 to 500 MiB on CUDA".to_owned();
+        let mut driver = Part::uncertain(Component::Runtime, DRIVER, Provenance::Estimated, note);
+        driver.pool = Pool::Vram;
+        parts.push(driver);
+    }
 }
 
 /// The process and its libraries, as measured on the CPU in runs of models from 135 M to 5 B parameters.

@@ -1,6 +1,6 @@
 //! What of a machine decides where a runtime puts things.
 
-use crate::device::{Device, Gpu, GpuKind, Processor};
+use crate::device::{Device, GpuKind, Processor};
 use crate::memory::{LoadMode, Offload, Scenario};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct Machine {
     pub processor: Processor,
     /// The GPU that runtimes use.
     pub gpu: Option<GpuKind>,
-    /// A card's own memory, bytes.
+    /// A card's own memory, or what the system lends a GPU of the host's, bytes; none where nothing says.
     pub gpu_memory_bytes: Option<u64>,
 }
 
@@ -26,7 +26,7 @@ impl Machine {
         Self {
             processor: device.processor,
             gpu: gpu.map(|gpu| gpu.kind),
-            gpu_memory_bytes: gpu.and_then(Gpu::memory_bytes),
+            gpu_memory_bytes: gpu.and_then(|gpu| gpu.memory_bytes().or_else(|| device.lent_to_gpu_bytes())),
         }
     }
 
@@ -52,7 +52,7 @@ impl Machine {
         asked && scenario.runtime.is_llama_cpp() && self.gpu.is_some()
     }
 
-    /// Whether every layer runs on a GPU that shares the memory.
+    /// Whether layers run on a GPU that shares the memory.
     pub fn offloads(&self, scenario: &Scenario) -> bool {
         self.uses_gpu(scenario) && matches!(self.gpu, Some(GpuKind::Metal | GpuKind::Integrated))
     }
@@ -64,13 +64,15 @@ impl Machine {
         if copies && scenario.load == LoadMode::Mmap { LoadMode::Copy } else { scenario.load }
     }
 
-    /// In words.
-    pub fn title(&self, scenario: &Scenario) -> &'static str {
+    /// In words; `split` says that not all layers are on the GPU.
+    pub fn title(&self, scenario: &Scenario, split: bool) -> &'static str {
         if scenario.runtime.needs_gpu() {
             return "all layers on the GPU";
         }
         match self.gpu {
+            Some(GpuKind::Metal) if self.uses_gpu(scenario) && split => "layers on the GPU, by Metal",
             Some(GpuKind::Metal) if self.uses_gpu(scenario) => "all layers on the GPU, by Metal",
+            Some(GpuKind::Integrated) if self.uses_gpu(scenario) && split => "layers on the integrated GPU",
             Some(GpuKind::Integrated) if self.uses_gpu(scenario) => "all layers on the integrated GPU",
             Some(GpuKind::Discrete) if self.uses_gpu(scenario) => "layers on a graphics card",
             _ => self.processor.title(),

@@ -38,6 +38,6 @@ pub use part::{Component, Kind, Part, Pool, Touch};
 pub use placed::Placement;
 pub use pressure::{Held, READ_AHEAD_BYTES, ReRead, held};
 pub use rows::cached_rows;
-pub use split::Split;
+pub use split::{Fraction, Split};
 pub(crate) use split::read_from_card;
 pub use stack::Stack;

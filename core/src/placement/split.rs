@@ -1,6 +1,7 @@
-//! Which layers a graphics card holds, and how many fit (llama.cpp 0.5: `llama-model.cpp`, `common/fit`).
+//! Which layers a GPU holds (llama.cpp 0.5: `llama-model.cpp`): a graphics card, or one in the host's memory that not all
+//! layers fit.
 //!
-//! Layers count from the last: with n on the card, layer l of L is there when `l >= L + 1 - n`, and the output counts as
+//! Layers count from the last: with n on the GPU, layer l of L is there when `l >= L + 1 - n`, and the output counts as
 //! layer L. Held to real loads on a software driver.
 
 use super::case::Case;
@@ -8,7 +9,33 @@ use crate::memory::{LayerCache, state};
 use crate::model::tensor::{Role, Tensor};
 use serde::Serialize;
 
-/// The layers of a model between a card and the processor.
+/// What of one more layer's feed-forward block a card takes when its experts as a whole do not fit (`common/fit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Fraction {
+    /// Nothing of the block.
+    Attention,
+    /// Its `up` matrices.
+    Up,
+    /// Its `up` and `gate` matrices.
+    Gate,
+}
+
+impl Fraction {
+    /// Whether the processor keeps a tensor of that layer, as llama.cpp finds them by name.
+    pub(super) fn keeps(self, tensor: &Tensor) -> bool {
+        let Some((_, name)) = tensor.name.rsplit_once("ffn_") else { return false };
+        let kept: &[&str] = match self {
+            Self::Attention => &["gate", "up", "down"],
+            Self::Up => &["gate", "down"],
+            Self::Gate => &["down"],
+        };
+        kept.iter().any(|start| name.starts_with(start))
+    }
+}
+
+/// The layers of a model between a GPU and the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Split {
@@ -18,11 +45,28 @@ pub struct Split {
     pub of: u64,
     /// The first layers, whose experts stay with the processor (`--n-cpu-moe`).
     pub cpu_moe_layers: u64,
+    /// The last layers, whose experts stay there: what `--fit` chooses.
+    pub cpu_moe_last_layers: u64,
+    /// What the card takes of the first of those all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<Fraction>,
     /// Caches and states lie where their layer runs.
     pub kv_offload: bool,
 }
 
 impl Split {
+    /// All of `of` layers, the output counted as one, and every cache.
+    pub(crate) const fn whole(of: u64) -> Self {
+        Self {
+            gpu_layers: of,
+            of,
+            cpu_moe_layers: 0,
+            cpu_moe_last_layers: 0,
+            fraction: None,
+            kv_offload: true,
+        }
+    }
+
     /// Every layer and the output are on the card.
     pub const fn is_whole(&self) -> bool {
         self.gpu_layers >= self.of
@@ -42,22 +86,50 @@ impl Split {
     pub(super) fn has_tensor(&self, tensor: &Tensor) -> bool {
         match (tensor.layer, tensor.role) {
             (_, Role::TokenEmbedding | Role::PleTable) => false,
-            (Some(layer), _) if is_of_experts(tensor) => {
-                self.has_layer(layer) && layer as u64 >= self.cpu_moe_layers
-            }
-            (Some(layer), _) => self.has_layer(layer),
+            (Some(layer), _) => self.has_layer(layer) && !self.keeps_of_layer(layer as u64, tensor),
             (None, _) if goes_with_output(tensor) => self.gpu_layers > 0,
             (None, _) => self.has_layer(0),
         }
     }
 
+    /// Whether the processor keeps this tensor of a layer that the card has.
+    fn keeps_of_layer(&self, layer: u64, tensor: &Tensor) -> bool {
+        match self.fraction {
+            Some(fraction) if layer == self.first_of_last() => fraction.keeps(tensor),
+            _ => is_of_experts(tensor) && self.keeps_experts(layer),
+        }
+    }
+
+    /// Whether the experts of this layer stay with the processor, but for a fraction.
+    pub(super) const fn keeps_experts(&self, layer: u64) -> bool {
+        layer < self.cpu_moe_layers || layer >= self.first_of_last()
+    }
+
+    /// The first of the last layers whose experts stay with the processor; the output is no layer with experts.
+    pub(super) const fn first_of_last(&self) -> u64 {
+        (self.of - 1).saturating_sub(self.cpu_moe_last_layers)
+    }
+
+    /// Every tensor of every layer is on the card, and every cache.
+    pub(super) const fn has_everything(&self) -> bool {
+        self.is_whole() && self.cpu_moe_layers == 0 && self.cpu_moe_last_layers == 0 && self.kv_offload
+    }
+
     /// In words: `all 33 layers`, or `20 of 33 layers`, the output counted.
     pub fn describe(&self) -> String {
-        let Self { gpu_layers, of, cpu_moe_layers, .. } = *self;
+        let Self { gpu_layers, of, cpu_moe_layers, cpu_moe_last_layers, .. } = *self;
         let mut text =
             if self.is_whole() { format!("all {of} layers") } else { format!("{gpu_layers} of {of} layers") };
         if cpu_moe_layers > 0 {
             text += &format!(", experts of the first {cpu_moe_layers} with the processor");
+        }
+        if cpu_moe_last_layers > 0 {
+            text += &format!(", experts of the last {cpu_moe_last_layers} with the processor");
+            match self.fraction {
+                Some(Fraction::Up) => text += " but one layer's up matrices",
+                Some(Fraction::Gate) => text += " but one layer's up and gate matrices",
+                Some(Fraction::Attention) | None => {}
+            }
         }
         if !self.kv_offload {
             text += ", the cache with the processor";

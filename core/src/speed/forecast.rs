@@ -69,7 +69,7 @@ impl Run<'_> {
         if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
             return whole(Unit::of_gpu(device, card, runtime));
         }
-        if self.machine.offloads(self.scenario) {
+        if self.machine.offloads(self.scenario) && self.split.is_none() {
             return whole(Unit::of_gpu(device, card, runtime));
         }
         let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
@@ -138,6 +138,16 @@ impl Run<'_> {
         rows + again
     }
 
+    /// Bytes a second between the host's memory and the GPU's; in one memory a copy reads and writes.
+    fn link(&self) -> Estimate {
+        let shared = self.device.dram_bytes_per_s().filter(|_| self.machine.gpu != Some(GpuKind::Discrete));
+        shared.map_or(LINK_BYTES_PER_S, |bytes_per_s| Estimate {
+            low: 0.15 * bytes_per_s,
+            expected: 0.3 * bytes_per_s,
+            high: 0.5 * bytes_per_s,
+        })
+    }
+
     /// The time of a prompt.
     fn prompt(&self, units: &Units, prompt: &PromptWork) -> Estimate {
         // Rows of distinct tokens, one by one; weights that do not stay are read once a batch.
@@ -155,11 +165,8 @@ impl Run<'_> {
         };
         // Layers with the processor are computed on the card too, their weights brought over for each batch.
         let moved = prompt.weight_bytes * (1.0 - units.on_card[0]) * batches;
-        let link = Estimate {
-            low: moved / LINK_BYTES_PER_S.high,
-            expected: moved / LINK_BYTES_PER_S.expected,
-            high: moved / LINK_BYTES_PER_S.low,
-        };
+        let Estimate { low, expected, high } = self.link();
+        let link = Estimate { low: moved / high, expected: moved / expected, high: moved / low };
         let link = if units.host.is_some() { link } else { Estimate::exact(0.0) };
         of(card) + link + waits
     }
@@ -252,7 +259,7 @@ impl Run<'_> {
         }
         if units.card.is_some() && units.host.is_some() {
             reasons.push(
-                "layers in two memories: no published runs of that are among those the law is fitted to",
+                "layers on two processors: no published runs of that are among those the law is fitted to",
             );
         }
         if self.reread.is_some() {

@@ -33,7 +33,7 @@ impl Run<'_> {
         let of = model.architecture.layers.len() as u64 + 1;
         let split = self.split.filter(|split| split.gpu_layers > 0).map(|_| {
             reads.gpu_bytes = reads.weight_bytes + reads.kv_bytes + reads.state_bytes;
-            Split { gpu_layers: of, of, cpu_moe_layers: 0, kv_offload: true }
+            Split::whole(of)
         });
         let asked = Asked::of(model, plan, &scenario, &reads);
         let run = Run {

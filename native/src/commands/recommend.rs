@@ -111,7 +111,7 @@ pub(crate) fn overview() -> anyhow::Result<ExitCode> {
     let first = found.first().map_or("qwen3-0.6b", |one| one.model.as_str());
     text += &format!(
         "\ndhurandhar analyze-ple --model {first}    why, and what would change it\n\
-         dhurandhar machine --measure    measure this machine instead of guessing\n\
+         dhurandhar machine --measure    measure its memory, processor and storage\n\
          dhurandhar --help    everything else\n"
     );
     output::print(&text)?;

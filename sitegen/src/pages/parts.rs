@@ -156,7 +156,7 @@ pub(super) fn scenario(report: &Report) -> String {
         count(*context_tokens),
         report.weights.format,
         runtime.title(),
-        report.placement.machine.title(&report.scenario),
+        report.placement.machine.title(&report.scenario, report.placement.split.is_some()),
         tower(report.model.parameters.vision > 0, *vision, "vision"),
         tower(report.model.parameters.audio > 0, *audio, "audio"),
     )

@@ -26,7 +26,7 @@ pub(crate) fn decides(assessment: &Assessment) -> Html {
             <h2 id="decides">{ "What decides" }</h2>
             <p><strong>{ first_up(assessment.bound.title()) }</strong>{ ". " }{ &assessment.reason }</p>
             if let Some(split) = &assessment.split {
-                <p>{ "On the card: " }<b>{ split.describe() }</b>{ "." }</p>
+                <p>{ "On the GPU: " }<b>{ split.describe() }</b>{ "." }</p>
             }
         </section>
     }

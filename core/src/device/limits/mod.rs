@@ -102,6 +102,13 @@ impl Device {
         Some(plain("vram", &title, Counts::Gpu, card.memory_bytes()?, Beyond::Fails, source))
     }
 
+    /// What the system lends a GPU of the host's memory, bytes; none where no limit says.
+    pub fn lent_to_gpu_bytes(&self) -> Option<u64> {
+        let lent = |limit: &&Limit| limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
+        let stated = self.system_limits.iter().filter(lent);
+        stated.filter_map(|limit| limit.states.get(State::Foreground)).min()
+    }
+
     /// The least that any deciding limit on anonymous memory or memory of all kinds allows in the foreground, bytes.
     pub fn least_limit_bytes(&self) -> u64 {
         let limits = self.limits();

@@ -134,17 +134,22 @@ fn jetsam_goes_by_device_and_falls_back_to_memory() {
 #[test]
 fn metals_working_set_goes_by_memory_and_generation() {
     let metal = |system, ram| bytes("metal", system, ram, "");
-    assert_eq!(metal("macos-26", 16), same(11_453_250_000));
+    assert_eq!(metal("macos-15", 16), same(11_453_250_000));
+    // What llama.cpp lists for M1 to M5: 12,124 and 18,186 MiB.
+    assert_eq!(metal("macos-26", 16), same(12_713_120_000));
+    assert_eq!(metal("macos-26", 24), same(18_186 << 20));
     assert_eq!(metal("macos-15", 32), same(22_906_500_000));
     assert_eq!(metal("macos-26", 32), same(26_800_600_000));
-    assert_eq!(metal("macos-26", 36), same(28_991_030_000));
+    assert_eq!(metal("macos-15", 36), same(28_991_030_000));
+    assert_eq!(metal("macos-26", 36), same(30_150_670_000));
+    assert_eq!(metal("macos-26", 48), same(40_200_900_000));
     assert_eq!(metal("macos-15", 64), same(51_539_610_000));
     assert_eq!(metal("macos-26", 64), same(55_662_790_000));
     // 107.52 x 2^30.
     assert_eq!(metal("macos-26", 128), same(115_448_720_916));
     assert_eq!(metal("macos-15", 128), same(96 * GIB));
     // 66.67 % of 24 GiB.
-    assert_eq!(metal("macos-26", 24), same(17_180_728_177));
+    assert_eq!(metal("macos-15", 24), same(17_180_728_177));
 }
 
 #[test]

@@ -103,6 +103,9 @@ impl From<SafetensorsError> for ImportError {
 ///
 /// Returns [`ImportError::NeedMore`] when the prefix is too short; only headers are ever asked for.
 pub fn import(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, ImportError> {
+    if bytes.is_empty() && file_len.unwrap_or(0) == 0 {
+        return Err(ImportError::Foreign { source_name: name.to_owned(), what: "an empty file" });
+    }
     match detect(name, bytes) {
         Kind::Gguf => gguf(name, bytes, file_len),
         Kind::Safetensors => Ok(safetensors::parse_header(name, bytes, file_len)?.model()?),

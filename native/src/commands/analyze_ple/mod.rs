@@ -82,7 +82,7 @@ pub(crate) struct AnalyzeArgs {
     /// Share of the proposed tokens that the model takes, 0 to 1: it depends on the text, and llama.cpp prints it after a run
     #[arg(long, value_name = "SHARE", requires = "draft_model")]
     draft_acceptance: Option<f64>,
-    /// Tokens proposed at a time [default: 16, llama.cpp's --draft-max]
+    /// Tokens proposed at a time [default: 3, llama.cpp's --spec-draft-n-max]
     #[arg(long, value_name = "N", requires = "draft_acceptance")]
     draft_tokens: Option<u64>,
     /// Memory limit of the control group or container that the program runs in, MiB

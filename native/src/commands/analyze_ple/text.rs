@@ -192,7 +192,7 @@ fn verdict(device: &Assessment) -> String {
     format!("{}{doubt}{slow}", device.mode.name())
 }
 
-/// What a graphics card holds whole.
+/// What a GPU holds whole.
 fn whole_on_card(whole: &WholeOnCard) -> String {
     match (whole.longest_context_tokens, &whole.largest_weight_format) {
         (None, None) => "in no stock format".to_owned(),
@@ -232,7 +232,7 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
         line(
             "Ceiling:",
             format!(
-                "{} tok/s: memory bandwidth over the {} MiB read for a token; target {}",
+                "{} tok/s at the end of the context: memory bandwidth over the {} MiB read for a token; target {}",
                 speed::rate(ceiling),
                 mib(device.reads.weight_bytes + device.reads.kv_bytes + device.reads.state_bytes),
                 report.scenario.target_tokens_per_s
@@ -260,7 +260,7 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
         );
     }
     if let Some(split) = &device.split {
-        line("On the card:", split.describe());
+        line("On the GPU:", split.describe());
     }
     if let Some(whole) = &device.inverse.whole_on_card {
         line("Whole there:", whole_on_card(whole));
@@ -293,7 +293,7 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
             "Would fit if:",
             match steps.as_slice() {
                 [] => "nothing short of another model or device".into(),
-                steps => format!("no single change is enough; together: {}", steps.join("; ")),
+                steps => format!("no single change is enough; together: {}", steps.join(" and ")),
             },
         );
     }
@@ -314,7 +314,7 @@ fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
         let states: Vec<&str> = remedies.iter().filter(same).map(|other| other.state.title()).collect();
         let steps: Vec<String> = remedy.changes.iter().map(Change::describe).collect();
         let steps =
-            if steps.is_empty() { "nothing short of another model".to_owned() } else { steps.join("; ") };
+            if steps.is_empty() { "nothing short of another model".to_owned() } else { steps.join(" and ") };
         let name = if lines.is_empty() { "Passes a limit:" } else { "" };
         lines.push((name, format!("{} in {} if: {steps}", remedy.limit, states.join(" or "))));
     }
@@ -324,8 +324,9 @@ fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
 /// Where the answer would be another one.
 fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
     let check = device.decisive();
-    let mut text =
-        format!("full speed from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    let split = device.split.as_ref().is_some_and(|split| !split.is_whole());
+    let what = if split { "with these layers on the GPU, yes" } else { "full speed" };
+    let mut text = format!("{what} from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }

@@ -345,10 +345,23 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
              (transformers 4 does, 5 takes the whole's)"
         ));
     }
+    if let Some(class) = headless(reader)? {
+        reader.assume(format!("no output head is counted: {class} is the class without one"));
+        return Ok(true);
+    }
     if let Some(stated) = inner.or(outer) {
         return Ok(stated);
     }
     Ok(reader.class_default("tie_word_embeddings", reader.family.tied))
+}
+
+/// The class of a checkpoint that embeds instead of predicting tokens: `MistralModel`, `Qwen2Model`. ChatGLM's has its head all
+/// the same.
+fn headless(reader: &Reader<'_>) -> Result<Option<String>, DocumentError> {
+    let classes = reader.outer.texts("architectures")?;
+    let [class] = classes.as_slice() else { return Ok(None) };
+    let base = class.ends_with("Model") && !class.ends_with("LMModel") && !class.starts_with("ChatGLM");
+    Ok((base && !reader.nested).then(|| class.clone()))
 }
 
 /// Multi-token-prediction heads are drafts: transformers does not load them.
@@ -367,7 +380,7 @@ fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
     }
     if reader.outer.has("quantization_config") || reader.outer.has("quantization") {
         reader.assume(
-            "the checkpoint is quantised; its own bytes are read from its safetensors header only".into(),
+            "the checkpoint is quantised; its own bytes are read from its safetensors header only, and weights in the format that was chosen are counted instead".into(),
         );
     }
     Ok(())

@@ -486,6 +486,39 @@ fn a_classifier_has_no_output_head() {
     assert!(classifier.architecture.assumptions.iter().any(|said| said.contains("3 labels")));
 }
 
+/// Embedding models are published under the class without a head (e5-mistral, gte-Qwen2); ChatGLM's class of that name has one.
+#[test]
+fn a_base_class_has_no_output_head() {
+    let count = |extra: &str| small(extra).parameters().text;
+    let untied = r#", "model_type": "qwen2", "tie_word_embeddings": false"#;
+    let base = format!(r#"{untied}, "architectures": ["Qwen2Model"]"#);
+    assert_eq!(count(&base), count(untied) - 1000 * 256);
+    let whole = format!(r#"{untied}, "architectures": ["Qwen2ForCausalLM"]"#);
+    assert_eq!(count(&whole), count(untied));
+}
+
+#[test]
+fn diffusion_over_tokens_and_speech_decoders_are_refused_by_name() {
+    for (model_type, words) in [
+        ("Dream", "without a cache"),
+        ("llada2_moe", "diffusion"),
+        ("csm", "second transformer"),
+        ("rwkv6", "RWKV-6"),
+        ("codeshell", "GPT-2's blocks"),
+    ] {
+        let text = format!(r#"{{"model_type": "{model_type}", "hidden_size": 64, "num_hidden_layers": 2}}"#);
+        let error = parse("config.json", text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn parts_that_speak_or_see_beside_a_text_model_are_named() {
+    let said = |extra: &str| small(extra).architecture.assumptions.join(" ");
+    let phi = said(r#", "model_type": "phi3", "img_processor": {"name": "clip"}, "speech_lora": {"r": 320}"#);
+    assert!(phi.contains("a vision tower whose size") && phi.contains("a LoRA for sounds"), "{phi}");
+}
+
 /// MiniMax-M2 states `use_qk_norm`, and its norms span all heads; Command R+ has weights for every head where it says so.
 #[test]
 fn norms_of_queries_and_keys_are_counted_once() {

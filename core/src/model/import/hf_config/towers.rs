@@ -10,7 +10,12 @@ const VISION: [&str; 6] =
 const AUDIO: [&str; 4] = ["audio_config", "speech_config", "audio_encoder_config", "sound_config"];
 
 /// Other parts of a checkpoint with pictures or sound, by the field that describes them.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 14] = [
+    ("talker_config", "talker"),
+    ("code2wav_config", "decoder of sounds"),
+    ("token2wav_config", "decoder of sounds"),
+    ("depth_decoder_config", "decoder of sounds' codes"),
+    ("codec_config", "codec of sounds"),
     ("qformer_config", "Q-Former"),
     ("encoder_config", "speech encoder"),
     ("projector_config", "projector"),
@@ -20,6 +25,14 @@ const PARTS: [(&str, &str); 9] = [
     ("semantic_tokenizer_encoder_config", "semantic tokenizer"),
     ("vq_config", "picture generator"),
     ("high_res_vision_config", "second vision tower"),
+];
+
+/// The same beside a text model's own fields.
+const BESIDE: [(&str, &str); 4] = [
+    ("img_processor", "vision tower"),
+    ("audio_processor", "audio tower"),
+    ("vision_lora", "LoRA for pictures"),
+    ("speech_lora", "LoRA for sounds"),
 ];
 
 /// Put the sizes of the towers, projections included, into `architecture`; what is not known is named.
@@ -32,7 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
         let counted = family::vision(&reader.outer, &fields, family, hidden)?;
         architecture.vision = counted.map(shipped);
         if counted.is_none() {
-            reader.assume("the config has a vision tower whose size it does not give: not counted".into());
+            reader.assume("the config has a vision tower whose size is not worked out here: not counted".into());
             reader.uncounted.push("vision tower".into());
         }
     }
@@ -45,7 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
         let counted = family::audio(&reader.outer, &fields, family, hidden)?;
         architecture.audio = counted.map(shipped);
         if counted.is_none() {
-            reader.assume("the config has an audio tower whose size it does not give: not counted".into());
+            reader.assume("the config has an audio tower whose size is not worked out here: not counted".into());
             reader.uncounted.push("audio tower".into());
         }
     }
@@ -55,20 +68,19 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
 
 /// Name the parts whose size is not known.
 fn parts(reader: &mut Reader<'_>) {
-    if !reader.nested {
-        return;
-    }
     let is_part =
         |name: &'static str| reader.outer.node(name).is_some_and(|node| matches!(node.value, Value::Map(_)));
+    let listed: &[(&str, &str)] = if reader.nested { &PARTS } else { &BESIDE };
     let mut found: Vec<&str> =
-        PARTS.iter().filter(|(name, _)| is_part(name)).map(|(_, what)| *what).collect();
+        listed.iter().filter(|(name, _)| is_part(name)).map(|(_, what)| *what).collect();
+    found.dedup();
     // MiniCPM-V's newer forms merge picture tokens within the tower, which is counted without.
     if reader.outer.has("insert_layer_id") {
         found.push("merger of picture tokens");
     }
     for what in found {
         let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        reader.assume(format!("the config has {article} {what} whose size it does not give: not counted"));
+        reader.assume(format!("the config has {article} {what} whose size is not worked out here: not counted"));
         reader.uncounted.push(what.into());
     }
 }

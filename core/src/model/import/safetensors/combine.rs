@@ -24,7 +24,7 @@ impl Header {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
         let mut model = self.assemble(config.architecture, bits)?;
-        model.architecture.assumptions.retain(|sentence| !sentence.contains("size it does not give"));
+        model.architecture.assumptions.retain(|sentence| !sentence.contains("size is not worked out here"));
         model.architecture.uncounted.clear();
         Ok(model)
     }
