@@ -7,6 +7,9 @@ use dhurandhar_core::placement::{Fraction, Machine, Placement};
 use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use serde_json::Value;
 
+/// Answers that are met to the layer and to its part.
+const ALIKE: u64 = 39;
+
 /// What `--fit` chose: layers, those of the last whose experts stay with the processor, and what of the first of those does not.
 fn chosen(answer: &Value, of: u64) -> (u64, u64, Option<Fraction>) {
     let layers = answer["gpu_layers"].as_i64().map_or(0, |layers| u64::try_from(layers).unwrap_or(of));
@@ -40,12 +43,15 @@ fn as_many_layers_fit_as_the_runtime_itself_finds() {
         println!("{slug} {card} {context}: {ours:?} llama.cpp {truth:?}");
         told += 1;
         alike += u64::from(ours == truth);
+        // The driver hands out 1 GiB at a time at most: a matrix of 1.05 GiB stands beside what it could have replaced.
+        let chunked = u64::from(slug == "gpt-oss-120b");
         // Layers that need more than is there would be refused; one or two fewer are left out.
-        let near = |ours: u64, truth: u64| ours <= truth && truth - ours <= 1 + truth / 16;
-        if !near(ours.0, truth.0) || !near(truth.1, ours.1) {
+        let near = |ours: u64, truth: u64| ours <= truth && truth - ours <= 1 + truth / 32;
+        if !near(ours.0, truth.0) || !near(truth.1, ours.1 + chunked) {
             off.push(format!("{slug} on {card} MiB, {context} tokens: {ours:?}, llama.cpp {truth:?}"));
         }
     }
     println!("{alike} of {told} alike");
     assert!(off.is_empty(), "{}", off.join("\n"));
+    assert!(alike >= ALIKE, "{alike} of {told} alike");
 }

@@ -3,7 +3,7 @@
 use super::check::Outcome;
 use super::fit::Mode;
 use super::prospects::Prospects;
-use crate::device::Device;
+use crate::device::{Beyond, Device, Limit};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::placement::Machine;
@@ -19,6 +19,8 @@ pub struct Outlook {
     pub rereads: bool,
     /// The least room under any limit that decides, bytes.
     pub headroom_bytes: u64,
+    /// It takes more than the store asks of an app, which is then shown less.
+    pub less_visible: bool,
     /// Tokens a second at the end of the context; none where the device's bandwidth is unknown or the run is ended.
     pub decode_tokens_per_s: Option<Estimate>,
     /// Context that this is for, tokens.
@@ -42,7 +44,9 @@ pub fn outlook(
     let prospects = Prospects::new(model, &plan, &scenario);
     let limits = device.limits_in(scenario.state);
     let core = prospects.core(device, Machine::of(device), &limits, 0.0)?;
+    let of_store = |limit: &&Limit| limit.beyond == Beyond::LessVisible;
     Ok(Outlook {
+        less_visible: limits.iter().filter(of_store).any(|limit| !Outcome::of(limit, &core.needs).passes()),
         mode: core.mode,
         rereads: matches!(core.fit.outcome, Outcome::Slows { .. }),
         headroom_bytes: core.fit.headroom,

@@ -98,8 +98,13 @@ impl Recommendation {
             }
             _ => String::new(),
         };
+        let store = if self.outlook.less_visible {
+            "; an app takes more with it than Google Play asks for, and is shown less"
+        } else {
+            ""
+        };
         format!(
-            "the most parameters of its family that stay in memory{speed}; {} is the largest format that does",
+            "the most parameters of its family that stay in memory{speed}; {} is the largest format that does{store}",
             self.format
         )
     }
@@ -200,6 +205,17 @@ mod tests {
             last = first.or(last);
         }
         assert!(last.is_some());
+    }
+
+    /// `analyze-ple` says of both that they are beyond the threshold in the foreground, and of the small one that it is not.
+    #[test]
+    fn what_the_store_shows_less_is_said() {
+        let device = crate::device::registry::device("pixel-9a").unwrap();
+        for (slug, format, less) in [("qwen3.5-4b", StockType::Q5KM, true), ("qwen3-0.6b", StockType::Q4KM, false)] {
+            let model = registry::model(slug).unwrap();
+            let outlook = outlook(&model, WeightFormat::Stock(format), &device, None, 1.0).unwrap();
+            assert_eq!(outlook.less_visible, less, "{slug}");
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) struct AnalyzeArgs {
     cpu_only: bool,
     /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
     /// memory, `integrated` for one in the host's memory, or `none`
-    #[arg(long, value_name = "CARD")]
+    #[arg(long, value_name = "CARD", conflicts_with = "cpu_only")]
     gpu: Option<String>,
     /// Layers on the GPU, with the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
     /// [default: auto]
