@@ -62,9 +62,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A path that was given is not there, or is not what it should be.
 fn is_wrong_path(error: &anyhow::Error) -> bool {
-    kinds(error).any(|kind| {
-        matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
-    })
+    kinds(error)
+        .any(|kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory))
 }
 
 fn kinds(error: &anyhow::Error) -> impl Iterator<Item = ErrorKind> {

@@ -47,6 +47,9 @@ impl Request {
         let node = document::parse_yaml(source, text)?;
         let fields = Fields::of(source, &node)?;
         let cases: Vec<Case> = fields.maps("cases")?.iter().map(case).collect::<Result<_, _>>()?;
+        if cases.is_empty() && fields.has("cases") {
+            return Err(fields.wrong_value("cases", "an empty list", "a list of at least one case"));
+        }
         if cases.is_empty() {
             return Err(fields.missing("cases", "a list of at least one case"));
         }

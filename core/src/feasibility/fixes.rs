@@ -221,8 +221,13 @@ pub(super) fn explain(
 
 /// Those that keep nearly all of the speed first, then those that keep half, then the rest; among equals the cheapest kind first.
 fn by_speed(fixes: &mut [Fix]) {
-    let fastest = fixes.iter().filter_map(|fix| fix.expected_tokens_per_s).map(|(_, high)| high);
-    let fastest = fastest.fold(0.0, f64::max);
+    // Smaller weights are always faster: what keeps the weights is compared with its like.
+    let keeps = |fix: &&Fix| !matches!(fix.change, Change::SmallerWeights { .. });
+    let speed = |fix: &Fix| fix.expected_tokens_per_s.map(|(_, high)| high);
+    let mut fastest = fixes.iter().filter(keeps).filter_map(speed).fold(0.0, f64::max);
+    if fastest == 0.0 {
+        fastest = fixes.iter().filter_map(speed).fold(0.0, f64::max);
+    }
     fixes.sort_by_key(|fix| match fix.expected_tokens_per_s {
         Some((_, high)) if high < 0.5 * fastest => 2,
         Some((_, high)) if high < 0.9 * fastest => 1,

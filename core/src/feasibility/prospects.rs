@@ -9,7 +9,7 @@ use crate::leaf::cast::to_u64;
 use crate::leaf::number::within;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, kv_cache};
 use crate::model::Model;
-use crate::placement::{Case, Machine, Needs, Placement, Split, read_from_card};
+use crate::placement::{Case, FIT_MARGIN, Machine, Needs, Placement, Split, read_from_card};
 use crate::speed::{self, Asked, Reads, Run};
 use crate::weights::{PlanError, StockType, WeightFormat, WeightPlan};
 use std::cell::{OnceCell, RefCell};
@@ -69,7 +69,20 @@ impl<'a> Prospects<'a> {
 
     /// What a scenario needs that differs from this one in anything but the model.
     pub(super) fn needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
-        if machine.uses_gpu(scenario) && machine.gpu_memory_bytes.is_some() {
+        if let Some(lent) = machine.gpu_memory_bytes.filter(|_| machine.uses_gpu(scenario)) {
+            let shared = machine.gpu != Some(GpuKind::Discrete);
+            if shared
+                && scenario.offload == Offload::Auto
+                && scenario.cpu_moe_layers == 0
+                && scenario.kv_offload
+            {
+                let whole = Machine { gpu_memory_bytes: None, ..machine };
+                let needs = self.weight_needs(scenario, whole)? + self.rest_needs(scenario, whole);
+                // Far from the edge, where sums are quicker than laying out the layers.
+                if needs.gpu.high.saturating_add(2 * FIT_MARGIN) <= lent {
+                    return Ok(needs);
+                }
+            }
             // What lies on a GPU depends on everything at once.
             return self.with_plan(scenario, |plan| Placement::of(self.model, plan, scenario, machine).needs);
         }

@@ -211,7 +211,9 @@ mod tests {
     #[test]
     fn what_the_store_shows_less_is_said() {
         let device = crate::device::registry::device("pixel-9a").unwrap();
-        for (slug, format, less) in [("qwen3.5-4b", StockType::Q5KM, true), ("qwen3-0.6b", StockType::Q4KM, false)] {
+        for (slug, format, less) in
+            [("qwen3.5-4b", StockType::Q5KM, true), ("qwen3-0.6b", StockType::Q4KM, false)]
+        {
             let model = registry::model(slug).unwrap();
             let outlook = outlook(&model, WeightFormat::Stock(format), &device, None, 1.0).unwrap();
             assert_eq!(outlook.less_visible, less, "{slug}");

@@ -62,8 +62,8 @@ pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
 pub(super) fn state(case: &Case<'_>, bytes: u64) -> Option<Part> {
     let how = state::types(&case.model.architecture, case.scenario);
     let note = match case.scenario.slots {
-        1 => format!("{how} state, one sequence"),
-        slots => format!("{how} state, {slots} sequences"),
+        1 => format!("state: {how}; one sequence"),
+        slots => format!("state: {how}; {slots} sequences"),
     };
     (bytes > 0).then(|| Part::exact(Component::RecurrentState, bytes, Kind::Anonymous, Touch::Token, note))
 }

@@ -11,7 +11,7 @@ use crate::memory::{LayerCache, Offload};
 use crate::model::tensor::Role;
 
 /// What `--fit` leaves free on a GPU (`--fit-target`).
-pub(super) const FIT_MARGIN: u64 = 1024 << 20;
+pub(crate) const FIT_MARGIN: u64 = 1024 << 20;
 
 impl Split {
     /// The split of a case: as asked, or what fits beside the margin. `None` where no GPU is used, and where one in the

@@ -31,6 +31,7 @@ mod vllm;
 mod weights;
 
 pub(crate) use case::Case;
+pub(crate) use fitting::FIT_MARGIN;
 pub use llama_cpp::HOST_PROGRAM_BYTES;
 pub use machine::Machine;
 pub use needs::Needs;
@@ -38,6 +39,6 @@ pub use part::{Component, Kind, Part, Pool, Touch};
 pub use placed::Placement;
 pub use pressure::{Held, READ_AHEAD_BYTES, ReRead, held};
 pub use rows::cached_rows;
-pub use split::{Fraction, Split};
 pub(crate) use split::read_from_card;
+pub use split::{Fraction, Split};
 pub use stack::Stack;

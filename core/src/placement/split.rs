@@ -247,4 +247,33 @@ mod tests {
         assert_eq!(cache(&moved), [(crate::placement::Pool::Vram, 512 << 20)]);
         assert!(placed("llama-3.1-8b", 32, |s| s.offload = Offload::Off).split.is_none());
     }
+
+    /// A GPU in the host's memory takes what fits the memory that the system lends it, less the margin; the rest stays with the
+    /// processor, which packs its matrices beside Metal only.
+    #[test]
+    fn a_gpu_in_the_hosts_memory_takes_what_fits_it() {
+        let model = registry::model("gemma3-12b").unwrap();
+        let scenario = Scenario { context_tokens: 8_192, ..Scenario::for_model(&model) };
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let on = |gpu, lent: Option<u64>, scenario: &Scenario| {
+            let gpu_memory_bytes = lent.map(|mib| mib << 20);
+            let machine = Machine { gpu: Some(gpu), gpu_memory_bytes, ..Machine::X86 };
+            Placement::of(&model, &plan, scenario, machine)
+        };
+        for gpu in [GpuKind::Metal, GpuKind::Integrated] {
+            assert!(on(gpu, None, &scenario).split.is_none());
+            assert!(on(gpu, Some(16_384), &scenario).split.is_none());
+            let placed = on(gpu, Some(6_144), &scenario);
+            // As a card of that size (llama.cpp itself finds 29).
+            assert_eq!(placed.split.unwrap().gpu_layers, 28);
+            assert!(placed.needs.gpu.bytes + FIT_MARGIN <= 6_144 << 20);
+            let packed = placed.bytes(crate::placement::Component::PackedWeights);
+            assert_eq!(packed > 0, gpu == GpuKind::Metal);
+            let few = Scenario { offload: Offload::Layers(10), kv_offload: false, ..scenario.clone() };
+            let placed = on(gpu, None, &few);
+            assert_eq!(placed.split.unwrap().gpu_layers, 10);
+            let caches = placed.of_component(crate::placement::Component::KvCache);
+            assert!(caches.into_iter().all(|part| part.pool == crate::placement::Pool::Host));
+        }
+    }
 }

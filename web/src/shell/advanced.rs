@@ -135,10 +135,7 @@ fn by_name<T: Copy>(name: &str, names: &[(&str, T)]) -> Option<T> {
 }
 
 fn gpu_groups(now: Offload) -> Vec<Group> {
-    let mut options = vec![
-        (Offload::Auto, "all on Apple's, what fits on a card".to_owned()),
-        (Offload::All, "all".to_owned()),
-    ];
+    let mut options = vec![(Offload::Auto, "as many as fit".to_owned()), (Offload::All, "all".to_owned())];
     if let Offload::Layers(layers) = now {
         options.push((now, format!("the last {layers}")));
     }

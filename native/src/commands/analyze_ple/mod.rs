@@ -9,7 +9,7 @@ use crate::inputs::this_machine;
 use crate::{bad_input, inputs};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, Gpu, GpuKind, Source, State, registry};
+use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{
     Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, Turn,
@@ -394,21 +394,6 @@ impl AnalyzeArgs {
             let text =
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
             return Err(bad_input(text));
-        }
-        let split = match self.gpu_layers {
-            Some(Offload::Layers(layers)) if layers > 0 => Some("--gpu-layers"),
-            _ if self.cpu_moe_layers > 0 => Some("--cpu-moe-layers"),
-            _ if self.no_kv_offload => Some("--no-kv-offload"),
-            _ => None,
-        };
-        let shares =
-            |device: &&Device| device.gpu.as_ref().is_some_and(|gpu| gpu.kind != GpuKind::Discrete) && named;
-        if let Some((option, device)) = split.zip(devices.iter().find(shares)) {
-            return Err(bad_input(format!(
-                "`{option}` on {}, whose GPU shares the host's memory: only all layers or none are described there; expected \
-                 --gpu-layers all or --cpu-only",
-                device.name
-            )));
         }
         if let Some(state) = self.state.filter(|_| !self.all_devices) {
             for device in &devices {

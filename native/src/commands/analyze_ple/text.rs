@@ -326,7 +326,8 @@ fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
     let check = device.decisive();
     let split = device.split.as_ref().is_some_and(|split| !split.is_whole());
     let what = if split { "with these layers on the GPU, yes" } else { "full speed" };
-    let mut text = format!("{what} from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    let mut text =
+        format!("{what} from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }

@@ -45,7 +45,9 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
         let counted = family::vision(&reader.outer, &fields, family, hidden)?;
         architecture.vision = counted.map(shipped);
         if counted.is_none() {
-            reader.assume("the config has a vision tower whose size is not worked out here: not counted".into());
+            reader.assume(
+                "the config has a vision tower whose size is not worked out here: not counted".into(),
+            );
             reader.uncounted.push("vision tower".into());
         }
     }
@@ -58,7 +60,9 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
         let counted = family::audio(&reader.outer, &fields, family, hidden)?;
         architecture.audio = counted.map(shipped);
         if counted.is_none() {
-            reader.assume("the config has an audio tower whose size is not worked out here: not counted".into());
+            reader.assume(
+                "the config has an audio tower whose size is not worked out here: not counted".into(),
+            );
             reader.uncounted.push("audio tower".into());
         }
     }
@@ -80,7 +84,9 @@ fn parts(reader: &mut Reader<'_>) {
     }
     for what in found {
         let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        reader.assume(format!("the config has {article} {what} whose size is not worked out here: not counted"));
+        reader.assume(format!(
+            "the config has {article} {what} whose size is not worked out here: not counted"
+        ));
         reader.uncounted.push(what.into());
     }
 }
