@@ -360,7 +360,9 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
 fn headless(reader: &Reader<'_>) -> Result<Option<String>, DocumentError> {
     let classes = reader.outer.texts("architectures")?;
     let [class] = classes.as_slice() else { return Ok(None) };
-    let base = class.ends_with("Model") && !class.ends_with("LMModel") && !class.starts_with("ChatGLM");
+    let heads =
+        ["HeadModel", "LMModel"].iter().any(|end| class.ends_with(end)) || class.starts_with("ChatGLM");
+    let base = class.ends_with("Model") && !heads;
     Ok((base && !reader.nested).then(|| class.clone()))
 }
 

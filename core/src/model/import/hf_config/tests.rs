@@ -493,8 +493,10 @@ fn a_base_class_has_no_output_head() {
     let untied = r#", "model_type": "qwen2", "tie_word_embeddings": false"#;
     let base = format!(r#"{untied}, "architectures": ["Qwen2Model"]"#);
     assert_eq!(count(&base), count(untied) - 1000 * 256);
-    let whole = format!(r#"{untied}, "architectures": ["Qwen2ForCausalLM"]"#);
-    assert_eq!(count(&whole), count(untied));
+    for class in ["Qwen2ForCausalLM", "QWenLMHeadModel", "ChatGLMModel"] {
+        let whole = format!(r#"{untied}, "architectures": ["{class}"]"#);
+        assert_eq!(count(&whole), count(untied), "{class}");
+    }
 }
 
 #[test]
