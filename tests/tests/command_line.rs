@@ -476,10 +476,16 @@ fn a_profile_with_a_mistake_is_told_where() {
 }
 
 #[test]
-fn an_unwritable_report_is_a_failure_that_names_the_file() {
-    let output = run(&["analyze-ple", "--output", "/nowhere/report.json"]).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/report.json"));
+fn a_path_that_is_not_there_is_bad_input_and_is_named() {
+    for arguments in [
+        ["analyze-ple", "--output", "/nowhere/file.json"],
+        ["analyze-ple", "--calibrate", "/nowhere/file.json"],
+        ["dossier", "--format=json", "/nowhere/file.json"],
+    ] {
+        let output = run(&arguments).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/file.json"));
+    }
 }
 
 #[test]
