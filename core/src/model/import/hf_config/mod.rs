@@ -355,14 +355,14 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
     Ok(reader.class_default("tie_word_embeddings", reader.family.tied))
 }
 
-/// The class of a checkpoint that embeds instead of predicting tokens: `MistralModel`, `Qwen2Model`. ChatGLM's has its head all
-/// the same.
+/// The class of a checkpoint that embeds instead of predicting tokens: its type's own base class, as `MistralModel` or
+/// `Qwen2Model`. ChatGLM's has its head all the same.
 fn headless(reader: &Reader<'_>) -> Result<Option<String>, DocumentError> {
     let classes = reader.outer.texts("architectures")?;
     let [class] = classes.as_slice() else { return Ok(None) };
-    let heads =
-        ["HeadModel", "LMModel"].iter().any(|end| class.ends_with(end)) || class.starts_with("ChatGLM");
-    let base = class.ends_with("Model") && !heads;
+    let base = class.strip_suffix("Model").is_some_and(|base| {
+        base.eq_ignore_ascii_case(&reader.model_type.replace('_', "")) && !base.starts_with("ChatGLM")
+    });
     Ok((base && !reader.nested).then(|| class.clone()))
 }
 
