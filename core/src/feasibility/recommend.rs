@@ -207,7 +207,7 @@ mod tests {
         assert!(last.is_some());
     }
 
-    /// `analyze-ple` says of both that they are beyond the threshold in the foreground, and of the small one that it is not.
+    /// The larger takes 3,230 MiB of anonymous memory, the threshold in the foreground is 2,304.
     #[test]
     fn what_the_store_shows_less_is_said() {
         let device = crate::device::registry::device("pixel-9a").unwrap();

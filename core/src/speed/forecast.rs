@@ -138,7 +138,8 @@ impl Run<'_> {
         rows + again
     }
 
-    /// Bytes a second between the host's memory and the GPU's; in one memory a copy reads and writes.
+    /// Bytes a second between the host's memory and the GPU's; in one memory a copy reads and writes, and the shares of its
+    /// bandwidth are an estimate that nothing was measured for.
     fn link(&self) -> Estimate {
         let shared = self.device.dram_bytes_per_s().filter(|_| self.machine.gpu != Some(GpuKind::Discrete));
         shared.map_or(LINK_BYTES_PER_S, |bytes_per_s| Estimate {
