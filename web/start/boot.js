@@ -10,6 +10,12 @@ const failed = () => {
   document.getElementById('app')?.classList.remove('calc-other');
 };
 
+// On paper: where it comes from, and when.
+addEventListener('beforeprint', () => {
+  const place = document.querySelector('.printed');
+  if (place) place.textContent = `${place.dataset.by}, printed on ${new Date().toLocaleDateString('sv')} from ${location.href}`;
+});
+
 // The link holds the state, so starting again loses nothing.
 const stopped = () => {
   const made = (name, properties, ...children) => {

@@ -67,6 +67,8 @@ pub struct Gpu {
     pub bandwidth_gb_per_s: Option<f64>,
     /// That memory is HBM, whose peak is reached by a smaller share.
     pub hbm: bool,
+    /// It is in another machine, which computes its layers (llama.cpp's `--rpc`).
+    pub remote: bool,
     /// Who makes it, where that is known.
     pub maker: Option<Maker>,
     /// Peak of its vector units in TFLOP/s, half precision.
@@ -91,6 +93,9 @@ pub struct UnknownGpu {
     pub nearest: Option<String>,
 }
 
+/// Cards that one run may use.
+pub const MAX_CARDS: usize = 8;
+
 /// Least and most memory that a card may have, MiB.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> = 256..=1_048_576;
 
@@ -104,6 +109,7 @@ impl Gpu {
             memory_mib: None,
             bandwidth_gb_per_s: None,
             hbm: false,
+            remote: false,
             maker: Some(Maker::Apple),
             vector_tflops: None,
             matrix_tflops: None,
@@ -186,6 +192,7 @@ impl Gpu {
             memory_mib: Some(fields.require_integer("memory_mib", MEMORY_MIB)?),
             bandwidth_gb_per_s: fields.number("bandwidth_gb_per_s", 1.0..=100_000.0)?,
             hbm: fields.flag("hbm")?.unwrap_or(false),
+            remote: false,
             maker: fields.choice("maker", &Maker::NAMES)?,
             vector_tflops: fields.number("vector_tflops", TFLOPS)?,
             matrix_tflops: fields.number("matrix_tflops", TFLOPS)?,
@@ -220,6 +227,7 @@ wire_struct!(Gpu {
     memory_mib,
     bandwidth_gb_per_s,
     hbm,
+    remote,
     maker,
     vector_tflops,
     matrix_tflops,

@@ -15,7 +15,7 @@ pub mod storage;
 mod write;
 
 pub use form::Form;
-pub use gpu::{Gpu, GpuKind, Maker, UnknownGpu, gpus};
+pub use gpu::{Gpu, GpuKind, MAX_CARDS, Maker, UnknownGpu, gpus};
 pub use limits::{Beyond, ByState, Confidence, Counts, Limit, MemoryKind, Platform, State, Version};
 pub use processor::Processor;
 pub use sources::Sources;
@@ -48,6 +48,9 @@ pub struct Device {
     pub processor: Processor,
     /// The GPU that runtimes use when nothing is said.
     pub gpu: Option<Gpu>,
+    /// Cards beside that one, and those of other machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_gpus: Vec<Gpu>,
     /// Physical memory in MiB, where known.
     pub ram_mib: Option<u64>,
     /// Memory limit of the cgroup that the program runs in, in MiB.
@@ -271,6 +274,7 @@ wire_struct!(Device {
     form,
     processor,
     gpu,
+    more_gpus,
     ram_mib,
     cgroup_mib,
     ram_budget_mb,

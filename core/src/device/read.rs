@@ -1,8 +1,8 @@
 //! Reading a [`Device`] from YAML, range-checked; what is not stated follows from the class and the system.
 
 use super::{
-    BudgetMetric, Device, Form, Gpu, Maker, Os, Platform, Processor, Source, SourceKind, Sources, Storage,
-    StorageClass, UnknownGpu, gpu::TFLOPS, limits, storage,
+    BudgetMetric, Device, Form, Gpu, MAX_CARDS, Maker, Os, Platform, Processor, Source, SourceKind, Sources,
+    Storage, StorageClass, UnknownGpu, gpu::TFLOPS, limits, storage,
 };
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node};
@@ -99,14 +99,7 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         None => os.gpu(),
         Some("none") => None,
         Some("metal") => Some(Gpu::metal()),
-        Some(name) => {
-            let unknown = |unknown: UnknownGpu| {
-                let near = unknown.nearest.as_deref().unwrap_or("rtx-4060");
-                let expected = format!("none, metal, integrated, or the name of a card such as {near}");
-                fields.wrong_value("gpu", name, &expected)
-            };
-            Some(Gpu::named(name).map_err(unknown)?)
-        }
+        Some(name) => Some(named_gpu(fields, "gpu", name, "none, metal, integrated, or ")?),
     };
     if let Some(gpu) = &mut gpu {
         own_gpu(fields, gpu)?;
@@ -130,6 +123,7 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         form: fields.choice("form", &Form::NAMES)?.unwrap_or(os.form()),
         processor: processor.unwrap_or(os.processor()),
         gpu,
+        more_gpus: more_gpus(fields)?,
         ram_mib,
         cgroup_mib: fields.integer("cgroup_mib", 1..=MAX_RAM_MIB)?,
         ram_budget_mb: budget,
@@ -146,6 +140,29 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         notes: fields.text("notes")?.unwrap_or_default().to_owned(),
         sources,
     })
+}
+
+fn named_gpu(fields: &Fields<'_>, field: &str, name: &str, others: &str) -> Result<Gpu, DocumentError> {
+    let unknown = |unknown: UnknownGpu| {
+        let near = unknown.nearest.as_deref().unwrap_or("rtx-4060");
+        fields.wrong_value(field, name, &format!("{others}the name of a card such as {near}"))
+    };
+    Gpu::named(name).map_err(unknown)
+}
+
+/// Cards beside the first, and those of other machines.
+fn more_gpus(fields: &Fields<'_>) -> Result<Vec<Gpu>, DocumentError> {
+    let mut found = Vec::new();
+    for (field, remote) in [("rpc_gpus", true), ("more_gpus", false)] {
+        for name in fields.texts(field)? {
+            found.push(Gpu { remote, ..named_gpu(fields, field, &name, "")? });
+        }
+    }
+    if found.len() >= MAX_CARDS {
+        let count = found.len().to_string();
+        return Err(fields.wrong_value("more_gpus", &count, "at most 7 cards beside the first"));
+    }
+    Ok(found)
 }
 
 /// What the file says of a GPU that shares the device's memory.

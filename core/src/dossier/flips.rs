@@ -41,9 +41,12 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
             grouped(to_u64(speed.ceil()))
         ));
     }
-    if let Some(wait) = thresholds.row_latency_us_for_target {
+    // Where the target is out of reach for other reasons, storage's wait decides nothing.
+    let reachable = verdict.answer() != Answer::Slow;
+    if let Some(wait) = thresholds.row_latency_us_for_target.filter(|_| reachable) {
+        let wait = grouped(to_u64(wait.floor()));
         flips.push(format!(
-            "With its table on storage, {target} tokens a second need a random read within {wait:.0} µs."
+            "With its table on storage, {target} tokens a second need a random read within {wait} µs."
         ));
     }
     flips
@@ -55,9 +58,9 @@ fn memory(check: &Check) -> String {
     let (from, allowed) = (size(check.runs_from_bytes), size(limit.bytes));
     let what = limit.counts.title();
     let mut text = if limit.bytes >= check.runs_from_bytes {
-        format!("{}: no below {from} of {what}; it is {allowed}.", limit.title)
+        format!("{}: it allows {allowed}; below {from} of {what} the answer is no.", limit.title)
     } else {
-        format!("{}: yes from {from} of {what} on; it is {allowed}.", limit.title)
+        format!("{}: it allows {allowed}; from {from} of {what} on the answer is yes.", limit.title)
     };
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(" With {} no table is left on storage.", size(check.resident_from_bytes));

@@ -113,7 +113,7 @@ pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -
         },
         Counts::Anonymous if end(&needs.anonymous) <= limit.bytes => Outcome::Passes,
         Counts::HostAnonymous if end(&needs.host_anonymous) <= limit.bytes => Outcome::Passes,
-        Counts::Gpu if end(&needs.gpu) <= limit.bytes => Outcome::Passes,
+        Counts::Gpu if end(&needs.on_card(limit.card)) <= limit.bytes => Outcome::Passes,
         Counts::Anonymous | Counts::HostAnonymous | Counts::Gpu => Outcome::Fails,
     }
 }
@@ -138,7 +138,7 @@ impl Check {
             Counts::Memory => (needs.hot(), needs.resident()),
             Counts::Anonymous => (needs.anonymous, needs.anonymous),
             Counts::HostAnonymous => (needs.host_anonymous, needs.host_anonymous),
-            Counts::Gpu => (needs.gpu, needs.gpu),
+            Counts::Gpu => (needs.on_card(limit.card), needs.on_card(limit.card)),
         };
         let needed = if now == Outcome::Passes { resident } else { runs };
         let mut check = Self {

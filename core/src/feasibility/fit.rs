@@ -57,7 +57,7 @@ impl Fit {
             Counts::Memory => needs.hot().bytes,
             Counts::Anonymous => needs.anonymous.bytes,
             Counts::HostAnonymous => needs.host_anonymous.bytes,
-            Counts::Gpu => needs.gpu.bytes,
+            Counts::Gpu => needs.on_card(limit.card).bytes,
         };
         let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);
         Self { mode, outcome, reread, headroom }

@@ -6,7 +6,7 @@ use super::prospects::Prospects;
 use crate::device::{Device, Limit, State};
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
-use crate::weights::{PlanError, StockType, WeightFormat};
+use crate::weights::{PlanError, StockType, WeightFormat, quality};
 use serde::Serialize;
 
 /// A single change to a scenario, cheapest kind first.
@@ -101,7 +101,9 @@ impl Change {
             Self::ShorterContext { tokens } => format!("limit the context to {tokens} tokens"),
             Self::KvQ4 => "store keys and values as q4_0".into(),
             Self::OnProcessor => "run all layers on the processor".into(),
-            Self::SmallerWeights { format } => format!("quantise the weights to {}", format.name()),
+            Self::SmallerWeights { format } => {
+                format!("quantise the weights to {}{}", format.name(), quality::warning(*format))
+            }
         }
     }
 }

@@ -74,6 +74,7 @@ impl<'a> Prospects<'a> {
             if shared
                 && scenario.offload == Offload::Auto
                 && scenario.cpu_moe_layers == 0
+                && scenario.tensor_overrides.is_empty()
                 && scenario.kv_offload
             {
                 let whole = Machine { gpu_memory_bytes: None, ..machine };
@@ -170,7 +171,7 @@ impl<'a> Prospects<'a> {
         let needs = self.with_plan(scenario, |plan| {
             Needs::of(&Case { model: self.model, plan, scenario, machine, split: None }.weights())
         })?;
-        keep(&self.weights, key, needs);
+        keep(&self.weights, key, &needs);
         Ok(needs)
     }
 
@@ -202,7 +203,7 @@ impl<'a> Prospects<'a> {
         let kv = kv_cache::layers(&self.model.architecture, scenario);
         let case = Case { model: self.model, plan: self.plan, scenario, machine, split: None };
         let needs = Needs::of(&case.rest(&kv));
-        keep(&self.rest, key, needs);
+        keep(&self.rest, key, &needs);
         needs
     }
 }
@@ -218,8 +219,8 @@ fn find<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: &K) -> Option<Needs> {
     kept.get(at).map(|(_, needs)| *needs)
 }
 
-fn keep<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: K, needs: Needs) {
+fn keep<K: Ord>(kept: &RefCell<Vec<(K, Needs)>>, key: K, needs: &Needs) {
     let mut kept = kept.borrow_mut();
     let at = kept.binary_search_by(|(known, _)| known.cmp(&key)).unwrap_or_else(|at| at);
-    kept.insert(at, (key, needs));
+    kept.insert(at, (key, *needs));
 }

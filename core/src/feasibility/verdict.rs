@@ -240,7 +240,7 @@ impl Prospects<'_> {
 
 /// Checks with the decisive one first: the worst outcome, then the least room for its size.
 fn in_order(needs: &Needs, limits: &[Limit], state: State) -> Vec<Check> {
-    let counts = |limit: &Limit| limit.counts != Counts::Gpu || needs.gpu.high > 0;
+    let counts = |limit: &Limit| limit.counts != Counts::Gpu || needs.on_gpus().high > 0;
     let share = |check: &Check| check.needed.bytes as f64 / check.limit.bytes.max(1) as f64;
     let is_worse = |one: &Check, other: &Check| match one.outcome.rank().cmp(&other.outcome.rank()) {
         std::cmp::Ordering::Equal => share(one) > share(other),
@@ -289,11 +289,12 @@ fn reason(
             check.text,
             padded(speed.reread_tokens_per_s.unwrap_or(0.0), 1)
         ),
-        Mode::Mmap => format!(
+        Mode::Mmap if speed.stall_s_worst > 0.0 => format!(
             "Fits with tables left on storage. {limit}: {}; a row that is not cached costs {} ms.",
             check.text,
             padded(speed.stall_s_worst * 1e3, 2)
         ),
+        Mode::Mmap => format!("Fits with tables left on storage. {limit}: {}.", check.text),
         Mode::Infeasible => match check.outcome {
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
             Outcome::Slows { .. } => format!(

@@ -2,7 +2,9 @@
 
 use super::{KvFormat, Offload, Scenario};
 use crate::leaf::wire::Wire;
-use crate::model::Model;
+use crate::model::architecture::{Architecture, Ffn, KvSource, Mixer};
+use crate::model::tensor::{Active, Role, Tensor};
+use crate::model::{Model, inventory};
 use crate::weights::{PlanError, WeightFormat, WeightPlan};
 use serde::Serialize;
 use serde::ser::SerializeStruct;
@@ -14,6 +16,8 @@ pub struct Draft {
     model: Arc<Model>,
     plan: Arc<WeightPlan>,
     speculation: Option<Speculation>,
+    /// They are layers of the model itself, which share its table and its head.
+    is_own: bool,
 }
 
 impl Draft {
@@ -24,7 +28,42 @@ impl Draft {
     pub fn new(model: Model, weights: Option<WeightFormat>) -> Result<Self, PlanError> {
         let weights = weights.unwrap_or_else(|| WeightPlan::default_format(&model));
         let plan = WeightPlan::new(&model, weights)?;
-        Ok(Self { model: Arc::new(model), plan: Arc::new(plan), speculation: None })
+        Ok(Self { model: Arc::new(model), plan: Arc::new(plan), speculation: None, is_own: false })
+    }
+
+    /// A model's own layers for further tokens (llama.cpp's `--spec-type draft-mtp`), which share its table, its head and its
+    /// vocabulary: as its file stores them, or each like the last layer that attends, with a projection of two streams to
+    /// one and three norms. None where it has none.
+    ///
+    /// # Errors
+    /// The format does not apply to the model.
+    pub fn own_layers(model: &Model, weights: WeightFormat) -> Result<Option<Self>, PlanError> {
+        let mut architecture = model.architecture.clone();
+        let count = usize::try_from(architecture.published.mtp_layers).unwrap_or(0);
+        let last = architecture.layers.iter().rfind(|layer| layer.attention().is_some()).cloned();
+        let Some(mut layer) = last.filter(|_| count > 0) else { return Ok(None) };
+        if let Mixer::Attention(attention) | Mixer::Both(attention, _) = &mut layer.mixer {
+            attention.kv = KvSource::Own;
+        }
+        let decoder = architecture.layers.len();
+        architecture.layers = vec![layer; count];
+        (architecture.ple, architecture.vision, architecture.audio) = (None, None, None);
+        architecture.name += "-mtp";
+        let stored: Vec<Tensor> = model
+            .tensors
+            .iter()
+            .filter(|tensor| tensor.layer.is_some_and(|layer| layer >= decoder))
+            .cloned()
+            .collect();
+        let tensors =
+            if stored.is_empty() { like_layers(&architecture) } else { used(stored, &architecture, decoder) };
+        let own = Model { architecture, tensors, origin: model.origin.clone(), profile: None };
+        Ok(Some(Self { is_own: true, ..Self::new(own, Some(weights))? }))
+    }
+
+    /// Whether the drafts come from the model's own layers.
+    pub const fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// The same with what is known of its proposals, from which a speed follows.
@@ -51,6 +90,7 @@ impl Draft {
             audio: false,
             offload: if main.offload == Offload::Off { Offload::Off } else { Offload::All },
             cpu_moe_layers: 0,
+            tensor_overrides: Vec::new(),
             kv_offload: true,
             prompt_cache_mib: 0,
             checkpoints: 0,
@@ -75,6 +115,50 @@ impl Draft {
     pub fn plan(&self) -> &WeightPlan {
         &self.plan
     }
+}
+
+/// The tensors of layers of an architecture, and what joins the stream and the next token's embedding before them.
+fn like_layers(architecture: &Architecture) -> Vec<Tensor> {
+    let mut tensors = inventory::tensors(architecture);
+    tensors.retain(|tensor| tensor.layer.is_some());
+    let hidden = architecture.hidden_size;
+    for layer in 0..architecture.layers.len() {
+        let joins = [
+            ("eh_proj", hidden, 2 * hidden),
+            ("enorm", 1, hidden),
+            ("hnorm", 1, hidden),
+            ("norm", 1, hidden),
+        ];
+        for (name, rows, row_length) in joins {
+            // Quantised as most matrices are.
+            let role = if rows > 1 { Role::AttentionQ } else { Role::Vector };
+            let name = format!("blk.{layer}.nextn.{name}");
+            tensors.push(Tensor {
+                name,
+                role,
+                layer: Some(layer),
+                rows,
+                row_length,
+                active: Active::All,
+                stored: None,
+            });
+        }
+    }
+    tensors
+}
+
+/// Stored tensors that a file's other programs leave alone, put to use.
+fn used(mut tensors: Vec<Tensor>, architecture: &Architecture, decoder: usize) -> Vec<Tensor> {
+    let experts = architecture.layers.iter().find_map(|layer| match layer.ffn {
+        Ffn::Experts { experts, active, .. } => Some(Active::Experts { active, experts }),
+        _ => None,
+    });
+    for tensor in &mut tensors {
+        tensor.layer = tensor.layer.map(|layer| layer - decoder);
+        tensor.role = if tensor.rows > 1 { Role::Unquantised } else { Role::Vector };
+        tensor.active = experts.filter(|_| tensor.name.contains("_exps")).unwrap_or(Active::All);
+    }
+    tensors
 }
 
 /// How proposals are made and taken.
@@ -140,6 +224,7 @@ impl PartialEq for Draft {
     fn eq(&self, other: &Self) -> bool {
         let name = |draft: &Self| (draft.model.architecture.name.clone(), draft.plan.format);
         self.speculation == other.speculation
+            && self.is_own == other.is_own
             && (Arc::ptr_eq(&self.model, &other.model) || name(self) == name(other))
     }
 }
@@ -182,13 +267,16 @@ impl Wire for Draft {
         self.model().put(out);
         self.plan().format.put(out);
         self.speculation.map(|known| (known.draft_tokens, known.acceptance)).put(out);
+        self.is_own.put(out);
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         let (model, weights) = (Model::take(from)?, WeightFormat::take(from)?);
         let draft = Self::new(model, Some(weights)).ok()?;
         let speculation = <Option<(u64, f64)> as Wire>::take(from)?;
+        let is_own = bool::take(from)?;
         Some(Self {
+            is_own,
             speculation: speculation.and_then(|(tokens, share)| Speculation::new(tokens, share).ok()),
             ..draft
         })

@@ -45,7 +45,7 @@ pub fn layers(model: &Architecture, scenario: &Scenario) -> Vec<LayerCache> {
             if let Some(widest) = widest {
                 heads.v = widest;
             }
-            let bytes = bytes(attention, heads, formats, cells).saturating_mul(copies);
+            let bytes = bytes(heads, formats, cells).saturating_mul(copies);
             LayerCache { layer, cells, bytes }
         })
         .collect()
@@ -58,6 +58,8 @@ pub struct Cached {
     pub k: (u64, u64),
     /// Value heads and the channels of one.
     pub v: (u64, u64),
+    /// Channels of keys and of values that a sparse-attention indexer caches.
+    pub index: (u64, u64),
 }
 
 /// What `runtime` caches of a layer. Latent attention is one compressed vector where the runtime computes with it, and whole
@@ -74,15 +76,20 @@ pub fn cached(model: &Architecture, attention: &Attention, runtime: Runtime) -> 
         | Runtime::Mlc
         | Runtime::Ideal => false,
     };
+    let indexer = attention.indexer_channels;
     if let Some(whole) = attention.expanded.as_ref().filter(expands) {
-        return Cached { k: (whole.heads, whole.k_head_dim), v: (whole.heads, whole.v_head_dim) };
+        let (k, v) = ((whole.heads, whole.k_head_dim), (whole.heads, whole.v_head_dim));
+        return Cached { k, v, index: (indexer, 0) };
     }
     let repeats = runtime == Runtime::Transformers && model.conduct.transformers_repeats_heads;
     let heads = match attention.kv_heads {
         several @ 2.. if repeats => several.max(attention.query_heads),
         heads => heads,
     };
-    Cached { k: (heads, attention.k_head_dim), v: (heads, attention.v_head_dim) }
+    // The indexer's cache is one of keys and values, as wide as the model's own (`llama-kv-cache-msa.cpp`).
+    let valued = indexer > 0 && runtime.is_llama_cpp();
+    let index = (indexer, if valued { attention.v_head_dim } else { 0 });
+    Cached { k: (heads, attention.k_head_dim), v: (heads, attention.v_head_dim), index }
 }
 
 /// Total bytes of the KV cache.
@@ -107,7 +114,7 @@ pub fn read_per_token(model: &Architecture, scenario: &Scenario) -> u64 {
             let window = window(model, attention, scenario.runtime);
             let seen = window.map_or(scenario.context_tokens, |w| w.min(scenario.context_tokens));
             let seen = attention.cross_tokens.unwrap_or(seen);
-            bytes(attention, cached(model, attention, scenario.runtime), formats, seen)
+            bytes(cached(model, attention, scenario.runtime), formats, seen)
         })
         .sum::<u64>()
         .saturating_mul(model.passes.max(1))
@@ -158,14 +165,16 @@ pub fn window_bytes(model: &Architecture, scenario: &Scenario) -> u64 {
     owners
         .filter_map(|(_, attention)| {
             let cells = window(model, attention, scenario.runtime)?.min(scenario.context_tokens);
-            Some(bytes(attention, cached(model, attention, scenario.runtime), formats, cells))
+            Some(bytes(cached(model, attention, scenario.runtime), formats, cells))
         })
         .sum()
 }
 
 /// Bytes of `cells` tokens in one layer; a layer that reads another's cache is counted as if it held it.
-fn bytes(attention: &Attention, heads: Cached, (k, v): (KvFormat, KvFormat), cells: u64) -> u64 {
-    let indexer = k.bits(u64::from(attention.indexer_channels > 0), attention.indexer_channels);
+fn bytes(heads: Cached, (k, v): (KvFormat, KvFormat), cells: u64) -> u64 {
+    let one = |channels: u64| (u64::from(channels > 0), channels);
+    let [(index_k, k_channels), (index_v, v_channels)] = [one(heads.index.0), one(heads.index.1)];
+    let indexer = k.bits(index_k, k_channels) + v.bits(index_v, v_channels);
     let bits = k.bits(heads.k.0, heads.k.1) + v.bits(heads.v.0, heads.v.1) + indexer;
     let bits = u128::from(cells) * u128::from(bits);
     u64::try_from(bits / 8).unwrap_or(u64::MAX)

@@ -69,7 +69,11 @@ mod tests {
         let turbo = of(|scenario| scenario.v = KvFormat::TurboQuant(3)).unwrap();
         assert!(turbo.starts_with("llama.cpp (command line) has no cache in turbo3"), "{turbo}");
         assert!(of(|scenario| scenario.weights = WeightFormat::Bits(2)).is_some());
-        assert!(of(|scenario| scenario.weights = WeightFormat::Uniform(UniformFormat::Mlx4)).is_some());
+        assert!(
+            of(|scenario| scenario.weights =
+                WeightFormat::Uniform(UniformFormat::Mlx { bits: 4, group: 64 }))
+            .is_some()
+        );
         assert!(of(|scenario| scenario.runtime = Runtime::LitertLm).unwrap().contains("GGUF"));
         assert_eq!(of(|scenario| (scenario.runtime, scenario.v) = (Runtime::Ideal, KvFormat::Bits(3))), None);
     }

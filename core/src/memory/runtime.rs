@@ -2,6 +2,8 @@
 
 use crate::leaf::named::named;
 use crate::leaf::wire::wire_named;
+use crate::model::Model;
+use crate::weights::{UniformFormat, WeightFormat};
 use serde::Serialize;
 use std::fmt;
 
@@ -77,6 +79,19 @@ impl Runtime {
         self.is_llama_cpp() || matches!(self, Self::Ideal)
     }
 
+    /// The format of the quantised checkpoint that a model's config speaks of, where this program reads it.
+    pub fn own_format(self, model: &Model) -> Option<WeightFormat> {
+        let name = model.architecture.published.checkpoint.as_deref().filter(|_| !model.is_stored())?;
+        let format = WeightFormat::parse(name).ok()?;
+        let is_mlx = matches!(format, WeightFormat::Uniform(UniformFormat::Mlx { .. }));
+        let reads = match self {
+            Self::Mlx => is_mlx,
+            Self::Vllm | Self::Transformers => !is_mlx,
+            _ => false,
+        };
+        reads.then_some(format)
+    }
+
     /// Whether it runs on a GPU whatever is asked for.
     pub const fn needs_gpu(self) -> bool {
         matches!(self, Self::LitertLmGpu | Self::Mlx | Self::Mlc)
@@ -92,3 +107,33 @@ impl fmt::Display for Runtime {
 }
 
 wire_named!(Runtime);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Scenario;
+    use crate::model::registry;
+    use crate::weights::WeightPlan;
+
+    /// Llama 3.2 1B: 973,078,528 parameters in matrices of layers, 262,668,288 in the table; norms stay in 16 bits.
+    #[test]
+    fn a_quantised_checkpoint_is_taken_where_it_is_read() {
+        let (layers, table) = (973_078_528.0, 262_668_288.0);
+        for (name, runtime, bits) in [
+            ("int4_g128", Runtime::Vllm, [4.0 + 20.0 / 128.0, 16.0]),
+            ("nf4", Runtime::Transformers, [4.5, 16.0]),
+            ("fp8", Runtime::Vllm, [8.0, 16.0]),
+            ("mlx_6bit", Runtime::Mlx, [6.5, 6.5]),
+        ] {
+            let mut model = registry::model("llama-3.2-1b").unwrap();
+            model.architecture.published.checkpoint = Some(name.to_owned());
+            let scenario = Scenario::for_runtime(&model, runtime);
+            assert_eq!(scenario.weights.to_string(), name);
+            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+            let expected = (layers * bits[0] + table * bits[1]) / 8.0;
+            let found = plan.text_bytes(&model) as f64;
+            assert!((found / expected - 1.0).abs() < 1e-3, "{name}: {found} {expected}");
+            assert_eq!(Scenario::for_runtime(&model, Runtime::LlamaCpp).weights.to_string(), "q4_k_m");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The choices a prediction is made for.
 
 use super::{Draft, KvFormat, Refusal, Runtime, refused};
-use crate::device::State;
+use crate::device::{MAX_CARDS, State};
 use crate::leaf::named::named;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Model;
@@ -129,6 +129,12 @@ pub struct Scenario {
     pub offload: Offload,
     /// Layers whose experts stay with the processor, the first ones (llama.cpp's `--n-cpu-moe`).
     pub cpu_moe_layers: u64,
+    /// Tensors that are placed by hand, in the order of their names (llama.cpp's `--override-tensor`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tensor_overrides: Vec<TensorOverride>,
+    /// How several cards share the work.
+    #[serde(skip_serializing_if = "CardShares::is_usual")]
+    pub cards: CardShares,
     /// Keys, values and states lie where their layer runs, not with the processor (llama.cpp's `--no-kv-offload`).
     pub kv_offload: bool,
     /// Memory that a server may fill with the states of earlier prompts, in MiB (llama.cpp's `--cache-ram`).
@@ -144,6 +150,33 @@ pub struct Scenario {
     pub target_tokens_per_s: f64,
     /// A question and its answer, for which times are told.
     pub turn: Turn,
+}
+
+/// Where a tensor lies, whatever its layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TensorOverride {
+    /// The tensor's name.
+    pub tensor: String,
+    /// Its card, counted from 0; none for the processor.
+    pub card: Option<u64>,
+}
+
+/// How several cards share the work (llama.cpp's `--tensor-split` and `--split-mode`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CardShares {
+    /// Shares of the layers, in the cards' order; none where their memory decides.
+    pub shares: Vec<u64>,
+    /// Each matrix is divided by rows, not the layers.
+    pub by_rows: bool,
+}
+
+impl CardShares {
+    /// Nothing was asked for.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A question and its answer.
@@ -260,6 +293,12 @@ pub enum ScenarioError {
         /// The model.
         model: String,
     },
+    /// Shares for several cards that share out nothing.
+    #[error("shares {shares:?} for the cards; expected one to 8 whole numbers, not all of them 0")]
+    CardShares {
+        /// What was asked for.
+        shares: Vec<u64>,
+    },
     /// A turn beyond the context, where one was asked for.
     #[error(
         "a turn of {tokens} tokens ({} cached, {} of the prompt, {} of the answer) in a context of {context}; expected at most that, \
@@ -301,6 +340,8 @@ impl Scenario {
             offload: Offload::Auto,
             cpu_moe_layers: 0,
             kv_offload: true,
+            tensor_overrides: Vec::new(),
+            cards: CardShares::default(),
             prompt_cache_mib: 0,
             checkpoints: 0,
             draft: None,
@@ -334,6 +375,14 @@ impl Scenario {
             return Err(ScenarioError::Turn { turn, tokens, context: self.context_tokens });
         }
         Ok(())
+    }
+
+    /// What people run with a program who say nothing: a quantised checkpoint that the config speaks of, where the program
+    /// reads it.
+    pub fn for_runtime(model: &Model, runtime: Runtime) -> Self {
+        let scenario = Self::for_model(model).run_by(runtime);
+        let weights = runtime.own_format(model).unwrap_or(scenario.weights);
+        Self { weights, ..scenario }
     }
 
     /// The same with another program, and what that program does when nothing is said: a server's slots and prompt cache.
@@ -387,7 +436,8 @@ impl Scenario {
                 vocabulary: architecture.embeddings.vocab_size,
             });
         }
-        if self.offload == Offload::Off && (self.cpu_moe_layers > 0 || !self.kv_offload) {
+        let by_hand = self.cpu_moe_layers > 0 || !self.kv_offload || !self.tensor_overrides.is_empty();
+        if self.offload == Offload::Off && by_hand {
             let text = "what stays with the processor was chosen, but no layer is on the GPU";
             return Err(ScenarioError::Contradiction(text));
         }
@@ -403,6 +453,8 @@ impl Scenario {
                 (self.offload != Offload::Auto, "a choice of processor or GPU"),
                 (self.cpu_moe_layers > 0, "experts kept with the processor"),
                 (!self.kv_offload, "a cache kept with the processor"),
+                (!self.tensor_overrides.is_empty(), "tensors placed by hand"),
+                (!self.cards.is_usual(), "a choice of shares for several cards"),
                 (self.prompt_cache_mib > 0, "a prompt cache"),
                 (self.unified_kv, "one cache for all slots"),
                 (!self.repack, "a choice of packed copies"),
@@ -412,6 +464,10 @@ impl Scenario {
                     return Err(ScenarioError::NotOffered { option, runtime, expected: "llama.cpp" });
                 }
             }
+        }
+        let shares = &self.cards.shares;
+        if shares.len() > MAX_CARDS || !shares.is_empty() && shares.iter().sum::<u64>() == 0 {
+            return Err(ScenarioError::CardShares { shares: shares.clone() });
         }
         if self.lazy == LazyMode::On && self.load == LoadMode::Copy {
             let text = "a table read row by row (lazy mode on) needs the file mapped; expected load mode mmap or mlock";
@@ -445,6 +501,8 @@ wire_struct!(Scenario {
     offload,
     cpu_moe_layers,
     kv_offload,
+    tensor_overrides,
+    cards,
     prompt_cache_mib,
     checkpoints,
     draft,
@@ -452,6 +510,8 @@ wire_struct!(Scenario {
     target_tokens_per_s,
     turn,
 });
+wire_struct!(TensorOverride { tensor, card });
+wire_struct!(CardShares { shares, by_rows });
 wire_struct!(Turn { cached_tokens, prompt_tokens, answer_tokens });
 wire_enum!(LoadMode { 0 Mmap, 1 Copy, 2 Mlock });
 wire_enum!(LazyMode { 0 Auto, 1 Off, 2 On });

@@ -360,6 +360,11 @@ pub struct Published {
     pub decoder_bytes: Option<u64>,
     /// Embedding section of the published mobile checkpoint, in bytes.
     pub embedding_bytes: Option<u64>,
+    /// The quantised checkpoint beside the config, by the name of its weight format; none where it is plain or not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// Layers beside the decoder that predict further tokens (multi-token prediction).
+    pub mtp_layers: u64,
 }
 
 impl Attention {
@@ -501,4 +506,11 @@ wire_enum!(Ffn {
 wire_struct!(PerLayerEmbedding { rows, width, gated });
 wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar, fused, head_gate, bare_output_norm });
 wire_struct!(Encoder { parameters, bytes });
-wire_struct!(Published { parameters, parameters_note, decoder_bytes, embedding_bytes });
+wire_struct!(Published {
+    parameters,
+    parameters_note,
+    decoder_bytes,
+    embedding_bytes,
+    checkpoint,
+    mtp_layers
+});

@@ -60,6 +60,8 @@ impl Profile {
                 parameters_note: self.published_parameters_note.clone(),
                 decoder_bytes: bytes(self.published_decoder_gb),
                 embedding_bytes: bytes(self.published_embeddings_gb),
+                checkpoint: None,
+                mtp_layers: 0,
             },
             stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB as f64),
             sources: self.sources.clone(),

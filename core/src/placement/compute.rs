@@ -34,26 +34,37 @@ pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> Compu
 /// The buffer on a graphics card, bytes: the feed-forward block beside two tensors of the stream, what attention left, and the
 /// masks. With every layer on the card it is read off graphs and exact for most models without recurrence; otherwise copies of
 /// the host's weights and caches come and go, by a rule fitted to 28 models (four of five settings within 20 %).
-pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> Interval {
+///
+/// Of several cards each has a graph of its own layers; what the host keeps is brought to the first (`ggml-backend.cpp`).
+/// Where all layers are on cards that work by turns, CUDA keeps four copies of what goes into each graph.
+pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache], card: usize) -> Interval {
     let (architecture, scenario) = (&case.model.architecture, case.scenario);
     let demand = Demand::new(architecture, scenario);
+    let several = split.is_over_cards();
+    if several && split.cards[card] == 0 {
+        return Interval::exact(0);
+    }
     if demand.scores > 0 {
         return Interval::percent(reserved(architecture, scenario), 80, 130);
     }
     let mut bytes = card_channels(architecture, demand.caches).saturating_mul(4 * demand.ubatch);
-    if scenario.runtime == Runtime::LlamaCppApi {
+    if scenario.runtime == Runtime::LlamaCppApi && card == split.output_card() {
         let logits = architecture.embeddings.vocab_size + 2 * architecture.hidden_size;
         bytes = bytes.max(logits.saturating_mul(4 * demand.ubatch));
     }
     let beside = demand.beside - 16;
-    if split.has_everything() {
+    if split.has_everything() || card > 0 {
         let recurrent = architecture.layers.iter().any(|layer| layer.recurrent().is_some());
         let (low, high) = if recurrent { (80, 130) } else { (95, 105) };
-        return Interval::percent(bytes, low, high) + beside;
+        let mut size = Interval::percent(bytes, low, high) + beside;
+        if several && split.has_everything() {
+            size.high += 3 * (beside + 4 * demand.ubatch * architecture.hidden_size);
+        }
+        return size;
     }
     // A large prompt brings a copy of what the host keeps and a layer needs.
     let tensors = case.model.tensors.iter().zip(&case.plan.tensors);
-    let kept = tensors.filter(|(tensor, _)| tensor.layer.is_some() && !split.has_tensor(tensor));
+    let kept = tensors.filter(|(tensor, _)| tensor.layer.is_some() && case.card_of(split, tensor).is_none());
     let weight = kept.map(|(_, planned)| planned.bytes).max().unwrap_or(0);
     let cache = kv.iter().filter(|layer| !split.has_cache(layer.layer)).map(|layer| layer.bytes).max();
     let cache = cache.unwrap_or(0);

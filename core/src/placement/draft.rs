@@ -1,7 +1,9 @@
 //! A draft model beside the model (llama.cpp's `--model-draft`): a context of its own with weights, cache and buffers.
 
+use super::EachCard;
 use super::case::Case;
 use super::part::{Component, Part, Pool};
+use crate::device::MAX_CARDS;
 use crate::memory::kv_cache;
 
 /// Its parts; none without one.
@@ -10,14 +12,15 @@ pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
     let (model, plan) = (draft.model(), draft.plan());
     let scenario = draft.scenario(case.scenario);
     let kv = kv_cache::layers(&model.architecture, &scenario);
-    let machine = case.machine.with_room();
-    let own = Case::new(model, plan, &scenario, machine, &kv);
+    let own = Case::new(model, plan, &scenario, case.machine, &kv);
     let mut parts = own.weights();
     parts.extend(own.rest(&kv));
     // The process, its libraries and the card's driver are there already.
     parts.retain(|part| {
         !matches!(part.component, Component::Runtime | Component::Libraries) && part.size.high > 0
     });
+    // The model's own layers speak its own vocabulary.
+    parts.retain(|part| !(draft.is_own() && part.component == Component::Tokenizer));
     for part in &mut parts {
         part.component = match part.component {
             Component::KvCache | Component::RecurrentState => Component::DraftCache,
@@ -29,13 +32,16 @@ pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
     parts
 }
 
-/// Bytes that it takes of a GPU's memory.
-pub(super) fn on_card(case: &Case<'_>) -> u64 {
+/// Bytes that it takes of each GPU's memory.
+pub(super) fn on_cards(case: &Case<'_>) -> EachCard<u64> {
+    let mut taken = [0; MAX_CARDS];
     if case.scenario.draft.is_none() || !case.machine.uses_gpu(case.scenario) {
-        return 0;
+        return taken;
     }
-    let parts = parts(case);
-    parts.iter().filter(|part| matches!(part.pool, Pool::Vram | Pool::Gpu)).map(|part| part.size.bytes).sum()
+    for part in parts(case).iter().filter(|part| matches!(part.pool, Pool::Vram | Pool::Gpu)) {
+        taken[part.card.unwrap_or(0)] += part.size.bytes;
+    }
+    taken
 }
 
 #[cfg(test)]
@@ -111,5 +117,23 @@ mod tests {
         let scenario = Scenario { draft: Some(small()), ..Scenario::for_model(&model).run_by(Runtime::Vllm) };
         let refused = scenario.check(&model).unwrap_err().to_string();
         assert!(refused.starts_with("a draft model with vllm"), "{refused}");
+    }
+
+    /// A layer like the last, in q8_0, and what joins two streams: attention of 32 + 2 x 8 heads of 128, three matrices of
+    /// 12,288 x 4,096, one of 4,096 x 8,192; keys and values of one layer.
+    #[test]
+    fn own_layers_for_further_tokens_share_table_and_head() {
+        let q8_0 = WeightFormat::parse("q8_0").unwrap();
+        let mut model = registry::model("qwen3-8b").unwrap();
+        assert_eq!(Draft::own_layers(&model, q8_0).unwrap(), None);
+        model.architecture.published.mtp_layers = 1;
+        let own = Draft::own_layers(&model, q8_0).unwrap().unwrap();
+        let matrices = 4096 * 4096 * 2 + 2 * 1024 * 4096 + 3 * 12_288 * 4096 + 4096 * 8192;
+        let norms = (2 * 4096 + 2 * 128 + 3 * 4096) * 4;
+        assert_eq!(own.plan().text_bytes(own.model()), matrices / 32 * 34 + norms);
+        let with = placed(Machine::X86, |scenario| scenario.draft = Some(own.clone()));
+        assert_eq!(with.bytes(Component::DraftCache), 8_192 * 8 * 128 * 2 * 2);
+        let tokenizers = |placement: &Placement| placement.bytes(Component::Tokenizer);
+        assert_eq!(tokenizers(&with), tokenizers(&placed(Machine::X86, |_| {})));
     }
 }

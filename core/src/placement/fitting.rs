@@ -3,10 +3,11 @@
 //! Everything when it fits. Without experts, as many whole layers as fit, from the last. With experts, first every layer
 //! without them; where that fits, the experts of as many layers as fit, from the first, and a part of one more layer.
 
+use super::EachCard;
 use super::case::Case;
 use super::compute::gpu_compute;
 use super::split::{Fraction, Split, goes_with_output, is_of_experts, is_table_only};
-use crate::device::GpuKind;
+use crate::device::{GpuKind, MAX_CARDS};
 use crate::memory::{LayerCache, Offload};
 use crate::model::tensor::Role;
 
@@ -29,13 +30,59 @@ impl Split {
             Offload::All => whole,
             Offload::Layers(layers) => Self { gpu_layers: layers.min(of), ..whole },
             // Tensors that are placed by hand are not placed again.
-            Offload::Auto if cpu_moe_layers > 0 => whole,
+            Offload::Auto if cpu_moe_layers > 0 || !scenario.tensor_overrides.is_empty() => whole,
             Offload::Auto => match machine.gpu_memory_bytes {
+                _ if machine.card_count() > 1 => return Some(over_cards(case, kv, whole)),
                 Some(bytes) => Loads::of(case, kv).fitting(whole, bytes.saturating_sub(FIT_MARGIN)),
                 None => whole,
             },
         };
-        (machine.gpu == Some(GpuKind::Discrete) || !split.has_everything()).then_some(split)
+        if machine.card_count() > 1 {
+            return Some(split.shared_out(case));
+        }
+        let apart = !split.has_everything() || !scenario.tensor_overrides.is_empty();
+        (machine.gpu == Some(GpuKind::Discrete) || apart).then_some(split)
+    }
+}
+
+/// Layers over several cards: by their memory where all fit so, as `--fit` fills them otherwise, and as asked where shares or
+/// rows are.
+fn over_cards(case: &Case<'_>, kv: &[LayerCache], whole: Split) -> Split {
+    let by_memory = whole.shared_out(case);
+    let loads = Loads::of(case, kv);
+    let rooms = case.machine.cards.map(|bytes| bytes.saturating_sub(FIT_MARGIN));
+    let count = case.machine.card_count();
+    if (0..count).all(|card| loads.bytes_on(by_memory, card) <= rooms[card])
+        || !case.scenario.cards.is_usual()
+    {
+        return by_memory;
+    }
+    loads.filling(whole, &rooms[..count])
+}
+
+impl Split {
+    /// With its layers shared out over the cards: by the shares that were asked for, or by their memory.
+    fn shared_out(mut self, case: &Case<'_>) -> Self {
+        let asked = &case.scenario.cards;
+        let mut shares = case.machine.cards;
+        if !asked.shares.is_empty() {
+            shares = [0; MAX_CARDS];
+            shares.iter_mut().zip(&asked.shares).for_each(|(share, asked)| *share = *asked);
+        }
+        let all: u64 = shares.iter().sum();
+        let (mut sum, mut given) = (0, 0);
+        for (layers, share) in self.cards.iter_mut().zip(shares) {
+            // Layers at `place / layers < sum / all` (`llama-model.cpp`).
+            sum += share;
+            let end = (u128::from(sum) * u128::from(self.gpu_layers)).div_ceil(u128::from(all.max(1)));
+            let end = u64::try_from(end).unwrap_or(self.gpu_layers);
+            *layers = end - given;
+            given = end;
+        }
+        if asked.by_rows {
+            self.rows = shares;
+        }
+        self
     }
 }
 
@@ -77,7 +124,13 @@ impl<'a> Loads<'a> {
 
     /// Bytes on the GPU, the driver's own not counted.
     fn bytes(&self, split: Split) -> u64 {
-        let layers = (0..self.weights.len()).filter(|layer| split.has_layer(*layer));
+        self.bytes_on(split, 0)
+    }
+
+    /// Bytes on one of several cards.
+    fn bytes_on(&self, split: Split, card: usize) -> u64 {
+        let here = |layer: &usize| split.has_layer(*layer) && split.card_of(*layer as u64) == card;
+        let layers = (0..self.weights.len()).filter(here);
         let own: u64 = layers
             .map(|layer| {
                 let kept = match split.fraction {
@@ -89,7 +142,7 @@ impl<'a> Loads<'a> {
                 (self.weights[layer] + self.experts[layer]).saturating_sub(kept) + cache
             })
             .sum();
-        own.saturating_add(gpu_compute(self.case, &split, self.kv).bytes)
+        own.saturating_add(gpu_compute(self.case, &split, self.kv, card).bytes)
     }
 
     /// Bytes of a layer that stay with the processor where the GPU takes a fraction of it.
@@ -128,6 +181,71 @@ impl<'a> Loads<'a> {
             _ if fits_well(&gate) => gate,
             _ if fits_well(&up) => up,
             _ => with_part(Fraction::Attention),
+        }
+    }
+}
+
+impl Loads<'_> {
+    /// Several cards filled as `--fit` does: whole layers from the last card to the first, without experts where there are
+    /// any; then layers with their experts from the first card on, as far as they fit.
+    fn filling(&self, whole: Split, rooms: &[u64]) -> Split {
+        let has_experts = self.experts.iter().any(|bytes| *bytes > 0);
+        let kept = |gpu_layers: u64| if has_experts { gpu_layers.saturating_sub(1) } else { 0 };
+        let of = |cards: EachCard<u64>, full: u64| {
+            let gpu_layers = cards.iter().sum();
+            Split { gpu_layers, cards, cpu_moe_last_layers: kept(gpu_layers).saturating_sub(full), ..whole }
+        };
+        let mut cards = [0; MAX_CARDS];
+        for card in (0..rooms.len()).rev() {
+            let left = whole.of - cards.iter().sum::<u64>();
+            let with = |layers: u64| {
+                let mut cards = cards;
+                cards[card] = layers;
+                of(cards, 0)
+            };
+            cards[card] = most(left + 1, |layers| self.bytes_on(with(layers), card) <= rooms[card]);
+        }
+        let dense = of(cards, 0);
+        let surplus = rooms
+            .iter()
+            .enumerate()
+            .map(|(card, room)| i128::from(*room) - i128::from(self.bytes_on(dense, card)));
+        if !has_experts || dense.gpu_layers < whole.of || surplus.sum::<i128>() <= 0 {
+            return dense;
+        }
+        let (mut full, last) = (0, rooms.len() - 1);
+        for card in 0..rooms.len() {
+            // Layers that later cards have without their experts; the output stays where it is.
+            let later: u64 = cards[card + 1..].iter().sum::<u64>() - u64::from(card < last);
+            let own = cards[card] - u64::from(card == last);
+            let with = |more: u64| {
+                let (mut cards, mut moved) = (cards, more.saturating_sub(own));
+                cards[card] += moved;
+                for (at, layers) in cards.iter_mut().enumerate().skip(card + 1) {
+                    let most = *layers - u64::from(at == last);
+                    let taken = moved.min(most);
+                    (*layers, moved) = (*layers - taken, moved - taken);
+                }
+                of(cards, full + more)
+            };
+            let more = most(own + later + 1, |more| self.bytes_on(with(more), card) <= rooms[card]);
+            let (ends, found) = (more < own, with(more));
+            (cards, full) = (found.cards, full + more);
+            if ends || full + 1 >= whole.of {
+                break;
+            }
+        }
+        let found = of(cards, full);
+        let last_full = found.card_of(found.first_of_last().saturating_sub(1));
+        let part = |fraction| Split { fraction: Some(fraction), ..found };
+        let card = found.card_of(found.first_of_last());
+        let fits = |split: &Split| self.bytes_on(*split, card) < rooms[card];
+        match found.cpu_moe_last_layers {
+            0 => found,
+            _ if card != last_full => found,
+            _ if fits(&part(Fraction::Gate)) => part(Fraction::Gate),
+            _ if fits(&part(Fraction::Up)) => part(Fraction::Up),
+            _ => part(Fraction::Attention),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn gpu_weights(case: &Case<'_>) -> Vec<Part> {
         let touch = weights::touch(case, tensor, planned.bytes);
         let place = match touch {
             Touch::Rows { .. } => Place::host(Kind::File, touch),
-            _ => Place { pool: common::gpu_pool(case), kind, touch },
+            _ => Place::in_pool(common::gpu_pool(case), kind, touch),
         };
         groups.add(component, place, planned.bytes);
     })

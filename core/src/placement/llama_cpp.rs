@@ -77,16 +77,22 @@ fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
     weights::parts(case, &|component, tensor, planned, groups| {
         let touch = weights::touch(case, tensor, planned.bytes);
         let kind = if maps { Kind::Wired } else { Kind::Anonymous };
-        let on_card = |touch| Place { pool: gpu_pool(case), kind, touch };
-        if split.has_tensor(tensor) {
-            return groups.add(component, on_card(touch), planned.bytes);
+        let several = case.machine.card_count() > 1;
+        let on_card = |card, touch| Place {
+            card: several.then_some(card),
+            ..Place::in_pool(gpu_pool(case), kind, touch)
+        };
+        if let Some(card) = case.card_of(split, tensor) {
+            if split.rows[0] > 0 && tensor.layer.is_some() && tensor.rows > 1 {
+                for (card, bytes) in split.by_rows(planned.bytes) {
+                    groups.add(component, on_card(card, touch), bytes);
+                }
+                return;
+            }
+            return groups.add(component, on_card(card, touch), planned.bytes);
         }
         if tensor.role == Role::PleTable && is_lazy(case, planned.bytes) {
-            return groups.add(
-                component,
-                Place { pool: Pool::Storage, kind: Kind::File, touch },
-                planned.bytes,
-            );
+            return groups.add(component, Place::in_pool(Pool::Storage, Kind::File, touch), planned.bytes);
         }
         let is_head = tensor.role == Role::TokenEmbedding && touch == Touch::Token;
         if !is_head || split.gpu_layers == 0 {
@@ -100,7 +106,7 @@ fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
             let row_bytes = planned.bytes.checked_div(tensor.rows).unwrap_or(0);
             groups.add(component, Place::host(file_kind(case), Touch::Rows { row_bytes }), planned.bytes);
         }
-        groups.add(Component::OutputHead, on_card(Touch::Token), planned.bytes);
+        groups.add(Component::OutputHead, on_card(split.output_card(), Touch::Token), planned.bytes);
     })
 }
 
@@ -138,7 +144,7 @@ fn on_host(
 ) {
     let bytes = planned.bytes;
     if tensor.role == Role::PleTable && is_lazy(case, bytes) {
-        return groups.add(component, Place { pool: Pool::Storage, kind: Kind::File, touch }, bytes);
+        return groups.add(component, Place::in_pool(Pool::Storage, Kind::File, touch), bytes);
     }
     let packed = case.scenario.repack
         && planned.block.is_some_and(|block| is_packed(tensor, block, case.machine.processor));
@@ -171,11 +177,11 @@ fn on_gpu(case: &Case<'_>, tensor: &Tensor, planned: &PlannedTensor, touch: Touc
     if tensor.role.is_table() && matches!(touch, Touch::Rows { .. }) {
         let lazy = tensor.role == Role::PleTable && is_lazy(case, planned.bytes);
         let pool = if lazy { Pool::Storage } else { Pool::Host };
-        return Place { pool, kind: file_kind(case), touch };
+        return Place::in_pool(pool, file_kind(case), touch);
     }
     let copies = case.machine.gpu == Some(GpuKind::Integrated) || case.scenario.load == LoadMode::Copy;
     let kind = if copies { Kind::Anonymous } else { Kind::Wired };
-    Place { pool: Pool::Gpu, kind, touch }
+    Place::in_pool(Pool::Gpu, kind, touch)
 }
 
 /// Cache, state, towers, buffers, tokenizer, process and a server's prompt cache.
@@ -213,11 +219,17 @@ pub(super) fn rest(case: &Case<'_>, kv: &[LayerCache]) -> Vec<Part> {
 fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec<Part>) {
     let sides = split::caches(case, split, kv);
     let cached = [(Component::KvCache, sides[0]), (Component::RecurrentState, sides[1])];
-    for (component, (card, host)) in cached {
+    let cards = case.machine.card_count().max(1);
+    let of_several = |card| (cards > 1).then_some(card);
+    for (component, sides) in cached {
         let Some(index) = parts.iter().position(|part| part.component == component) else { continue };
         let mut whole = parts.remove(index);
-        for (pool, bytes) in [(gpu_pool(case), card), (Pool::Host, host)] {
-            whole.pool = pool;
+        let on_cards = sides.cards[..cards]
+            .iter()
+            .enumerate()
+            .map(|(card, bytes)| (gpu_pool(case), of_several(card), *bytes));
+        for (pool, card, bytes) in on_cards.chain([(Pool::Host, None, sides.host)]) {
+            (whole.pool, whole.card) = (pool, card);
             (whole.size, whole.reserved) = (Interval::exact(bytes), bytes);
             parts.extend((bytes > 0).then(|| whole.clone()));
         }
@@ -228,19 +240,23 @@ fn split_rest(case: &Case<'_>, split: &Split, kv: &[LayerCache], parts: &mut Vec
     }
     let scenario = case.scenario;
     let ubatch = scenario.ubatch.min(scenario.context_tokens);
-    let note = format!("graph on the GPU at ubatch {ubatch}");
-    let mut card =
-        Part::uncertain(Component::Compute, gpu_compute(case, split, kv), Provenance::Fitted, note);
-    card.pool = gpu_pool(case);
+    for card in 0..cards {
+        let size = gpu_compute(case, split, kv, card);
+        if size.high == 0 {
+            continue;
+        }
+        let note = format!("graph on the GPU at ubatch {ubatch}");
+        let part = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
+        parts.push(Part { pool: gpu_pool(case), card: of_several(card), ..part });
+    }
     let note = format!("inputs of the graph at ubatch {ubatch}, pinned");
     let size = host_compute(&case.model.architecture, scenario);
     let host = Part::uncertain(Component::Compute, size, Provenance::Fitted, note);
-    parts.extend([card, host]);
-    if gpu_pool(case) == Pool::Vram {
+    parts.push(host);
+    for card in (0..cards).filter(|_| gpu_pool(case) == Pool::Vram) {
         let note = "context of the card's driver: 200 to 500 MiB on CUDA".to_owned();
-        let mut driver = Part::uncertain(Component::Runtime, DRIVER, Provenance::Estimated, note);
-        driver.pool = Pool::Vram;
-        parts.push(driver);
+        let driver = Part::uncertain(Component::Runtime, DRIVER, Provenance::Estimated, note);
+        parts.push(Part { pool: Pool::Vram, card: of_several(card), ..driver });
     }
 }
 

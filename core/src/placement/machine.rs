@@ -1,8 +1,11 @@
 //! What of a machine decides where a runtime puts things.
 
-use crate::device::{Device, GpuKind, Processor};
+use crate::device::{Device, GpuKind, MAX_CARDS, Processor};
 use crate::memory::{LoadMode, Offload, Scenario};
 use serde::Serialize;
+
+/// Something for each of several cards, in llama.cpp's order; nothing where there is one card or none.
+pub type EachCard<T> = [T; 8];
 
 /// A processor, and a GPU that shares its memory where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -14,32 +17,55 @@ pub struct Machine {
     pub gpu: Option<GpuKind>,
     /// A card's own memory, or what the system lends a GPU of the host's, bytes; none where nothing says.
     pub gpu_memory_bytes: Option<u64>,
+    /// Memory of each of several cards, bytes.
+    #[serde(skip_serializing_if = "is_one")]
+    pub cards: EachCard<u64>,
+}
+
+fn is_one(cards: &EachCard<u64>) -> bool {
+    cards[1] == 0
 }
 
 impl Machine {
     /// An x86-64 computer with AVX2 and no GPU: what is assumed where no device is named.
-    pub const X86: Self = Self { processor: Processor::Avx2, gpu: None, gpu_memory_bytes: None };
+    pub const X86: Self =
+        Self { processor: Processor::Avx2, gpu: None, gpu_memory_bytes: None, cards: [0; MAX_CARDS] };
 
     /// Of a device.
     pub fn of(device: &Device) -> Self {
-        let gpu = device.gpu.as_ref();
+        let more = device.cards();
+        let (gpu, several) = match *more {
+            [card] => (Some(card), false),
+            [card, ..] => (Some(card), true),
+            [] => (device.gpu.as_ref(), false),
+        };
+        let mut cards = [0; MAX_CARDS];
+        for (bytes, card) in cards.iter_mut().zip(&more).filter(|_| several) {
+            *bytes = card.memory_bytes().unwrap_or(0);
+        }
         Self {
             processor: device.processor,
             gpu: gpu.map(|gpu| gpu.kind),
             gpu_memory_bytes: gpu.and_then(|gpu| gpu.memory_bytes().or_else(|| device.lent_to_gpu_bytes())),
+            cards,
         }
     }
 
-    /// The same with so many bytes less on the card.
-    #[must_use]
-    pub fn less(self, bytes: u64) -> Self {
-        Self { gpu_memory_bytes: self.gpu_memory_bytes.map(|memory| memory.saturating_sub(bytes)), ..self }
+    /// How many cards there are.
+    pub fn card_count(&self) -> usize {
+        let several = self.cards.iter().take_while(|bytes| **bytes > 0).count();
+        several.max(usize::from(self.gpu == Some(GpuKind::Discrete)))
     }
 
-    /// The same with room for anything on the card.
+    /// The same with so many bytes less on each card.
     #[must_use]
-    pub fn with_room(self) -> Self {
-        Self { gpu_memory_bytes: self.gpu_memory_bytes.map(|_| u64::MAX), ..self }
+    pub fn less(mut self, bytes: EachCard<u64>) -> Self {
+        self.gpu_memory_bytes = self.gpu_memory_bytes.map(|memory| memory.saturating_sub(bytes[0]));
+        for (memory, bytes) in self.cards.iter_mut().zip(bytes) {
+            // A card that is full is still there.
+            *memory = if *memory == 0 { 0 } else { memory.saturating_sub(bytes).max(1) };
+        }
+        self
     }
 
     /// Whether `scenario` uses the GPU here; then no weights are packed for the processor.

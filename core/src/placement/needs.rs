@@ -1,5 +1,6 @@
 //! Sums over parts that limits are compared with.
 
+use super::EachCard;
 use super::part::{Kind, Part, Pool, Touch};
 use super::weights::mean_matrix;
 use crate::leaf::Interval;
@@ -29,8 +30,15 @@ pub struct Needs {
     pub load_file_bytes: u64,
     /// Tables that are read from storage row by row, whatever memory there is.
     pub storage_bytes: u64,
-    /// All bytes in a GPU's pool.
+    /// All bytes in a GPU's pool; the first card's where there are several.
     pub gpu: Interval,
+    /// Bytes on the other cards, by their place; the first's are not repeated.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub more_gpus: EachCard<Interval>,
+}
+
+fn is_nothing(cards: &EachCard<Interval>) -> bool {
+    cards.iter().all(|size| size.high == 0)
 }
 
 impl Needs {
@@ -41,7 +49,10 @@ impl Needs {
 
     fn with(mut self, part: &Part) -> Self {
         if matches!(part.pool, Pool::Gpu | Pool::Vram) {
-            self.gpu += part.size;
+            match part.card {
+                None | Some(0) => self.gpu += part.size,
+                Some(card) => self.more_gpus[card] += part.size,
+            }
         }
         match (part.kind, part.touch) {
             _ if part.pool == Pool::Storage => self.storage_bytes += part.size.bytes,
@@ -67,6 +78,19 @@ impl Needs {
         self
     }
 
+    /// Bytes on one of several cards, counted from 0, or on the only GPU.
+    pub const fn on_card(&self, card: Option<usize>) -> Interval {
+        match card {
+            None | Some(0) => self.gpu,
+            Some(card) => self.more_gpus[card],
+        }
+    }
+
+    /// Bytes on all cards.
+    pub fn on_gpus(&self) -> Interval {
+        self.more_gpus.iter().fold(self.gpu, |sum, size| sum + *size)
+    }
+
     /// What cannot be dropped: beyond it the process is ended.
     pub fn held(&self) -> Interval {
         self.anonymous + self.wired
@@ -85,8 +109,9 @@ impl Needs {
     /// The sums worth showing, by name: what full speed needs, what of it cannot be dropped, and more where there is more.
     pub fn totals(&self) -> Vec<(&'static str, Interval)> {
         let mut totals = vec![("Needed for full speed", self.hot()), ("of it anonymous", self.anonymous)];
-        if self.gpu.high > 0 {
-            totals.push(("in the GPU's pool", self.gpu));
+        let gpus = self.on_gpus();
+        if gpus.high > 0 {
+            totals.push(("in the GPU's pool", gpus));
         }
         if self.table_file_bytes > 0 {
             totals.push(("With tables in memory", self.resident()));
@@ -122,6 +147,7 @@ impl std::ops::Add for Needs {
             load_file_bytes: self.load_file_bytes + other.load_file_bytes,
             storage_bytes: self.storage_bytes + other.storage_bytes,
             gpu: self.gpu + other.gpu,
+            more_gpus: std::array::from_fn(|card| self.more_gpus[card] + other.more_gpus[card]),
         }
     }
 }

@@ -213,6 +213,9 @@ pub struct Part {
     pub provenance: Provenance,
     /// Whose memory.
     pub pool: Pool,
+    /// Which of several cards, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<usize>,
     /// How it is held.
     pub kind: Kind,
     /// When it is touched.
@@ -236,6 +239,7 @@ impl Part {
             reserved: bytes,
             provenance: Provenance::Exact,
             pool: Pool::Host,
+            card: None,
             kind,
             touch,
             note,
@@ -255,6 +259,7 @@ impl Part {
             reserved: size.bytes,
             provenance,
             pool: Pool::Host,
+            card: None,
             kind: Kind::Anonymous,
             touch: Touch::Token,
             note,

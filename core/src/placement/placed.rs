@@ -20,7 +20,7 @@ impl<'a> Case<'a> {
         kv: &[LayerCache],
     ) -> Self {
         let mut case = Self { model, plan, scenario, machine, split: None };
-        case.machine = machine.less(draft::on_card(&case));
+        case.machine = machine.less(draft::on_cards(&case));
         case.split = Split::of(&case, kv);
         case
     }

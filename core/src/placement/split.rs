@@ -4,7 +4,9 @@
 //! Layers count from the last: with n on the GPU, layer l of L is there when `l >= L + 1 - n`, and the output counts as
 //! layer L. Held to real loads on a software driver.
 
+use super::EachCard;
 use super::case::Case;
+use crate::device::MAX_CARDS;
 use crate::memory::{LayerCache, state};
 use crate::model::tensor::{Role, Tensor};
 use serde::Serialize;
@@ -52,6 +54,16 @@ pub struct Split {
     pub fraction: Option<Fraction>,
     /// Caches and states lie where their layer runs.
     pub kv_offload: bool,
+    /// Layers of each of several cards, the output counted with the last.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub cards: EachCard<u64>,
+    /// Shares of each matrix's rows where several cards compute every layer together (`--split-mode row`).
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub rows: EachCard<u64>,
+}
+
+fn is_nothing(cards: &EachCard<u64>) -> bool {
+    *cards == [0; MAX_CARDS]
 }
 
 impl Split {
@@ -64,7 +76,55 @@ impl Split {
             cpu_moe_last_layers: 0,
             fraction: None,
             kv_offload: true,
+            cards: [0; MAX_CARDS],
+            rows: [0; MAX_CARDS],
         }
+    }
+
+    /// Which of several cards has this layer, or what runs with it.
+    pub fn card_of(&self, layer: u64) -> usize {
+        let mut end = self.of - self.gpu_layers;
+        for (card, layers) in self.cards.iter().enumerate() {
+            end += layers;
+            if layer < end {
+                return card;
+            }
+        }
+        self.cards.iter().rposition(|layers| *layers > 0).unwrap_or(0)
+    }
+
+    /// The card of what runs with the output.
+    pub(super) fn output_card(&self) -> usize {
+        self.card_of(self.of - 1)
+    }
+
+    /// The card of a tensor that a card has.
+    pub(super) fn card_of_tensor(&self, tensor: &Tensor) -> usize {
+        match tensor.layer {
+            Some(layer) => self.card_of(layer as u64),
+            None if goes_with_output(tensor) => self.output_card(),
+            None => self.card_of(0),
+        }
+    }
+
+    /// Several cards have layers, or could.
+    pub(crate) fn is_over_cards(&self) -> bool {
+        self.cards != [0; MAX_CARDS]
+    }
+
+    /// A matrix's bytes by card, where they are divided by rows.
+    pub(super) fn by_rows(&self, bytes: u64) -> Vec<(usize, u64)> {
+        let all: u64 = self.rows.iter().sum();
+        let share = |sum: u64| {
+            let share = u128::from(bytes) * u128::from(sum) / u128::from(all.max(1));
+            u64::try_from(share).unwrap_or(bytes)
+        };
+        let (mut found, mut sum) = (Vec::new(), 0);
+        for (card, rows) in self.rows.iter().enumerate().filter(|(_, rows)| **rows > 0) {
+            found.push((card, share(sum + rows) - share(sum)));
+            sum += rows;
+        }
+        found
     }
 
     /// Every layer and the output are on the card.
@@ -120,6 +180,14 @@ impl Split {
         let Self { gpu_layers, of, cpu_moe_layers, cpu_moe_last_layers, .. } = *self;
         let mut text =
             if self.is_whole() { format!("all {of} layers") } else { format!("{gpu_layers} of {of} layers") };
+        if self.is_over_cards() {
+            let used = self.cards.iter().rposition(|layers| *layers > 0).unwrap_or(0);
+            let each: Vec<String> = self.cards[..=used].iter().map(u64::to_string).collect();
+            text += &format!(" over {} cards ({})", each.len(), each.join(" + "));
+        }
+        if self.rows[0] > 0 {
+            text += ", matrices divided by rows";
+        }
         if cpu_moe_layers > 0 {
             text += &format!(", experts of the first {cpu_moe_layers} with the processor");
         }
@@ -155,21 +223,39 @@ pub(super) fn is_table_only(tensor: &Tensor) -> bool {
     tensor.active != crate::model::tensor::Active::All
 }
 
-/// Bytes of keys, values and states on the card and with the host.
-pub(super) fn caches(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> [(u64, u64); 2] {
-    let mut found = [(0, 0); 2];
+/// Bytes on each card and with the host.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sides {
+    pub(super) cards: EachCard<u64>,
+    pub(super) host: u64,
+}
+
+impl Sides {
+    fn add(&mut self, split: &Split, layer: usize, bytes: u64) {
+        let card = &mut self.cards[split.card_of(layer as u64)];
+        *(if split.has_cache(layer) { card } else { &mut self.host }) += bytes;
+    }
+
+    fn on_cards(&self) -> u64 {
+        self.cards.iter().sum()
+    }
+}
+
+/// Bytes of keys and values, and of states.
+pub(super) fn caches(case: &Case<'_>, split: &Split, kv: &[LayerCache]) -> [Sides; 2] {
+    let mut found = [Sides::default(); 2];
     for layer in kv {
-        let (card, host) = &mut found[0];
-        *(if split.has_cache(layer.layer) { card } else { host }) += layer.bytes;
+        found[0].add(split, layer.layer, layer.bytes);
     }
     for (index, layer) in case.model.architecture.layers.iter().enumerate() {
         let (architecture, scenario) = (&case.model.architecture, case.scenario);
         let once = layer.recurrent().map_or(0, |block| state::of_layer(architecture, block, scenario));
-        let bytes = once * scenario.slots.max(1);
-        let (card, host) = &mut found[1];
-        *(if split.has_cache(index) { card } else { host }) += bytes;
+        found[1].add(split, index, once * scenario.slots.max(1));
     }
-    debug_assert_eq!(found[1].0 + found[1].1, state::bytes(&case.model.architecture, case.scenario));
+    debug_assert_eq!(
+        found[1].on_cards() + found[1].host,
+        state::bytes(&case.model.architecture, case.scenario)
+    );
     found
 }
 
@@ -181,13 +267,15 @@ pub(crate) fn read_from_card(case: &Case<'_>, split: &Split, kv: &[LayerCache]) 
         .map(|(tensor, planned)| match tensor.role {
             Role::Vision | Role::Audio => 0,
             Role::TokenEmbedding if !is_table_only(tensor) && split.gpu_layers > 0 => planned.bytes,
-            _ if !split.has_tensor(tensor) => 0,
+            _ if case.card_of(split, tensor).is_none() => 0,
             _ if tensor.layer.is_some() => tensor.read_per_token(planned.bytes).saturating_mul(again),
             _ => tensor.read_per_token(planned.bytes),
         })
         .sum();
-    let share =
-        |(card, host): (u64, u64)| if card + host == 0 { 0.0 } else { card as f64 / (card + host) as f64 };
+    let share = |sides: Sides| match (sides.on_cards(), sides.host) {
+        (0, _) => 0.0,
+        (cards, host) => cards as f64 / (cards + host) as f64,
+    };
     (weights, caches(case, split, kv).map(share))
 }
 

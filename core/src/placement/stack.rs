@@ -15,16 +15,28 @@ pub struct Stack {
 }
 
 impl Placement {
-    /// One bar, or two where tables may be left on storage. What is read at load only is in neither.
+    /// Whether a graphics card with memory of its own holds a part.
+    pub fn has_card(&self) -> bool {
+        self.parts.iter().any(|part| part.pool == Pool::Vram)
+    }
+
+    /// A bar of the host's memory, or two where tables may be left on storage, after one of the cards' where there are any.
+    /// What is read at load only is in none.
     pub fn stacks(&self) -> Vec<Stack> {
         let is_table = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Rows { .. });
-        let mut stacks = vec![Stack {
-            label: "Needed",
-            segments: self.segments(|part| !is_table(part)),
+        let mut stacks = Vec::new();
+        let of_host = |part: &Part| matches!(part.pool, Pool::Host | Pool::Gpu);
+        if self.has_card() {
+            let segments = self.segments(|part| part.pool == Pool::Vram);
+            stacks.push(Stack { label: "On the card", segments, total: self.needs.on_gpus() });
+        }
+        stacks.push(Stack {
+            label: if self.has_card() { "Of the host" } else { "Needed" },
+            segments: self.segments(|part| of_host(part) && !is_table(part)),
             total: self.needs.hot(),
-        }];
+        });
         if self.needs.table_file_bytes > 0 {
-            let segments = self.segments(|_| true);
+            let segments = self.segments(of_host);
             stacks.push(Stack { label: "With tables", segments, total: self.needs.resident() });
         }
         stacks
@@ -33,9 +45,7 @@ impl Placement {
     fn segments(&self, counts: impl Fn(&Part) -> bool) -> Vec<(Component, u64, bool)> {
         let mut segments: Vec<(Component, u64, bool)> = Vec::new();
         let left = |part: &Part| part.kind == Kind::File && matches!(part.touch, Touch::Load | Touch::Never);
-        // The host's memory: a card has its own.
-        let held = |part: &Part| matches!(part.pool, Pool::Host | Pool::Gpu);
-        for part in self.parts.iter().filter(|part| held(part) && !left(part) && counts(part)) {
+        for part in self.parts.iter().filter(|part| !left(part) && counts(part)) {
             // Slivers of the process share a colour: there are eight.
             let component = match part.component {
                 Component::Libraries | Component::PageTables => Component::Runtime,
@@ -55,6 +65,7 @@ impl Placement {
 
 #[cfg(test)]
 mod tests {
+    use crate::device::GpuKind;
     use crate::memory::Scenario;
     use crate::model::registry;
     use crate::placement::{Machine, Placement};
@@ -65,9 +76,13 @@ mod tests {
         for model in registry::models() {
             let scenario = Scenario::for_model(&model);
             let plan = WeightPlan::new(&model, scenario.weights).unwrap();
-            for stack in Placement::of(&model, &plan, &scenario, Machine::X86).stacks() {
-                let sum: u64 = stack.segments.iter().map(|(_, bytes, _)| bytes).sum();
-                assert_eq!(sum, stack.total.bytes, "{} {}", model.architecture.name, stack.label);
+            let card =
+                Machine { gpu: Some(GpuKind::Discrete), gpu_memory_bytes: Some(8 << 30), ..Machine::X86 };
+            for machine in [Machine::X86, card] {
+                for stack in Placement::of(&model, &plan, &scenario, machine).stacks() {
+                    let sum: u64 = stack.segments.iter().map(|(_, bytes, _)| bytes).sum();
+                    assert_eq!(sum, stack.total.bytes, "{} {}", model.architecture.name, stack.label);
+                }
             }
         }
     }

@@ -12,13 +12,18 @@ use crate::weights::{PlannedTensor, WeightFormat};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) pool: Pool,
+    pub(super) card: Option<usize>,
     pub(super) kind: Kind,
     pub(super) touch: Touch,
 }
 
 impl Place {
     pub(super) const fn host(kind: Kind, touch: Touch) -> Self {
-        Self { pool: Pool::Host, kind, touch }
+        Self::in_pool(Pool::Host, kind, touch)
+    }
+
+    pub(super) const fn in_pool(pool: Pool, kind: Kind, touch: Touch) -> Self {
+        Self { pool, card: None, kind, touch }
     }
 }
 
@@ -80,7 +85,7 @@ pub(super) fn all_of(case: &Case<'_>, kind: Kind) -> Vec<Part> {
 /// Parts of weights that lie in one pool once, all of this kind.
 pub(super) fn all_in(case: &Case<'_>, pool: Pool, kind: Kind) -> Vec<Part> {
     parts(case, &|component, tensor, planned, groups| {
-        groups.add(component, Place { pool, kind, touch: touch(case, tensor, planned.bytes) }, planned.bytes);
+        groups.add(component, Place::in_pool(pool, kind, touch(case, tensor, planned.bytes)), planned.bytes);
     })
 }
 
@@ -119,12 +124,12 @@ fn is_alike(one: &Place, other: &Place) -> bool {
         }
         (one, other) => one == other,
     };
-    touch && one.pool == other.pool && one.kind == other.kind
+    touch && one.pool == other.pool && one.card == other.card && one.kind == other.kind
 }
 
-/// What every token reads comes before what is read at load only.
-fn order(place: &Place) -> u8 {
-    u8::from(matches!(place.touch, Touch::Load | Touch::Never))
+/// What every token reads comes before what is read at load only; cards in their order.
+fn order(place: &Place) -> (u8, Option<usize>) {
+    (u8::from(matches!(place.touch, Touch::Load | Touch::Never)), place.card)
 }
 
 fn part(case: &Case<'_>, component: Component, place: Place, bytes: u64) -> Part {
@@ -148,7 +153,7 @@ fn part(case: &Case<'_>, component: Component, place: Place, bytes: u64) -> Part
     };
     let mut part = Part::exact(component, bytes, place.kind, place.touch, note);
     part.provenance = case.plan.provenance;
-    part.pool = place.pool;
+    (part.pool, part.card) = (place.pool, place.card);
     if place.pool == Pool::Storage {
         part.size = Interval::exact(bytes);
         part.reserved = 0;

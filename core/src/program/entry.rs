@@ -169,7 +169,8 @@ impl Choices {
         set(&mut scenario.vision, self.vision);
         set(&mut scenario.prompt_cache_mib, self.prompt_cache_mib);
         set(&mut scenario.checkpoints, self.checkpoints);
-        if scenario.weights != WeightFormat::AsStored {
+        // A file's own types, and those of a quantised checkpoint, stay.
+        if !matches!(scenario.weights, WeightFormat::AsStored | WeightFormat::Uniform(_)) {
             set(&mut scenario.weights, self.weights);
         }
     }
@@ -197,7 +198,7 @@ impl Program {
     /// What it does with `model` on `device` when nothing, or no more than the context, is said.
     pub fn scenario(&self, model: &Model, device: &Device, context_tokens: Option<u64>) -> Scenario {
         let longest = model.architecture.max_context_tokens;
-        let mut scenario = Scenario::for_model(model).run_by(self.runtime);
+        let mut scenario = Scenario::for_runtime(model, self.runtime);
         scenario.context_tokens = device.form.usual_context_tokens().min(longest);
         let mut apply = |choices: &Choices| {
             choices.apply(&mut scenario, longest);

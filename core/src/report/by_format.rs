@@ -49,11 +49,21 @@ pub fn by_format(
 }
 
 /// The place of the best format: of those that reach the target speed, or failing that of those that run at all, the one
-/// with the most bits; a weight keeps more of its value with more of them. None where no format runs.
+/// with the most bits, unless another is published to lose less; a weight keeps more of its value with more bits. None where
+/// no format runs.
 pub fn best_format(rows: &[FormatRow]) -> Option<usize> {
-    let runs = |row: &FormatRow| row.assessment.mode != Mode::Infeasible;
-    let reaches = |row: &FormatRow| runs(row) && row.assessment.meets_target == Some(true);
-    rows.iter().position(reaches).or_else(|| rows.iter().position(runs))
+    let runs = |row: &&FormatRow| row.assessment.mode != Mode::Infeasible;
+    let reaches = |row: &&FormatRow| runs(row) && row.assessment.meets_target == Some(true);
+    best_of(rows, reaches).or_else(|| best_of(rows, runs))
+}
+
+fn best_of(rows: &[FormatRow], counts: impl Fn(&&FormatRow) -> bool) -> Option<usize> {
+    let most = rows.iter().position(|row| counts(&row))?;
+    let Some(lost) = rows[most].added_perplexity else { return Some(most) };
+    let known = rows.iter().enumerate().filter(|(_, row)| counts(row));
+    let known = known.filter_map(|(at, row)| row.added_perplexity.map(|added| (at, added)));
+    let least = known.min_by(|one, other| one.1.total_cmp(&other.1));
+    least.filter(|(_, added)| *added < lost).map_or(Some(most), |(at, _)| Some(at))
 }
 
 /// The place of the best of the formats that are called by `bits`, such as 4 for `q4_k_m` and `iq4_xs`.
@@ -101,6 +111,8 @@ mod tests {
         }
         let four = best_with_bits(&rows, 4).unwrap();
         let name = rows[four].format.to_string();
+        // More bits than q4_k_m, and more is lost.
+        assert_ne!(name, "q4_1");
         assert!(name.starts_with("q4_") || name.starts_with("iq4_"), "{name}");
         assert_eq!(best_with_bits(&rows, 40), None);
         let slow = Scenario { target_tokens_per_s: 1e6, ..scenario.clone() };

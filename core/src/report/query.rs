@@ -39,6 +39,9 @@ impl Query {
         let (program, others): (Vec<_>, Vec<_>) = self.pairs.iter().partition(|(name, _)| name == "rt");
         for (name, value) in program.into_iter().chain(others) {
             if let Err(expected) = set(model, scenario, name, value) {
+                // Other readers' messages say what was wrong first.
+                let expected =
+                    expected.split_once("expected ").map_or(&*expected, |(_, rest)| rest).to_owned();
                 errors.push(QueryError { name: name.clone(), value: value.clone(), expected });
             }
         }

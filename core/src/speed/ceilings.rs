@@ -145,7 +145,9 @@ fn stream_times(reads: &Reads, device: &Device) -> Option<(f64, f64)> {
     let of = |bytes: f64, bandwidth: Option<f64>| {
         if bytes > 0.0 { bandwidth.map(|bandwidth| bytes / bandwidth) } else { Some(0.0) }
     };
-    let own = device.gpu.as_ref().and_then(Gpu::bytes_per_s);
+    // Of several cards the fastest bounds all.
+    let fastest = device.cards().into_iter().filter_map(Gpu::bytes_per_s).reduce(f64::max);
+    let own = fastest.or_else(|| device.gpu.as_ref().and_then(Gpu::bytes_per_s));
     Some((of(host, device.dram_bytes_per_s())?, of(card, own)?))
 }
 

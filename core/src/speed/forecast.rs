@@ -15,6 +15,8 @@ use crate::weights::WeightPlan;
 
 /// Bytes a second over the slot of a card: PCIe 3 with 8 lanes, PCIe 4 with 16 less what is usual to be lost, PCIe 5; an estimate.
 const LINK_BYTES_PER_S: Estimate = Estimate { low: 7e9, expected: 20e9, high: 50e9 };
+/// Seconds that a token's way to a card in another machine and back takes; an estimate for cables and for wireless.
+const NETWORK_S: Estimate = Estimate { low: 0.2e-3, expected: 1e-3, high: 5e-3 };
 /// Depths that a chart shows, beside the end of the context.
 const DEPTHS: [u64; 10] = [0, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
@@ -54,17 +56,51 @@ impl Asked {
 /// Units of a run, each with its share of the work; the host's first where it has any.
 struct Units {
     host: Option<Unit>,
-    card: Option<Unit>,
-    /// Shares that lie on the card: weights, cache and state, layers.
+    /// Each card with its share of what lies on cards.
+    cards: Vec<(Unit, f64)>,
+    /// Shares that lie on cards: weights, cache and state, layers.
     on_card: [f64; 3],
+    /// Cards of other machines.
+    remote: u64,
+    /// The cards work on each matrix together.
+    together: bool,
+}
+
+impl Units {
+    /// One that does all the work.
+    fn alone(host: Option<Unit>, card: Option<Unit>) -> Self {
+        let on_card = [if card.is_some() { 1.0 } else { 0.0 }; 3];
+        Self {
+            host,
+            cards: card.into_iter().map(|card| (card, 1.0)).collect(),
+            on_card,
+            remote: 0,
+            together: false,
+        }
+    }
+
+    /// What a token's way through other machines takes.
+    fn network(&self) -> Estimate {
+        NETWORK_S.times(self.remote as f64)
+    }
+
+    /// The time of work that the cards share: one after the other, or at best all at once.
+    fn on_cards(&self, of: impl Fn(Unit, f64) -> Estimate) -> Option<Estimate> {
+        let each = self.cards.iter().map(|(card, share)| of(*card, *share));
+        let longest = |one: Estimate, other: Estimate| Estimate {
+            low: one.low.max(other.low),
+            expected: one.expected.max(other.expected),
+            high: one.high + other.high,
+        };
+        each.reduce(|one, other| if self.together { longest(one, other) } else { one + other })
+    }
 }
 
 impl Run<'_> {
     fn units(&self) -> Option<Units> {
         let (device, runtime) = (self.device, self.scenario.runtime);
         let card = device.gpu.as_ref();
-        let whole =
-            |unit: Option<Unit>| unit.map(|card| Units { host: None, card: Some(card), on_card: [1.0; 3] });
+        let whole = |unit: Option<Unit>| unit.map(|card| Units::alone(None, Some(card)));
         let discrete = self.machine.gpu == Some(GpuKind::Discrete);
         if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
             return whole(Unit::of_gpu(device, card, runtime));
@@ -73,11 +109,7 @@ impl Run<'_> {
             return whole(Unit::of_gpu(device, card, runtime));
         }
         let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
-            return Unit::of_processor(device, runtime).map(|host| Units {
-                host: Some(host),
-                card: None,
-                on_card: [0.0; 3],
-            });
+            return Unit::of_processor(device, runtime).map(|host| Units::alone(Some(host), None));
         };
         let share = |part: u64, of: u64| if of == 0 { 0.0 } else { (part as f64 / of as f64).min(1.0) };
         // The output is counted among a split's layers.
@@ -87,11 +119,19 @@ impl Run<'_> {
         let caches = kept * (self.reads.kv_bytes + self.reads.state_bytes) as f64;
         let weights = (self.reads.gpu_bytes as f64 - caches).max(0.0) / self.reads.weight_bytes.max(1) as f64;
         let host = if self.reads.gpu_bytes < all { Some(Unit::of_processor(device, runtime)?) } else { None };
-        Some(Units {
-            host,
-            card: Some(Unit::of_gpu(device, card, runtime)?),
-            on_card: [weights.min(1.0), kept, layers],
-        })
+        let on_card = [weights.min(1.0), kept, layers];
+        if !split.is_over_cards() {
+            let card = Unit::of_gpu(device, device.cards().first().copied().or(card), runtime)?;
+            return Some(Units { on_card, ..Units::alone(host, Some(card)) });
+        }
+        let (together, mut cards, mut remote) = (split.rows[0] > 0, Vec::new(), 0);
+        let shares = if together { split.rows } else { split.cards };
+        let all: u64 = shares.iter().sum();
+        for (gpu, of) in device.cards().into_iter().zip(shares).filter(|(_, share)| *share > 0) {
+            cards.push((Unit::of_gpu(device, Some(gpu), runtime)?, share(of, all)));
+            remote += u64::from(gpu.remote);
+        }
+        Some(Units { host, cards, on_card, remote, together })
     }
 
     /// The time of one token, and what storage adds to it.
@@ -115,9 +155,10 @@ impl Run<'_> {
             let Estimate { low, expected, high } = timed.estimate();
             Estimate { low: low.max(least), expected: expected.max(least), high: high.max(least) }
         };
-        let card = units.card.map(|card| of(card, part(weights, kept, layers)));
+        let card =
+            units.on_cards(|card, share| of(card, part(weights * share, kept * share, layers * share)));
         let host = units.host.map(|host| of(host, part(1.0 - weights, 1.0 - kept, 1.0 - layers)));
-        [card, host].into_iter().flatten().fold(self.storage(), |sum, part| sum + part)
+        [card, host].into_iter().flatten().fold(self.storage() + units.network(), |sum, part| sum + part)
     }
 
     /// Seconds that a token waits for storage: rows that miss, and weights that do not stay.
@@ -161,7 +202,7 @@ impl Run<'_> {
             let measured = &self.device.measured_speeds;
             corrected(unit.prompt(prompt), measured, true, kind, unit.class.prefill_basis()).estimate()
         };
-        let Some(card) = units.card else {
+        let Some(card) = units.on_cards(|card, share| of(card).times(share)) else {
             return units.host.map_or(waits, |host| of(host) + waits);
         };
         // Layers with the processor are computed on the card too, their weights brought over for each batch.
@@ -169,7 +210,7 @@ impl Run<'_> {
         let Estimate { low, expected, high } = self.link();
         let link = Estimate { low: moved / high, expected: moved / expected, high: moved / low };
         let link = if units.host.is_some() { link } else { Estimate::exact(0.0) };
-        of(card) + link + waits
+        card + link + waits + units.network().times(batches)
     }
 
     /// The time of a token at the end of the context.
@@ -196,10 +237,11 @@ impl Run<'_> {
         let prompt_s = self.prompt(&units, &self.asked.prompt);
         let answer_s = self.token(&units, at(asked + turn.answer_tokens / 2));
         let first_token_s = prompt_s + self.token(&units, at(asked));
-        let named = [units.card, units.host];
+        let cards = units.cards.iter().map(|(card, _)| *card);
+        let named: Vec<Unit> = cards.chain(units.host).collect();
         Some(Speed {
-            processors: named.into_iter().flatten().map(|unit| unit.class.title()).collect(),
-            standings: named.into_iter().flatten().map(|unit| Standing::of(unit.class)).collect(),
+            processors: named.iter().map(|unit| unit.class.title()).collect(),
+            standings: named.iter().map(|unit| Standing::of(unit.class)).collect(),
             decode_tokens_per_s: self.token(&units, self.asked.token).inverse(),
             turn: TurnSpeed {
                 prompt_tokens: turn.prompt_tokens,
@@ -255,13 +297,21 @@ impl Run<'_> {
         if units.host.as_ref().is_some_and(processor) {
             reasons.push("the processor's peak of arithmetic is not stated (cpu_gflops): what is usual for its bandwidth is taken");
         }
-        if units.card.as_ref().is_some_and(graphics) {
+        if units.cards.iter().any(|(card, _)| graphics(card)) {
             reasons.push("the GPU's peak of arithmetic is not stated (gpu_vector_tflops): what is usual for its bandwidth is taken");
         }
-        if units.card.is_some() && units.host.is_some() {
+        if !units.cards.is_empty() && units.host.is_some() {
             reasons.push(
                 "layers on two processors: no published runs of that are among those the law is fitted to",
             );
+        }
+        if units.cards.len() > 1 {
+            reasons.push(
+                "layers on several cards, one after the other: no published runs of that are among those the law is fitted to",
+            );
+        }
+        if units.remote > 0 {
+            reasons.push("a card in another machine: 0.2 to 5 ms a token for the network are an estimate");
         }
         if self.reread.is_some() {
             reasons.push("weights that do not stay in memory are read again");

@@ -6,6 +6,7 @@ use super::forecast::{Asked, Run};
 use super::told::Speculative;
 use super::work::{PromptWork, TokenWork, batch_share};
 use crate::memory::Draft;
+use crate::model::tensor::{Active, Role, Tensor};
 use crate::placement::Split;
 
 impl Run<'_> {
@@ -30,6 +31,15 @@ impl Run<'_> {
     fn proposal(&self, draft: &Draft) -> Option<Estimate> {
         let (model, plan, scenario) = (draft.model(), draft.plan(), draft.scenario(self.scenario));
         let mut reads = reads(model, plan, &scenario);
+        if draft.is_own() {
+            // The head is the model's.
+            let is_head = |tensor: &Tensor| match tensor.role {
+                Role::OutputHead => true,
+                Role::TokenEmbedding => tensor.active == Active::All,
+                _ => false,
+            };
+            reads.weight_bytes += self.plan.bytes_where(self.model, is_head);
+        }
         let of = model.architecture.layers.len() as u64 + 1;
         let split = self.split.filter(|split| split.gpu_layers > 0).map(|_| {
             reads.gpu_bytes = reads.weight_bytes + reads.kv_bytes + reads.state_bytes;

@@ -27,44 +27,94 @@ pub enum UniformFormat {
     Int4Block32,
     /// 8 bits with one f32 scale per row, embeddings included.
     Int8PerRow,
-    /// AWQ or GPTQ, groups of 128; embeddings and head stay in 16 bits.
-    Int4Group128,
+    /// AWQ or GPTQ: `bits` with an f16 scale and a zero point for each `group`; embeddings and head stay in 16 bits.
+    Grouped {
+        /// Bits of a weight.
+        bits: u8,
+        /// Weights that share a scale.
+        group: u16,
+    },
+    /// 8 bits with few scales (float8, or integers by channel); embeddings and head stay in 16 bits.
+    Fp8,
+    /// 4-bit floats with an 8-bit scale for 16; embeddings and head stay in 16 bits.
+    Nvfp4,
     /// bitsandbytes NF4, blocks of 64, f32 scales; embeddings and head stay in 16 bits.
     Nf4,
     /// NF4 with double quantisation.
     Nf4Double,
-    /// MLX affine 4-bit, groups of 64, embeddings included.
-    Mlx4,
-    /// MLX affine 8-bit, groups of 64, embeddings included.
-    Mlx8,
+    /// MLX affine: `bits` with a 16-bit scale and bias for each `group`, embeddings included.
+    Mlx {
+        /// Bits of a weight.
+        bits: u8,
+        /// Weights that share a scale.
+        group: u16,
+    },
 }
 
+/// Weights that share a scale in MLX's files where nothing is said.
+const MLX_GROUP: u16 = 64;
+
 impl UniformFormat {
-    const ALL: [(&'static str, Self); 7] = [
-        ("int4_block32", Self::Int4Block32),
-        ("int8_row", Self::Int8PerRow),
-        ("int4_g128", Self::Int4Group128),
-        ("nf4", Self::Nf4),
-        ("nf4_double", Self::Nf4Double),
-        ("mlx_4bit", Self::Mlx4),
-        ("mlx_8bit", Self::Mlx8),
+    /// Those that are offered by name; others of a kind are read and written all the same.
+    const ALL: [Self; 9] = [
+        Self::Int4Block32,
+        Self::Int8PerRow,
+        Self::Grouped { bits: 4, group: 128 },
+        Self::Fp8,
+        Self::Nvfp4,
+        Self::Nf4,
+        Self::Nf4Double,
+        Self::Mlx { bits: 4, group: MLX_GROUP },
+        Self::Mlx { bits: 8, group: MLX_GROUP },
     ];
+
+    /// A format by its name, in lower case.
+    fn parse(name: &str) -> Option<Self> {
+        let fixed = [Self::Int4Block32, Self::Int8PerRow, Self::Fp8, Self::Nvfp4, Self::Nf4, Self::Nf4Double];
+        if let Some(known) = fixed.into_iter().find(|known| known.to_string() == name) {
+            return Some(known);
+        }
+        let bits = |text: &str| text.parse().ok().filter(|bits| (2..=8).contains(bits));
+        let group = |text: &str| text.parse().ok().filter(|group| (8..=4096).contains(group));
+        if let Some((width, size)) = name.strip_prefix("int").and_then(|rest| rest.split_once("_g")) {
+            return Some(Self::Grouped { bits: bits(width)?, group: group(size)? });
+        }
+        let (width, rest) = name.strip_prefix("mlx_")?.split_once("bit")?;
+        let size = if rest.is_empty() { MLX_GROUP } else { group(rest.strip_prefix("_g")?)? };
+        Some(Self::Mlx { bits: bits(width)?, group: size })
+    }
 
     /// Bits per weight of the matrices it quantises, scales and zero points included.
     pub fn bits_per_weight(self) -> f64 {
         match self {
-            Self::Int4Block32 | Self::Nf4 | Self::Mlx4 => 4.5,
-            Self::Int8PerRow => 8.0,
-            Self::Int4Group128 => 4.0 + 20.0 / 128.0,
+            Self::Int4Block32 | Self::Nf4 | Self::Nvfp4 => 4.5,
+            Self::Int8PerRow | Self::Fp8 => 8.0,
+            Self::Grouped { bits, group } => f64::from(bits) + f64::from(16 + bits) / f64::from(group),
             // f8 scales per block of 64 and f32 per 256 of those.
             Self::Nf4Double => 4.0 + 8.0 / 64.0 + 32.0 / (64.0 * 256.0),
-            Self::Mlx8 => 8.5,
+            Self::Mlx { bits, group } => f64::from(bits) + 32.0 / f64::from(group),
         }
     }
 
     /// Whether embedding tables and the head are quantised too.
     pub fn quantises_embeddings(self) -> bool {
-        matches!(self, Self::Int4Block32 | Self::Int8PerRow | Self::Mlx4 | Self::Mlx8)
+        matches!(self, Self::Int4Block32 | Self::Int8PerRow | Self::Mlx { .. })
+    }
+}
+
+impl fmt::Display for UniformFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int4Block32 => f.write_str("int4_block32"),
+            Self::Int8PerRow => f.write_str("int8_row"),
+            Self::Grouped { bits, group } => write!(f, "int{bits}_g{group}"),
+            Self::Fp8 => f.write_str("fp8"),
+            Self::Nvfp4 => f.write_str("nvfp4"),
+            Self::Nf4 => f.write_str("nf4"),
+            Self::Nf4Double => f.write_str("nf4_double"),
+            Self::Mlx { bits, group: MLX_GROUP } => write!(f, "mlx_{bits}bit"),
+            Self::Mlx { bits, group } => write!(f, "mlx_{bits}bit_g{group}"),
+        }
     }
 }
 
@@ -82,21 +132,21 @@ impl WeightFormat {
     /// Names that can be chosen for any model, largest first.
     pub fn names() -> Vec<String> {
         let mut formats: Vec<Self> = StockType::ALL.iter().map(|stock| Self::Stock(*stock)).collect();
-        formats.extend(UniformFormat::ALL.iter().map(|(_, uniform)| Self::Uniform(*uniform)));
+        formats.extend(UniformFormat::ALL.map(Self::Uniform));
         formats.iter().map(ToString::to_string).collect()
     }
 
     /// A format by name; a bare number means plain bits.
     pub fn parse(name: &str) -> Result<Self, UnknownFormat> {
         let lower = name.trim().to_ascii_lowercase().replace('-', "_");
-        let uniform = UniformFormat::ALL.iter().find(|(known, _)| *known == lower);
+        let uniform = UniformFormat::parse(&lower);
         let bits = lower.strip_suffix("bits").or(lower.strip_suffix("bit")).unwrap_or(&lower);
         match lower.as_str() {
             "as_stored" | "stored" => Ok(Self::AsStored),
             "published" => Ok(Self::Published),
             _ => StockType::parse(&lower)
                 .map(Self::Stock)
-                .or(uniform.map(|(_, uniform)| Self::Uniform(*uniform)))
+                .or(uniform.map(Self::Uniform))
                 .or(bits
                     .trim_end_matches('_')
                     .parse()
@@ -114,10 +164,7 @@ impl fmt::Display for WeightFormat {
             Self::AsStored => f.write_str("as_stored"),
             Self::Published => f.write_str("published"),
             Self::Stock(stock) => f.write_str(stock.name()),
-            Self::Uniform(uniform) => {
-                let name = UniformFormat::ALL.iter().find(|(_, known)| known == uniform);
-                f.write_str(name.map_or("", |(name, _)| name))
-            }
+            Self::Uniform(uniform) => uniform.fmt(f),
             Self::Bits(bits) => write!(f, "{bits}bit"),
         }
     }
@@ -137,8 +184,9 @@ mod tests {
 
     #[test]
     fn every_name_parses_back() {
-        for name in
-            WeightFormat::names().iter().chain(["as_stored".into(), "published".into(), "3bit".into()].iter())
+        for name in WeightFormat::names()
+            .iter()
+            .chain(["as_stored", "published", "3bit", "int3_g64", "mlx_6bit_g32"].map(String::from).iter())
         {
             assert_eq!(WeightFormat::parse(name).map(|f| f.to_string()).as_deref(), Ok(name.as_str()));
         }

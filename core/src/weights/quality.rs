@@ -1,6 +1,7 @@
 //! What a weight format costs in quality, where somebody has published it.
 
 use super::{StockType, WeightFormat};
+use crate::leaf::number::padded;
 
 /// Who measured the published figures, and on what.
 pub const SOURCE: &str = "published: list of types in llama.cpp's tools/quantize/quantize.cpp, commit 03161a4eb9a2ec66ef97789f347c5a28279f06ea";
@@ -33,6 +34,17 @@ pub fn added_perplexity(format: WeightFormat) -> Option<f64> {
     PUBLISHED.iter().find(|(known, _)| *known == stock).map(|(_, added)| *added)
 }
 
+/// What to know before a format is taken as advice: what it adds where that is much, or that nobody says; nothing otherwise.
+pub fn warning(format: StockType) -> String {
+    match added_perplexity(WeightFormat::Stock(format)) {
+        Some(added) if added >= 0.5 => format!(" (adds {} of perplexity to Llama 3 8B)", padded(added, 1)),
+        None if format.name().starts_with("iq1") || format.name().starts_with("iq2") => {
+            " (below 3 bits: much is lost, how much is not published)".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +56,11 @@ mod tests {
         assert_eq!(added_perplexity(WeightFormat::Stock(StockType::Iq4Xs)), None);
         assert_eq!(added_perplexity(WeightFormat::Bits(4)), None);
         assert!(registry::model(MEASURED_ON).is_ok());
+        let warned = |name: &str| match WeightFormat::parse(name) {
+            Ok(WeightFormat::Stock(stock)) => warning(stock),
+            _ => panic!("{name}"),
+        };
+        assert_eq!(warned("q2_k_s"), " (adds 3.2 of perplexity to Llama 3 8B)");
+        assert!(warned("iq1_m").contains("below 3 bits") && warned("q4_k_m").is_empty());
     }
 }

@@ -10,8 +10,9 @@ const element = (name, properties = {}, ...children) => {
 };
 
 const UNSAID = new Set(['a', 'an', 'the', 'my', 'on', 'in', 'of', 'can', 'i', 'run', 'runs', 'does', 'do', 'will', 'it', 'with', 'and', 'for', 'which', 'what', 'ram', 'memory']);
+// `Qwen3`, `qwen 3` and `qwen-3` are alike.
 const words = (text) =>
-  text.toLowerCase().normalize('NFKD').replace(/(\d)\s*-?\s*(gib|gb|b)\b/g, (_, digit, unit) => digit + (unit === 'gib' ? 'gb' : unit))
+  text.toLowerCase().replace(/(?<!\p{L})(\p{L}{3,})(\d)/gu, '$1 $2').normalize('NFKD').replace(/(\d)\s*-?\s*(gib|gb|b)\b/g, (_, digit, unit) => digit + (unit === 'gib' ? 'gb' : unit))
     .split(/[^\p{L}\p{N}.]+/u).map((word) => word.replace(/^\.+|\.+$/g, '')).filter((word) => word !== '');
 // Words that say nothing are left out, unless there are no others.
 const asked = (text) => {
@@ -72,9 +73,15 @@ const marks = (entry, tokens, loosely) => {
 };
 const sum = (all) => all.reduce((whole, mark) => whole + mark, 0);
 
-const singles = ({ entries }, tokens, loosely) =>
-  entries.map((entry) => ({ ...entry, marks: marks(entry, tokens, loosely) })).filter((entry) => entry.marks.every(Boolean))
-    .map((entry) => ({ ...entry, score: sum(entry.marks) + (entry.name.length === tokens.length ? 1 : 0) - (entry.inner ? 0.5 : 0) }));
+// A device, a model or both are what is asked for more often than a page about them.
+const SOUGHT = 3;
+const singles = ({ entries }, tokens, loosely, enough = (met) => met.every(Boolean)) =>
+  entries.map((entry) => ({ ...entry, marks: marks(entry, tokens, loosely) })).filter((entry) => enough(entry.marks))
+    .map((entry) => ({
+      ...entry,
+      score: sum(entry.marks) + (entry.name.length === tokens.length ? 1 : 0) - (entry.inner ? 0.5 : 0)
+        + (entry.kind === 'device' || entry.kind === 'model' ? SOUGHT : 0),
+    }));
 
 // Models with devices: each word is met by one of the two.
 const pairs = ({ models, devices, verdict }, tokens, loosely) => {
@@ -93,7 +100,7 @@ const pairs = ({ models, devices, verdict }, tokens, loosely) => {
           kind: 'pair',
           name: [...model.entry.name, ...device.entry.name],
           answer: verdict(model.entry, device.at),
-          score: sum(best),
+          score: sum(best) + SOUGHT,
         });
       }
     }
@@ -105,20 +112,24 @@ const search = async (text) => {
   const tokens = asked(text);
   if (tokens.length === 0) return [];
   const index = await load();
+  const sorted = (found) =>
+    found.sort((a, b) => b.score - a.score || a.name.length - b.name.length || (a.answer?.rank ?? 0) - (b.answer?.rank ?? 0));
   for (const loosely of [false, true]) {
-    const found = [...singles(index, tokens, loosely), ...pairs(index, tokens, loosely)];
-    if (found.length > 0) {
-      return found.sort((a, b) => b.score - a.score || a.name.length - b.name.length || (a.answer?.rank ?? 0) - (b.answer?.rank ?? 0));
-    }
+    const alone = singles(index, tokens, loosely);
+    const best = Math.max(0, ...alone.map((one) => one.score));
+    // Two that meet the words worse than one does were not meant.
+    const found = [...alone, ...pairs(index, tokens, loosely).filter((pair) => pair.score >= best)];
+    if (found.length > 0) return sorted(found);
   }
-  return [];
+  // What meets half of the words in its own title.
+  return sorted(singles(index, tokens, false, (met) => 2 * met.filter((mark) => mark >= 3).length >= Math.max(2, met.length)));
 };
 
 const kindOf = ({ answer, kind }) => answer
   ? element('span', { className: `verdict ${answer.colour}`, textContent: `${answer.sign} ${answer.name}` })
   : element('small', { textContent: kind });
 const count = (found) => found === 1 ? 'One result' : `${found} results`;
-const NOTHING = 'Nothing by that name here; the calculator takes any other model or device.';
+const NOTHING = 'Nothing by that name here. Try a phone by its memory ("8 GB phone"), a maker, or a model such as "Llama 3.2 3B"; the calculator takes any other.';
 const UNREACHABLE = 'The list of pages cannot be loaded. Is there a network?';
 
 // What a browser tells of its machine, in words to search by.

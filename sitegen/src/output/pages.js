@@ -7,6 +7,12 @@ const element = (name, properties = {}, ...children) => {
   return made;
 };
 
+// On paper: where it comes from, and when.
+addEventListener('beforeprint', () => {
+  const place = document.querySelector('.printed');
+  if (place) place.textContent = `${place.dataset.by}, printed on ${new Date().toLocaleDateString('sv')} from ${location.href}`;
+});
+
 // Search comes when a field is first touched. Until then, and without it, the forms lead to the search page.
 const forms = [...document.querySelectorAll('form[role=search]')];
 let searching;

@@ -16,7 +16,7 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Option<Page>
     let links = context.prose("devices/").is_some() && context.prose("models/").is_some();
     let body = html! {
         p.notice #boot-failed role="alert" hidden {
-            "The calculator could not start: this browser may block WebAssembly. The tables below stay."
+            "The calculator could not start: there is no network and it was never opened with one, or this browser blocks WebAssembly. The tables below stay."
         }
         noscript {
             p.notice {

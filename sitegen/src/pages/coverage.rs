@@ -33,6 +33,17 @@ impl Found {
             *count += 1;
         }
     }
+
+    /// Runs of a built-in model, whose checkpoints may be called by another spelling, and by more after it.
+    fn of(&self, slug: &str) -> Option<[usize; WHAT.len()]> {
+        let plain = |name: &str| -> String {
+            name.chars().filter(char::is_ascii_alphanumeric).map(|sign| sign.to_ascii_lowercase()).collect()
+        };
+        let wanted = plain(slug);
+        let own = self.models.iter().filter(|(name, _)| plain(name).starts_with(&wanted));
+        own.map(|(_, counts)| *counts)
+            .reduce(|one, other| std::array::from_fn(|what| one[what] + other[what]))
+    }
 }
 
 /// The page with its table.
@@ -43,7 +54,7 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Result<Optio
     let known =
         built_in.filter(|device| found.machines.iter().any(|name| same(name, &device.name, &device.title)));
     let of_catalogue =
-        catalogue.models.iter().filter_map(|analysed| Some((analysed, found.models.get(analysed.slug())?)));
+        catalogue.models.iter().filter_map(|analysed| Some((analysed, found.of(analysed.slug())?)));
     let rows: Vec<_> = of_catalogue.collect();
     let links = context.prose("models/").is_some();
     let body = html! {
@@ -63,7 +74,7 @@ pub(super) fn page(context: &Context<'_>, catalogue: &Catalogue) -> Result<Optio
                             th scope="row" {
                                 @if links { a href=(page.path.to(&model_path(analysed.slug()))) { (analysed.title()) } } @else { (analysed.title()) }
                             }
-                            @for count in *counts { td.num { @if *count > 0 { (count) } @else { "none" } } }
+                            @for count in counts { td.num { @if *count > 0 { (count) } @else { "none" } } }
                         }
                     }
                 }

@@ -135,7 +135,23 @@ fn words(device: &Device) -> String {
         Form::Board => "board",
         Form::Computer => "computer laptop",
     };
-    format!("{memory} {kind} {}", device.platform.title())
+    format!("{memory} {kind} {} {}", device.platform.title(), maker(&device.name))
+}
+
+/// Who makes it, where its name does not say.
+fn maker(name: &str) -> &'static str {
+    const MAKERS: [(&str, &str); 9] = [
+        ("galaxy", "Samsung"),
+        ("imac", "Apple"),
+        ("ipad", "Apple"),
+        ("iphone", "Apple"),
+        ("mac", "Apple"),
+        ("pixel", "Google"),
+        ("poco", "Xiaomi"),
+        ("redmi", "Xiaomi"),
+        ("steam-deck", "Valve"),
+    ];
+    MAKERS.iter().find(|(start, _)| name.starts_with(start)).map_or("", |(_, maker)| maker)
 }
 
 fn description(device: &Device) -> String {

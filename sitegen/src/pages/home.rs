@@ -200,7 +200,7 @@ fn table(from: &SitePath, at: At, devices: &[&Device], rows: &[Row<'_>], catalog
             "The case: " (at.describe()) "; " (parts::USUAL_CHOICES) "."
         }
         ul.legend {
-            li { "● Yes: it stays in memory and reaches 15 tokens a second; up to which context, and how fast" }
+            li { "● Yes: it stays in memory, and 15 tokens a second lie within its speed; up to which context, and how fast" }
             li { "◐ Yes, but: slower than that, or with a part of the weights left on storage" }
             li { "✕ No: what it needs of what the device allows" }
             li { "? the limit lies within the prediction's interval, so measure" }

@@ -91,6 +91,8 @@ pub(super) fn linked(text: &str) -> Markup {
     let Some(start) = text.find("https://") else { return html! { (text) } };
     let (before, rest) = text.split_at(start);
     let end = rest.find([' ', ',', ';', ')']).unwrap_or(rest.len());
+    // A colon before what follows is not part of it.
+    let end = rest[..end].trim_end_matches([':', '.']).len();
     let (address, after) = rest.split_at(end);
     html! { (before) a href=(address) { (address) } (after) }
 }
@@ -99,7 +101,7 @@ pub(super) fn linked(text: &str) -> Markup {
 pub(super) fn legend() -> Markup {
     html! {
         ul.legend {
-            li { "● Yes: everything that is used again stays in memory (resident)" }
+            li { "● Yes: everything that is used again stays in memory (resident), and the asked-for speed lies within the expected one" }
             li { "◐ Yes, but from storage: part of the weights stays there, at a speed that still counts (mmap)" }
             li { "◐ Yes, but slow: below the asked-for speed, even at best" }
             li { "✕ No: it is ended, or so slow that it does not count (infeasible)" }

@@ -185,7 +185,7 @@ fn needed(limit: &Limit, needs: &Needs) -> Interval {
         Counts::Memory => needs.hot(),
         Counts::Anonymous => needs.anonymous,
         Counts::HostAnonymous => needs.host_anonymous,
-        Counts::Gpu => needs.gpu,
+        Counts::Gpu => needs.on_gpus(),
     }
 }
 

@@ -78,7 +78,7 @@ fn example(model: &Model, device: &Device, from: &SitePath) -> Result<Markup> {
                             td { @for verdict in &at.devices { (answer(verdict, &from.to(&device_path(&device.name)))) } }
                             td.num { (mib(needs.anonymous.bytes)) }
                             td.num { (mib(needs.hot().bytes)) }
-                            td.num { @if needs.gpu.bytes > 0 { (mib(needs.gpu.bytes)) } @else { "\u{2013}" } }
+                            td.num { @if needs.gpu.bytes > 0 { (mib(needs.on_gpus().bytes)) } @else { "\u{2013}" } }
                             td { (at.weights.format) }
                             td.num {
                                 (count(alone.scenario.context_tokens)) " tokens ("

@@ -199,6 +199,7 @@ fn contents(page: &Page) -> Markup {
 fn footer(page: &Page, chrome: &Chrome) -> Markup {
     html! {
         footer.footer {
+            p.printed data-by=(concat!("dhurandhar ", env!("CARGO_PKG_VERSION"))) {}
             p { "Every number here is predicted, measured or published, and says which." }
             p {
                 "No cookies, no tracking, no request to anybody else. Apache-2.0."

@@ -23,10 +23,11 @@ use crate::parts::format;
 use crate::parts::model_picker::ModelPicker;
 use crate::parts::number_field::NumberField;
 use crate::parts::plot::{Chart, Plot};
+use crate::parts::table_export::TableExport;
 use crate::state::Action;
 use crate::state::catalogue::Loaded;
 use crate::state::codec_choice::{CodecChoice, VECTORS};
-use crate::state::tabs::Tab;
+use crate::state::tabs::{PANEL_ID, Tab};
 use crate::worker::results::use_compute;
 
 /// Compared at equal bits: they store the same codes and scales.
@@ -54,6 +55,8 @@ pub(crate) struct CodecPanelProps {
     pub(crate) imported: Vec<Loaded>,
     pub(crate) context_tokens: u64,
     pub(crate) worker_url: String,
+    /// The address of the state.
+    pub(crate) address: AttrValue,
     pub(crate) on: Callback<Action>,
     pub(crate) on_drag: Callback<Action>,
 }
@@ -177,6 +180,13 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
                     { tables::costs(costs, *dim) }
                 </section>
             }
+            { TableExport {
+                name: if is_sweep { "turboquant" } else { "codecs" },
+                within: PANEL_ID,
+                address: props.address.clone(),
+                own_model: props.imported.contains(&props.model),
+                on: props.on.clone(),
+            }.view() }
         </>
     }
 }

@@ -134,7 +134,14 @@ type Line = (&'static str, fn(&Column) -> String);
 
 const ANSWERS: [Line; 8] = [
     ("Needed for full speed", |column| {
-        of_report(column, |report| [&format::whole_mib(report.placement.needs.hot().bytes), " MiB"].concat())
+        of_report(column, |report| {
+            let needs = &report.placement.needs;
+            let host = [&format::whole_mib(needs.hot().bytes), " MiB"].concat();
+            if !report.placement.has_card() {
+                return host;
+            }
+            [&format::whole_mib(needs.on_gpus().bytes), " MiB on the card, ", &host, " beside it"].concat()
+        })
     }),
     ("Headroom", |column| {
         of(column, |answer| [&format::signed_mib(answer.decisive().headroom_bytes), " MiB"].concat())
@@ -415,8 +422,8 @@ fn best(
             <h2 id="formats">{ format!("Best format for {device}") }</h2>
             <p>
                 { match best.and_then(|best| rows.get(best)) {
-                    Some(row) if row.assessment.meets_target == Some(true) => format!("{}: the most bits of all formats that run and reach the target speed.", row.format),
-                    Some(row) => format!("{}: the most bits of all formats that run; none is known to reach the target speed.", row.format),
+                    Some(row) if row.assessment.meets_target == Some(true) => format!("{}: the one that loses least of all formats that run and reach the target speed.", row.format),
+                    Some(row) => format!("{}: the one that loses least of all formats that run; none is known to reach the target speed.", row.format),
                     None => "None of them runs on it with these choices.".to_owned(),
                 } }
             </p>

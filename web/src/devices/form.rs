@@ -70,7 +70,7 @@ impl DeviceForm {
                     if let Some(problem) = &problem {
                         <p class="calc-short" id="custom-problem" role="alert">{ problem }</p>
                     } else {
-                        <p class="calc-hint">{ "What one app may use of the memory, and how fast storage reads, are enough; the device then joins the list and the link. A graphics card is a name or its memory. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
+                        <p class="calc-hint">{ "What one app may use of the memory, which is less than all of it, and how fast storage reads, are enough; the device then joins the list and the link. A graphics card is a name or its memory. `6 GB`, `0,5` and `6144` are understood: a size below 256 without a unit is in GB." }</p>
                     }
                     if self.form.is_measured() {
                         <p class="calc-hint" id="custom-measured">{ "Memory bandwidth: measured in this browser by one thread; all processors together read more." }</p>

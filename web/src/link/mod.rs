@@ -6,8 +6,10 @@
 pub(crate) mod address;
 pub(crate) mod escape;
 
+use dhurandhar_core::device::Form;
 use dhurandhar_core::format::document::decimal;
 use dhurandhar_core::leaf::number::plain;
+use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::WeightPlan;
 
@@ -94,7 +96,14 @@ pub(crate) fn write(state: &State) -> String {
     }
     state.codec.write(&mut put);
     state.mmap.write(&mut put);
-    let scenario = Query::write(&state.model, &state.scenario);
+    // A context that is usual on the device needs no words.
+    let usual = usual_context(&state.device, &state.model);
+    if state.scenario.context_tokens != usual {
+        put("ctx", &state.scenario.context_tokens.to_string());
+    }
+    let default = Scenario::for_model(&state.model).context_tokens;
+    let scenario =
+        Query::write(&state.model, &Scenario { context_tokens: default, ..state.scenario.clone() });
     if !scenario.is_empty() {
         text += &["&", &scenario].concat();
     }
@@ -140,6 +149,7 @@ pub(crate) fn read(query: &str, imported: &[Loaded]) -> Read {
             problems.push(format!("The link says `{name}={value}`; expected {expected}."));
         }
     }
+    state.scenario.context_tokens = usual_context(&state.device, &state.model);
     let unreadable = Query::new(pairs.clone()).apply(&state.model, &mut state.scenario);
     problems.extend(unreadable.iter().map(|error| format!("The link says {error}.")));
     if let Err(error) = WeightPlan::new(&state.model, state.scenario.weights) {
@@ -147,6 +157,13 @@ pub(crate) fn read(query: &str, imported: &[Loaded]) -> Read {
         state.scenario.weights = WeightPlan::default_format(&state.model);
     }
     Read { state: Some(state), problems }
+}
+
+/// Tokens that are usual on a device, as far as the model goes.
+pub(crate) fn usual_context(device: &str, model: &Loaded) -> u64 {
+    let form = catalogue().device(device).map(|device| device.form);
+    let usual = form.map_or(Form::Phone.usual_context_tokens(), Form::usual_context_tokens);
+    usual.min(model.architecture.max_context_tokens)
 }
 
 fn model(

@@ -1,15 +1,18 @@
 //! The report's memory as a drawing, for the canvas and for files.
 
 use dhurandhar_chart::{Bar, Budget, MemoryBars, Segment};
+use dhurandhar_core::device::Counts;
 use dhurandhar_core::feasibility::Assessment;
 use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
 
 /// Stacked bars: what full speed needs and, where there are tables, the same with them in memory.
 pub(crate) fn memory_bars(report: &Report) -> MemoryBars {
+    // A card's own memory is what is short where there is one.
     let budget = |device: &Assessment| {
-        let limit = &device.memory_check()?.limit;
-        Some(Budget { label: device.device_title.clone(), bytes: limit.bytes as f64 })
+        let of_card = device.checks.iter().find(|check| check.limit.counts == Counts::Gpu);
+        let check = of_card.filter(|_| report.placement.has_card()).or_else(|| device.memory_check())?;
+        Some(Budget { label: device.device_title.clone(), bytes: check.limit.bytes as f64 })
     };
     let budgets = if let [device] = report.devices.as_slice() {
         budget(device).into_iter().collect()

@@ -9,9 +9,13 @@ use crate::parts::format;
 /// Its part of the page.
 pub(crate) fn headline(report: &Report) -> Html {
     let needs = &report.placement.needs;
+    // A card's memory is none of the host's; one in the host's memory is part of it.
+    let split = report.placement.has_card();
+    let here = if split { "Needed of the host's memory" } else { "Needed for full speed" };
     html! {
         <dl class="calc-figures">
-            { figure("Needed for full speed", needs.hot(), range(needs.hot())) }
+            if split { { figure("Needed on the card", needs.on_gpus(), range(needs.on_gpus())) } }
+            { figure(here, needs.hot(), range(needs.hot())) }
             { figure("Anonymous memory", needs.anonymous, "cannot be dropped".to_owned()) }
             { figure("File pages read each token", Interval::exact(needs.hot().bytes - needs.anonymous.bytes), "dropped when memory is short, then read again".to_owned()) }
             if needs.table_file_bytes > 0 { { figure("With tables in memory", needs.resident(), range(needs.resident())) } }

@@ -10,7 +10,7 @@ pub(crate) fn speed(speed: Option<&Speed>) -> Html {
     let Some(speed) = speed else { return Html::default() };
     let turn = &speed.turn;
     let answer = format!(
-        "{} to {} tok/s expected",
+        "{} to {}",
         format::speed(speed.decode_tokens_per_s.low),
         format::speed(speed.decode_tokens_per_s.high)
     );
@@ -19,8 +19,8 @@ pub(crate) fn speed(speed: Option<&Speed>) -> Html {
             <h2 id="speed">{ "Speed" }</h2>
             <dl class="calc-figures">
                 { figure("First token after", &seconds(turn.first_token_s.expected), between(turn.first_token_s), format!("for a prompt of {} tokens", format::whole(turn.prompt_tokens))) }
-                { figure("Then, a second", &format::speed(turn.answer_tokens_per_s.expected), String::new(), format!("tokens; {answer} at the end of the context")) }
-                { figure("All of it", &seconds(turn.whole_s.expected), between(turn.whole_s), format!("with an answer of {} tokens", format::whole(turn.answer_tokens))) }
+                { figure("Then, a second", &format::speed(turn.answer_tokens_per_s.expected), String::new(), format!("tokens, while it answers; {answer} at the end of the context")) }
+                { figure("Whole answer after", &seconds(turn.whole_s.expected), between(turn.whole_s), format!("with an answer of {} tokens", format::whole(turn.answer_tokens))) }
             </dl>
             { course(&speed.by_depth) }
             <p>{ for speed.uses.iter().map(suitability) }</p>

@@ -10,7 +10,7 @@ use dhurandhar_core::weights::WeightPlan;
 use dhurandhar_core::work::Job;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
-use yew::{Callback, Html, Properties, function_component, html, use_memo};
+use yew::{AttrValue, Callback, Html, Properties, function_component, html, use_memo};
 
 use crate::files::reader;
 use crate::mmap::controls::MmapControls;
@@ -20,8 +20,10 @@ use crate::parts::data_drop::DataDrop;
 use crate::parts::device_select::DeviceSelect;
 use crate::parts::model_picker::ModelPicker;
 use crate::parts::plot::{Chart, Plot};
+use crate::parts::table_export::TableExport;
 use crate::state::catalogue::{Loaded, catalogue};
 use crate::state::mmap_choice::MmapChoice;
+use crate::state::tabs::PANEL_ID;
 use crate::state::{Action, DEFAULT_DEVICE};
 use crate::worker::results::use_compute;
 
@@ -43,6 +45,8 @@ pub(crate) struct MmapPanelProps {
     /// The model runs on the chosen device at all; none without a device.
     pub(crate) runs: Option<bool>,
     pub(crate) worker_url: String,
+    /// The address of the state.
+    pub(crate) address: AttrValue,
     pub(crate) on: Callback<Action>,
     pub(crate) on_drag: Callback<Action>,
 }
@@ -105,6 +109,13 @@ fn MmapPanel(props: &MmapPanelProps) -> Html {
                 { tables::cliff(case, lookup) }
             }
             { own_measurement(measured, &props.on) }
+            { TableExport {
+                name: "mmap",
+                within: PANEL_ID,
+                address: props.address.clone(),
+                own_model: props.imported.contains(&props.model),
+                on: props.on.clone(),
+            }.view() }
         </>
     }
 }

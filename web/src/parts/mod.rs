@@ -15,4 +15,5 @@ pub(crate) mod options;
 pub(crate) mod plot;
 pub(crate) mod setting;
 pub(crate) mod switch;
+pub(crate) mod table_export;
 pub(crate) mod verdict;

@@ -31,8 +31,10 @@ impl NumberField {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
         let (min, max, whole) = (self.min, self.max, self.step == "1");
+        // A browser's own field for numbers drops the letter of 8k.
+        let tokens = self.unit == "tokens";
         let read = move |text: &str| {
-            decimal(text.trim())
+            if tokens { count(text) } else { decimal(text.trim()) }
                 .filter(|number| (min..=max).contains(number) && (!whole || number.fract() == 0.0))
         };
         let oninput = {
@@ -76,12 +78,39 @@ impl NumberField {
             <div class="calc-number">
                 <label for={self.id} class={self.hidden_label.then_some("visually-hidden")}>{ self.label }</label>
                 <span>
-                    <input type="number" id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
-                        min={format::plain(min)} max={format::plain(max)} step={self.step}
+                    <input type={if tokens { "text" } else { "number" }} id={self.id} inputmode={if whole { "numeric" } else { "decimal" }}
+                        min={(!tokens).then(|| format::plain(min))} max={(!tokens).then(|| format::plain(max))} step={(!tokens).then_some(self.step)}
                         value={typing.unwrap_or_else(|| format::plain(self.value))} {oninput} {onchange} {onfocus} />
                     if !self.unit.is_empty() { <span class="unit">{ self.unit }</span> }
                 </span>
             </div>
         }
+    }
+}
+
+/// A number of tokens as people write it: 8192, 8,192, 8k, 1M. A k is 1,024 tokens, as in the names of models' contexts.
+fn count(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (digits, unit) = match text.as_bytes().last()?.to_ascii_lowercase() {
+        b'k' => (text.get(..text.len() - 1)?, 1024.0),
+        b'm' => (text.get(..text.len() - 1)?, 1024.0 * 1024.0),
+        _ => (text, 1.0),
+    };
+    let plain: String = digits.chars().filter(|sign| !sign.is_whitespace() && *sign != ',').collect();
+    decimal(&plain).map(|number| number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tokens_are_read_as_people_write_them() {
+        let read = super::count;
+        for (text, tokens) in
+            [("8192", 8192.0), ("8,192", 8192.0), ("8k", 8192.0), (" 32 K ", 32_768.0), ("1m", 1_048_576.0)]
+        {
+            assert_eq!(read(text), Some(tokens), "{text}");
+        }
+        assert_eq!(read("1.5k"), Some(1536.0));
+        assert_eq!((read(""), read("k"), read("eight")), (None, None, None));
     }
 }

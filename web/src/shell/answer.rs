@@ -55,13 +55,19 @@ fn target(assessment: &Assessment, report: &Report) -> String {
 pub(crate) fn summary(report: &Report) -> String {
     let needs = &report.placement.needs;
     let mut text = format!(
-        "{}, {}, {} tokens, keys {}, values {}, {}: {} MiB needed for full speed, {} of it anonymous memory",
+        "{}, {}, {} tokens, keys {}, values {}, {}: {}{} MiB needed for full speed, {} of it anonymous memory",
         report.model.title,
         report.weights.format,
         format::whole(report.scenario.context_tokens),
         report.scenario.k,
         report.scenario.v,
         report.scenario.runtime.title(),
+        if report.placement.has_card() {
+            [&format::whole_mib(needs.on_gpus().bytes), " MiB needed on the card; of the host's memory "]
+                .concat()
+        } else {
+            String::new()
+        },
         format::whole_mib(needs.hot().bytes),
         format::whole_mib(needs.anonymous.bytes)
     );

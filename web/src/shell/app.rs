@@ -25,12 +25,12 @@ use crate::shell::late::{self, Early, Late};
 use crate::shell::notices::Notices;
 use crate::shell::spoken::use_spoken;
 use crate::shell::stages::{Stage, use_stages};
-use crate::shell::tab_bar::{PANEL_ID, TabBar, tab_id};
+use crate::shell::tab_bar::{TabBar, tab_id};
 use crate::state::ahead;
 use crate::state::catalogue::{self, catalogue};
 use crate::state::computed::Computed;
 use crate::state::inputs::Inputs;
-use crate::state::tabs::Tab;
+use crate::state::tabs::{PANEL_ID, Tab};
 use crate::state::{Action, State};
 
 #[derive(Properties, PartialEq)]
@@ -264,6 +264,7 @@ impl LatePanel<'_> {
                 imported: state.imported.clone(),
                 context_tokens: state.scenario.context_tokens,
                 worker_url: props.worker_url.clone(),
+                address: (*address).clone(),
                 on,
                 on_drag,
             }),
@@ -281,6 +282,7 @@ impl LatePanel<'_> {
                     .map(|assessment| assessment.mode != Mode::Infeasible),
                 taken_bytes: report.map_or(0, |report| report.placement.needs.hot().bytes),
                 worker_url: props.worker_url.clone(),
+                address: (*address).clone(),
                 on,
                 on_drag,
             }),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dhurandhar_core::memory::{Scenario, Turn};
+use dhurandhar_core::memory::{Runtime, Scenario, Turn};
 use dhurandhar_core::model::Model;
 use dhurandhar_core::report::Query;
 use dhurandhar_core::weights::WeightPlan;
@@ -92,7 +92,15 @@ impl State {
             Setting::Weights(format) => changed.weights = format,
             Setting::Keys(format) => changed.k = format,
             Setting::Values(format) => changed.v = format,
-            Setting::Runtime(runtime) => changed = changed.run_by(runtime),
+            Setting::Runtime(runtime) => {
+                let own = |runtime: Runtime| runtime.own_format(&self.model);
+                let default = own(changed.runtime).unwrap_or_else(|| WeightPlan::default_format(&self.model));
+                // A format that nobody chose is the program's own.
+                if changed.weights == default {
+                    changed.weights = own(runtime).unwrap_or_else(|| WeightPlan::default_format(&self.model));
+                }
+                changed = changed.run_by(runtime);
+            }
             Setting::Slots(slots) => changed.slots = slots,
             Setting::SharedCache(on) => changed.unified_kv = on,
             Setting::Load(mode) => changed.load = mode,
@@ -127,14 +135,20 @@ impl State {
             }
             Ok(()) => None,
         };
-        match refused {
-            Some(problem) => self.notify(true, problem),
-            None => self.scenario = changed,
+        if let Some(problem) = refused {
+            return self.notify(true, problem);
         }
+        // What was wrong has been put right.
+        self.notices.retain(|notice| !notice.is_error);
+        self.scenario = changed;
     }
 
     fn choose_device(&mut self, slug: String) {
         if self.device != slug {
+            // A context that nobody chose is the new device's.
+            if self.scenario.context_tokens == link::usual_context(&self.device, &self.model) {
+                self.scenario.context_tokens = link::usual_context(&slug, &self.model);
+            }
             self.device = slug;
             // They were said of another device.
             self.changes = DeviceChanges::default();

@@ -5,7 +5,7 @@ use web_sys::HtmlElement;
 use yew::{Callback, Html, KeyboardEvent, html};
 
 use crate::state::Action;
-use crate::state::tabs::Tab;
+use crate::state::tabs::{PANEL_ID, Tab};
 
 /// What it shows.
 pub(crate) struct TabBar {
@@ -17,9 +17,6 @@ pub(crate) struct TabBar {
 pub(crate) fn tab_id(tab: Tab) -> String {
     ["tab-", tab.name()].concat()
 }
-
-/// The id of the panel, which is one element for all tabs.
-pub(crate) const PANEL_ID: &str = "calc-panel";
 
 impl TabBar {
     /// Its part of the page.

@@ -1,5 +1,8 @@
 //! The page's tabs: their names in links and for people.
 
+/// The id of the element that shows the open tab, which is one for all tabs.
+pub(crate) const PANEL_ID: &str = "calc-panel";
+
 /// A tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Tab {

@@ -193,6 +193,7 @@ impl Entry {
             id: self.name.clone(),
             title: self.title.clone(),
             counts: Counts::of(&self.counts),
+            card: None,
             bytes: states.get(State::Foreground)?,
             states,
             beyond: self.beyond,

@@ -17,7 +17,7 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, GpuKind, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, Gpu, GpuKind, Source, SourceKind, whole};
 use crate::leaf::units::MIB;
 use crate::leaf::wire::wire_struct;
 use serde::Serialize;
@@ -32,6 +32,9 @@ pub struct Limit {
     pub title: String,
     /// Which sum over a run's memory it is compared with.
     pub counts: Counts,
+    /// Which of several cards it counts, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<usize>,
     /// Bytes it allows in the state that was asked for.
     pub bytes: u64,
     /// Bytes it allows by state of the process.
@@ -89,17 +92,33 @@ impl Device {
                 plain(id, title, Counts::Memory, bytes, Beyond::Evicts, self.source(field))
             }));
         }
-        limits.extend(self.card_limit());
+        limits.extend(self.card_limits());
         limits
     }
 
-    /// A graphics card's own memory.
-    fn card_limit(&self) -> Option<Limit> {
-        let card = self.gpu.as_ref()?;
-        let title = format!("the memory of {}", card.title);
-        let stated = || Source { kind: SourceKind::Stated, text: "as stated".to_owned() };
-        let source = card.sources.get("memory_mib").cloned().unwrap_or_else(stated);
-        Some(plain("vram", &title, Counts::Gpu, card.memory_bytes()?, Beyond::Fails, source))
+    /// Graphics cards in llama.cpp's order: other machines' first, then the device's own.
+    pub fn cards(&self) -> Vec<&Gpu> {
+        let more = |remote| self.more_gpus.iter().filter(move |gpu| gpu.remote == remote);
+        more(true).chain(&self.gpu).chain(more(false)).filter(|gpu| gpu.memory_mib.is_some()).collect()
+    }
+
+    /// The own memory of each graphics card.
+    fn card_limits(&self) -> Vec<Limit> {
+        let (cards, mut limits) = (self.cards(), Vec::new());
+        for (index, card) in cards.iter().enumerate() {
+            let mut title = format!("the memory of {}", card.title);
+            let mut id = "vram".to_owned();
+            if cards.len() > 1 {
+                title = format!("the memory of card {}, {}", index + 1, card.title);
+                id = format!("vram-{}", index + 1);
+            }
+            let stated = || Source { kind: SourceKind::Stated, text: "as stated".to_owned() };
+            let source = card.sources.get("memory_mib").cloned().unwrap_or_else(stated);
+            let bytes = card.memory_bytes().unwrap_or(0);
+            let limit = plain(&id, &title, Counts::Gpu, bytes, Beyond::Fails, source);
+            limits.push(Limit { card: (cards.len() > 1).then_some(index), ..limit });
+        }
+        limits
     }
 
     /// What the system lends a GPU of the host's memory, bytes; none where no limit says.
@@ -145,7 +164,17 @@ impl Device {
 #[inline(never)]
 fn plain(id: &str, title: &str, counts: Counts, bytes: u64, beyond: Beyond, source: Source) -> Limit {
     let (id, title) = (id.to_owned(), title.to_owned());
-    Limit { id, title, counts, bytes, states: ByState::same(bytes), beyond, source, on_request: false }
+    Limit {
+        id,
+        title,
+        counts,
+        card: None,
+        bytes,
+        states: ByState::same(bytes),
+        beyond,
+        source,
+        on_request: false,
+    }
 }
 
-wire_struct!(Limit { id, title, counts, bytes, states, beyond, source, on_request });
+wire_struct!(Limit { id, title, counts, card, bytes, states, beyond, source, on_request });

@@ -256,6 +256,7 @@ fn own_limit(
         id: name.to_owned(),
         title: title.or_else(|| known.map(|entry| entry.title.as_str())).unwrap_or(name).to_owned(),
         counts: Counts::of(&kinds),
+        card: None,
         bytes,
         states,
         beyond: beyond.ok_or_else(|| own.missing("beyond", "what happens beyond it"))?,

@@ -109,22 +109,62 @@ pub(in crate::model) const ENCODER_DECODERS: &[&str] = &[
 pub(in crate::model) const ENCODER_HEADS: &[&str] =
     &["ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForImageClassification"];
 
+/// Endings of class names of decoders that score or judge, with heads of a few rows in place of the vocabulary's.
+pub(in crate::model) const SCORING_HEADS: &[&str] =
+    &["ForRewardModel", "ForProcessRewardModel", "ForGuardModel", "ForSequenceRegression"];
+
+/// Endings of class names of draft heads.
+pub(in crate::model) const DRAFT_HEADS: &[&str] = &["Eagle", "Eagle3", "EagleModel", "MedusaModel"];
+
 /// Architectures that encode only, or decode something else than text.
 pub(in crate::model) const GGUF_OTHERS: &[(&str, &str)] = &[
     ("bert", "an encoder"),
+    ("aura", "a diffusion model"),
     ("clip", "a vision or audio projector (mmproj)"),
     ("controlvector", "a control vector, which is added to a model's layers"),
+    ("cosmos", "a diffusion model"),
+    ("dflash", "a draft head, which runs beside its model"),
+    ("eagle3", "a draft head, which runs beside its model"),
     ("eurobert", "an encoder"),
+    ("flux", "a diffusion model"),
+    ("gemma4-assistant", "a draft head, which runs beside its model"),
     ("gemma-embedding", "an encoder"),
+    ("hidream", "a diffusion model"),
+    ("hunyuan_video", "a diffusion model"),
+    ("hyvid", "a diffusion model"),
     ("jina-bert-v2", "an encoder"),
     ("jina-bert-v3", "an encoder"),
+    ("ltxv", "a diffusion model"),
+    ("lumina2", "a diffusion model"),
     ("modern-bert", "an encoder"),
     ("neo-bert", "an encoder"),
     ("nomic-bert", "an encoder"),
     ("nomic-bert-moe", "an encoder"),
+    ("pig", "a diffusion model"),
+    ("qwen_image", "a diffusion model"),
+    ("sd1", "a diffusion model"),
+    ("sd3", "a diffusion model"),
+    ("sdxl", "a diffusion model"),
     ("t5", "an encoder-decoder model"),
     ("t5encoder", "an encoder"),
+    ("wan", "a diffusion model"),
     ("wavtokenizer-dec", "an audio decoder"),
+    ("whisper", "an encoder-decoder model"),
+];
+
+/// Architectures with layers from which a search may have left out every block.
+pub(in crate::model) const MAY_BE_EMPTY: &[&str] = &["deci"];
+
+/// Decoders that nothing here describes, by `general.architecture`, and what they have.
+pub(in crate::model) const GGUF_UNDESCRIBED: &[(&str, &str)] = &[
+    ("clef", "a second stack that decides where tokens go"),
+    ("deepseek4", "compressed and windowed attention side by side"),
+    ("dream", "diffusion over tokens, without a cache of keys and values"),
+    ("hrm_text", "layers that run in cycles"),
+    ("llada", "diffusion over tokens, without a cache of keys and values"),
+    ("llada-moe", "diffusion over tokens, without a cache of keys and values"),
+    ("minimax-01", "lightning attention, which is read from a config.json only"),
+    ("rnd1", "diffusion over tokens, without a cache of keys and values"),
 ];
 
 /// Decoders with blocks that nothing here describes, by `model_type`, and what they have.
@@ -182,6 +222,7 @@ pub(in crate::model) const UNDESCRIBED: &[(&str, &str)] = &[
     ("rwkv", "RWKV-4 blocks"),
     ("rwkv5", "RWKV-5 blocks"),
     ("rwkv6", "RWKV-6 blocks"),
+    ("rwkv6qwen2", "RWKV-6 blocks"),
     ("sdar", "diffusion over tokens in blocks"),
     ("stablelm_alpha", "names of fields of their own"),
     ("stripedhyena", "long convolutions beside its attention"),

@@ -63,6 +63,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "mellum",
         widths: &[("num_key_value_heads", 4)],
+        gguf: &["mellum"],
+        llama_cpp_windows: every(4, 0, 0),
         defaults: &[
             ("head_dim", 128),
             ("moe_intermediate_size", 896),
@@ -72,6 +74,13 @@ pub(super) const FAMILIES: &[Family] = &[
         conventions: Conventions { qk_norm: true, ..BASE.conventions },
         ..BASE
     },
+    Family {
+        name: "cohere2moe",
+        gguf: &["cohere2moe"],
+        llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: true, unstated: 0, fixed: 0 },
+        ..BASE
+    },
+    Family { name: "muse-glimmer", gguf: &["muse-glimmer"], llama_cpp_windows: every(4, 0, 0), ..BASE },
     Family {
         name: "dbrx",
         gguf: &["dbrx"],

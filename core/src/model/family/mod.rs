@@ -31,7 +31,10 @@ mod step;
 mod towers;
 
 pub(in crate::model) use filled::filled;
-pub(super) use foreign::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, UNDESCRIBED};
+pub(super) use foreign::{
+    DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY,
+    SCORING_HEADS, UNDESCRIBED,
+};
 pub(super) use marks::by_parts;
 pub use names::Renames;
 pub(crate) use names::rename;
@@ -101,6 +104,15 @@ pub enum LlamaCppWindows {
         unstated: u64,
         /// The window is this, whatever the file states; 0: as stated.
         fixed: u64,
+    },
+    /// All but every `period`-th layer slide in the model of so many layers, and none in others.
+    OfDepth {
+        /// Layers of that model.
+        layers: u64,
+        /// Period in layers, the last of which is full.
+        period: u64,
+        /// Window in tokens where the file states none.
+        unstated: u64,
     },
 }
 

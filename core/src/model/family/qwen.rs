@@ -10,7 +10,6 @@ const QWEN2: Family = Family {
     types: &[
         "qwen2_5_omni_text",
         "qwen2_audio",
-        "dream",
         "internvl",
         "internvl_chat",
         "llava_onevision",

@@ -72,7 +72,7 @@ pub(super) const FAMILIES: &[Family] = &[
         gguf: &["exaone4"],
         conventions: NORMED_HEADS,
         windows: Windows::AllBut(4),
-        llama_cpp_windows: LlamaCppWindows::Every { period: 4, full_first: false, unstated: 0, fixed: 0 },
+        llama_cpp_windows: LlamaCppWindows::OfDepth { layers: 64, period: 4, unstated: 4_096 },
         order: Order::NormsAfter,
         renames: AFTER,
         ..BASE

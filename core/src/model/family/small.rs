@@ -14,6 +14,8 @@ const LFM2: Family = Family {
     file: Some(PLAIN_FILE),
     types: &["lfm2_vl"],
     gguf: &["lfm2"],
+    // Every layer that attends, where the file states a window.
+    llama_cpp_windows: LlamaCppWindows::Every { period: 0, full_first: false, unstated: 0, fixed: 0 },
     conventions: Conventions { qk_norm: true, ..BASE.conventions },
     tied: true,
     renames: &[("output_norm.weight", "token_embd_norm.weight")],
@@ -29,6 +31,7 @@ pub(super) const FAMILIES: &[Family] = &[
         types: &["lfm2moe"],
         defaults: &[("num_experts", 32), ("num_experts_per_tok", 4)],
         gguf: &["lfm2moe"],
+        llama_cpp_windows: LlamaCppWindows::Ignored,
         config: None,
         own: Some(selection_biases),
         ..LFM2

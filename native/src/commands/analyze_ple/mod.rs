@@ -1,5 +1,6 @@
 //! `analyze-ple`: the prediction for one model on some or all devices.
 
+mod cards;
 mod first_release;
 mod speed;
 mod text;
@@ -9,16 +10,17 @@ use crate::inputs::this_machine;
 use crate::{bad_input, inputs};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use dhurandhar_core::device::{Device, Gpu, Source, State, registry};
+use dhurandhar_core::device::{Device, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::memory::{
-    Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, Turn,
+    CardShares, Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, TensorOverride,
+    Turn,
 };
 use dhurandhar_core::model::Model;
 use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
 use dhurandhar_core::seed::{self, SeedOptions};
-use dhurandhar_core::weights::WeightFormat;
+use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,8 +56,23 @@ pub(crate) struct AnalyzeArgs {
     cpu_only: bool,
     /// Graphics card of the device: a name such as rtx-4060 (`dhurandhar devices --cards` lists them), MiB of its
     /// memory, `integrated` for one in the host's memory, or `none`
+    ///
+    /// Given again for each of several cards, whose layers llama.cpp shares out by their memory
     #[arg(long, value_name = "CARD", conflicts_with = "cpu_only")]
-    gpu: Option<String>,
+    gpu: Vec<String>,
+    /// A card of another machine whose llama.cpp worker computes its layers (--rpc): a name, or MiB of its memory
+    #[arg(long, value_name = "CARD", conflicts_with = "cpu_only")]
+    rpc: Vec<String>,
+    /// Shares of the layers for several cards, those of other machines first, as in 3,1 [default: by their memory]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with = "cpu_only")]
+    tensor_split: Vec<u64>,
+    /// What several cards share: whole layers, or the rows of each matrix
+    #[arg(long, value_enum, default_value_t = SplitMode::Layer, conflicts_with = "cpu_only")]
+    split_mode: SplitMode,
+    /// Where tensors lie whose names match, whatever their layer: PATTERN=CPU or PATTERN=GPU0, several with commas; the first
+    /// that matches counts (llama.cpp's --override-tensor)
+    #[arg(long, value_name = "PATTERN=WHERE", value_delimiter = ',', conflicts_with = "cpu_only")]
+    override_tensor: Vec<String>,
     /// Layers on the GPU, with the output counted as one (llama.cpp's --n-gpu-layers): a number, all, or auto for what fits
     /// [default: auto]
     #[arg(long, alias = "n-gpu-layers", value_name = "N", value_parser = gpu_layers, conflicts_with = "cpu_only")]
@@ -76,11 +93,14 @@ pub(crate) struct AnalyzeArgs {
     /// the speed where --draft-acceptance is given
     #[arg(long, alias = "model-draft", value_name = "MODEL")]
     draft_model: Option<String>,
+    /// Propose tokens with the model's own layers for them (multi-token prediction, llama.cpp's --spec-type draft-mtp)
+    #[arg(long, conflicts_with = "draft_model")]
+    mtp: bool,
     /// Weight format of the draft model [default: as stored in its file, or q4_k_m]
     #[arg(long, value_name = "FORMAT", requires = "draft_model")]
     draft_weights: Option<String>,
     /// Share of the proposed tokens that the model takes, 0 to 1: it depends on the text, and llama.cpp prints it after a run
-    #[arg(long, value_name = "SHARE", requires = "draft_model")]
+    #[arg(long, value_name = "SHARE")]
     draft_acceptance: Option<f64>,
     /// Tokens proposed at a time [default: 3, llama.cpp's --spec-draft-n-max]
     #[arg(long, value_name = "N", requires = "draft_acceptance")]
@@ -208,6 +228,15 @@ enum Method {
     FirstRelease,
 }
 
+/// What several cards share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SplitMode {
+    /// Whole layers
+    Layer,
+    /// The rows of each matrix
+    Row,
+}
+
 /// What the options ask for.
 #[derive(Debug)]
 struct Said {
@@ -216,6 +245,8 @@ struct Said {
     audio: bool,
     cpu_moe_layers: u64,
     kv_offload: bool,
+    tensor_overrides: Vec<TensorOverride>,
+    cards: CardShares,
     state: State,
     target_tokens_per_s: f64,
     turn: Turn,
@@ -228,6 +259,8 @@ impl Said {
         scenario.audio = self.audio;
         scenario.draft.clone_from(&self.draft);
         (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
+        scenario.tensor_overrides.clone_from(&self.tensor_overrides);
+        scenario.cards.clone_from(&self.cards);
         (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
         scenario.turn = self.turn;
     }
@@ -277,8 +310,9 @@ impl AnalyzeArgs {
     /// At the asked context, or at what is usual on each device.
     fn report(&self, model: &Model, devices: &[Device]) -> anyhow::Result<Report> {
         let runtime = self.runtime.unwrap_or(Runtime::LlamaCpp);
-        let mut scenario = Scenario::for_model(model).run_by(runtime);
-        self.said()?.apply(&mut scenario);
+        let mut scenario = Scenario::for_runtime(model, runtime);
+        self.said(model)?.apply(&mut scenario);
+        cards::check(runtime, devices)?;
         if self.context_tokens.is_some() {
             return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
         }
@@ -298,14 +332,15 @@ impl AnalyzeArgs {
         } else {
             devices
         };
-        let said = self.said()?;
+        let said = self.said(model)?;
+        cards::check(program.runtime, devices)?;
         let change = |scenario: &mut Scenario| said.apply(scenario);
         Report::by_program(model, program, devices, self.ple_cache_hit, self.context_tokens, change)
             .map_err(bad_input)
     }
 
     /// What the options ask for; nothing where they are not given.
-    fn said(&self) -> anyhow::Result<Said> {
+    fn said(&self, model: &Model) -> anyhow::Result<Said> {
         let weights = match (&self.weights, self.weight_bits) {
             (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
             (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
@@ -348,20 +383,45 @@ impl AnalyzeArgs {
             let weights =
                 self.draft_weights.as_ref().map(|name| WeightFormat::parse(name).map_err(bad_input));
             let draft = Draft::new(inputs::model::load(name)?, weights.transpose()?).map_err(bad_input)?;
-            let Some(acceptance) = self.draft_acceptance else { return Ok(draft) };
-            let tokens = self.draft_tokens.unwrap_or(Speculation::USUAL_TOKENS);
-            Ok(draft.with(Speculation::new(tokens, acceptance).map_err(bad_input)?))
+            self.speculating(draft)
         });
+        if self.draft_acceptance.is_some() && draft.is_none() && !self.mtp {
+            return Err(bad_input(
+                "`--draft-acceptance` without a draft; expected --draft-model or --mtp, too",
+            ));
+        }
         Ok(Said {
+            draft: if self.mtp { Some(self.own_draft(model, &choices)?) } else { draft.transpose()? },
             choices,
-            draft: draft.transpose()?,
             audio: self.keep_audio && !self.strip_audio,
             cpu_moe_layers: self.cpu_moe_layers,
             kv_offload: !self.no_kv_offload,
+            tensor_overrides: cards::overrides(&self.override_tensor, model)?,
+            cards: CardShares {
+                shares: self.tensor_split.clone(),
+                by_rows: self.split_mode == SplitMode::Row,
+            },
             state: self.state.unwrap_or_default(),
             target_tokens_per_s: self.target_tps,
             turn: self.speed.turn(self.context_tokens),
         })
+    }
+
+    /// With what is known of its proposals.
+    fn speculating(&self, draft: Draft) -> anyhow::Result<Draft> {
+        let Some(acceptance) = self.draft_acceptance else { return Ok(draft) };
+        let tokens = self.draft_tokens.unwrap_or(Speculation::USUAL_TOKENS);
+        Ok(draft.with(Speculation::new(tokens, acceptance).map_err(bad_input)?))
+    }
+
+    /// The model's own layers that predict further tokens.
+    fn own_draft(&self, model: &Model, choices: &Choices) -> anyhow::Result<Draft> {
+        let weights = choices.weights.unwrap_or_else(|| WeightPlan::default_format(model));
+        let own = Draft::own_layers(model, weights).map_err(bad_input)?;
+        self.speculating(own.ok_or_else(|| {
+            let name = &model.architecture.name;
+            bad_input(format!("`--mtp`: {name} states no layers for further tokens; expected --draft-model"))
+        })?)
     }
 
     fn devices(&self) -> anyhow::Result<Vec<Device>> {
@@ -379,18 +439,11 @@ impl AnalyzeArgs {
         } else {
             self.device.iter().map(|name| inputs::device::load(name)).collect::<anyhow::Result<_>>()?
         };
-        if let Some(name) = &self.gpu {
-            let card = match name.as_str() {
-                "none" => None,
-                name => Some(Gpu::named(name).map_err(bad_input)?),
-            };
-            for device in &mut devices {
-                device.gpu.clone_from(&card);
-            }
-        }
+        cards::give(&mut devices, &self.gpu, &self.rpc)?;
         let asked = !matches!(self.gpu_layers, None | Some(Offload::Auto | Offload::Off));
         let named = !self.all_devices;
-        if let Some(device) = devices.iter().find(|device| asked && named && device.gpu.is_none()) {
+        let has_none = |device: &&Device| device.gpu.is_none() && device.more_gpus.is_empty();
+        if let Some(device) = devices.iter().filter(|_| asked && named).find(has_none) {
             let text =
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
             return Err(bad_input(text));
@@ -420,13 +473,18 @@ impl AnalyzeArgs {
             (self.lazy.is_some(), "--lazy"),
             (self.all_devices, "--all-devices"),
             (self.cpu_only, "--cpu-only"),
-            (self.gpu.is_some(), "--gpu"),
+            (!self.gpu.is_empty(), "--gpu"),
+            (!self.rpc.is_empty(), "--rpc"),
+            (!self.tensor_split.is_empty(), "--tensor-split"),
+            (self.split_mode == SplitMode::Row, "--split-mode"),
+            (!self.override_tensor.is_empty(), "--override-tensor"),
             (self.gpu_layers.is_some(), "--gpu-layers"),
             (self.cpu_moe_layers > 0, "--cpu-moe-layers"),
             (self.no_kv_offload, "--no-kv-offload"),
             (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
             (self.context_checkpoints.is_some(), "--context-checkpoints"),
             (self.draft_model.is_some(), "--draft-model"),
+            (self.mtp, "--mtp"),
             (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
             (self.weights.is_some(), "--weights"),
             (self.k_format.is_some(), "--k-format"),

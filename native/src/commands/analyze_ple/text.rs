@@ -120,7 +120,7 @@ fn memory(report: &Report) -> String {
 fn memory_name(part: &Part) -> String {
     match part.pool {
         Pool::Host => part.kind.name().to_owned(),
-        Pool::Vram => "card".to_owned(),
+        Pool::Vram => part.card.map_or("card".to_owned(), |card| format!("card {}", card + 1)),
         Pool::Gpu if part.kind == Kind::Anonymous => "GPU, anon.".to_owned(),
         Pool::Gpu => format!("GPU, {}", part.kind.name()),
         Pool::Storage => "storage".to_owned(),

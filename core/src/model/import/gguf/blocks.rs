@@ -38,6 +38,8 @@ pub(super) struct Block {
     down: Option<u64>,
     experts: Option<(u64, u64)>,
     gated_experts: bool,
+    /// It has a tensor.
+    pub(super) stands: bool,
     shared: u64,
     router_extras: u64,
 }
@@ -71,6 +73,7 @@ pub(super) fn read(gguf: &Gguf, layers: usize) -> Result<Vec<Block>, GgufError> 
 
 impl Block {
     fn note(&mut self, stem: &str, tensor: &TensorInfo) {
+        self.stands = true;
         match stem {
             "attn_q" | "attn_q_b" => self.attends = true,
             "attn_qkv" => (self.attends, self.qkv_rows) = (true, tensor.rows),

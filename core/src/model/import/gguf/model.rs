@@ -12,7 +12,7 @@ use crate::model::architecture::{
     Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
 };
 use crate::model::family;
-use crate::model::family::{Family, GGUF_OTHERS};
+use crate::model::family::{Family, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY};
 use crate::model::tensor::{Role, Stored, Tensor};
 use crate::model::{Model, Origin};
 
@@ -32,7 +32,13 @@ impl Gguf {
                     .into(),
             });
         }
+        let empty = blocks.iter().position(|block| !block.stands);
+        if let Some(layer) = empty.filter(|_| !MAY_BE_EMPTY.contains(&architecture)) {
+            let problem = format!("is missing: no tensor of layer {layer} of {layers} is in the file");
+            return Err(GgufError::Tensor { tensor: format!("blk.{layer}.*"), problem }.into());
+        }
         let mut model = self.architecture(name, architecture, &keys, blocks)?;
+        model.published.mtp_layers = drafts;
         if drafts > 0 {
             model.assumptions.push(format!(
                 "{drafts} multi-token-prediction layer(s) in the file: stored, not decoded with"
@@ -86,6 +92,10 @@ impl Gguf {
         if let Some((_, what)) = GGUF_OTHERS.iter().find(|(name, _)| *name == architecture) {
             return refuse((*what).to_owned());
         }
+        if let Some((_, what)) = GGUF_UNDESCRIBED.iter().find(|(name, _)| *name == architecture) {
+            let (architecture, what) = (architecture.to_owned(), (*what).to_owned());
+            return Err(GgufModelError::Undescribed { architecture, what });
+        }
         let keys = Keys::new(&self.metadata, architecture);
         if keys.is("attention.causal", false) {
             return refuse("an encoder under a decoder's name (`attention.causal` is false)".to_owned());
@@ -117,6 +127,11 @@ impl Gguf {
         let family = known.unwrap_or(family::FALLBACK);
         let name = known.map_or(architecture, |family| family.name);
         let mut model = draft::architecture(title, title, name);
+        if known.is_none() {
+            model.assumptions.push(format!(
+                "`{architecture}` is not listed: its layers are taken as its tensors show them, with windows where it lists them"
+            ));
+        }
         model.hidden_size = keys.require("embedding_length", 1..=MAX_WIDTH)?;
         if embedding.row_length != model.hidden_size {
             let problem = format!(

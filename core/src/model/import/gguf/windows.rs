@@ -23,7 +23,13 @@ pub(super) fn read(
     const PATTERN: &str = "attention.sliding_window_pattern";
     const WINDOW: &str = "attention.sliding_window";
     let stated = keys.integer(WINDOW, 0..=MAX_CONTEXT)?;
-    let rule = family.llama_cpp_windows;
+    let rule = match family.llama_cpp_windows {
+        LlamaCppWindows::OfDepth { layers: of, period, unstated } if of == layers as u64 => {
+            LlamaCppWindows::Every { period, full_first: false, unstated, fixed: 0 }
+        }
+        LlamaCppWindows::OfDepth { .. } => LlamaCppWindows::Ignored,
+        rule => rule,
+    };
     let (mut window, mut assumption) = (stated.unwrap_or(0), None);
     if let LlamaCppWindows::Every { unstated, fixed, .. } = rule {
         // A stated window of 0 switches windows off.
@@ -51,7 +57,7 @@ pub(super) fn read(
     }
     let (habit, full_first) = match rule {
         LlamaCppWindows::Every { period, full_first, .. } => (Some(period), full_first),
-        LlamaCppWindows::Listed | LlamaCppWindows::Ignored => (None, false),
+        LlamaCppWindows::Listed | LlamaCppWindows::Ignored | LlamaCppWindows::OfDepth { .. } => (None, false),
     };
     let period = keys.integer(PATTERN, 0..=4_096)?;
     if period.is_none() && habit.is_some() && assumption.is_none() {

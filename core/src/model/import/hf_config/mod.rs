@@ -10,6 +10,7 @@ mod ffn;
 mod guard;
 mod latent;
 mod layers;
+mod quantised;
 mod reader;
 mod recurrence;
 mod refuse;
@@ -21,6 +22,7 @@ mod tests;
 pub(in crate::model) use super::draft::{MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH};
 pub(in crate::model) use attention::one_by_one;
 pub(in crate::model) use facts::{Experts, Facts, Heads, Mixes, Slot};
+pub use quantised::{OWN_BYTES, StoredBits, stored_bits};
 pub(in crate::model) use reader::Reader;
 
 use super::super::architecture::{Architecture, Embeddings, ExtraTensor, Extras, PerLayerEmbedding};
@@ -109,84 +111,13 @@ pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
     } else {
         refuse::both_sides(source, &shown, &reader.outer)?;
     }
-    let architecture = architecture(source, &mut reader)?;
+    let mut architecture = architecture(source, &mut reader)?;
+    architecture.published.checkpoint = quantised::checkpoint(&reader.outer, &reader.text)?;
+    architecture.published.mtp_layers = reader.drafts()?;
     let model = Model::new(architecture, Origin::Config, None);
     draft::believable(&model.architecture, &model.tensors)
         .map_err(|problem| ConfigError::Unbelievable { source_name: source.to_owned(), problem })?;
     Ok(model)
-}
-
-/// Bits of one weight in the checkpoint beside a config.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoredBits {
-    /// Of most packed matrices, where the checkpoint is quantised and says so.
-    pub usual: Option<u64>,
-    /// Of single matrices, by their name without an ending (mixed-bit MLX).
-    pub single: Vec<(String, u64)>,
-    /// Of a weight that is not packed, by the config's `dtype`.
-    pub plain: u64,
-}
-
-impl StoredBits {
-    /// Bits of a weight in the matrix called `base`.
-    pub fn of(&self, base: &str) -> Option<u64> {
-        let single = self.single.iter().find(|(name, _)| name == base || base.ends_with(&format!(".{name}")));
-        single.map(|(_, bits)| *bits).or(self.usual)
-    }
-}
-
-/// Bits of one weight in the checkpoint beside a config, matrix by matrix where it says so.
-pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError> {
-    let node = parse_json(source, bytes)?;
-    let fields = Fields::of(source, &node)?;
-    let text = fields.map("text_config").ok().flatten();
-    let mut bits = StoredBits { plain: dtype_bits(&fields, text.as_ref())?, ..StoredBits::default() };
-    let mut found = fields.map("quantization_config")?;
-    for (part, name) in [(Some(&fields), "quantization"), (text.as_ref(), "quantization_config")] {
-        if let (None, Some(part)) = (&found, part) {
-            found = part.map(name)?;
-        }
-    }
-    let Some(quantisation) = found else { return Ok(bits) };
-    for (name, entry) in quantisation.entries() {
-        if let Value::Map(_) = entry.value
-            && let Ok(Some(own)) = Fields::of(source, entry)?.integer("bits", 1..=16)
-        {
-            bits.single.push((name.clone(), own));
-        }
-    }
-    if let Some(usual) = quantisation.integer("bits", 1..=16)? {
-        bits.usual = Some(usual);
-        return Ok(bits);
-    }
-    let method = quantisation.text("quant_method")?;
-    if quantisation.flag("load_in_4bit")? == Some(true) || matches!(method, Some("mxfp4")) {
-        bits.usual = Some(4);
-        return Ok(bits);
-    }
-    // compressed-tensors: bits stand with each group of layers.
-    let groups = quantisation.map("config_groups")?;
-    let weights = groups
-        .and_then(|groups| groups.map("group_0").ok().flatten())
-        .and_then(|group| group.map("weights").ok().flatten());
-    bits.usual = weights.and_then(|weights| weights.integer("num_bits", 1..=16).ok().flatten());
-    Ok(bits)
-}
-
-/// Bits of a weight that is not packed.
-fn dtype_bits(outer: &Fields<'_>, text: Option<&Fields<'_>>) -> Result<u64, DocumentError> {
-    let stated = |fields: &Fields<'_>| {
-        Ok::<_, DocumentError>(fields.text("dtype")?.or(fields.text("torch_dtype")?).map(str::to_owned))
-    };
-    let dtype = match text.map(stated).transpose()?.flatten() {
-        Some(dtype) => Some(dtype),
-        None => stated(outer)?,
-    };
-    Ok(match dtype.as_deref() {
-        Some("float32") => 32,
-        Some(name) if name.starts_with("float8") => 8,
-        _ => 16,
-    })
 }
 
 /// A vector among a model's own tensors.
@@ -231,7 +162,7 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
         reader.integer(&["num_loops", "total_ut_steps", "num_loop", "n_loops"], 1..=64)?.unwrap_or(1);
     architecture.hidden_size = hidden;
     let inner = reader.nested.then_some(&reader.text);
-    architecture.float_bits = dtype_bits(&reader.outer, inner)?.max(16);
+    architecture.float_bits = quantised::dtype_bits(&reader.outer, inner)?.max(16);
     architecture.passes = facts.passes;
     let labels = labels(reader)?;
     let tied = match facts.tied {
@@ -360,6 +291,9 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
 fn headless(reader: &Reader<'_>) -> Result<Option<String>, DocumentError> {
     let classes = reader.outer.texts("architectures")?;
     let [class] = classes.as_slice() else { return Ok(None) };
+    if family::SCORING_HEADS.iter().any(|end| class.ends_with(end)) {
+        return Ok(Some(class.clone()));
+    }
     let base = class.strip_suffix("Model").is_some_and(|base| {
         base.eq_ignore_ascii_case(&reader.model_type.replace('_', "")) && !base.starts_with("ChatGLM")
     });
@@ -380,10 +314,8 @@ fn drafts(reader: &mut Reader<'_>, facts: &Facts) -> Result<(), DocumentError> {
                 .into(),
         );
     }
-    if reader.outer.has("quantization_config") || reader.outer.has("quantization") {
-        reader.assume(
-            "the checkpoint is quantised; its own bytes are read from its safetensors header only, and weights in the format that was chosen are counted instead".into(),
-        );
+    if let Some(told) = quantised::told(&reader.outer, &reader.text)? {
+        reader.assume(told);
     }
     Ok(())
 }

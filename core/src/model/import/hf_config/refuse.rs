@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use crate::format::document::{Fields, Value};
-use crate::model::family::{ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
+use crate::model::family::{DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
 
 /// Fields that only other kinds of JSON have, and what those are.
 const OTHERS: &[(&[&str], &str)] = &[
@@ -59,6 +59,10 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
     let is_decoder = outer.flag("is_decoder")? == Some(true);
     if !is_decoder && (headed || outer.has("type_vocab_size")) {
         return refuse("an encoder without a decoder, by its fields");
+    }
+    let drafts = |class: &String| DRAFT_HEADS.iter().any(|end| class.ends_with(end));
+    if outer.texts("architectures")?.iter().any(drafts) {
+        return refuse("a draft head, which runs beside its model");
     }
     match UNDESCRIBED.iter().find(|(name, _)| *name == model_type) {
         Some((_, what)) => Err(ConfigError::Undescribed {

@@ -1,11 +1,12 @@
 //! Header and architecture into a model: every tensor of the file with its role, exact type and bytes.
 
 use super::super::draft;
-use super::super::hf_config::StoredBits;
+use super::super::hf_config::{OWN_BYTES, StoredBits};
 use super::names::{self, Place};
 use super::packed::{self, Matrix};
 use super::{SafetensorsModelError, deduce};
 use crate::format::safetensors::Header;
+use crate::leaf::BlockType;
 use crate::model::architecture::{Architecture, Encoder, Ffn, KvSource};
 use crate::model::tensor::{Active, Role, Stored, Tensor};
 use crate::model::{Model, Origin};
@@ -23,8 +24,15 @@ impl Header {
     pub fn with_config(&self, config: Model, bits: &StoredBits) -> Result<Model, SafetensorsModelError> {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
+        let counted = config.parameters().text;
         let mut model = self.assemble(config.architecture, bits)?;
-        model.architecture.assumptions.retain(|sentence| !sentence.contains("size is not worked out here"));
+        let holds = |sentence: &String| {
+            !sentence.contains("size is not worked out here") && !sentence.contains(OWN_BYTES)
+        };
+        model.architecture.assumptions.retain(holds);
+        if bits.other_form {
+            unpack(&mut model, counted);
+        }
         model.architecture.uncounted.clear();
         Ok(model)
     }
@@ -108,6 +116,31 @@ impl Header {
             stored: Some(Stored { block: info.block, bytes: matrix.bytes }),
         })
     }
+}
+
+/// Where the form in which matrices are packed is not read here, their parameters are those of the config, shared out by
+/// bytes; their bytes are the file's.
+fn unpack(model: &mut Model, counted: u64) {
+    let found = model.parameters().text;
+    if found.abs_diff(counted) <= counted / 100 {
+        return;
+    }
+    let is_packed = |tensor: &Tensor| {
+        let block = tensor.stored.map(|stored| stored.block);
+        let float = matches!(block, Some(BlockType::F32 | BlockType::F16 | BlockType::Bf16));
+        tensor.layer.is_some() && !tensor.role.is_tower() && tensor.active != Active::Nothing && !float
+    };
+    let packed: u64 = model.tensors.iter().filter(|tensor| is_packed(tensor)).map(Tensor::elements).sum();
+    let wanted = (counted + packed).saturating_sub(found);
+    for tensor in model.tensors.iter_mut().filter(|_| packed > 0) {
+        if is_packed(tensor) {
+            let share = u128::from(tensor.elements()) * u128::from(wanted) / u128::from(packed);
+            (tensor.rows, tensor.row_length) = (1, u64::try_from(share).unwrap_or(u64::MAX));
+        }
+    }
+    model.architecture.assumptions.push(format!(
+        "parameters are those of the config: the file packs weights in a form that is not read here, and would give {found}"
+    ));
 }
 
 fn role(matrix: &Matrix<'_>) -> Role {

@@ -25,6 +25,11 @@ const VISION: &[&str] = &[
     "image_newline",
     "patch_merger",
     "image_encoder",
+    "image_embed.",
+    "modality_projection",
+    "mlp_AR.",
+    "aligner.",
+    "model.connector.",
     "vit.",
 ];
 const AUDIO: &[&str] = &["audio", "speech"];

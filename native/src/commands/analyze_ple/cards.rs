@@ -1,0 +1,125 @@
+//! Graphics cards that options give a device, and tensors that they place by hand.
+
+use crate::bad_input;
+use dhurandhar_core::device::{Device, Gpu, GpuKind, MAX_CARDS, Os};
+use dhurandhar_core::memory::{Runtime, TensorOverride};
+use dhurandhar_core::model::Model;
+use regex_lite::Regex;
+
+/// Gives every device the cards named, and those of other machines.
+pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> anyhow::Result<()> {
+    let named = |name: &String| Gpu::named(name).map_err(bad_input);
+    if gpus.iter().any(|name| name == "none") {
+        if gpus.len() > 1 {
+            return Err(bad_input("`--gpu none` beside other cards; expected either"));
+        }
+        for device in &mut *devices {
+            (device.gpu, device.more_gpus) = (None, Vec::new());
+        }
+    } else if let [first, others @ ..] = gpus {
+        let (first, others) = (named(first)?, others.iter().map(named).collect::<Result<Vec<_>, _>>()?);
+        let card = first.kind == GpuKind::Discrete;
+        if let [device] = devices
+            && is_phone(device)
+            && card
+        {
+            let text =
+                format!("a card in {}, a phone; expected --rpc for one of another machine", device.name);
+            return Err(bad_input(text));
+        }
+        for device in devices.iter_mut().filter(|device| !(card && is_phone(device))) {
+            (device.gpu, device.more_gpus) = (Some(first.clone()), others.clone());
+        }
+    }
+    let remote = |name| named(name).map(|gpu| Gpu { remote: true, ..gpu });
+    let remote = rpc.iter().map(remote).collect::<Result<Vec<_>, _>>()?;
+    for device in &mut *devices {
+        device.more_gpus.extend(remote.iter().cloned());
+        let several = !device.more_gpus.is_empty();
+        let shared = |gpu: &Gpu| gpu.kind != GpuKind::Discrete;
+        let others = device.more_gpus.iter().any(shared);
+        if others || several && gpus.len() > 1 && device.gpu.as_ref().is_some_and(shared) {
+            return Err(bad_input(
+                "several GPUs, one of them in the host's memory; expected graphics cards with memory of their own",
+            ));
+        }
+        if device.cards().len() > MAX_CARDS {
+            return Err(bad_input(format!("{} cards; expected at most {MAX_CARDS}", device.cards().len())));
+        }
+    }
+    Ok(())
+}
+
+fn is_phone(device: &Device) -> bool {
+    matches!(device.os, Os::Android | Os::Ios)
+}
+
+/// Refuses devices on which the runtime does not run, and several cards where its way of using them is not known here.
+pub(super) fn check(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> {
+    let apple = |device: &&Device| !matches!(device.os, Os::Macos | Os::Ios);
+    if let Some(device) = devices.iter().find(apple).filter(|_| runtime == Runtime::Mlx && devices.len() == 1)
+    {
+        let text =
+            format!("MLX on {}; expected a Mac, an iPhone or an iPad, where alone it runs", device.name);
+        return Err(bad_input(text));
+    }
+    let several = devices.iter().find(|device| device.cards().len() > 1);
+    match several.filter(|_| !runtime.is_llama_cpp()) {
+        Some(device) => Err(bad_input(format!(
+            "{} cards on {} with {}; expected llama.cpp, whose split over several cards is known here",
+            device.cards().len(),
+            device.name,
+            runtime.title()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The tensors of `model` that the patterns place, by name.
+pub(super) fn overrides(given: &[String], model: &Model) -> anyhow::Result<Vec<TensorOverride>> {
+    let mut patterns = Vec::new();
+    for text in given {
+        let wrong = |why: &str| bad_input(format!("`--override-tensor {text}`: {why}"));
+        let (pattern, place) =
+            text.rsplit_once('=').ok_or_else(|| wrong("expected PATTERN=CPU or PATTERN=GPU0"))?;
+        let card = if place.eq_ignore_ascii_case("cpu") {
+            None
+        } else {
+            Some(
+                card(place)
+                    .ok_or_else(|| wrong(&format!("`{place}`; expected CPU, or GPU with a number")))?,
+            )
+        };
+        let regex = Regex::new(pattern).map_err(|error| wrong(&error.to_string()))?;
+        patterns.push((regex, card, text, false));
+    }
+    let mut found = Vec::new();
+    for tensor in &model.tensors {
+        // llama.cpp's names end so; ours do not.
+        let whole = if tensor.name.contains(".weight") {
+            tensor.name.clone()
+        } else {
+            format!("{}.weight", tensor.name)
+        };
+        if let Some((_, card, _, used)) = patterns.iter_mut().find(|(regex, ..)| regex.is_match(&whole)) {
+            *used = true;
+            found.push(TensorOverride { tensor: tensor.name.clone(), card: *card });
+        }
+    }
+    if let Some((.., text, _)) = patterns.iter().find(|(.., used)| !used) {
+        let example = model.tensors.iter().find(|tensor| tensor.layer.is_some());
+        let like = example.map_or("blk.0.ffn_up.weight", |tensor| &tensor.name);
+        return Err(bad_input(format!(
+            "`--override-tensor {text}`: no tensor's name matches; expected names like {like}"
+        )));
+    }
+    found.sort_by(|one, other| one.tensor.cmp(&other.tensor));
+    Ok(found)
+}
+
+/// The number of a card after a back end's name, as in CUDA0.
+fn card(place: &str) -> Option<u64> {
+    let digits = place.trim_start_matches(|sign: char| sign.is_ascii_alphabetic());
+    let number = digits.parse().ok().filter(|card| *card < MAX_CARDS as u64);
+    number.filter(|_| digits.len() < place.len())
+}
