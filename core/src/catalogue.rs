@@ -50,7 +50,7 @@ impl Catalogue {
         };
         // Sorted here, since a sort costs the page more than two kilobytes.
         let mut devices: Vec<Entry> = device::registry::devices().map(device).collect();
-        devices.sort_by(|a, b| a.title.cmp(&b.title));
+        devices.sort_by_cached_key(|device| device.title.to_lowercase());
         Self { models: registry::models().map(model).collect(), devices, whole: true }
     }
 

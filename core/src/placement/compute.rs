@@ -53,11 +53,12 @@ pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache], car
         bytes = bytes.max(logits.saturating_mul(4 * demand.ubatch));
     }
     let beside = demand.beside - 16;
-    if split.has_everything() || card > 0 {
+    let has_everything = split.has_everything() && scenario.tensor_overrides.is_empty();
+    if has_everything || card > 0 {
         let recurrent = architecture.layers.iter().any(|layer| layer.recurrent().is_some());
         let (low, high) = if recurrent { (80, 130) } else { (95, 105) };
         let mut size = Interval::percent(bytes, low, high) + beside;
-        if several && split.has_everything() {
+        if several && has_everything {
             size.high += 3 * (beside + 4 * demand.ubatch * architecture.hidden_size);
         }
         return size;

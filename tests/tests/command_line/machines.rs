@@ -122,7 +122,11 @@ fn a_store_that_shows_an_app_less_does_not_end_it_and_says_what_would_pass() {
 #[test]
 fn several_cards_share_the_layers_and_each_has_its_limit() {
     let arguments = ["analyze-ple", "--model", "llama-3.3-70b", "--device", "desktop-rtx-4090-24gb"];
-    let ask = |more: &[&str]| answer(&[&arguments[..], more].concat());
+    // Lines are wrapped.
+    let ask = |more: &[&str]| {
+        let text = answer(&[&arguments[..], more].concat());
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     let alone = ask(&[]);
     assert!(alone.contains("of 81 layers") && !alone.contains("card 2"), "{alone}");
     let two = ask(&["--gpu", "rtx-4090", "--gpu", "rtx-3090"]);

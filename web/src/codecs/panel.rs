@@ -256,12 +256,18 @@ fn controls(props: &CodecPanelProps, dim: usize) -> Html {
         })
     };
     let width = if choice.every_width { "all" } else { "few" };
+    // What it is good at is not in such vectors.
+    let hint = if choice.codec == CodecKind::CentredKeys {
+        "Made for keys of real models, whose channels have means of their own to take away: drop some. Synthetic vectors have none, and the stored means cost bits."
+    } else {
+        ""
+    };
     html! {
         <section class="calc-codec" aria-label="What is measured">
             <ModelPicker model={props.model.clone()} imported={props.imported.clone()} on={props.on.clone()} />
             if props.tab == Tab::TurboQuant {
                 { ContextField { tokens: props.context_tokens, longest: props.model.architecture.max_context_tokens, on: props.on_drag.clone() }.view() }
-                { Choice { id: "codec", label: "Codec", value: choice.codec.name().to_owned(), groups: codecs, hint: String::new(), on_value: pick(props, |choice, value| choice.set("codec", value)) }.view() }
+                { Choice { id: "codec", label: "Codec", value: choice.codec.name().to_owned(), groups: codecs, hint: hint.to_owned(), on_value: pick(props, |choice, value| choice.set("codec", value)) }.view() }
                 { Choice { id: "source", label: "Source", value: choice.source.name().to_owned(), groups: sources, hint: String::new(), on_value: pick(props, |choice, value| choice.set("source", value)) }.view() }
                 { Choice { id: "widths", label: "Bits", value: width.to_owned(), groups: widths, hint: String::new(), on_value: pick(props, |choice, value| choice.set("widths", value)) }.view() }
             } else {

@@ -52,6 +52,8 @@ fn width(config: &KvCacheConfig) -> String {
 
 /// Errors by codec and width; `parts` names what each part read, where they differ.
 pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
+    // Names that others publish these widths under; most have none.
+    let is_published = rows.iter().any(|(_, row)| row.published_label.is_some());
     let line = |(part, row): &(usize, SweepRow)| {
         let theory = row.theory_nmse.map_or_else(|| "\u{2013}".to_owned(), |theory| format!("{theory:.3e}"));
         html! {
@@ -60,7 +62,7 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
                 <th scope="row">{ row.codec.name() }</th>
                 <td class="num wide">{ row.bits }</td>
                 <td class="num">{ format!("{:.3}", row.true_bits) }</td>
-                <td class="wide">{ row.published_label.clone() }</td>
+                if is_published { <td class="wide">{ row.published_label.clone() }</td> }
                 <td class="num wide">{ format!("{:.2}\u{d7}", row.ratio_to_bf16) }</td>
                 <td class="num">{ format!("{:.3e}", row.quality.nmse) }</td>
                 <td class="num wide">{ theory }</td>
@@ -79,7 +81,7 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
                         <th scope="col">{ "Codec" }</th>
                         <th scope="col" class="num wide">{ "Bits" }</th>
                         <th scope="col" class="num">{ "True bits" }</th>
-                        <th scope="col" class="wide">{ "Published as" }</th>
+                        if is_published { <th scope="col" class="wide">{ "Published as" }</th> }
                         <th scope="col" class="num wide">{ "vs bf16" }</th>
                         <th scope="col" class="num">{ "nMSE" }</th>
                         <th scope="col" class="num wide">{ "Theory" }</th>

@@ -54,8 +54,8 @@ fn is_phone(device: &Device) -> bool {
     matches!(device.os, Os::Android | Os::Ios)
 }
 
-/// Refuses devices on which the runtime does not run, and several cards where its way of using them is not known here.
-pub(super) fn check(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> {
+/// Refuses a device on which the runtime does not run.
+pub(super) fn check_system(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> {
     let apple = |device: &&Device| !matches!(device.os, Os::Macos | Os::Ios);
     if let Some(device) = devices.iter().find(apple).filter(|_| runtime == Runtime::Mlx && devices.len() == 1)
     {
@@ -63,6 +63,11 @@ pub(super) fn check(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> 
             format!("MLX on {}; expected a Mac, an iPhone or an iPad, where alone it runs", device.name);
         return Err(bad_input(text));
     }
+    Ok(())
+}
+
+/// Refuses several cards where the runtime's way of using them is not known here.
+pub(super) fn check(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> {
     let several = devices.iter().find(|device| device.cards().len() > 1);
     match several.filter(|_| !runtime.is_llama_cpp()) {
         Some(device) => Err(bad_input(format!(

@@ -312,6 +312,7 @@ impl AnalyzeArgs {
         let runtime = self.runtime.unwrap_or(Runtime::LlamaCpp);
         let mut scenario = Scenario::for_runtime(model, runtime);
         self.said(model)?.apply(&mut scenario);
+        cards::check_system(runtime, devices)?;
         cards::check(runtime, devices)?;
         if self.context_tokens.is_some() {
             return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
