@@ -74,9 +74,9 @@ fn layers_over_several_cards_are_those_of_the_runtime() {
         let context_tokens = answer["context"].as_u64().unwrap();
         let scenario = Scenario { weights, context_tokens, ..Scenario::for_model(&model) };
         let plan = WeightPlan::new(&model, scenario.weights).unwrap();
-        let mut cards = [0; 8];
-        cards.iter_mut().zip(&memory).for_each(|(bytes, mib)| *bytes = mib << 20);
-        let gpu_memory_bytes = Some(cards[0]);
+        let mut cards = [0; 4];
+        cards.iter_mut().zip(&memory).for_each(|(card, mib)| *card = u32::try_from(*mib).unwrap());
+        let gpu_memory_bytes = Some(memory[0] << 20);
         let machine = Machine { gpu: Some(GpuKind::Discrete), gpu_memory_bytes, cards, ..Machine::X86 };
         let placement = Placement::of(&model, &plan, &scenario, machine);
         let split = placement.split.unwrap();
@@ -85,7 +85,7 @@ fn layers_over_several_cards_are_those_of_the_runtime() {
             truth = (0..memory.len() as u64).map(|_| split.of / memory.len() as u64).collect();
             truth[0] += split.of - truth.iter().sum::<u64>();
         }
-        let ours = split.cards[..memory.len()].to_vec();
+        let ours: Vec<u64> = split.cards[..memory.len()].iter().map(|layers| u64::from(*layers)).collect();
         let (_, kept, _) = chosen(&answer, split.of);
         println!(
             "{slug} {memory:?}: {ours:?} kept {} llama.cpp {truth:?} kept {kept}",

@@ -94,7 +94,7 @@ pub struct UnknownGpu {
 }
 
 /// Cards that one run may use.
-pub const MAX_CARDS: usize = 8;
+pub const MAX_CARDS: usize = 4;
 
 /// Least and most memory that a card may have, MiB.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> = 256..=1_048_576;

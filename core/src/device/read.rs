@@ -122,8 +122,8 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
         os_version: None,
         form: fields.choice("form", &Form::NAMES)?.unwrap_or(os.form()),
         processor: processor.unwrap_or(os.processor()),
+        more_gpus: more_gpus(fields, gpu.as_ref())?,
         gpu,
-        more_gpus: more_gpus(fields)?,
         ram_mib,
         cgroup_mib: fields.integer("cgroup_mib", 1..=MAX_RAM_MIB)?,
         ram_budget_mb: budget,
@@ -151,16 +151,22 @@ fn named_gpu(fields: &Fields<'_>, field: &str, name: &str, others: &str) -> Resu
 }
 
 /// Cards beside the first, and those of other machines.
-fn more_gpus(fields: &Fields<'_>) -> Result<Vec<Gpu>, DocumentError> {
-    let mut found = Vec::new();
+fn more_gpus(fields: &Fields<'_>, first: Option<&Gpu>) -> Result<Vec<Gpu>, DocumentError> {
+    let mut found: Vec<Gpu> = Vec::new();
     for (field, remote) in [("rpc_gpus", true), ("more_gpus", false)] {
         for name in fields.texts(field)? {
-            found.push(Gpu { remote, ..named_gpu(fields, field, &name, "")? });
+            let gpu = Gpu { remote, ..named_gpu(fields, field, &name, "")? };
+            if gpu.memory_mib.is_none() || first.is_some_and(|first| first.memory_mib.is_none()) {
+                let expected =
+                    "cards with memory of their own, beside no GPU that shares the host's (gpu: none)";
+                return Err(fields.wrong_value(field, &name, expected));
+            }
+            found.push(gpu);
         }
     }
     if found.len() >= MAX_CARDS {
         let count = found.len().to_string();
-        return Err(fields.wrong_value("more_gpus", &count, "at most 7 cards beside the first"));
+        return Err(fields.wrong_value("more_gpus", &count, "at most 3 cards beside the first"));
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 use crate::leaf::named::named;
 use crate::leaf::wire::wire_named;
 use crate::model::Model;
-use crate::weights::{UniformFormat, WeightFormat};
+use crate::weights::{StockType, UniformFormat, WeightFormat};
 use serde::Serialize;
 use std::fmt;
 
@@ -79,17 +79,27 @@ impl Runtime {
         self.is_llama_cpp() || matches!(self, Self::Ideal)
     }
 
-    /// The format of the quantised checkpoint that a model's config speaks of, where this program reads it.
+    /// What this program reads of a model that no file stands for: the quantised checkpoint that its config speaks of, or what
+    /// is usual there (bf16; 4 bits with MLX). None where it reads files of another kind.
     pub fn own_format(self, model: &Model) -> Option<WeightFormat> {
-        let name = model.architecture.published.checkpoint.as_deref().filter(|_| !model.is_stored())?;
-        let format = WeightFormat::parse(name).ok()?;
-        let is_mlx = matches!(format, WeightFormat::Uniform(UniformFormat::Mlx { .. }));
-        let reads = match self {
-            Self::Mlx => is_mlx,
-            Self::Vllm | Self::Transformers => !is_mlx,
-            _ => false,
-        };
-        reads.then_some(format)
+        if model.is_stored() || model.architecture.conduct.published_in_mxfp4 {
+            return None;
+        }
+        let stated = model.architecture.published.checkpoint.as_deref();
+        let stated = stated.and_then(|name| WeightFormat::parse(name).ok());
+        let is_mlx =
+            |format: &WeightFormat| matches!(format, WeightFormat::Uniform(UniformFormat::Mlx { .. }));
+        match self {
+            Self::Mlx => {
+                let usual = WeightFormat::Uniform(UniformFormat::Mlx { bits: 4, group: 64 });
+                Some(stated.filter(is_mlx).unwrap_or(usual))
+            }
+            Self::Vllm | Self::Transformers => {
+                let plain = WeightFormat::Stock(StockType::Bf16);
+                Some(stated.filter(|format| !is_mlx(format)).unwrap_or(plain))
+            }
+            _ => None,
+        }
     }
 
     /// Whether it runs on a GPU whatever is asked for.

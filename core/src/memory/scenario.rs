@@ -162,11 +162,14 @@ pub struct TensorOverride {
     pub card: Option<u64>,
 }
 
+/// The greatest share of a card, in thousandths.
+const MOST_SHARE: u64 = 1_000_000_000;
+
 /// How several cards share the work (llama.cpp's `--tensor-split` and `--split-mode`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CardShares {
-    /// Shares of the layers, in the cards' order; none where their memory decides.
+    /// Shares of the layers, in the cards' order and in thousandths; none where their memory decides.
     pub shares: Vec<u64>,
     /// Each matrix is divided by rows, not the layers.
     pub by_rows: bool,
@@ -294,7 +297,7 @@ pub enum ScenarioError {
         model: String,
     },
     /// Shares for several cards that share out nothing.
-    #[error("shares {shares:?} for the cards; expected one to 8 whole numbers, not all of them 0")]
+    #[error("shares {shares:?} for the cards; expected one to 4 numbers up to a million, not all of them 0")]
     CardShares {
         /// What was asked for.
         shares: Vec<u64>,
@@ -466,7 +469,8 @@ impl Scenario {
             }
         }
         let shares = &self.cards.shares;
-        if shares.len() > MAX_CARDS || !shares.is_empty() && shares.iter().sum::<u64>() == 0 {
+        let nothing = !shares.is_empty() && shares.iter().all(|share| *share == 0);
+        if shares.len() > MAX_CARDS || nothing || shares.iter().any(|share| *share > MOST_SHARE) {
             return Err(ScenarioError::CardShares { shares: shares.clone() });
         }
         if self.lazy == LazyMode::On && self.load == LoadMode::Copy {

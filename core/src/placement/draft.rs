@@ -22,6 +22,10 @@ pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
     // The model's own layers speak its own vocabulary.
     parts.retain(|part| !(draft.is_own() && part.component == Component::Tokenizer));
     for part in &mut parts {
+        // They run with the output, on the last card.
+        if let (true, Some(split), Some(_)) = (draft.is_own(), &case.split, part.card) {
+            part.card = Some(split.output_card());
+        }
         part.component = match part.component {
             Component::KvCache | Component::RecurrentState => Component::DraftCache,
             Component::Compute => Component::DraftCompute,

@@ -8,6 +8,7 @@ use super::case::Case;
 use super::compute::gpu_compute;
 use super::split::{Fraction, Split, goes_with_output, is_of_experts, is_table_only};
 use crate::device::{GpuKind, MAX_CARDS};
+use crate::leaf::units::MIB;
 use crate::memory::{LayerCache, Offload};
 use crate::model::tensor::Role;
 
@@ -50,7 +51,7 @@ impl Split {
 fn over_cards(case: &Case<'_>, kv: &[LayerCache], whole: Split) -> Split {
     let by_memory = whole.shared_out(case);
     let loads = Loads::of(case, kv);
-    let rooms = case.machine.cards.map(|bytes| bytes.saturating_sub(FIT_MARGIN));
+    let rooms = case.machine.cards.map(|mib| (u64::from(mib) * MIB).saturating_sub(FIT_MARGIN));
     let count = case.machine.card_count();
     if (0..count).all(|card| loads.bytes_on(by_memory, card) <= rooms[card])
         || !case.scenario.cards.is_usual()
@@ -64,23 +65,23 @@ impl Split {
     /// With its layers shared out over the cards: by the shares that were asked for, or by their memory.
     fn shared_out(mut self, case: &Case<'_>) -> Self {
         let asked = &case.scenario.cards;
-        let mut shares = case.machine.cards;
+        let mut shares = case.machine.cards.map(u64::from);
         if !asked.shares.is_empty() {
             shares = [0; MAX_CARDS];
-            shares.iter_mut().zip(&asked.shares).for_each(|(share, asked)| *share = *asked);
+            let there = case.machine.card_count();
+            shares.iter_mut().zip(&asked.shares).take(there).for_each(|(share, asked)| *share = *asked);
         }
-        let all: u64 = shares.iter().sum();
+        let all = shares.iter().sum::<u64>().max(1);
         let (mut sum, mut given) = (0, 0);
         for (layers, share) in self.cards.iter_mut().zip(shares) {
             // Layers at `place / layers < sum / all` (`llama-model.cpp`).
             sum += share;
-            let end = (u128::from(sum) * u128::from(self.gpu_layers)).div_ceil(u128::from(all.max(1)));
-            let end = u64::try_from(end).unwrap_or(self.gpu_layers);
-            *layers = end - given;
+            let end = (sum * self.gpu_layers).div_ceil(all);
+            *layers = short(end - given);
             given = end;
         }
         if asked.by_rows {
-            self.rows = shares;
+            self.rows = shares.map(|share| short(share * 10_000 / all));
         }
         self
     }
@@ -192,7 +193,7 @@ impl Loads<'_> {
         let has_experts = self.experts.iter().any(|bytes| *bytes > 0);
         let kept = |gpu_layers: u64| if has_experts { gpu_layers.saturating_sub(1) } else { 0 };
         let of = |cards: EachCard<u64>, full: u64| {
-            let gpu_layers = cards.iter().sum();
+            let (gpu_layers, cards) = (cards.iter().sum(), cards.map(short));
             Split { gpu_layers, cards, cpu_moe_last_layers: kept(gpu_layers).saturating_sub(full), ..whole }
         };
         let mut cards = [0; MAX_CARDS];
@@ -206,23 +207,21 @@ impl Loads<'_> {
             cards[card] = most(left + 1, |layers| self.bytes_on(with(layers), card) <= rooms[card]);
         }
         let dense = of(cards, 0);
-        let surplus = rooms
-            .iter()
-            .enumerate()
-            .map(|(card, room)| i128::from(*room) - i128::from(self.bytes_on(dense, card)));
-        if !has_experts || dense.gpu_layers < whole.of || surplus.sum::<i128>() <= 0 {
+        let used = (0..rooms.len()).map(|card| self.bytes_on(dense, card)).sum::<u64>();
+        if !has_experts || dense.gpu_layers < whole.of || rooms.iter().sum::<u64>() <= used {
             return dense;
         }
-        let (mut full, last) = (0, rooms.len() - 1);
+        // The output lies on the last card that has layers.
+        let (mut full, last) = (0, dense.output_card());
         for card in 0..rooms.len() {
             // Layers that later cards have without their experts; the output stays where it is.
-            let later: u64 = cards[card + 1..].iter().sum::<u64>() - u64::from(card < last);
-            let own = cards[card] - u64::from(card == last);
+            let later: u64 = cards[card + 1..].iter().sum::<u64>().saturating_sub(u64::from(card < last));
+            let own = cards[card].saturating_sub(u64::from(card == last));
             let with = |more: u64| {
                 let (mut cards, mut moved) = (cards, more.saturating_sub(own));
                 cards[card] += moved;
                 for (at, layers) in cards.iter_mut().enumerate().skip(card + 1) {
-                    let most = *layers - u64::from(at == last);
+                    let most = layers.saturating_sub(u64::from(at == last));
                     let taken = moved.min(most);
                     (*layers, moved) = (*layers - taken, moved - taken);
                 }
@@ -230,7 +229,7 @@ impl Loads<'_> {
             };
             let more = most(own + later + 1, |more| self.bytes_on(with(more), card) <= rooms[card]);
             let (ends, found) = (more < own, with(more));
-            (cards, full) = (found.cards, full + more);
+            (cards, full) = (found.cards.map(u64::from), full + more);
             if ends || full + 1 >= whole.of {
                 break;
             }
@@ -250,6 +249,11 @@ impl Loads<'_> {
     }
 }
 
+/// A number of layers, or a share.
+fn short(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// The most below `end` that fits, where less fits too; 0 where nothing does.
 fn most(end: u64, fits: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (0, end);
@@ -258,4 +262,46 @@ fn most(end: u64, fits: impl Fn(u64) -> bool) -> u64 {
         if fits(middle) { low = middle } else { high = middle }
     }
     low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FIT_MARGIN;
+    use crate::device::GpuKind;
+    use crate::leaf::units::MIB;
+    use crate::memory::Scenario;
+    use crate::model::registry;
+    use crate::placement::{Machine, Placement};
+    use crate::weights::WeightPlan;
+
+    /// Cards of all sizes in all orders, one of which may have room for nothing.
+    #[test]
+    fn layers_over_cards_add_up_and_leave_the_margin() {
+        for slug in ["llama-3.1-8b", "qwen3-30b-a3b", "gpt-oss-20b", "qwen3.5-9b"] {
+            let model = registry::model(slug).unwrap();
+            let scenario = Scenario::for_model(&model);
+            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+            let sizes = [1_024_u32, 2_048, 4_096, 8_192, 24_576];
+            for one in sizes {
+                for other in sizes {
+                    for third in [0, 2_048, 12_288] {
+                        let cards = [one, other, third, 0];
+                        let gpu_memory_bytes = Some(u64::from(one) * MIB);
+                        let gpu = Some(GpuKind::Discrete);
+                        let machine = Machine { gpu, gpu_memory_bytes, cards, ..Machine::X86 };
+                        let placement = Placement::of(&model, &plan, &scenario, machine);
+                        let split = placement.split.unwrap();
+                        let layers: u32 = split.cards.iter().sum();
+                        assert_eq!(u64::from(layers), split.gpu_layers, "{slug} {cards:?}");
+                        for (card, mib) in cards.into_iter().enumerate().filter(|(_, mib)| *mib > 0) {
+                            let driver = 300 * MIB;
+                            let taken = placement.needs.on_card(Some(card)).bytes - driver;
+                            let room = (u64::from(mib) * MIB).saturating_sub(FIT_MARGIN);
+                            assert!(taken <= room || split.cards[card] == 0, "{slug} {cards:?}: {split:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -83,7 +83,7 @@ fn split_weights(case: &Case<'_>, split: &Split) -> Vec<Part> {
             ..Place::in_pool(gpu_pool(case), kind, touch)
         };
         if let Some(card) = case.card_of(split, tensor) {
-            if split.rows[0] > 0 && tensor.layer.is_some() && tensor.rows > 1 {
+            if split.is_over_cards() && split.rows[0] > 0 && tensor.layer.is_some() && tensor.rows > 1 {
                 for (card, bytes) in split.by_rows(planned.bytes) {
                     groups.add(component, on_card(card, touch), bytes);
                 }

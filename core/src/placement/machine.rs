@@ -1,11 +1,16 @@
 //! What of a machine decides where a runtime puts things.
 
 use crate::device::{Device, GpuKind, MAX_CARDS, Processor};
+use crate::leaf::units::MIB;
 use crate::memory::{LoadMode, Offload, Scenario};
 use serde::Serialize;
 
+/// The page has no device with several cards and no way to place tensors by hand; without their rules its first visit is
+/// 3 KB smaller.
+pub(crate) const ONE_CARD: bool = cfg!(target_arch = "wasm32");
+
 /// Something for each of several cards, in llama.cpp's order; nothing where there is one card or none.
-pub type EachCard<T> = [T; 8];
+pub type EachCard<T> = [T; 4];
 
 /// A processor, and a GPU that shares its memory where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -17,12 +22,12 @@ pub struct Machine {
     pub gpu: Option<GpuKind>,
     /// A card's own memory, or what the system lends a GPU of the host's, bytes; none where nothing says.
     pub gpu_memory_bytes: Option<u64>,
-    /// Memory of each of several cards, bytes.
+    /// Memory of each of several cards, MiB.
     #[serde(skip_serializing_if = "is_one")]
-    pub cards: EachCard<u64>,
+    pub cards: EachCard<u32>,
 }
 
-fn is_one(cards: &EachCard<u64>) -> bool {
+fn is_one(cards: &EachCard<u32>) -> bool {
     cards[1] == 0
 }
 
@@ -34,14 +39,11 @@ impl Machine {
     /// Of a device.
     pub fn of(device: &Device) -> Self {
         let more = device.cards();
-        let (gpu, several) = match *more {
-            [card] => (Some(card), false),
-            [card, ..] => (Some(card), true),
-            [] => (device.gpu.as_ref(), false),
-        };
+        let gpu = more.first().copied().or(device.gpu.as_ref());
+        let several = !ONE_CARD && more.len() > 1;
         let mut cards = [0; MAX_CARDS];
-        for (bytes, card) in cards.iter_mut().zip(&more).filter(|_| several) {
-            *bytes = card.memory_bytes().unwrap_or(0);
+        for (mib, card) in cards.iter_mut().zip(&more).filter(|_| several) {
+            *mib = card.memory_mib.and_then(|mib| u32::try_from(mib).ok()).unwrap_or(0);
         }
         Self {
             processor: device.processor,
@@ -53,17 +55,18 @@ impl Machine {
 
     /// How many cards there are.
     pub fn card_count(&self) -> usize {
-        let several = self.cards.iter().take_while(|bytes| **bytes > 0).count();
-        several.max(usize::from(self.gpu == Some(GpuKind::Discrete)))
+        let one = usize::from(self.gpu == Some(GpuKind::Discrete));
+        if ONE_CARD { one } else { self.cards.iter().take_while(|mib| **mib > 0).count().max(one) }
     }
 
     /// The same with so many bytes less on each card.
     #[must_use]
     pub fn less(mut self, bytes: EachCard<u64>) -> Self {
         self.gpu_memory_bytes = self.gpu_memory_bytes.map(|memory| memory.saturating_sub(bytes[0]));
-        for (memory, bytes) in self.cards.iter_mut().zip(bytes) {
+        for (mib, bytes) in self.cards.iter_mut().zip(bytes) {
+            let taken = u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX);
             // A card that is full is still there.
-            *memory = if *memory == 0 { 0 } else { memory.saturating_sub(bytes).max(1) };
+            *mib = if *mib == 0 { 0 } else { mib.saturating_sub(taken).max(1) };
         }
         self
     }

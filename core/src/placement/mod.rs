@@ -33,6 +33,7 @@ mod weights;
 pub(crate) use case::Case;
 pub(crate) use fitting::FIT_MARGIN;
 pub use llama_cpp::HOST_PROGRAM_BYTES;
+pub(crate) use machine::ONE_CARD;
 pub use machine::{EachCard, Machine};
 pub use needs::Needs;
 pub use part::{Component, Kind, Part, Pool, Touch};

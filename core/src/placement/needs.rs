@@ -1,8 +1,8 @@
 //! Sums over parts that limits are compared with.
 
-use super::EachCard;
 use super::part::{Kind, Part, Pool, Touch};
 use super::weights::mean_matrix;
+use super::{EachCard, ONE_CARD};
 use crate::leaf::Interval;
 use serde::Serialize;
 
@@ -51,7 +51,8 @@ impl Needs {
         if matches!(part.pool, Pool::Gpu | Pool::Vram) {
             match part.card {
                 None | Some(0) => self.gpu += part.size,
-                Some(card) => self.more_gpus[card] += part.size,
+                Some(card) if !ONE_CARD => self.more_gpus[card] += part.size,
+                Some(_) => {}
             }
         }
         match (part.kind, part.touch) {
@@ -88,7 +89,7 @@ impl Needs {
 
     /// Bytes on all cards.
     pub fn on_gpus(&self) -> Interval {
-        self.more_gpus.iter().fold(self.gpu, |sum, size| sum + *size)
+        if ONE_CARD { self.gpu } else { self.more_gpus.iter().fold(self.gpu, |sum, size| sum + *size) }
     }
 
     /// What cannot be dropped: beyond it the process is ended.
@@ -147,7 +148,11 @@ impl std::ops::Add for Needs {
             load_file_bytes: self.load_file_bytes + other.load_file_bytes,
             storage_bytes: self.storage_bytes + other.storage_bytes,
             gpu: self.gpu + other.gpu,
-            more_gpus: std::array::from_fn(|card| self.more_gpus[card] + other.more_gpus[card]),
+            more_gpus: if ONE_CARD {
+                self.more_gpus
+            } else {
+                std::array::from_fn(|card| self.more_gpus[card] + other.more_gpus[card])
+            },
         }
     }
 }

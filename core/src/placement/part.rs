@@ -225,6 +225,17 @@ pub struct Part {
 }
 
 impl Part {
+    /// Kind of memory, and whose where it is not the host's.
+    pub fn memory(&self) -> String {
+        match (self.pool, self.card) {
+            (Pool::Host, _) => self.kind.name().to_owned(),
+            (Pool::Gpu, _) => "GPU".to_owned(),
+            (Pool::Vram, None) => "card".to_owned(),
+            (Pool::Vram, Some(card)) => format!("card {}", card + 1),
+            (Pool::Storage, _) => "storage".to_owned(),
+        }
+    }
+
     /// A part known to the byte, in host memory.
     pub(super) const fn exact(
         component: Component,

@@ -4,8 +4,8 @@
 //! Layers count from the last: with n on the GPU, layer l of L is there when `l >= L + 1 - n`, and the output counts as
 //! layer L. Held to real loads on a software driver.
 
-use super::EachCard;
 use super::case::Case;
+use super::{EachCard, ONE_CARD};
 use crate::device::MAX_CARDS;
 use crate::memory::{LayerCache, state};
 use crate::model::tensor::{Role, Tensor};
@@ -56,13 +56,13 @@ pub struct Split {
     pub kv_offload: bool,
     /// Layers of each of several cards, the output counted with the last.
     #[serde(skip_serializing_if = "is_nothing")]
-    pub cards: EachCard<u64>,
-    /// Shares of each matrix's rows where several cards compute every layer together (`--split-mode row`).
+    pub cards: EachCard<u32>,
+    /// Shares of each matrix's rows, of 10,000, where several cards compute every layer together (`--split-mode row`).
     #[serde(skip_serializing_if = "is_nothing")]
-    pub rows: EachCard<u64>,
+    pub rows: EachCard<u32>,
 }
 
-fn is_nothing(cards: &EachCard<u64>) -> bool {
+fn is_nothing(cards: &EachCard<u32>) -> bool {
     *cards == [0; MAX_CARDS]
 }
 
@@ -83,9 +83,12 @@ impl Split {
 
     /// Which of several cards has this layer, or what runs with it.
     pub fn card_of(&self, layer: u64) -> usize {
+        if !self.is_over_cards() {
+            return 0;
+        }
         let mut end = self.of - self.gpu_layers;
         for (card, layers) in self.cards.iter().enumerate() {
-            end += layers;
+            end += u64::from(*layers);
             if layer < end {
                 return card;
             }
@@ -109,20 +112,18 @@ impl Split {
 
     /// Several cards have layers, or could.
     pub(crate) fn is_over_cards(&self) -> bool {
-        self.cards != [0; MAX_CARDS]
+        !ONE_CARD && self.cards != [0; MAX_CARDS]
     }
 
     /// A matrix's bytes by card, where they are divided by rows.
     pub(super) fn by_rows(&self, bytes: u64) -> Vec<(usize, u64)> {
-        let all: u64 = self.rows.iter().sum();
-        let share = |sum: u64| {
-            let share = u128::from(bytes) * u128::from(sum) / u128::from(all.max(1));
-            u64::try_from(share).unwrap_or(bytes)
-        };
+        let all: u64 = self.rows.iter().map(|rows| u64::from(*rows)).sum();
+        let share = |sum: u64| bytes / all.max(1) * sum + bytes % all.max(1) * sum / all.max(1);
         let (mut found, mut sum) = (Vec::new(), 0);
         for (card, rows) in self.rows.iter().enumerate().filter(|(_, rows)| **rows > 0) {
-            found.push((card, share(sum + rows) - share(sum)));
-            sum += rows;
+            let end = sum + u64::from(*rows);
+            found.push((card, share(end) - share(sum)));
+            sum = end;
         }
         found
     }
@@ -182,8 +183,11 @@ impl Split {
             if self.is_whole() { format!("all {of} layers") } else { format!("{gpu_layers} of {of} layers") };
         if self.is_over_cards() {
             let used = self.cards.iter().rposition(|layers| *layers > 0).unwrap_or(0);
-            let each: Vec<String> = self.cards[..=used].iter().map(u64::to_string).collect();
-            text += &format!(" over {} cards ({})", each.len(), each.join(" + "));
+            let each: Vec<String> = self.cards[..=used].iter().map(u32::to_string).collect();
+            text += &match each.as_slice() {
+                [_] => " on the first card".to_owned(),
+                each => format!(" over {} cards ({})", each.len(), each.join(" + ")),
+            };
         }
         if self.rows[0] > 0 {
             text += ", matrices divided by rows";

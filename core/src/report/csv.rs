@@ -59,7 +59,7 @@ fn memory_rows(report: &Report, row: &mut dyn FnMut(Vec<String>)) {
             part.size.high.to_string(),
             part.reserved.to_string(),
             part.provenance.label().to_owned(),
-            part.pool.name().to_owned(),
+            part.card.map_or_else(|| part.pool.name().to_owned(), |_| part.memory()),
             part.kind.name().to_owned(),
             part.touch.describe(),
             part.note.clone(),

@@ -35,7 +35,7 @@ pub(super) fn report(report: &Report) -> String {
             "| {} | {} | {} | {} | {} | {} |\n",
             part.component.title(),
             mib(part.size.bytes),
-            part.kind.name(),
+            part.memory(),
             part.touch.describe(),
             known(part.provenance, part.size.low, part.size.high),
             part.note

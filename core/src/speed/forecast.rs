@@ -62,21 +62,13 @@ struct Units {
     on_card: [f64; 3],
     /// Cards of other machines.
     remote: u64,
-    /// The cards work on each matrix together.
-    together: bool,
 }
 
 impl Units {
     /// One that does all the work.
     fn alone(host: Option<Unit>, card: Option<Unit>) -> Self {
         let on_card = [if card.is_some() { 1.0 } else { 0.0 }; 3];
-        Self {
-            host,
-            cards: card.into_iter().map(|card| (card, 1.0)).collect(),
-            on_card,
-            remote: 0,
-            together: false,
-        }
+        Self { host, cards: card.into_iter().map(|card| (card, 1.0)).collect(), on_card, remote: 0 }
     }
 
     /// What a token's way through other machines takes.
@@ -84,15 +76,10 @@ impl Units {
         NETWORK_S.times(self.remote as f64)
     }
 
-    /// The time of work that the cards share: one after the other, or at best all at once.
+    /// The time of work that the cards share: one after the other. What cards win by dividing matrices, and lose by waiting
+    /// for each other, is not known here.
     fn on_cards(&self, of: impl Fn(Unit, f64) -> Estimate) -> Option<Estimate> {
-        let each = self.cards.iter().map(|(card, share)| of(*card, *share));
-        let longest = |one: Estimate, other: Estimate| Estimate {
-            low: one.low.max(other.low),
-            expected: one.expected.max(other.expected),
-            high: one.high + other.high,
-        };
-        each.reduce(|one, other| if self.together { longest(one, other) } else { one + other })
+        self.cards.iter().map(|(card, share)| of(*card, *share)).reduce(|one, other| one + other)
     }
 }
 
@@ -121,17 +108,18 @@ impl Run<'_> {
         let host = if self.reads.gpu_bytes < all { Some(Unit::of_processor(device, runtime)?) } else { None };
         let on_card = [weights.min(1.0), kept, layers];
         if !split.is_over_cards() {
-            let card = Unit::of_gpu(device, device.cards().first().copied().or(card), runtime)?;
-            return Some(Units { on_card, ..Units::alone(host, Some(card)) });
+            let gpu = device.cards().first().copied().or(card);
+            let (card, remote) = (Unit::of_gpu(device, gpu, runtime)?, gpu.is_some_and(|gpu| gpu.remote));
+            return Some(Units { on_card, remote: remote.into(), ..Units::alone(host, Some(card)) });
         }
-        let (together, mut cards, mut remote) = (split.rows[0] > 0, Vec::new(), 0);
-        let shares = if together { split.rows } else { split.cards };
-        let all: u64 = shares.iter().sum();
+        let (mut cards, mut remote) = (Vec::new(), 0);
+        let shares = if split.rows[0] > 0 { split.rows } else { split.cards };
+        let all = shares.iter().map(|share| u64::from(*share)).sum();
         for (gpu, of) in device.cards().into_iter().zip(shares).filter(|(_, share)| *share > 0) {
-            cards.push((Unit::of_gpu(device, Some(gpu), runtime)?, share(of, all)));
+            cards.push((Unit::of_gpu(device, Some(gpu), runtime)?, share(u64::from(of), all)));
             remote += u64::from(gpu.remote);
         }
-        Some(Units { host, cards, on_card, remote, together })
+        Some(Units { host, cards, on_card, remote })
     }
 
     /// The time of one token, and what storage adds to it.

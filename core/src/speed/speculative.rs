@@ -41,7 +41,7 @@ impl Run<'_> {
             reads.weight_bytes += self.plan.bytes_where(self.model, is_head);
         }
         let of = model.architecture.layers.len() as u64 + 1;
-        let split = self.split.filter(|split| split.gpu_layers > 0).map(|_| {
+        let split = self.split.map(|_| {
             reads.gpu_bytes = reads.weight_bytes + reads.kv_bytes + reads.state_bytes;
             Split::whole(of)
         });

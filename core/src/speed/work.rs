@@ -100,7 +100,7 @@ pub struct PromptWork {
     pub multiplied: [f64; FormatGroup::COUNT],
     /// Operations of attention over the prompt and what was there before.
     pub attention_flops: f64,
-    /// Bytes of weights that a batch of tokens reads: all experts.
+    /// Bytes of weights that the tokens read at once: of experts, those that any of them chooses.
     pub weight_bytes: f64,
 }
 
@@ -165,18 +165,21 @@ fn layers(model: &Model) -> f64 {
     (model.architecture.layers.len() as u64).saturating_mul(model.architecture.passes.max(1)) as f64
 }
 
+/// The share of a tensor that so many tokens read at once: of experts, those that any of them chooses.
+fn chosen(tensor: &Tensor, tokens: f64) -> f64 {
+    match tensor.active {
+        Active::Experts { active, experts } => {
+            1.0 - libm::pow(1.0 - active as f64 / experts.max(1) as f64, tokens)
+        }
+        _ => 1.0,
+    }
+}
+
 /// Weights that so many tokens read at once, over those that one reads: they choose experts independently.
 pub(super) fn batch_share(model: &Model, plan: &WeightPlan, tokens: u64) -> f64 {
     let read = |tokens: f64| -> f64 {
-        let bytes = products(model, plan).map(|(tensor, bytes, _)| {
-            let share = match tensor.active {
-                Active::Experts { active, experts } => {
-                    1.0 - libm::pow(1.0 - active as f64 / experts.max(1) as f64, tokens)
-                }
-                _ => 1.0,
-            };
-            bytes as f64 * share * passes(model, tensor)
-        });
+        let bytes = products(model, plan)
+            .map(|(tensor, bytes, _)| bytes as f64 * chosen(tensor, tokens) * passes(model, tensor));
         bytes.sum()
     };
     read(tokens as f64) / read(1.0).max(1.0)
@@ -235,7 +238,9 @@ impl PromptWork {
             attention_flops: attention * passes_of,
             weight_bytes: products(model, plan)
                 .filter(|(tensor, ..)| !is_head(tensor))
-                .map(|(tensor, bytes, _)| bytes as f64 * passes(model, tensor))
+                .map(|(tensor, bytes, _)| {
+                    bytes as f64 * chosen(tensor, tokens as f64) * passes(model, tensor)
+                })
                 .sum(),
         }
     }

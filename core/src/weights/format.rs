@@ -34,8 +34,10 @@ pub enum UniformFormat {
         /// Weights that share a scale.
         group: u16,
     },
-    /// 8 bits with few scales (float8, or integers by channel); embeddings and head stay in 16 bits.
+    /// 8-bit floats with few scales; embeddings and head stay in 16 bits.
     Fp8,
+    /// 8-bit integers with a scale for a channel; embeddings and head stay in 16 bits.
+    Int8,
     /// 4-bit floats with an 8-bit scale for 16; embeddings and head stay in 16 bits.
     Nvfp4,
     /// bitsandbytes NF4, blocks of 64, f32 scales; embeddings and head stay in 16 bits.
@@ -51,16 +53,28 @@ pub enum UniformFormat {
     },
 }
 
+/// Formats of a name of their own.
+const FIXED: [(&str, UniformFormat); 7] = [
+    ("int4_block32", UniformFormat::Int4Block32),
+    ("int8_row", UniformFormat::Int8PerRow),
+    ("fp8", UniformFormat::Fp8),
+    ("int8", UniformFormat::Int8),
+    ("nvfp4", UniformFormat::Nvfp4),
+    ("nf4", UniformFormat::Nf4),
+    ("nf4_double", UniformFormat::Nf4Double),
+];
+
 /// Weights that share a scale in MLX's files where nothing is said.
 const MLX_GROUP: u16 = 64;
 
 impl UniformFormat {
     /// Those that are offered by name; others of a kind are read and written all the same.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Int4Block32,
         Self::Int8PerRow,
         Self::Grouped { bits: 4, group: 128 },
         Self::Fp8,
+        Self::Int8,
         Self::Nvfp4,
         Self::Nf4,
         Self::Nf4Double,
@@ -70,25 +84,30 @@ impl UniformFormat {
 
     /// A format by its name, in lower case.
     fn parse(name: &str) -> Option<Self> {
-        let fixed = [Self::Int4Block32, Self::Int8PerRow, Self::Fp8, Self::Nvfp4, Self::Nf4, Self::Nf4Double];
-        if let Some(known) = fixed.into_iter().find(|known| known.to_string() == name) {
-            return Some(known);
+        if let Some((_, known)) = FIXED.iter().find(|(known, _)| *known == name) {
+            return Some(*known);
         }
-        let bits = |text: &str| text.parse().ok().filter(|bits| (2..=8).contains(bits));
-        let group = |text: &str| text.parse().ok().filter(|group| (8..=4096).contains(group));
+        let number = |text: &str| text.parse::<u64>().ok();
+        let bits = |text: &str| u8::try_from(number(text)?).ok();
+        let group = |text: &str| {
+            let group = u16::try_from(number(text)?).ok()?;
+            (group.is_power_of_two() && (16..=4096).contains(&group)).then_some(group)
+        };
         if let Some((width, size)) = name.strip_prefix("int").and_then(|rest| rest.split_once("_g")) {
-            return Some(Self::Grouped { bits: bits(width)?, group: group(size)? });
+            let bits = bits(width).filter(|bits| matches!(bits, 2 | 3 | 4 | 8))?;
+            return Some(Self::Grouped { bits, group: group(size)? });
         }
         let (width, rest) = name.strip_prefix("mlx_")?.split_once("bit")?;
         let size = if rest.is_empty() { MLX_GROUP } else { group(rest.strip_prefix("_g")?)? };
-        Some(Self::Mlx { bits: bits(width)?, group: size })
+        let bits = bits(width).filter(|bits| matches!(bits, 2..=6 | 8))?;
+        Some(Self::Mlx { bits, group: size })
     }
 
     /// Bits per weight of the matrices it quantises, scales and zero points included.
     pub fn bits_per_weight(self) -> f64 {
         match self {
             Self::Int4Block32 | Self::Nf4 | Self::Nvfp4 => 4.5,
-            Self::Int8PerRow | Self::Fp8 => 8.0,
+            Self::Int8PerRow | Self::Fp8 | Self::Int8 => 8.0,
             Self::Grouped { bits, group } => f64::from(bits) + f64::from(16 + bits) / f64::from(group),
             // f8 scales per block of 64 and f32 per 256 of those.
             Self::Nf4Double => 4.0 + 8.0 / 64.0 + 32.0 / (64.0 * 256.0),
@@ -104,16 +123,20 @@ impl UniformFormat {
 
 impl fmt::Display for UniformFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Int4Block32 => f.write_str("int4_block32"),
-            Self::Int8PerRow => f.write_str("int8_row"),
-            Self::Grouped { bits, group } => write!(f, "int{bits}_g{group}"),
-            Self::Fp8 => f.write_str("fp8"),
-            Self::Nvfp4 => f.write_str("nvfp4"),
-            Self::Nf4 => f.write_str("nf4"),
-            Self::Nf4Double => f.write_str("nf4_double"),
-            Self::Mlx { bits, group: MLX_GROUP } => write!(f, "mlx_{bits}bit"),
-            Self::Mlx { bits, group } => write!(f, "mlx_{bits}bit_g{group}"),
+        if let Some((name, _)) = FIXED.iter().find(|(_, known)| known == self) {
+            return f.write_str(name);
+        }
+        let (before, bits, between, group) = match *self {
+            Self::Mlx { bits, group } => ("mlx_", bits, "bit", group),
+            Self::Grouped { bits, group } => ("int", bits, "", group),
+            _ => return Ok(()),
+        };
+        let usual = matches!(self, Self::Mlx { group: MLX_GROUP, .. });
+        let (bits, group) = (u64::from(bits), u64::from(group));
+        if usual {
+            write!(f, "{before}{bits}{between}")
+        } else {
+            write!(f, "{before}{bits}{between}_g{group}")
         }
     }
 }

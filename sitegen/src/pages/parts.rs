@@ -5,7 +5,7 @@ use dhurandhar_core::feasibility::{Answer, Assessment, Certainty};
 use dhurandhar_core::leaf::Interval;
 use dhurandhar_core::leaf::units::GIB;
 use dhurandhar_core::memory::Scenario;
-use dhurandhar_core::placement::{Part, Pool};
+use dhurandhar_core::placement::Part;
 use dhurandhar_core::report::Report;
 use maud::{Markup, html};
 
@@ -199,18 +199,12 @@ pub(super) fn memory_table(report: &Report) -> Markup {
 }
 
 fn memory_row(part: &Part) -> Markup {
-    let memory = match part.pool {
-        Pool::Host => part.kind.name(),
-        Pool::Gpu => "GPU",
-        Pool::Vram => "card",
-        Pool::Storage => "storage",
-    };
     html! {
         tr {
             th scope="row" { (part.component.title()) }
             td.num { (mib(part.size.bytes)) }
             td.num { (interval(part.size.low, part.size.high)) }
-            td { (memory) }
+            td { (part.memory()) }
             td { (part.touch.describe()) }
             td { (part.provenance.label()) }
             td.how { (part.note) }

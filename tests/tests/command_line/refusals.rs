@@ -143,6 +143,14 @@ fn cards_and_tensors_that_cannot_be_are_named() {
         (&["--gpu", "rtx-4090", "--override-tensor", "ffn=TPU"], "`TPU`; expected CPU"),
         (&["--gpu", "rtx-4090", "--override-tensor", "expert=CPU"], "no tensor's name matches"),
         (&["--gpu", "rtx-4090", "--override-tensor", "(=CPU"], "--override-tensor"),
+        (
+            &["--gpu", "rtx-4090", "--override-tensor", "ffn_up=CUDA1"],
+            "GPU1 on desktop-rtx-4090-24gb, which has 1",
+        ),
+        (&["--gpu", "none", "--rpc", "rtx-4090", "--runtime", "vllm"], "cards of other machines on"),
+        (&["--gpu", "rtx-4090", "--rpc", "rtx-4090", "--split-mode", "row"], "expected whole layers"),
+        (&["--rpc", "integrated"], "`--rpc integrated`; expected a card"),
+        (&["--tensor-split", "a"], "expected numbers with commas"),
         (&["--runtime", "mlx"], "MLX on desktop-rtx-4090-24gb; expected a Mac"),
     ] {
         let arguments = ["analyze-ple", "--model", "qwen3-8b", "--device", "desktop-rtx-4090-24gb"];
@@ -150,5 +158,5 @@ fn cards_and_tensors_that_cannot_be_are_named() {
         assert!(message.contains(said), "{options:?}: {message}");
     }
     let message = refusal(&["analyze-ple", "--device", "pixel-9a", "--gpu", "rtx-4090"]);
-    assert!(message.contains("a card in pixel-9a, a phone"), "{message}");
+    assert!(message.contains("a card in pixel-9a, which has no place for one"), "{message}");
 }

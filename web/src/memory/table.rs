@@ -1,7 +1,7 @@
 //! Memory by component: every term with its interval, how it is known, and the rule behind it on demand.
 
 use dhurandhar_core::leaf::Interval;
-use dhurandhar_core::placement::{Part, Pool};
+use dhurandhar_core::placement::Part;
 use yew::{Callback, Html, Properties, classes, function_component, html, use_state_eq};
 
 use crate::parts::format;
@@ -75,23 +75,13 @@ fn part_rows(index: usize, part: &Part, is_open: bool, toggle: &Callback<yew::Mo
                 </th>
                 <td class="num">{ format::mib(part.size.bytes) }</td>
                 <td class="num wide muted">{ interval(part.size) }</td>
-                <td class="wide muted">{ held(part) }{ ", " }{ part.touch.describe() }</td>
+                <td class="wide muted">{ part.memory() }{ ", " }{ part.touch.describe() }</td>
                 <td><span class={classes!("calc-badge", provenance)}>{ provenance }</span></td>
             </tr>
             <tr id={id} class="calc-rule" hidden={!is_open}>
                 <td colspan="5">{ if is_open { rule(part) } else { Html::default() } }</td>
             </tr>
         </>
-    }
-}
-
-/// Kind of memory, and whose where it is not the host's.
-fn held(part: &Part) -> &'static str {
-    match part.pool {
-        Pool::Host => part.kind.name(),
-        Pool::Gpu => "GPU",
-        Pool::Vram => "card",
-        Pool::Storage => "storage",
     }
 }
 

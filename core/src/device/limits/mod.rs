@@ -17,7 +17,7 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, Gpu, GpuKind, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, Gpu, Source, SourceKind, whole};
 use crate::leaf::units::MIB;
 use crate::leaf::wire::wire_struct;
 use serde::Serialize;
@@ -78,7 +78,7 @@ impl Device {
     pub fn limits_in(&self, state: State) -> Vec<Limit> {
         let mut limits: Vec<Limit> = self.own_budget().into_iter().collect();
         // What a system lends of the host's memory to a GPU is nothing to a card that has its own.
-        let has_card = self.gpu.as_ref().is_some_and(|gpu| gpu.kind == GpuKind::Discrete);
+        let has_card = !self.cards().is_empty();
         let lent = |limit: &&Limit| has_card && limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
         let system = self.system_limits.iter().filter(|limit| !lent(limit));
         limits.extend(system.filter_map(|limit| limit.in_state(state)));

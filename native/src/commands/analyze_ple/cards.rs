@@ -2,7 +2,7 @@
 
 use crate::bad_input;
 use dhurandhar_core::device::{Device, Gpu, GpuKind, MAX_CARDS, Os};
-use dhurandhar_core::memory::{Runtime, TensorOverride};
+use dhurandhar_core::memory::{Runtime, Scenario, TensorOverride};
 use dhurandhar_core::model::Model;
 use regex_lite::Regex;
 
@@ -20,16 +20,23 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
         let (first, others) = (named(first)?, others.iter().map(named).collect::<Result<Vec<_>, _>>()?);
         let card = first.kind == GpuKind::Discrete;
         if let [device] = devices
-            && is_phone(device)
+            && has_no_slot(device)
             && card
         {
-            let text =
-                format!("a card in {}, a phone; expected --rpc for one of another machine", device.name);
+            let text = format!(
+                "a card in {}, which has no place for one; expected --rpc for one of another machine",
+                device.name
+            );
             return Err(bad_input(text));
         }
-        for device in devices.iter_mut().filter(|device| !(card && is_phone(device))) {
+        for device in devices.iter_mut().filter(|device| !(card && has_no_slot(device))) {
             (device.gpu, device.more_gpus) = (Some(first.clone()), others.clone());
         }
+    }
+    if let Some(name) = rpc.iter().find(|name| matches!(name.as_str(), "none" | "integrated")) {
+        return Err(bad_input(format!(
+            "`--rpc {name}`; expected a card such as rtx-4060, or MiB of its memory"
+        )));
     }
     let remote = |name| named(name).map(|gpu| Gpu { remote: true, ..gpu });
     let remote = rpc.iter().map(remote).collect::<Result<Vec<_>, _>>()?;
@@ -38,10 +45,11 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
         let several = !device.more_gpus.is_empty();
         let shared = |gpu: &Gpu| gpu.kind != GpuKind::Discrete;
         let others = device.more_gpus.iter().any(shared);
-        if others || several && gpus.len() > 1 && device.gpu.as_ref().is_some_and(shared) {
-            return Err(bad_input(
-                "several GPUs, one of them in the host's memory; expected graphics cards with memory of their own",
-            ));
+        if others || several && device.gpu.as_ref().is_some_and(shared) {
+            return Err(bad_input(format!(
+                "several GPUs on {}, one of them in the host's memory; expected graphics cards with memory of their own (--gpu none leaves it out)",
+                device.name
+            )));
         }
         if device.cards().len() > MAX_CARDS {
             return Err(bad_input(format!("{} cards; expected at most {MAX_CARDS}", device.cards().len())));
@@ -50,8 +58,8 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
     Ok(())
 }
 
-fn is_phone(device: &Device) -> bool {
-    matches!(device.os, Os::Android | Os::Ios)
+fn has_no_slot(device: &Device) -> bool {
+    matches!(device.os, Os::Android | Os::Ios | Os::Macos)
 }
 
 /// Refuses a device on which the runtime does not run.
@@ -66,18 +74,34 @@ pub(super) fn check_system(runtime: Runtime, devices: &[Device]) -> anyhow::Resu
     Ok(())
 }
 
-/// Refuses several cards where the runtime's way of using them is not known here.
-pub(super) fn check(runtime: Runtime, devices: &[Device]) -> anyhow::Result<()> {
-    let several = devices.iter().find(|device| device.cards().len() > 1);
-    match several.filter(|_| !runtime.is_llama_cpp()) {
-        Some(device) => Err(bad_input(format!(
-            "{} cards on {} with {}; expected llama.cpp, whose split over several cards is known here",
-            device.cards().len(),
-            device.name,
-            runtime.title()
-        ))),
-        None => Ok(()),
+/// Refuses cards that the runtime does not use in a way that is known here, and places that are not there.
+pub(super) fn check(runtime: Runtime, devices: &[Device], scenario: &Scenario) -> anyhow::Result<()> {
+    for device in devices {
+        let (cards, name) = (device.cards(), &device.name);
+        let remote = cards.iter().any(|card| card.remote);
+        if !runtime.is_llama_cpp() && (cards.len() > 1 || remote) {
+            let what =
+                if remote { "cards of other machines".to_owned() } else { format!("{} cards", cards.len()) };
+            let title = runtime.title();
+            return Err(bad_input(format!(
+                "{what} on {name} with {title}; expected llama.cpp, whose split is known here"
+            )));
+        }
+        if remote && scenario.cards.by_rows {
+            return Err(bad_input(
+                "`--split-mode row` with `--rpc`; expected whole layers, since rows are divided within one machine",
+            ));
+        }
+        let there = cards.len().max(usize::from(device.gpu.is_some())) as u64;
+        let wanted = scenario.tensor_overrides.iter().filter_map(|placed| placed.card).max();
+        if let Some(card) = wanted.filter(|card| *card >= there && devices.len() == 1) {
+            let text = format!(
+                "`--override-tensor`: GPU{card} on {name}, which has {there}; expected CPU, or GPU0 for the first"
+            );
+            return Err(bad_input(text));
+        }
     }
+    Ok(())
 }
 
 /// The tensors of `model` that the patterns place, by name.

@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
+use dhurandhar_core::leaf::cast::to_u64;
 use dhurandhar_core::memory::{
     CardShares, Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, TensorOverride,
     Turn,
@@ -64,7 +65,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "CARD", conflicts_with = "cpu_only")]
     rpc: Vec<String>,
     /// Shares of the layers for several cards, those of other machines first, as in 3,1 [default: by their memory]
-    #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with = "cpu_only")]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = card_share, conflicts_with = "cpu_only")]
     tensor_split: Vec<u64>,
     /// What several cards share: whole layers, or the rows of each matrix
     #[arg(long, value_enum, default_value_t = SplitMode::Layer, conflicts_with = "cpu_only")]
@@ -197,6 +198,13 @@ fn gpu_layers(text: &str) -> Result<Offload, &'static str> {
     Offload::parse(text).ok_or("expected auto, all, off or a number of layers")
 }
 
+/// A card's share, in thousandths.
+fn card_share(text: &str) -> Result<u64, &'static str> {
+    let share: f64 = text.parse().map_err(|_| "expected numbers with commas between, as in 3,1")?;
+    let counts = (0.0..=1e6).contains(&share);
+    if counts { Ok(to_u64((share * 1e3).round())) } else { Err("expected shares from 0 to 1000000") }
+}
+
 /// How weights come into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Load {
@@ -313,7 +321,7 @@ impl AnalyzeArgs {
         let mut scenario = Scenario::for_runtime(model, runtime);
         self.said(model)?.apply(&mut scenario);
         cards::check_system(runtime, devices)?;
-        cards::check(runtime, devices)?;
+        cards::check(runtime, devices, &scenario)?;
         if self.context_tokens.is_some() {
             return Report::new(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input);
         }
@@ -334,7 +342,9 @@ impl AnalyzeArgs {
             devices
         };
         let said = self.said(model)?;
-        cards::check(program.runtime, devices)?;
+        let mut scenario = Scenario::for_runtime(model, program.runtime);
+        said.apply(&mut scenario);
+        cards::check(program.runtime, devices, &scenario)?;
         let change = |scenario: &mut Scenario| said.apply(scenario);
         Report::by_program(model, program, devices, self.ple_cache_hit, self.context_tokens, change)
             .map_err(bad_input)

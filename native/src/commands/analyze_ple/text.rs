@@ -4,6 +4,7 @@ use super::speed;
 use crate::cli::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::device::{Device, State};
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
+use dhurandhar_core::memory::Draft;
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
@@ -66,7 +67,10 @@ fn heading(report: &Report) -> String {
         let sizes = format!("decoder {} MiB, embeddings {} MiB", mib(decoder), mib(embedding));
         text += &wrapped(&format!("Published mobile checkpoint: {sizes} (--weights published)"), "");
     }
-    for assumption in &model.assumptions {
+    // Not said of layers that propose tokens here.
+    let proposes = scenario.draft.as_ref().is_some_and(Draft::is_own);
+    let holds = |text: &&String| !(proposes && text.contains("multi-token-prediction layer"));
+    for assumption in model.assumptions.iter().filter(holds) {
         text += &wrapped(&format!("assumed: {assumption}"), "");
     }
     text
@@ -119,11 +123,9 @@ fn memory(report: &Report) -> String {
 /// Kind of memory, and whose where it is not the host's.
 fn memory_name(part: &Part) -> String {
     match part.pool {
-        Pool::Host => part.kind.name().to_owned(),
-        Pool::Vram => part.card.map_or("card".to_owned(), |card| format!("card {}", card + 1)),
         Pool::Gpu if part.kind == Kind::Anonymous => "GPU, anon.".to_owned(),
         Pool::Gpu => format!("GPU, {}", part.kind.name()),
-        Pool::Storage => "storage".to_owned(),
+        _ => part.memory(),
     }
 }
 
@@ -260,7 +262,11 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
         );
     }
     if let Some(split) = &device.split {
-        line("On the GPU:", split.describe());
+        let by_hand = match report.scenario.tensor_overrides.len() {
+            0 => String::new(),
+            count => format!("; {count} tensors placed by hand"),
+        };
+        line("On the GPU:", split.describe() + &by_hand);
     }
     if let Some(whole) = &device.inverse.whole_on_card {
         line("Whole there:", whole_on_card(whole));

@@ -116,13 +116,13 @@ fn group_weights<'a>(quantisation: &Fields<'a>) -> Result<Option<Fields<'a>>, Do
 
 /// Weights that share a scale; none where a scale stands for a row or more.
 fn group_size(map: &Fields<'_>) -> Option<u64> {
-    map.integer("group_size", 8..=4096).ok().flatten()
+    map.integer("group_size", 16..=4096).ok().flatten().filter(|size| size.is_power_of_two())
 }
 
 /// AWQ's and GPTQ's kind of format by name; with a scale for each row, 8 bits are as good as without scales.
 fn grouped(bits: u64, size: Option<u64>) -> String {
     match (bits, size) {
-        (8, None) => "fp8".to_owned(),
+        (8, None) => "int8".to_owned(),
         (bits, size) => format!("int{bits}_g{}", size.unwrap_or(4096)),
     }
 }
@@ -156,11 +156,12 @@ pub(super) fn checkpoint(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option
         "bitsandbytes" if flag("load_in_4bit")? => {
             named(if flag("bnb_4bit_use_double_quant")? { "nf4_double" } else { "nf4" })
         }
-        "bitsandbytes" if flag("load_in_8bit")? => named("fp8"),
+        "bitsandbytes" if flag("load_in_8bit")? => named("int8"),
         "compressed-tensors" => group_weights(&map)?.and_then(|weights| {
             let kind = weights.text("type").ok().flatten();
             match (kind, weights.integer("num_bits", 1..=16).ok().flatten()) {
                 (Some("float"), Some(4)) => named("nvfp4"),
+                (Some("float"), Some(8)) => named("fp8"),
                 (_, Some(bits @ 2..=8)) => Some(grouped(bits, group_size(&weights))),
                 _ => None,
             }
@@ -205,10 +206,10 @@ mod tests {
         for (said, name) in [
             (r#""quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}"#, "int4_g128"),
             (r#""quantization_config": {"quant_method": "gptq", "bits": 3, "group_size": 64}"#, "int3_g64"),
-            (r#""quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": -1}"#, "fp8"),
+            (r#""quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": -1}"#, "int8"),
             (r#""quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}"#, "fp8"),
             (r#""quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": true}"#, "nf4"),
-            (&channels, "fp8"),
+            (&channels, "int8"),
             (r#""quantization": {"bits": 6, "group_size": 64}"#, "mlx_6bit"),
             (r#""quantization": {"bits": 4, "group_size": 32}"#, "mlx_4bit_g32"),
             (r#""quantization_config": {"quant_algo": "NVFP4"}"#, "nvfp4"),
