@@ -81,7 +81,7 @@ async fn a_sweep_fills_its_table_and_own_tensors_take_its_place() -> Result<()> 
             bytes.extend(header.bytes());
             bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
             std::fs::write(&path, bytes)?;
-            let cell = "document.querySelector('#codec-rows tbody tr td:nth-of-type(5)').innerText";
+            let cell = "document.querySelector('#codec-rows tbody tr td:nth-of-type(4)').innerText";
             let before = ask(&driver, &format!("return {cell}")).await?;
             driver.find(By::Id("tensor-file")).await?.send_keys(path.to_str().context("path")?).await?;
             until(&driver, "return document.querySelector('#tensor')?.innerText.includes('40 × 64')").await?;

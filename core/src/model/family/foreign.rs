@@ -152,6 +152,9 @@ pub(in crate::model) const GGUF_OTHERS: &[(&str, &str)] = &[
     ("whisper", "an encoder-decoder model"),
 ];
 
+/// `quant_method` of checkpoints that pack four ternary weights into a byte.
+pub(in crate::model) const TERNARY: &str = "bitnet";
+
 /// Architectures with layers from which a search may have left out every block.
 pub(in crate::model) const MAY_BE_EMPTY: &[&str] = &["deci"];
 

@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use crate::format::document::{DocumentError, Fields, Value, parse_json};
+use crate::model::family;
 
 /// Part of a sentence that holds for a config alone.
 pub const OWN_BYTES: &str = "its own bytes are read from its safetensors header only";
@@ -37,7 +38,7 @@ pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError
     const READ: [&str; 11] = [
         "auto-round",
         "awq",
-        "bitnet",
+        family::TERNARY,
         "bitsandbytes",
         "compressed-tensors",
         "fbgemm_fp8",
@@ -64,7 +65,7 @@ pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError
     let known = match method {
         _ if four || quantisation.flag("load_in_4bit")? == Some(true) => Some(4),
         // Four ternary weights to a byte.
-        Some("bitnet") => Some(2),
+        Some(family::TERNARY) => Some(2),
         _ => None,
     };
     if known.is_some() {
