@@ -55,7 +55,7 @@ fn as_many_layers_fit_as_the_runtime_itself_finds() {
 }
 
 /// Cases over several cards that are met to the layer on each card.
-const ALIKE_OVER_CARDS: u64 = 12;
+const ALIKE_OVER_CARDS: u64 = 14;
 
 /// Two and three cards, of one size and of several: the layers on each, as `--fit` chose them.
 #[test]

@@ -155,7 +155,8 @@ fn used(mut tensors: Vec<Tensor>, architecture: &Architecture, decoder: usize) -
     });
     for tensor in &mut tensors {
         tensor.layer = tensor.layer.map(|layer| layer - decoder);
-        tensor.role = if tensor.rows > 1 { Role::Unquantised } else { Role::Vector };
+        // In another format than the file's, quantised as most matrices are.
+        tensor.role = if tensor.rows > 1 { Role::AttentionQ } else { Role::Vector };
         tensor.active = experts.filter(|_| tensor.name.contains("_exps")).unwrap_or(Active::All);
     }
     tensors

@@ -4,6 +4,7 @@ use super::EachCard;
 use super::case::Case;
 use super::part::{Component, Part, Pool};
 use crate::device::MAX_CARDS;
+use crate::leaf::Provenance;
 use crate::memory::kv_cache;
 
 /// Its parts; none without one.
@@ -25,6 +26,12 @@ pub(super) fn parts(case: &Case<'_>) -> Vec<Part> {
         // They run with the output, on the last card.
         if let (true, Some(split), Some(_)) = (draft.is_own(), &case.split, part.card) {
             part.card = Some(split.output_card());
+        }
+        // A config says how many there are, not what they look like.
+        let guessed = draft.is_own() && !model.is_stored();
+        if guessed && part.component != Component::PageTables {
+            part.provenance = Provenance::Estimated;
+            part.note += "; taken to be like the last layer that attends";
         }
         part.component = match part.component {
             Component::KvCache | Component::RecurrentState => Component::DraftCache,
@@ -139,5 +146,7 @@ mod tests {
         assert_eq!(with.bytes(Component::DraftCache), 8_192 * 8 * 128 * 2 * 2);
         let tokenizers = |placement: &Placement| placement.bytes(Component::Tokenizer);
         assert_eq!(tokenizers(&with), tokenizers(&placed(Machine::X86, |_| {})));
+        let mut layers = with.of_component(Component::Draft);
+        assert!(layers.all(|part| part.provenance == crate::leaf::Provenance::Estimated));
     }
 }
