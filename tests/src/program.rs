@@ -26,6 +26,27 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<Output> {
     command.output().context("dhurandhar did not start")
 }
 
+/// What `dhurandhar` prints with these arguments.
+///
+/// # Panics
+/// It does not start or does not succeed.
+pub fn answer(arguments: &[&str]) -> String {
+    let output = run(arguments).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it says when it refuses these arguments as bad input.
+///
+/// # Panics
+/// It does not start, does not refuse, or answers all the same.
+pub fn refusal(arguments: &[&str]) -> String {
+    let output = run(arguments).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.stdout.is_empty(), "half an answer before the refusal");
+    String::from_utf8(output.stderr).unwrap()
+}
+
 /// The executable of this name, from cargo's own report of where it put it.
 pub fn path(binary: &'static str) -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("DHURANDHAR_PROGRAMS") {

@@ -1,20 +1,8 @@
 //! Speeds as a user meets them: predicted, narrowed by a measurement, held to published ones; and the script that fits the law.
 
-use dhurandhar_tests::program::run;
+use dhurandhar_tests::program::{answer, refusal};
 use dhurandhar_tests::workspace::root;
-use std::process::{Command, Output};
-
-fn answer(arguments: &[&str]) -> String {
-    let output = run(arguments).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refusal(arguments: &[&str]) -> String {
-    let output: Output = run(arguments).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).unwrap()
-}
+use std::process::Command;
 
 fn json(arguments: &[&str]) -> serde_json::Value {
     serde_json::from_str(&answer(&[arguments, &["--json"]].concat())).unwrap()

@@ -1,10 +1,9 @@
 //! Predictions: tables, JSON, documents.
 
-use super::{answer, refusal};
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::model::registry;
 use dhurandhar_core::report::Report;
-use dhurandhar_tests::program::run;
+use dhurandhar_tests::program::{answer, refusal, run};
 use dhurandhar_tests::workspace::{fixture, root};
 use snapbox::file;
 

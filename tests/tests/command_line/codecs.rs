@@ -1,6 +1,6 @@
 //! Codecs of the KV cache.
 
-use super::{answer, refusal};
+use dhurandhar_tests::program::{answer, refusal};
 
 #[test]
 fn codec_reports_have_schemas_that_name_their_fields() {

@@ -1,6 +1,6 @@
 //! What the first release answered.
 
-use super::answer;
+use dhurandhar_tests::program::answer;
 use dhurandhar_tests::workspace::fixture;
 
 #[test]

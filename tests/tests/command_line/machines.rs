@@ -1,6 +1,6 @@
 //! Limits, programs and GPUs.
 
-use super::{answer, refusal};
+use dhurandhar_tests::program::{answer, refusal};
 
 #[test]
 fn limits_are_listed_by_device_by_system_and_whole() {

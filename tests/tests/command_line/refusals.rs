@@ -1,7 +1,6 @@
 //! Bad input, which is told what was wrong and what was expected.
 
-use super::refusal;
-use dhurandhar_tests::program::run;
+use dhurandhar_tests::program::{refusal, run};
 use dhurandhar_tests::workspace::{fixture, root};
 use snapbox::str;
 
