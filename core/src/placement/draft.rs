@@ -147,6 +147,6 @@ mod tests {
         let tokenizers = |placement: &Placement| placement.bytes(Component::Tokenizer);
         assert_eq!(tokenizers(&with), tokenizers(&placed(Machine::X86, |_| {})));
         let mut layers = with.of_component(Component::Draft);
-        assert!(layers.all(|part| part.provenance == crate::leaf::Provenance::Estimated));
+        assert!(layers.all(|part| part.provenance == Provenance::Estimated));
     }
 }
