@@ -87,8 +87,9 @@ impl Runtime {
         }
         let stated = model.architecture.published.checkpoint.as_deref();
         let stated = stated.and_then(|name| WeightFormat::parse(name).ok());
-        let is_mlx =
-            |format: &WeightFormat| matches!(format, WeightFormat::Uniform(UniformFormat::Mlx { .. }));
+        let is_mlx = |format: &WeightFormat| {
+            matches!(format, WeightFormat::Uniform(UniformFormat::Mlx { .. } | UniformFormat::MlxFloat(_)))
+        };
         match self {
             Self::Mlx => {
                 let usual = WeightFormat::Uniform(UniformFormat::Mlx { bits: 4, group: 64 });

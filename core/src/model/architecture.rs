@@ -363,8 +363,24 @@ pub struct Published {
     /// The quantised checkpoint beside the config, by the name of its weight format; none where it is plain or not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+    /// Its matrices with other bits than that format's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoint_own: Vec<OwnBits>,
     /// Layers beside the decoder that predict further tokens (multi-token prediction).
     pub mtp_layers: u64,
+}
+
+/// A matrix of a quantised checkpoint with bits of its own (MLX); 16 bits are not packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OwnBits {
+    /// Layer, where it stands in one.
+    pub layer: Option<usize>,
+    /// Its purpose.
+    pub role: Role,
+    /// Bits of a weight.
+    pub bits: u8,
+    /// Weights that share a scale and a bias.
+    pub group: u32,
 }
 
 impl Attention {
@@ -506,11 +522,13 @@ wire_enum!(Ffn {
 wire_struct!(PerLayerEmbedding { rows, width, gated });
 wire_struct!(Extras { altup_streams, laurel_rank, layer_scalar, fused, head_gate, bare_output_norm });
 wire_struct!(Encoder { parameters, bytes });
+wire_struct!(OwnBits { layer, role, bits, group });
 wire_struct!(Published {
     parameters,
     parameters_note,
     decoder_bytes,
     embedding_bytes,
     checkpoint,
+    checkpoint_own,
     mtp_layers
 });

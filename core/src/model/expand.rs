@@ -61,6 +61,7 @@ impl Profile {
                 decoder_bytes: bytes(self.published_decoder_gb),
                 embedding_bytes: bytes(self.published_embeddings_gb),
                 checkpoint: None,
+                checkpoint_own: Vec::new(),
                 mtp_layers: 0,
             },
             stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB as f64),

@@ -51,10 +51,23 @@ pub enum UniformFormat {
         /// Weights that share a scale.
         group: u16,
     },
+    /// MLX's microscaled floats: `mxfp4` and `mxfp8` with an 8-bit scale for 32, `nvfp4` for 16, embeddings included.
+    MlxFloat(MlxFloat),
+}
+
+/// Modes of MLX's files beside the affine one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MlxFloat {
+    /// 4 bits, a scale for 32.
+    Mxfp4,
+    /// 8 bits, a scale for 32.
+    Mxfp8,
+    /// 4 bits, a scale for 16.
+    Nvfp4,
 }
 
 /// Formats of a name of their own.
-const FIXED: [(&str, UniformFormat); 7] = [
+const FIXED: [(&str, UniformFormat); 10] = [
     ("int4_block32", UniformFormat::Int4Block32),
     ("int8_row", UniformFormat::Int8PerRow),
     ("fp8", UniformFormat::Fp8),
@@ -62,6 +75,9 @@ const FIXED: [(&str, UniformFormat); 7] = [
     ("nvfp4", UniformFormat::Nvfp4),
     ("nf4", UniformFormat::Nf4),
     ("nf4_double", UniformFormat::Nf4Double),
+    ("mlx_mxfp4", UniformFormat::MlxFloat(MlxFloat::Mxfp4)),
+    ("mlx_mxfp8", UniformFormat::MlxFloat(MlxFloat::Mxfp8)),
+    ("mlx_nvfp4", UniformFormat::MlxFloat(MlxFloat::Nvfp4)),
 ];
 
 /// Weights that share a scale in MLX's files where nothing is said.
@@ -106,7 +122,9 @@ impl UniformFormat {
     /// Bits per weight of the matrices it quantises, scales and zero points included.
     pub fn bits_per_weight(self) -> f64 {
         match self {
-            Self::Int4Block32 | Self::Nf4 | Self::Nvfp4 => 4.5,
+            Self::Int4Block32 | Self::Nf4 | Self::Nvfp4 | Self::MlxFloat(MlxFloat::Nvfp4) => 4.5,
+            Self::MlxFloat(MlxFloat::Mxfp4) => 4.25,
+            Self::MlxFloat(MlxFloat::Mxfp8) => 8.25,
             Self::Int8PerRow | Self::Fp8 | Self::Int8 => 8.0,
             Self::Grouped { bits, group } => f64::from(bits) + f64::from(16 + bits) / f64::from(group),
             // f8 scales per block of 64 and f32 per 256 of those.
@@ -117,7 +135,7 @@ impl UniformFormat {
 
     /// Whether embedding tables and the head are quantised too.
     pub fn quantises_embeddings(self) -> bool {
-        matches!(self, Self::Int4Block32 | Self::Int8PerRow | Self::Mlx { .. })
+        matches!(self, Self::Int4Block32 | Self::Int8PerRow | Self::Mlx { .. } | Self::MlxFloat(_))
     }
 }
 
@@ -207,10 +225,11 @@ mod tests {
 
     #[test]
     fn every_name_parses_back() {
-        for name in WeightFormat::names()
-            .iter()
-            .chain(["as_stored", "published", "3bit", "int3_g64", "mlx_6bit_g32"].map(String::from).iter())
-        {
+        for name in WeightFormat::names().iter().chain(
+            ["as_stored", "published", "3bit", "int3_g64", "mlx_6bit_g32", "mlx_mxfp4"]
+                .map(String::from)
+                .iter(),
+        ) {
             assert_eq!(WeightFormat::parse(name).map(|f| f.to_string()).as_deref(), Ok(name.as_str()));
         }
         assert_eq!(WeightFormat::parse("Q4_K_M"), Ok(WeightFormat::Stock(StockType::Q4KM)));

@@ -6,6 +6,6 @@ mod plan;
 pub mod quality;
 mod stock;
 
-pub use format::{UniformFormat, UnknownFormat, WeightFormat};
+pub use format::{MlxFloat, UniformFormat, UnknownFormat, WeightFormat};
 pub use plan::{PlanError, PlannedTensor, WeightPlan};
 pub use stock::StockType;

@@ -5,7 +5,7 @@ use super::{UniformFormat, WeightFormat};
 use crate::leaf::BlockType;
 use crate::leaf::Provenance;
 use crate::leaf::cast::to_u64;
-use crate::model::architecture::{Architecture, Attention, Mixer, RecurrentKind};
+use crate::model::architecture::{Architecture, Attention, Mixer, OwnBits, RecurrentKind};
 use crate::model::{Model, Origin, Role, Tensor};
 
 /// Alignment of tensors in a GGUF file, in bytes.
@@ -63,7 +63,8 @@ impl WeightPlan {
             }
             WeightFormat::Stock(stock) => (stock_plan(model, stock), Provenance::Exact),
             WeightFormat::Uniform(uniform) => {
-                (model.tensors.iter().map(|t| uniform_size(uniform, t)).collect(), Provenance::Exact)
+                let own = own_bits(model, uniform);
+                (model.tensors.iter().map(|t| uniform_size(uniform, t, own)).collect(), Provenance::Exact)
             }
             WeightFormat::Bits(bits) => {
                 let planned = |t: &Tensor| PlannedTensor {
@@ -180,7 +181,19 @@ fn rules(shape: &Architecture) -> stock::Rules {
     }
 }
 
-fn uniform_size(format: UniformFormat, tensor: &Tensor) -> PlannedTensor {
+/// Matrices with bits of their own, where the format is that of the checkpoint that has them.
+fn own_bits(model: &Model, format: UniformFormat) -> &[OwnBits] {
+    let published = &model.architecture.published;
+    let own = published.checkpoint_own.as_slice();
+    if own.is_empty() || published.checkpoint.as_deref() != Some(&format.to_string()) { &[] } else { own }
+}
+
+fn uniform_size(format: UniformFormat, tensor: &Tensor, own: &[OwnBits]) -> PlannedTensor {
+    if let Some(own) = own.iter().find(|own| (own.layer, own.role) == (tensor.layer, tensor.role)) {
+        let packed = f64::from(own.bits) + 32.0 / f64::from(own.group.max(1));
+        let bits = if own.bits == 16 { 16.0 } else { packed };
+        return PlannedTensor { block: None, bytes: bits_size(tensor.elements(), bits) };
+    }
     let table = matches!(tensor.role, Role::TokenEmbedding | Role::OutputHead | Role::PleTable);
     let kept = match tensor.role {
         Role::Vector | Role::Buffer | Role::Router | Role::Unquantised | Role::Vision | Role::Audio => true,

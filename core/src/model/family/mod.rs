@@ -33,7 +33,7 @@ mod towers;
 pub(in crate::model) use filled::filled;
 pub(super) use foreign::{
     DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY,
-    SCORING_HEADS, TERNARY, UNDESCRIBED,
+    OF_OTHER_THINGS, PARTS, SCORING_HEADS, TERNARY, UNDESCRIBED,
 };
 pub(super) use marks::by_parts;
 pub use names::Renames;

@@ -16,7 +16,7 @@ const GPT2: Family = Family {
     tied: true,
     defaults: &[("max_position_embeddings", 1_024)],
     output_bias: OutputBias::Stated(true),
-    config: Some(fourfold),
+    config: Some(gpt2_heads),
     own: Some(gpt2),
     ..BASE
 };
@@ -163,6 +163,14 @@ fn fourfold(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentEr
         facts.dense = PerLayer::Same(facts.hidden.saturating_mul(4));
     }
     Ok(())
+}
+
+/// SantaCoder is GPT-2 with one KV head for all queries.
+fn gpt2_heads(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {
+    if reader.text("attention_head_type")? == Some("multiquery") {
+        facts.heads.kv = PerLayer::Same(1);
+    }
+    fourfold(reader, facts)
 }
 
 fn head_bias(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), DocumentError> {

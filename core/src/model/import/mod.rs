@@ -8,6 +8,7 @@ pub(crate) mod entry;
 pub mod gguf;
 pub mod hf_config;
 mod kind;
+mod names;
 pub mod safetensors;
 
 pub(in crate::model) use draft::slug;

@@ -120,6 +120,11 @@ impl Block {
         own && self.recurs != Some(Recurs::KimiDelta)
     }
 
+    /// The layer chooses among experts.
+    pub(super) fn has_experts(&self) -> bool {
+        self.experts.is_some()
+    }
+
     /// Gate and up stand in one matrix (Phi-3): no gate, and up twice as wide as down.
     pub(super) fn fused_ffn(&self) -> bool {
         self.gate.is_none() && self.up.zip(self.down).is_some_and(|(up, down)| up == down.saturating_mul(2))

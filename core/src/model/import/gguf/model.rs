@@ -9,7 +9,8 @@ use super::{GgufModelError, state, windows};
 use crate::format::gguf::{Gguf, GgufError};
 use crate::leaf::cast::to_u64;
 use crate::model::architecture::{
-    Architecture, Attention, Embeddings, Encoder, Expanded, Extras, KvSource, Layer, Mixer, PerLayerEmbedding,
+    Architecture, Attention, Embeddings, Encoder, Expanded, Extras, Ffn, KvSource, Layer, Mixer,
+    PerLayerEmbedding,
 };
 use crate::model::family;
 use crate::model::family::{Family, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY};
@@ -52,8 +53,7 @@ impl Gguf {
                 .assumptions
                 .push(format!("not taken into account, though by name it could change memory: {list}"));
         }
-        let active = keys.integer("expert_used_count", 0..=MAX_HEADS)?.unwrap_or(0);
-        let tensors = self.tensors(&model, blocks, active);
+        let tensors = self.tensors(&model, blocks);
         draft::believable(&model, &tensors)?;
         let origin = Origin::Gguf { file_bytes: self.file_bytes };
         Ok(Model { architecture: model, tensors, origin, profile: None })
@@ -186,18 +186,22 @@ impl Gguf {
     }
 
     /// The table's tensors with their roles, exact types and bytes.
-    fn tensors(&self, model: &Architecture, blocks: &[Block], active_experts: u64) -> Vec<Tensor> {
+    fn tensors(&self, model: &Architecture, blocks: &[Block]) -> Vec<Tensor> {
         let tensor = |info: &crate::format::gguf::TensorInfo| {
             let (layer, _) = role::split(&info.name);
             let block = layer.and_then(|layer| blocks.get(layer));
-            let attention = layer.and_then(|layer| model.layers.get(layer)?.attention());
+            let described = layer.and_then(|layer| model.layers.get(layer));
+            let attention = described.and_then(Layer::attention);
             let around = Around {
                 tied: model.embeddings.tied,
                 recurrent: block.is_some_and(|block| block.recurs() && !block.has_keys()),
                 shared_kv: attention.is_some_and(|attention| !attention.owns_cache()),
                 drafts: layer.is_some_and(|layer| layer >= blocks.len()),
                 fused_ffn: block.is_some_and(Block::fused_ffn),
-                active_experts,
+                active_experts: match described.map(|layer| &layer.ffn) {
+                    Some(Ffn::Experts { active, .. }) => *active,
+                    _ => 0,
+                },
             };
             let (role, active) = role::of(info, around);
             let stored = Some(Stored { block: info.block, bytes: info.bytes });
@@ -238,7 +242,7 @@ fn layers(
     windows: &Windows,
     assumptions: &mut Vec<String>,
 ) -> Result<Vec<Layer>, GgufError> {
-    let active = keys.integer("expert_used_count", 0..=MAX_HEADS)?.unwrap_or(0);
+    let active = experts_used(keys, blocks)?;
     let most = (blocks.len() as u64).saturating_sub(1);
     let shared = keys.integer("attention.shared_kv_layers", 0..=most)?.unwrap_or(0);
     let first_shared = blocks.len().saturating_sub(count(shared));
@@ -277,7 +281,12 @@ fn layers(
             (None, None) => Mixer::None,
         };
         let norms = family.conventions.norms;
-        layers.push(Layer { mixer, ffn: block.ffn(active), norms, more: Vec::new() });
+        layers.push(Layer {
+            mixer,
+            ffn: block.ffn(active.get(index).copied().unwrap_or(0)),
+            norms,
+            more: Vec::new(),
+        });
     }
     if latent.is_some() && blocks.iter().any(|block| block.latent) {
         assumptions.push(
@@ -285,6 +294,18 @@ fn layers(
         );
     }
     Ok(layers)
+}
+
+/// Experts that a token goes through, layer by layer; llama.cpp loads no experts without a number of them.
+fn experts_used(keys: &Keys<'_>, blocks: &[Block]) -> Result<Vec<u64>, GgufError> {
+    const KEY: &str = "expert_used_count";
+    match keys.per_layer(KEY, &(0..=MAX_HEADS), blocks.len())? {
+        Some(used) => Ok(used),
+        None if blocks.iter().any(Block::has_experts) => {
+            Err(keys.wrong(KEY, "how many experts a token goes through, since the file has experts"))
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Correct a layer by the table: biases, KV heads, values taken from keys.

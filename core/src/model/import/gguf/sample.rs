@@ -1,7 +1,7 @@
 //! Writes GGUF headers for tests: by hand, or of a whole model under llama.cpp's key and tensor names.
 
 use crate::leaf::BlockType;
-use crate::model::architecture::{Architecture, Ffn, Recurrent, RecurrentKind};
+use crate::model::architecture::{Architecture, Recurrent, RecurrentKind};
 use crate::model::tensor::Active;
 use crate::model::{Model, Tensor};
 
@@ -166,8 +166,8 @@ pub(crate) fn of(model: &Model, architecture: &str) -> Sample {
         .count(&key("context_length"), shape.max_context_tokens);
     let shared = shape.attention_layers().filter(|(_, attention)| !attention.owns_cache()).count();
     sample = sample.count(&key("attention.shared_kv_layers"), shared as u64);
-    let experts = shape.layers.iter().find_map(|layer| match layer.ffn {
-        Ffn::Experts { experts, active, .. } => Some((experts, active)),
+    let experts = model.tensors.iter().find_map(|tensor| match tensor.active {
+        Active::Experts { experts, active } => Some((experts, active)),
         _ => None,
     });
     if let Some((experts, active)) = experts {

@@ -62,6 +62,33 @@ fn whole_models_survive_the_way_through_a_header() {
 
 /// Every config at hand whose family has a name in GGUF files, written under that name and read again: llama.cpp's cache and
 /// the state are the same from both. Grouped sharing and cross-attention have no keys there.
+/// llama.cpp reads one number or one for each layer, and refuses experts without any.
+#[test]
+fn experts_used_stand_for_each_layer_or_are_asked_for() {
+    let file = |used: &dyn Fn(Sample) -> Sample| {
+        let mut sample =
+            Sample::new("llama").count("llama.block_count", 2).count("llama.embedding_length", 64);
+        sample = used(sample.count("llama.attention.head_count", 4).count("llama.expert_count", 8));
+        sample = sample.tensor("token_embd.weight", &[64, 3], BlockType::F16);
+        for layer in 0..2 {
+            sample = sample.tensor(&format!("blk.{layer}.attn_k.weight"), &[64, 64], BlockType::F16);
+            sample =
+                sample.tensor(&format!("blk.{layer}.ffn_down_exps.weight"), &[32, 64, 8], BlockType::F16);
+        }
+        sample
+    };
+    let found = model(file(&|sample| sample.counts("llama.expert_used_count", [1, 2]))).unwrap();
+    let read: Vec<u64> = found
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.role == Role::ExpertDown)
+        .map(|tensor| tensor.read_per_token(8))
+        .collect();
+    assert_eq!(read, [1, 2]);
+    let error = failure(file(&|sample| sample));
+    assert!(error.contains("llama.expert_used_count") && error.contains("has experts"), "{error}");
+}
+
 #[test]
 fn a_config_and_its_file_have_the_same_cache() {
     use crate::memory::{Scenario, kv_cache};

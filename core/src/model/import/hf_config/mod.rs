@@ -111,8 +111,13 @@ pub fn of(source: &str, node: &Node) -> Result<Model, ConfigError> {
     } else {
         refuse::both_sides(source, &shown, &reader.outer)?;
     }
-    let mut architecture = architecture(source, &mut reader)?;
+    let unheard_of = !reader.known && !reader.nested && reader.outer.has("model_type");
+    let mut architecture = architecture(source, &mut reader).map_err(|error| match error {
+        ConfigError::Document(error) if unheard_of => refuse::without_words(source, &shown, error),
+        other => other,
+    })?;
     architecture.published.checkpoint = quantised::checkpoint(&reader.outer, &reader.text)?;
+    architecture.published.checkpoint_own = quantised::single(&reader.outer, &reader.text)?;
     architecture.published.mtp_layers = reader.drafts()?;
     let model = Model::new(architecture, Origin::Config, None);
     draft::believable(&model.architecture, &model.tensors)

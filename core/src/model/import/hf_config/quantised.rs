@@ -2,7 +2,9 @@
 
 use super::ConfigError;
 use crate::format::document::{DocumentError, Fields, Value, parse_json};
+use crate::model::architecture::OwnBits;
 use crate::model::family;
+use crate::model::import::names;
 
 /// Part of a sentence that holds for a config alone.
 pub const OWN_BYTES: &str = "its own bytes are read from its safetensors header only";
@@ -140,7 +142,11 @@ pub(super) fn checkpoint(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option
     };
     let Some(method) = map.text("quant_method")? else {
         // MLX names no method, and modelopt an algorithm.
-        let affine = map.text("mode")?.is_none_or(|mode| mode == "affine");
+        let mode = map.text("mode")?;
+        if let Some(mode @ ("mxfp4" | "mxfp8" | "nvfp4")) = mode {
+            return Ok(Some(["mlx_", mode].concat()));
+        }
+        let affine = mode.is_none_or(|mode| mode == "affine");
         return Ok(match (algorithm, bits) {
             (None, Some(bits)) if affine => Some(match group_size(&map).unwrap_or(64) {
                 64 => format!("mlx_{bits}bit"),
@@ -171,6 +177,32 @@ pub(super) fn checkpoint(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option
     })
 }
 
+/// Matrices of an MLX checkpoint with bits of their own, as the config lists them.
+pub(super) fn single(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Vec<OwnBits>, DocumentError> {
+    let mut own = Vec::new();
+    let Some(map) = quantisation(outer, Some(text))? else { return Ok(own) };
+    if map.has("quant_method") {
+        return Ok(own);
+    }
+    let usual = group_size(&map).unwrap_or(64);
+    for (name, entry) in map.entries() {
+        let (bits, group) = match entry.value {
+            Value::Map(_) => {
+                let entry = Fields::of("", entry)?;
+                let bits = entry.integer("bits", 1..=16).ok().flatten().filter(|bits| *bits <= 8);
+                (bits, group_size(&entry).unwrap_or(usual))
+            }
+            Value::Bool(false) => (Some(16), usual),
+            _ => continue,
+        };
+        let Some(bits) = bits else { continue };
+        let (layer, role) = names::matrix(name);
+        let (bits, group) = (u8::try_from(bits).unwrap_or(16), u32::try_from(group).unwrap_or(64));
+        own.push(OwnBits { layer, role, bits, group });
+    }
+    Ok(own)
+}
+
 /// What to say of a quantised checkpoint; nothing of a plain one.
 pub(super) fn told(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option<String>, DocumentError> {
     if quantisation(outer, Some(text))?.is_none() {
@@ -189,6 +221,7 @@ pub(super) fn told(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option<Strin
 #[cfg(test)]
 mod tests {
     use crate::model::import::hf_config;
+    use crate::weights::{WeightFormat, WeightPlan};
 
     /// Llama 3.2 1B's shape, with what a config says of its quantisation.
     fn config(quantisation: &str) -> String {
@@ -213,12 +246,29 @@ mod tests {
             (&channels, "int8"),
             (r#""quantization": {"bits": 6, "group_size": 64}"#, "mlx_6bit"),
             (r#""quantization": {"bits": 4, "group_size": 32}"#, "mlx_4bit_g32"),
+            (r#""quantization": {"bits": 4, "group_size": 32, "mode": "mxfp4"}"#, "mlx_mxfp4"),
             (r#""quantization_config": {"quant_algo": "NVFP4"}"#, "nvfp4"),
         ] {
             let model = hf_config::parse("config.json", config(said).as_bytes()).unwrap();
             assert_eq!(model.architecture.published.checkpoint.as_deref(), Some(name), "{said}");
             assert!(model.architecture.assumptions.iter().any(|sentence| sentence.contains(name)), "{name}");
         }
+    }
+
+    /// Llama 3.2 1B with one FFN matrix and its table in other bits than the rest.
+    #[test]
+    fn matrices_with_bits_of_their_own_are_counted_with_those() {
+        let mixed = r#""quantization": {"bits": 4, "group_size": 64, "model.embed_tokens": false,
+            "model.layers.3.mlp.down_proj": {"bits": 6, "group_size": 32}}"#;
+        let of = |said| hf_config::parse("config.json", config(said).as_bytes()).unwrap();
+        let bytes = |model| {
+            let format = WeightFormat::parse("mlx_4bit").unwrap();
+            WeightPlan::new(model, format).unwrap().text_bytes(model)
+        };
+        let (plain, mixed) = (of(r#""quantization": {"bits": 4, "group_size": 64}"#), of(mixed));
+        let (matrix, table) = (8192 * 2048, 128_256 * 2048);
+        let eighths = matrix * (7 * 2 - 9) / 2 + table * (16 * 2 - 9) / 2;
+        assert_eq!(bytes(&mixed) - bytes(&plain), eighths / 8);
     }
 
     #[test]

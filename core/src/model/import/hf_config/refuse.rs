@@ -1,8 +1,10 @@
 //! Configs that are no decoder-only language model's, or no model's at all: named, not guessed.
 
 use super::ConfigError;
-use crate::format::document::{Fields, Value};
-use crate::model::family::{DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, UNDESCRIBED};
+use crate::format::document::{DocumentError, Fields, Value};
+use crate::model::family::{
+    DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, OF_OTHER_THINGS, PARTS, UNDESCRIBED,
+};
 
 /// Fields that only other kinds of JSON have, and what those are.
 const OTHERS: &[(&[&str], &str)] = &[
@@ -18,6 +20,7 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["processor_class"], "a processor's config"),
     (&["dim", "n_layers", "n_heads"], "a params.json of Mistral's or Meta's own format"),
     (&["log_history", "global_step"], "the state of a training run"),
+    (&["medusa_num_heads"], "the config of draft heads, which run beside their model"),
     (&["do_sample"], "a generation config"),
     (&["transformers_version", "eos_token_id"], "a generation config"),
     (&["transformers_version", "bos_token_id"], "a generation config"),
@@ -51,20 +54,26 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
     if ENCODERS.contains(&model_type) {
         return refuse("an encoder without a decoder");
     }
+    if let Some((_, what)) = OF_OTHER_THINGS.iter().find(|(name, _)| *name == model_type) {
+        return refuse(what);
+    }
+    let whole = ["text_config", "llm_config", "language_config"].iter().any(|name| outer.has(name));
+    if !whole && PARTS.iter().any(|end| model_type.ends_with(end)) {
+        return refuse("a part of a model, which encodes pictures or sounds");
+    }
     // Token types are a BERT habit that no decoder has kept.
-    let headed = outer
-        .texts("architectures")?
-        .iter()
-        .any(|class| ENCODER_HEADS.iter().any(|end| class.ends_with(end)));
+    let classes = outer.texts("architectures")?;
+    let headed = classes.iter().any(|class| ENCODER_HEADS.iter().any(|end| class.ends_with(end)));
     let is_decoder = outer.flag("is_decoder")? == Some(true);
     if !is_decoder && (headed || outer.has("type_vocab_size")) {
         return refuse("an encoder without a decoder, by its fields");
     }
     let drafts = |class: &String| DRAFT_HEADS.iter().any(|end| class.ends_with(end));
-    if outer.texts("architectures")?.iter().any(drafts) {
+    if classes.iter().any(drafts) {
         return refuse("a draft head, which runs beside its model");
     }
-    match UNDESCRIBED.iter().find(|(name, _)| *name == model_type) {
+    let undescribed = |wanted: &str| UNDESCRIBED.iter().find(|(name, _)| *name == wanted);
+    match classes.iter().find_map(|class| undescribed(class)).or(undescribed(model_type)) {
         Some((_, what)) => Err(ConfigError::Undescribed {
             source_name: source.to_owned(),
             model_type: model_type.to_owned(),
@@ -86,4 +95,69 @@ pub(super) fn both_sides(source: &str, model_type: &str, text: &Fields<'_>) -> R
         });
     }
     Ok(())
+}
+
+/// A type that is not listed, and that lacks what every language model has, is taken for something else.
+pub(super) fn without_words(source: &str, model_type: &str, error: DocumentError) -> ConfigError {
+    const EVERY: [&str; 3] = ["vocab_size", "hidden_size", "num_hidden_layers"];
+    match error {
+        DocumentError::Missing { field, .. } if EVERY.contains(&field.as_str()) => {
+            ConfigError::NotDecoderOnly {
+                source_name: source.to_owned(),
+                model_type: model_type.to_owned(),
+                what: format!("not listed, and has no `{field}` under any of its usual names"),
+            }
+        }
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::import::hf_config::parse;
+
+    /// The sizes of a small decoder under a type of another kind, and what is said of it.
+    #[test]
+    fn what_is_no_decoder_is_named() {
+        const SIZES: &str = r#""hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "intermediate_size": 128, "vocab_size": 100"#;
+        for (fields, words) in [
+            (r#""model_type": "blip_2_qformer""#, "a part of a model"),
+            (r#""model_type": "voxtral_encoder""#, "a part of a model"),
+            (r#""model_type": "tapas""#, "an encoder without a decoder"),
+            (r#""model_type": "t5gemma2_decoder""#, "an encoder-decoder"),
+            (r#""model_type": "colpali""#, "a retrieval model"),
+            (
+                r#""model_type": "git", "architectures": ["Grok1ForCausalLM"]"#,
+                "a dense FFN beside its experts",
+            ),
+            (r#""model_type": "git""#, "a BERT decoder"),
+            (r#""model_type": "phi4flash""#, "a cache that half of its layers share"),
+        ] {
+            let error = parse("config.json", format!("{{{fields}, {SIZES}}}").as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(words), "{fields}: {error}");
+        }
+        for (bytes, words) in [
+            (r#"{"model_type": "bit", "embedding_size": 64}"#, "`bit` is not listed, and has no `"),
+            (r#"{"medusa_num_heads": 5, "medusa_num_layers": 1}"#, "draft heads"),
+            (r#"{"hidden_size": 64}"#, "is missing"),
+        ] {
+            let error = parse("config.json", bytes.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(words), "{bytes}: {error}");
+        }
+    }
+
+    /// SantaCoder calls itself GPT-2 and has one KV head.
+    #[test]
+    fn queries_share_a_head_where_gpt_2_says_so() {
+        let config = |extra: &str| {
+            let fields = r#""model_type": "gpt2", "n_embd": 2048, "n_layer": 24, "n_head": 16, "vocab_size": 49280, "n_positions": 2048"#;
+            parse("config.json", format!("{{{fields}{extra}}}").as_bytes()).unwrap()
+        };
+        let heads = |extra: &str| {
+            config(extra).architecture.attention_layers().next().map(|(_, attention)| attention.kv_heads)
+        };
+        assert_eq!(heads(""), Some(16));
+        assert_eq!(heads(r#", "attention_head_type": "multiquery""#), Some(1));
+    }
 }

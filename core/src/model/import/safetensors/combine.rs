@@ -2,7 +2,7 @@
 
 use super::super::draft;
 use super::super::hf_config::{OWN_BYTES, StoredBits};
-use super::names::{self, Place};
+use super::super::names::{self, Place};
 use super::packed::{self, Matrix};
 use super::{SafetensorsModelError, deduce};
 use crate::format::safetensors::Header;
@@ -106,12 +106,18 @@ impl Header {
             (role, active) = (Role::Unused, Active::Nothing);
         }
         let rows = info.rows().max(1);
+        // A packed matrix keeps no rows that could be relied on, but for tables, whose rows are tokens in every form.
+        let (rows, row_length) = match matrix.packed {
+            true if role.is_table() && elements.is_multiple_of(rows) => (rows, elements / rows),
+            true => (1, elements),
+            false => (rows, info.row_length()),
+        };
         Ok(Tensor {
             name: info.name.clone(),
             role,
             layer,
-            rows: if matrix.packed { 1 } else { rows },
-            row_length: if matrix.packed { elements } else { info.row_length() },
+            rows,
+            row_length,
             active,
             stored: Some(Stored { block: info.block, bytes: matrix.bytes }),
         })
@@ -169,7 +175,7 @@ fn active(
         Role::TokenEmbedding if !architecture.embeddings.tied => Active::Row,
         Role::PleTable => Active::Row,
         Role::Vision | Role::Audio => Active::Nothing,
-        _ if place.rest.contains("experts.") && !place.rest.contains("shared_experts.") => {
+        _ if names::routed(place.rest) => {
             let ffn = layer.and_then(|layer| architecture.layers.get(layer)).map(|layer| &layer.ffn);
             match ffn {
                 Some(Ffn::Experts { experts, active, .. }) => {

@@ -4,8 +4,8 @@
 //! the longest context; those are taken at their most expensive, and `assumptions` says so.
 
 use super::super::draft::{self, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
+use super::super::names::{self, Place};
 use super::SafetensorsModelError;
-use super::names::{self, Place};
 use super::packed;
 use crate::format::safetensors::{Header, TensorInfo};
 use crate::leaf::BlockType;

@@ -1,7 +1,7 @@
 //! `model.safetensors.index.json`: which shard holds which tensor, and the bytes of all.
 
+use super::super::names;
 use super::SafetensorsModelError;
-use super::names;
 use crate::format::document::{Fields, Value, parse_json};
 use crate::leaf::BlockType;
 use crate::model::architecture::Encoder;

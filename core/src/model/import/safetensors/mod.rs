@@ -3,7 +3,6 @@
 mod combine;
 mod deduce;
 mod index;
-mod names;
 mod packed;
 
 #[cfg(test)]

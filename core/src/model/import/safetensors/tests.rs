@@ -207,6 +207,41 @@ fn packed_matrices_count_their_scales_and_need_the_config() {
     assert_eq!(model.tensors.len(), 2);
 }
 
+/// MLX's form: rows stay rows, experts are stacked, one matrix has bits of its own.
+#[test]
+fn mlx_packs_tables_and_experts() {
+    let packed = |sample: Sample, base: &str, shape: &[u64], bits: u64| {
+        let (last, before) = shape.split_last().unwrap();
+        let with = |last: u64| [before, &[last]].concat();
+        sample
+            .tensor(&format!("{base}.weight"), "U32", &with(last * bits / 32))
+            .tensor(&format!("{base}.scales"), "BF16", &with(last / 64))
+            .tensor(&format!("{base}.biases"), "BF16", &with(last / 64))
+    };
+    let layer = "model.layers.0.mlp";
+    let mut sample = packed(Sample::default(), "model.embed_tokens", &[100, 128], 4);
+    sample = packed(sample, &format!("{layer}.gate"), &[8, 128], 8);
+    for matrix in ["gate_proj", "up_proj", "down_proj"] {
+        sample = packed(sample, &format!("{layer}.switch_mlp.{matrix}"), &[8, 128, 128], 4);
+    }
+    let config = r#"{"model_type": "qwen3_moe", "hidden_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 256, "moe_intermediate_size": 128, "num_experts": 8,
+        "num_experts_per_tok": 2, "vocab_size": 100, "tie_word_embeddings": false, "quantization": {"bits": 4,
+        "group_size": 64, "model.layers.0.mlp.gate": {"bits": 8, "group_size": 64}}}"#;
+    let bits = hf_config::stored_bits("config.json", config.as_bytes()).unwrap();
+    let model = hf_config::parse("config.json", config.as_bytes()).unwrap();
+    let model = sample.header().with_config(model, &bits).unwrap();
+    let of = |role| model.tensors.iter().find(|tensor| tensor.role == role).unwrap();
+    let (table, down, router) = (of(Role::TokenEmbedding), of(Role::ExpertDown), of(Role::Router));
+    // 4 bits, and 32 for each 64 weights.
+    assert_eq!((table.rows, table.row_length), (100, 128));
+    assert_eq!(table.read_per_token(table.stored.unwrap().bytes), 128 / 2 + 8);
+    assert_eq!(router.elements(), 8 * 128);
+    let bytes = 8 * 128 * 128 * 9 / 16;
+    assert_eq!((down.elements(), down.stored.unwrap().bytes), (8 * 128 * 128, bytes));
+    assert_eq!(down.read_per_token(bytes), bytes / 4);
+}
+
 #[test]
 fn shards_and_strangers_are_refused() {
     let (bytes, length) = llama(2, 64, 64, 32, 128, 100).finish();

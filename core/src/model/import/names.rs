@@ -82,6 +82,17 @@ pub(super) fn role(place: &Place<'_>, dimensions: usize) -> Role {
     }
 }
 
+/// Layer and role of a matrix by its name, without a file.
+pub(super) fn matrix(name: &str) -> (Option<usize>, Role) {
+    let place = place(name);
+    (place.layer, role(&place, 2))
+}
+
+/// Of a layer's experts that are chosen; MLX stacks them under a name of its own.
+pub(super) fn routed(stem: &str) -> bool {
+    stem.contains("experts.") && !stem.contains("shared_experts.") || stem.contains("switch_mlp.")
+}
+
 fn outside(stem: &str, dimensions: usize) -> Role {
     let last = stem.rsplit('.').next().unwrap_or(stem);
     match last {
@@ -97,7 +108,10 @@ fn inside(stem: &str, dimensions: usize) -> Role {
     if stem == "layer_scalar" || stem.ends_with("e_score_correction_bias") || stem.ends_with("expert_bias") {
         return Role::Buffer;
     }
-    if stem.contains("experts.") && !stem.contains("shared_experts.") && dimensions >= 2 {
+    // MLX stacks a layer's experts under a name of its own.
+    let experts =
+        stem.contains("experts.") && !stem.contains("shared_experts.") || stem.contains("switch_mlp.");
+    if experts && dimensions >= 2 {
         return expert(stem);
     }
     if dimensions < 2 || stem.ends_with("bias") || stem.ends_with("norm") {
@@ -151,6 +165,7 @@ mod tests {
             ("model.layers.1.mlp.experts.gate_up_proj", Some(1), Role::ExpertGate),
             ("model.layers.2.mlp.shared_experts.up_proj.weight", Some(2), Role::FfnUp),
             ("model.layers.2.mlp.gate.weight", Some(2), Role::Router),
+            ("model.layers.2.mlp.switch_mlp.down_proj.weight", Some(2), Role::ExpertDown),
             ("model.layers.5.linear_attn.in_proj_qkv.weight", Some(5), Role::Recurrent),
             ("model.layers.5.linear_attn.conv1d.weight", Some(5), Role::Unquantised),
             ("model.layers.4.conv.out_proj.weight", Some(4), Role::Recurrent),
