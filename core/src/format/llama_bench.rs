@@ -2,6 +2,7 @@
 //!
 //! Older builds leave fields out (`n_depth`, `devices`) and newer ones add some; what is needed is named when it is missing.
 
+use super::typed_json;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use thiserror::Error;
@@ -143,8 +144,11 @@ pub fn read_llama_bench(text: &str) -> Result<BenchFile, BenchError> {
     let mut file = BenchFile::default();
     for (index, value) in values.into_iter().enumerate() {
         let wrong = |reason: String| BenchError::Row { row: index + 1, reason };
-        let raw: Raw = serde_path_to_error::deserialize(value)
-            .map_err(|error| wrong(format!("field {}: {}", error.path(), error.inner())))?;
+        // Written anew, so that a place in the text would mean nothing.
+        let raw: Raw = typed_json::from_str(&value.to_string()).map_err(|misfit| {
+            let told = misfit.to_string();
+            wrong(told.split(" at line ").next().unwrap_or(&told).to_owned())
+        })?;
         match raw.measured().map_err(wrong)? {
             Some(row) => file.rows.push(row),
             None => file.failed += 1,

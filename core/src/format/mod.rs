@@ -11,3 +11,4 @@ pub mod npy;
 pub mod quantity;
 pub mod safetensors;
 pub mod tensors;
+pub(crate) mod typed_json;

@@ -1,5 +1,6 @@
 //! Reading a published result: version first, then every number, then the types.
 
+use crate::format::typed_json;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -74,10 +75,8 @@ pub(super) fn read<T: DeserializeOwned>(text: &str, expected: &'static str) -> R
         return Err(MeasurementError::OtherMajor { found: found.to_owned(), major, expected });
     }
     check_numbers(&value)?;
-    serde_path_to_error::deserialize(value).map_err(|error| MeasurementError::Field {
-        path: error.path().to_string(),
-        source: error.into_inner(),
-    })
+    typed_json::from_str(text)
+        .map_err(|misfit| MeasurementError::Field { path: misfit.path, source: misfit.source })
 }
 
 /// Refuses any negative number; infinities and NaN are no JSON to begin with.

@@ -68,10 +68,10 @@ pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The name under which a file is written; the same each time, so that what a killed process left is written over.
+/// The name under which a file is written; another one for each process, so that two do not write into one.
 fn beside(path: &Path) -> PathBuf {
     let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    partial.push(format!(".{}.partial", std::process::id()));
     partial.into()
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct RecommendArgs {
     #[arg(long, default_value = "chat", value_parser = task)]
     task: Task,
     /// Least expected speed, tokens a second [default: as fast as people read for chat, 15 for code]
-    #[arg(long, alias = "target-tps", value_name = "TPS")]
+    #[arg(long, alias = "target-tps", value_name = "TPS", allow_negative_numbers = true)]
     min_tps: Option<f64>,
     /// Tokens that one conversation can hold [default: 4096 on phones and boards, 8192 on computers]
     #[arg(long)]
@@ -77,8 +77,10 @@ fn nothing(wish: &Wish) -> String {
     let context = wish
         .context_tokens
         .map_or(String::new(), |tokens| format!(" and a context of {} tokens", count(tokens)));
+    let less =
+        if wish.context_tokens.is_some() { "--min-tps or fewer --context-tokens" } else { "--min-tps" };
     format!(
-        "No built-in model stays in memory with {} expected tok/s{context}. A lower --min-tps asks for less.",
+        "No built-in model stays in memory with {} expected tok/s{context}. `dhurandhar recommend` with a lower {less} asks for less.",
         wish.tokens_per_s
     )
 }
@@ -88,7 +90,10 @@ fn table(found: &[Recommendation]) -> String {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|one| {
         let speed = one.outlook.decode_tokens_per_s;
-        let speed = speed.map_or("unknown".to_owned(), |speed| format!("{:.0}-{:.0}", speed.low, speed.high));
+        let speed = speed.map_or("unknown".to_owned(), |speed| {
+            let digits = usize::from(speed.high < 10.0);
+            format!("{:.digits$}-{:.digits$}", speed.low, speed.high)
+        });
         vec![
             one.model.clone(),
             one.format.to_string(),
@@ -103,7 +108,11 @@ fn table(found: &[Recommendation]) -> String {
 /// The answer of the program without a command: this machine, what to run on it, and how to go on.
 pub(crate) fn overview() -> anyhow::Result<ExitCode> {
     let device = this_machine::device()?;
-    let wish = Wish { task: Task::Chat, tokens_per_s: Task::Chat.usual_tokens_per_s(), context_tokens: None };
+    let mut wish =
+        Wish { task: Task::Chat, tokens_per_s: Task::Chat.usual_tokens_per_s(), context_tokens: None };
+    if device.dram_bandwidth_gb_per_s.is_none() {
+        wish.tokens_per_s = 0.0;
+    }
     let found = recommend(&device, &wish, COUNT);
     let mut text = wrapped(&line(&device), "");
     text += "\n";
@@ -132,6 +141,8 @@ fn line(device: &Device) -> String {
             "at a glance"
         };
         parts.push(format!("{speed:.0} GB/s of memory {how}"));
+    } else {
+        parts.push("speed of memory not known: too much else runs".to_owned());
     }
     parts.extend(machine::surroundings::inside().map(|inside| format!("inside {inside}")));
     parts.join(", ")

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::answer::{Answer, header, host};
 use super::cache::Cache;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -107,6 +107,10 @@ impl Client {
                 return Ok(Answer { status, headers: parts.headers, body, url: at, linked_etag });
             };
             let next = joined(&at, target);
+            if !next.starts_with("http") || next.contains(char::is_whitespace) {
+                let text = format!("{} sends to `{target}`, which is no web address", host(&at));
+                return Err(Stop::For(Failure::way(text)));
+            }
             if at.starts_with("https://") && !next.starts_with("https://") {
                 let text =
                     format!("{} sends to {}, which is not encrypted; expected https", host(&at), host(&next));
@@ -166,20 +170,37 @@ fn passes(status: u16) -> bool {
 fn reached(url: &str, error: Error) -> Stop {
     let host = host(url);
     match error {
-        Error::HostNotFound => Stop::For(Failure::way(format!(
-            "cannot find the host {host}: is there a network? Models that are built in need none"
-        ))),
+        Error::HostNotFound => Stop::For(unknown_host(host)),
+        // The system's resolver has no kind of its own.
+        Error::Io(problem) if problem.to_string().contains("lookup address") => Stop::For(unknown_host(host)),
+        Error::ConnectProxyFailed(problem) if problem.contains("407") => Stop::For(Failure::way(
+            "the proxy asks for a name and a password (407); expected them in HTTPS_PROXY, as http://NAME:PASSWORD@HOST:PORT"
+                .to_owned(),
+        )),
+        Error::ConnectProxyFailed(problem) => {
+            Stop::For(Failure::way(format!("the proxy does not lead to {host}: {problem}")))
+        }
         Error::Rustls(problem) => Stop::For(Failure::way(format!(
             "{host} is not who it says ({problem}); behind a proxy that reads along, its certificate belongs among the \
              system's, or where SSL_CERT_FILE says"
         ))),
         Error::Io(problem) if problem.kind() == std::io::ErrorKind::ConnectionRefused => {
-            Stop::For(Failure::way(format!("cannot reach {host}: {problem}")))
+            let through = match settings::proxy() {
+                Some((name, value)) => format!(" through the proxy of {name} ({value})"),
+                None => String::new(),
+            };
+            Stop::For(Failure::way(format!("cannot reach {host}{through}: {problem}")))
         }
         Error::Io(problem) => Stop::Passing(Failure::way(format!("cannot reach {host}: {problem}"))),
         Error::Timeout(_) => Stop::For(Failure::way(format!("{host} did not answer in time"))),
         problem => Stop::For(Failure::way(format!("cannot reach {host}: {problem}"))),
     }
+}
+
+fn unknown_host(host: &str) -> Failure {
+    Failure::way(format!(
+        "cannot find the host {host}: is there a network? Models that are built in need none"
+    ))
 }
 
 /// Scheme, host and port.
@@ -195,7 +216,10 @@ fn origin(url: &str) -> String {
 
 /// Where a redirect from `at` leads.
 fn joined(at: &str, target: &str) -> String {
-    if target.starts_with("https://") || target.starts_with("http://") {
+    if target
+        .split_once("://")
+        .is_some_and(|(scheme, _)| scheme.bytes().all(|sign| sign.is_ascii_alphanumeric()))
+    {
         return target.to_owned();
     }
     let origin = origin(at);

@@ -10,7 +10,9 @@ use dhurandhar_core::model::import::FIRST_READ;
 use std::io::Read;
 
 /// Largest text document read, in bytes; `core` takes no larger one.
-const MAX_TEXT: u64 = 16 << 20;
+const MAX_TEXT: u64 = 32 << 20;
+/// Bytes below which a part is not worth its request.
+const CRUMB: u64 = 4096;
 /// Connections in a row that may end before their answer does.
 const MOST_CUTS: u32 = 3;
 
@@ -94,7 +96,7 @@ impl RemoteFile {
         }
         while !self.is_current || !has(self) {
             match self.rest.take() {
-                Some(rest) => self.read_on(rest, wanted),
+                Some(rest) => self.read_on(rest, wanted)?,
                 None => self.request(wanted)?,
             }
             if self.cuts >= MOST_CUTS {
@@ -173,7 +175,7 @@ impl RemoteFile {
         match answer.status {
             304 if known.is_some() => self.is_current = true,
             200 => self.begin(answer, wanted)?,
-            206 => self.part(answer, from)?,
+            206 => self.part(answer, from, wanted)?,
             // An address that was lent for a while; the next round asks the hub for another.
             403 if direct.is_some() => self.cuts += 1,
             416 => self.beyond(&answer, from)?,
@@ -199,11 +201,21 @@ impl RemoteFile {
         };
         self.bytes.clear();
         (self.etag, self.length, self.kept, self.is_current) = (etag, length, 0, true);
-        self.read_on(body, wanted);
+        self.read_on(body, wanted)?;
         self.looks_like_page(&answer.url)
     }
 
-    fn read_on(&mut self, mut rest: Box<dyn Read>, wanted: u64) {
+    /// Waiting once is enough: a server that sends a byte now and then would be waited for three times.
+    fn in_time(&self, problem: &std::io::Error) -> Result<(), Failure> {
+        let late = problem.kind() == std::io::ErrorKind::TimedOut || problem.to_string().contains("timeout");
+        if !late {
+            return Ok(());
+        }
+        let (host, name) = (host(&self.url), &self.name);
+        Err(Failure::way(format!("{host} sends {name} too slowly: {} bytes came in time", self.bytes.len())))
+    }
+
+    fn read_on(&mut self, mut rest: Box<dyn Read>, wanted: u64) -> Result<(), Failure> {
         let missing = wanted.saturating_sub(self.bytes.len() as u64);
         let read = rest.by_ref().take(missing).read_to_end(&mut self.bytes);
         match read {
@@ -211,8 +223,13 @@ impl RemoteFile {
             // Without a stated length, the end is where it ends.
             Ok(_) if self.length.is_none() => self.length = Some(self.bytes.len() as u64),
             Ok(_) if self.is_whole() => {}
-            Ok(_) | Err(_) => self.is_cut(),
+            Ok(_) => self.is_cut(),
+            Err(problem) => {
+                self.in_time(&problem)?;
+                self.is_cut();
+            }
         }
+        Ok(())
     }
 
     /// The connection ended too early: ask again, unless that has brought nothing new for a while.
@@ -222,7 +239,7 @@ impl RemoteFile {
     }
 
     /// The bytes that were asked for, from `from` on.
-    fn part(&mut self, answer: Answer, from: u64) -> Result<(), Failure> {
+    fn part(&mut self, answer: Answer, from: u64, wanted: u64) -> Result<(), Failure> {
         self.is_page(&answer)?;
         let host = host(&answer.url).to_owned();
         let wrong = |problem: String| Failure::way(format!("{host} gives {problem}"));
@@ -253,11 +270,18 @@ impl RemoteFile {
             )));
         }
         self.length = self.length.or(range.length);
-        let expected = range.last - range.first + 1;
+        // No more than was asked for, whatever comes.
+        let asked = wanted.saturating_sub(from).max(1);
+        let expected = (range.last - range.first + 1).min(asked);
         let before = self.bytes.len() as u64;
         let read = answer.body.take(expected).read_to_end(&mut self.bytes);
         let came = self.bytes.len() as u64 - before;
-        if read.is_err() || came < expected {
+        if let Err(problem) = &read {
+            self.in_time(problem)?;
+        }
+        // Parts that are far smaller than what was asked for make no end of requests.
+        let is_crumb = came < expected || came < asked.min(CRUMB) && !self.is_whole();
+        if read.is_err() || is_crumb {
             self.is_cut();
         }
         self.direct = (answer.url != self.url).then_some(answer.url);

@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use dhurandhar_core::model::hub::{HubName, is_model, label};
+use dhurandhar_core::model::import::gguf;
 use std::path::{Path, PathBuf};
 
 /// The file or folder in the hub's cache that `name` means, when it is there.
@@ -12,8 +13,10 @@ pub(super) fn in_hub_cache(settings: &Settings, name: &HubName) -> Option<PathBu
     let snapshot = folder.join("snapshots").join(commit);
     let file = |file: &str| Some(snapshot.join(file)).filter(|path| path.is_file());
     if let Some(wanted) = name.wanted.as_deref() {
-        let named = |path: &PathBuf| label(&file_name(path)).eq_ignore_ascii_case(wanted);
-        return file(wanted).or_else(|| models(&snapshot).into_iter().find(named));
+        let named = |path: &PathBuf| label(&within(&snapshot, path)).eq_ignore_ascii_case(wanted);
+        return file(wanted)
+            .or_else(|| models(&snapshot).into_iter().find(named))
+            .filter(|path| is_whole(path));
     }
     let weights = ["model.safetensors", "model.safetensors.index.json"];
     let is_there = file("config.json").is_some()
@@ -22,18 +25,35 @@ pub(super) fn in_hub_cache(settings: &Settings, name: &HubName) -> Option<PathBu
         return Some(snapshot);
     }
     match models(&snapshot).as_slice() {
-        [one] => Some(one.clone()),
+        [one] => Some(one.clone()).filter(|path| is_whole(path)),
         _ => None,
     }
 }
 
 /// GGUF models of a snapshot, of a split one the first part.
 fn models(snapshot: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(snapshot).into_iter().flatten().flatten().map(|entry| entry.path());
+    let inside = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let (folders, mut files): (Vec<PathBuf>, _) =
+        inside(snapshot).into_iter().partition(|path| path.is_dir());
+    // Some repositories have a folder for each quantisation.
+    files.extend(folders.iter().flat_map(|folder| inside(folder)));
     let mut found: Vec<PathBuf> =
-        entries.filter(|path| path.is_file() && is_model(&file_name(path))).collect();
+        files.into_iter().filter(|path| path.is_file() && is_model(&file_name(path))).collect();
     found.sort();
     found
+}
+
+/// A path as the repository has it.
+fn within(snapshot: &Path, path: &Path) -> String {
+    path.strip_prefix(snapshot).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+/// All parts of a split model are there: the hub's tools may have fetched only some.
+fn is_whole(path: &Path) -> bool {
+    let parts = gguf::siblings(&file_name(path)).unwrap_or_default();
+    parts.iter().all(|part| path.with_file_name(part).is_file())
 }
 
 fn file_name(path: &Path) -> String {

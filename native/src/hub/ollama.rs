@@ -28,7 +28,9 @@ fn digest(text: &[u8]) -> Result<String, String> {
     let manifest: Manifest =
         serde_json::from_slice(text).map_err(|error| format!("no manifest ({error})"))?;
     let layer = manifest.layers.into_iter().find(|layer| layer.media_type == MODEL);
-    let digest = layer.ok_or("a manifest without a model")?.digest;
+    let digest = layer
+        .ok_or("a manifest without a GGUF file (a model that runs elsewhere, or in another form)")?
+        .digest;
     let is_digest =
         digest.strip_prefix("sha256:").is_some_and(|hex| hex.bytes().all(|sign| sign.is_ascii_hexdigit()));
     if is_digest { Ok(digest) } else { Err(format!("the digest `{digest}`; expected sha256:...")) }
@@ -44,20 +46,20 @@ pub(super) fn in_store(settings: &Settings, name: &OllamaName) -> Option<PathBuf
 }
 
 pub(super) fn open(client: &Client, name: &OllamaName) -> Result<Found, Failure> {
-    let base = format!("{}/v2/{}/{}", client.settings().ollama, name.owner, name.name);
+    let registry = client.settings().ollama.clone()?;
+    let base = format!("{registry}/v2/{}/{}", name.owner, name.name);
     let shown = name.shown();
     let manifest = RemoteFile::new(client, &format!("{base}/manifests/{}", name.tag), &shown).all().map_err(
         |failure| {
             if failure.is_absent() && !client.settings().offline {
-                Failure::input(format!("{failure}; expected a name and a tag as `ollama list` shows them"))
+                Failure::input(format!("{failure}; expected a name and a tag as on ollama.com/library"))
             } else {
                 failure
             }
         },
     )?;
-    let digest = digest(&manifest).map_err(|problem| {
-        Failure::way(format!("{} gives {problem} for {shown}", client.settings().ollama))
-    })?;
+    let digest = digest(&manifest)
+        .map_err(|problem| Failure::way(format!("{registry} gives {problem} for {shown}")))?;
     let file = RemoteFile::new(client, &format!("{base}/blobs/{digest}"), &shown).immutable();
     Ok(Found::Remote(Remote { title: name.name.clone(), parts: vec![file], config: None }))
 }
@@ -74,7 +76,7 @@ mod tests {
             )
         };
         assert_eq!(digest(text(super::MODEL, "sha256:0af").as_bytes()).unwrap(), "sha256:0af");
-        assert!(digest(text("y", "sha256:0af").as_bytes()).unwrap_err().contains("without a model"));
+        assert!(digest(text("y", "sha256:0af").as_bytes()).unwrap_err().contains("without a GGUF file"));
         assert!(digest(text(super::MODEL, "../../x").as_bytes()).unwrap_err().contains("expected sha256"));
         assert!(digest(b"<html>").unwrap_err().contains("no manifest"));
     }

@@ -45,13 +45,19 @@ pub(super) fn refusal(answer: &Answer, what: &str, asked: &str, settings: &Setti
         Refusal::Unknown => Failure::way(format!(
             "{host} asks for a token: {repository} is gated, private or not there; expected one in HF_TOKEN, and the right name"
         )),
-        Refusal::Forbidden => Failure::way(format!(
+        Refusal::Forbidden if is_page(answer) => web_page(what, &answer.url),
+        Refusal::Forbidden if token && answer.url.starts_with(&settings.endpoint) => Failure::way(format!(
             "{host} does not give {what} ({}): the token has no right to it",
             answer.status
         )),
+        Refusal::Forbidden => Failure::way(format!("{host} does not give {what} ({})", answer.status)),
         Refusal::Absent => Failure::absent(format!("no {what} at {host}")),
         Refusal::Other => elsewhere(answer.status, what, host),
     }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    answer.header("content-type").unwrap_or_default().to_ascii_lowercase().starts_with("text/html")
 }
 
 fn elsewhere(status: u16, what: &str, host: &str) -> Failure {

@@ -19,8 +19,8 @@ pub(crate) fn stay_offline() {
 pub(super) struct Settings {
     /// Address of the hub, without a slash at its end.
     pub(super) endpoint: String,
-    /// Address of Ollama's registry, likewise.
-    pub(super) ollama: String,
+    /// Address of Ollama's registry, likewise; what is wrong with it is nothing to a name of the hub.
+    pub(super) ollama: Result<String, Failure>,
     /// The hub's token.
     pub(super) token: Option<String>,
     /// Take what the cache has, ask nobody.
@@ -46,9 +46,10 @@ impl Settings {
                 ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
             })
         };
+        check_proxies()?;
         Ok(Self {
             endpoint: address("HF_ENDPOINT", HUB)?,
-            ollama: address("OLLAMA_REGISTRY", OLLAMA)?,
+            ollama: address("OLLAMA_REGISTRY", OLLAMA),
             token: token(hub_home.clone())?,
             offline: OFFLINE.load(Ordering::Relaxed) || yes("HF_HUB_OFFLINE"),
             cache: folders::cache(),
@@ -66,7 +67,44 @@ fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
+/// Where programs look for a proxy, in this order.
+const PROXIES: [&str; 6] =
+    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// The proxy that is used, and what names it; a password in it is not shown.
+pub(super) fn proxy() -> Option<(&'static str, String)> {
+    PROXIES.iter().find_map(|name| {
+        let value = text(name)?;
+        let shown = match value.rsplit_once('@') {
+            Some((_, host)) => host.to_owned(),
+            None => value,
+        };
+        Some((*name, shown))
+    })
+}
+
+/// A proxy that cannot be used is not passed by in silence.
+fn check_proxies() -> Result<(), Failure> {
+    let works = |value: &str| {
+        let scheme = value.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        matches!(scheme.as_deref(), Some("http" | "https")) && ureq::Proxy::new(value).is_ok()
+    };
+    let stated: Vec<(&str, String)> = PROXIES.iter().filter_map(|name| Some((*name, text(name)?))).collect();
+    match stated.first() {
+        Some((name, value)) if !stated.iter().any(|(_, value)| works(value)) => {
+            let shown = value.rsplit_once('@').map_or(value.as_str(), |(_, host)| host);
+            Err(Failure::input(format!("{name} is `{shown}`; expected a proxy such as http://HOST:PORT")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn address(name: &str, usual: &str) -> Result<String, Failure> {
+    if std::env::var_os(name).is_some_and(|value| value.to_str().is_none()) {
+        return Err(Failure::input(format!(
+            "{name} is not text in UTF-8; expected an address such as {usual}"
+        )));
+    }
     let stated = text(name).unwrap_or_else(|| usual.to_owned());
     let stated = stated.trim_end_matches('/');
     let rest = stated.strip_prefix("https://").or_else(|| stated.strip_prefix("http://"));

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// Largest header that is believed, in bytes.
-const LARGEST_HEADER: u64 = 1 << 30;
+const LARGEST_HEADER: u64 = 128 << 20;
 
 /// A file that is read from its first byte on.
 pub(super) trait Beginning {
@@ -40,8 +40,14 @@ pub(super) fn import<T>(
         }
         let have = bytes.len() as u64;
         match import(bytes, file.length())? {
-            Err(ImportError::NeedMore { at_least }) if have >= wanted && wanted < LARGEST_HEADER => {
-                wanted = at_least.max(file.next(have));
+            Err(ImportError::NeedMore { at_least }) if at_least > LARGEST_HEADER => {
+                return Err(bad_input(format!(
+                    "{}: the header takes {at_least} bytes or more; expected at most {LARGEST_HEADER}",
+                    file.name()
+                )));
+            }
+            Err(ImportError::NeedMore { at_least }) if have >= wanted => {
+                wanted = at_least.max(file.next(have)).min(LARGEST_HEADER);
             }
             result => return result.map_err(bad_input),
         }

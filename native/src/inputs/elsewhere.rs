@@ -9,6 +9,9 @@ use dhurandhar_core::feasibility::offered;
 use dhurandhar_core::model::hub::titled;
 use dhurandhar_core::model::{Model, import};
 
+/// Lines of a choice that people still read.
+const MOST_SHOWN: usize = 40;
+
 /// The model that was found.
 pub(super) fn model(found: Found, devices: &[Device]) -> anyhow::Result<Model> {
     match found {
@@ -55,13 +58,18 @@ fn choice(several: Several, devices: &[Device]) -> anyhow::Error {
     for row in &mut rows {
         row.extend(devices.iter().map(|device| device.name.clone()));
     }
-    rows.extend(offers.iter().map(|offer| {
+    rows.extend(offers.iter().take(MOST_SHOWN).map(|offer| {
         let size = offer.bytes.map_or_else(|| "?".to_owned(), output::mib);
-        let fits = devices.iter().map(|device| offered(model.as_ref(), &offer.label, device).to_owned());
+        let fits = devices
+            .iter()
+            .map(|device| offered(model.as_ref(), &offer.label, offer.bytes, device).to_owned());
         [format!("  {}", offer.label), size].into_iter().chain(fits).collect()
     }));
     for line in output::columns(&[1], &rows) {
         text += &format!("\n{line}");
+    }
+    if let Some(more) = offers.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+        text += &format!("\n  and {more} larger ones");
     }
     bad_input(text)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// What is wrong with bytes that only point at a file.
 pub(crate) fn pointer(bytes: &[u8]) -> Option<String> {
     bytes.starts_with(GIT_LFS_POINTER).then(|| {
-        "a pointer of Git LFS, not the file itself; expected the file: `git lfs pull` fetches it".to_owned()
+        "a pointer of Git LFS, not the file itself; expected the file, which `git lfs pull` fetches into a clone".to_owned()
     })
 }
 

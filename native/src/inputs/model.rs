@@ -30,7 +30,11 @@ pub(crate) fn load_for(name: &str, devices: &[Device]) -> anyhow::Result<Model> 
     if name.contains(['/', '\\']) || extension.is_some_and(|extension| extensions.contains(&extension)) {
         return Err(bad_input(format!("no file at {name}")));
     }
-    registry::model(name).map_err(bad_input)
+    let elsewhere = match name.split_once(':') {
+        Some(_) => format!("; Ollama's models are named as ollama:{name}"),
+        None => "; one on the hub is named owner/name, one of Ollama's ollama:NAME".to_owned(),
+    };
+    registry::model(name).map_err(|error| bad_input(format!("{error}{elsewhere}")))
 }
 
 /// The built-in model that a name of the hub is probably of.

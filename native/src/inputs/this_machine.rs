@@ -1,7 +1,7 @@
 //! This machine as a device: what is read of it, completed by what an earlier run has measured.
 
 use crate::bad_input;
-use crate::cli::folders;
+use crate::cli::{folders, output};
 use crate::machine::{self, cards, cgroup, filesystem, memory, surroundings};
 use dhurandhar_core::device::{Device, DeviceFile, Form, Os, Source, gpus};
 use std::path::{Path, PathBuf};
@@ -17,14 +17,40 @@ pub(crate) fn measured_file() -> Option<PathBuf> {
 /// This machine, with what was measured on it; where nothing was, with a glance at its memory's speed.
 pub(crate) fn device() -> anyhow::Result<Device> {
     let found = Device::from_yaml("this machine", &file(Path::new("."))?.to_yaml()).map_err(bad_input)?;
+    if let Some(allowed) =
+        surroundings::address_limit().filter(|allowed| found.ram_mib.is_some_and(|mib| *allowed >> 20 < mib))
+    {
+        output::note(&format!(
+            "`ulimit -v` allows {} MiB of addresses here, of which a mapped model takes its whole file: a larger one does not load, whatever is said of memory",
+            output::count(allowed >> 20)
+        ));
+    }
     if let Some(device) = measured(&found) {
         return Ok(device);
     }
     let mut device = found;
     device.dram_bandwidth_gb_per_s = machine::bandwidth::glance();
-    let text = "estimate: a glance of some milliseconds; `dhurandhar machine --measure` measures it";
+    let text = if device.dram_bandwidth_gb_per_s.is_some() { GLANCE } else { BUSY };
     device.sources.add("dram_bandwidth_gb_per_s", Source::parse(text));
     Ok(device)
+}
+
+const GLANCE: &str = "estimate: a glance of some milliseconds; `dhurandhar machine --measure` measures it";
+const BUSY: &str = "estimate: the machine is too busy for a glance at its memory; `dhurandhar machine --measure` measures it";
+
+/// The file of this machine as [`device`] takes it: with what an earlier run has measured, else with a glance.
+pub(crate) fn current_yaml(path: &Path) -> anyhow::Result<String> {
+    let mut file = file(path)?;
+    let found = Device::from_yaml("this machine", &file.to_yaml()).map_err(bad_input)?;
+    if measured(&found).is_some()
+        && let Some(text) = measured_file().and_then(|path| std::fs::read_to_string(path).ok())
+    {
+        return Ok(text);
+    }
+    if let Some(seen) = machine::bandwidth::glance() {
+        file.set("dram_bandwidth_gb_per_s", (seen * 10.0).round() / 10.0, GLANCE);
+    }
+    Ok(file.to_yaml())
 }
 
 /// The measured profile, when it is of a machine like the one that was `found`; limits are those of now.

@@ -25,12 +25,16 @@ pub(crate) fn measure(threads: usize, repetitions: usize, time: Duration) -> Opt
     })
 }
 
-/// The same at once and roughly, for an answer that must not keep anyone waiting.
+/// Slower memory than that is nobody's: something else kept the processors busy. GB/s.
+pub(crate) const LEAST: f64 = 1.0;
+
+/// The same at once and roughly, for an answer that must not keep anyone waiting; none where the machine is too busy to tell.
 pub(crate) fn glance() -> Option<f64> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
     let each = (64 << 20) / threads;
     available_bytes().is_none_or(|available| available > 512 << 20).then_some(())?;
-    rates(threads, 2, Duration::ZERO, each).into_iter().reduce(f64::max)
+    let seen = rates(threads, 3, Duration::ZERO, each).into_iter().reduce(f64::max);
+    seen.filter(|seen| *seen >= LEAST)
 }
 
 fn rates(threads: usize, repetitions: usize, time: Duration, bytes: usize) -> Vec<f64> {

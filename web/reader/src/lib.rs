@@ -177,7 +177,9 @@ pub async fn hub(
         hub::Found::Model(model) => Uint8Array::from(wire::encode(&*model).as_slice()).into(),
         hub::Found::Several(shown, offers, smallest) => {
             let row = |offer: &Offer| {
-                let fits = device.as_ref().map(|device| offered(smallest.as_deref(), &offer.label, device));
+                let fits = device
+                    .as_ref()
+                    .map(|device| offered(smallest.as_deref(), &offer.label, offer.bytes, device));
                 (
                     format!("{shown}:{}", offer.label),
                     offer.label.clone(),

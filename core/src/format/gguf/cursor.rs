@@ -114,16 +114,17 @@ impl<'a> Cursor<'a> {
 
     /// A name: a string of readable text of at most `most` bytes.
     pub(super) fn name(&mut self, what: &str, most: u64) -> Result<&'a str, GgufError> {
-        let bytes = self.string(what)?;
-        let length = bytes.len() as u64;
+        let length = self.count(what, 1)?;
+        // Judged by its length, before anyone fetches so much.
         if length > most {
             return Err(self.malformed(
-                length,
+                0,
                 what,
                 format!("{length} bytes long"),
                 format!("at most {most} bytes"),
             ));
         }
+        let bytes = self.take(what, length)?;
         std::str::from_utf8(bytes).map_err(|_| self.malformed(length, what, "not UTF-8".into(), "text"))
     }
 }

@@ -27,6 +27,18 @@ pub enum SafetensorsError {
         /// What the file has room for, or the format allows.
         most: u64,
     },
+    /// Too short for any header.
+    #[error("{found} bytes long; expected a safetensors header of at least 10")]
+    Short {
+        /// Length of the file.
+        found: u64,
+    },
+    /// The header does not begin as JSON does.
+    #[error("byte 8: the header begins with byte {found:#04x}; expected `{{`")]
+    NoJson {
+        /// What stands there.
+        found: u8,
+    },
     /// The header is not the JSON that it should be.
     #[error("{source_name}: {problem}")]
     Header {
@@ -60,7 +72,7 @@ pub fn json(bytes: &[u8], file_len: Option<u64>) -> Result<(&[u8], u64), Safeten
     let most = file_len.map_or(MAX_HEADER, |length| length.saturating_sub(LENGTH_BYTES).min(MAX_HEADER));
     let Some(prefix) = bytes.first_chunk::<8>() else {
         return match file_len {
-            Some(length) if length < LENGTH_BYTES => Err(SafetensorsError::Length { found: length, most: 0 }),
+            Some(found) if found < LENGTH_BYTES => Err(SafetensorsError::Short { found }),
             _ => Err(SafetensorsError::NeedMore { at_least: LENGTH_BYTES }),
         };
     };
@@ -70,5 +82,9 @@ pub fn json(bytes: &[u8], file_len: Option<u64>) -> Result<(&[u8], u64), Safeten
     }
     let data_offset = LENGTH_BYTES + length;
     let json = usize::try_from(data_offset).ok().and_then(|end| bytes.get(8..end));
-    json.map(|json| (json, data_offset)).ok_or(SafetensorsError::NeedMore { at_least: data_offset })
+    json.map(|json| (json, data_offset)).ok_or(match bytes.get(8).copied() {
+        // Judged before megabytes are fetched.
+        Some(found) if found != b'{' => SafetensorsError::NoJson { found },
+        _ => SafetensorsError::NeedMore { at_least: data_offset },
+    })
 }

@@ -73,27 +73,55 @@ impl OllamaName {
 
 /// What `name` means; `None` for names of things on this machine, and why not for what only looks like a name.
 pub fn parse(name: &str, endpoint: &str) -> Result<Option<Reference>, String> {
-    if let Some(rest) = name.strip_prefix("ollama:") {
+    let lower = name.to_ascii_lowercase();
+    let after = |start: &str| name.get(start.len()..).filter(|_| lower.starts_with(start));
+    let web = after("https://").or_else(|| after("http://"));
+    if let Some(rest) = ["ollama:", "ollama://"].iter().rev().find_map(|start| after(start)) {
         return ollama(name, rest).map(Some);
     }
-    let bare = |host: &str| name.strip_prefix(host);
-    if let Some(rest) = bare("hf.co/").or_else(|| bare("huggingface.co/")) {
-        return page(name, rest).map(|found| Some(Reference::Hub(found)));
+    if let Some(rest) = after("hf://") {
+        return page(name, rest.strip_prefix("models/").unwrap_or(rest))
+            .map(|found| Some(Reference::Hub(found)));
     }
-    if name.starts_with("https://") || name.starts_with("http://") {
-        let hosts = [endpoint, HUB, "https://hf.co", "https://www.huggingface.co"];
-        for host in hosts {
+    // Hosts are the same in capitals, and with or without a scheme.
+    let host_and_path = web.unwrap_or(name).split_once('/');
+    if let Some((host, rest)) = host_and_path {
+        match host.to_ascii_lowercase().as_str() {
+            "hf.co" | "huggingface.co" | "www.huggingface.co" => {
+                return page(name, rest).map(|found| Some(Reference::Hub(found)));
+            }
+            "ollama.com" | "www.ollama.com" | "registry.ollama.ai" if !rest.starts_with("v2/") => {
+                return ollama(name, rest.split(['?', '#']).next().unwrap_or(rest).trim_end_matches('/'))
+                    .map(Some);
+            }
+            _ => {}
+        }
+    }
+    if let Some(rest) = web {
+        let scheme = if after("https://").is_some() { "https://" } else { "http://" };
+        let lowered = [scheme, rest].concat();
+        let name = lowered.as_str();
+        for host in [endpoint] {
             if let Some(rest) = name.strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) {
                 match page(name, rest) {
                     // A mirror may give files of its own, too.
-                    Err(_) if host != HUB && is_file(file_name(name)) => break,
+                    Err(_) if is_file(file_name(name)) => break,
                     found => return found.map(|found| Some(Reference::Hub(found))),
                 }
             }
         }
         return url(name).map(|url| Some(Reference::Url(url)));
     }
-    let Some(found) = short(name) else { return Ok(None) };
+    let Some(found) = short(name.trim_end_matches(['/', ':', '@'])) else {
+        // The path of a page without its host.
+        let parts: Vec<&str> = name.split('/').collect();
+        return match parts.as_slice() {
+            [_, _, "tree" | "blob" | "resolve" | "raw", _, ..] => {
+                page(name, name).map(Reference::Hub).map(Some)
+            }
+            _ => Ok(None),
+        };
+    };
     let is_file = found.revision.is_none() && found.wanted.is_none() && is_file(&found.repository);
     Ok((!is_file).then_some(Reference::Hub(found)))
 }
@@ -136,6 +164,8 @@ fn page(name: &str, rest: &str) -> Result<HubName, String> {
     let decoded = |text: &str| decode(text).filter(|text| is_path(text));
     let (revision, file) = match more {
         ["tree", revision] => (revision, None),
+        // A folder is named as one.
+        ["tree", revision, folder] => (revision, Some(decoded(folder).ok_or_else(wrong)? + "/")),
         ["resolve" | "blob" | "raw", revision, file] => (revision, Some(decoded(file).ok_or_else(wrong)?)),
         _ => return Err(wrong()),
     };
@@ -152,7 +182,8 @@ fn page(name: &str, rest: &str) -> Result<HubName, String> {
 
 fn ollama(name: &str, rest: &str) -> Result<Reference, String> {
     let wrong = || format!("{name}: no name of Ollama's registry; expected one such as ollama:llama3.2:1b");
-    let rest = rest.strip_prefix("registry.ollama.ai/").unwrap_or(rest);
+    let rest = rest.trim_start_matches('/');
+    let rest = rest.strip_prefix("registry.ollama.ai/").or(rest.strip_prefix("ollama.com/")).unwrap_or(rest);
     if rest.starts_with("hf.co/") || rest.starts_with("huggingface.co/") {
         let (_, rest) = rest.split_once('/').unwrap_or_default();
         return page(name, rest).map(Reference::Hub);
@@ -270,6 +301,15 @@ mod tests {
             "https://hf.co/Qwen/Qwen3-8B?library=transformers",
             "http://127.0.0.1:8000/Qwen/Qwen3-8B",
             "ollama:hf.co/Qwen/Qwen3-8B",
+            "Qwen/Qwen3-8B/",
+            "Qwen/Qwen3-8B:",
+            "Qwen/Qwen3-8B@",
+            "Qwen/Qwen3-8B/tree/main",
+            "www.huggingface.co/Qwen/Qwen3-8B",
+            "HTTPS://HuggingFace.co/Qwen/Qwen3-8B",
+            "http://huggingface.co/Qwen/Qwen3-8B",
+            "HF.co/Qwen/Qwen3-8B",
+            "hf://Qwen/Qwen3-8B",
         ] {
             assert_eq!(hub(name), plain, "{name}");
         }
@@ -277,6 +317,7 @@ mod tests {
         let full = ("a/b".to_owned(), some("refs/pr/1"), some("q/x-Q4_K_M.gguf"));
         assert_eq!(hub("a/b@refs/pr/1:q/x-Q4_K_M.gguf"), full);
         assert_eq!(hub("https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/q/x-Q4_K_M.gguf"), full);
+        assert_eq!(hub("https://hf.co/a/b/tree/main/Q4_K_M").2, some("Q4_K_M/"));
         assert_eq!(hub("hf.co/a/b:Q4_K_M"), ("a/b".into(), None, some("Q4_K_M")));
         assert_eq!(hub("https://hf.co/a/b/blob/main/x%20y.gguf?download=true").2, some("x y.gguf"));
     }
@@ -338,6 +379,8 @@ mod tests {
         };
         assert_eq!(ollama("ollama:llama3.2"), "ollama:llama3.2:latest");
         assert_eq!(ollama("ollama:anne/b:q4_0"), "ollama:anne/b:q4_0");
+        assert_eq!(ollama("https://ollama.com/library/llama3.2:1b"), "ollama:llama3.2:1b");
+        assert_eq!(ollama("Ollama:llama3.2"), "ollama:llama3.2:latest");
         assert_eq!(encode("a b/c+d"), "a%20b/c%2Bd");
     }
 }

@@ -65,10 +65,20 @@ pub fn is_model(path: &str) -> bool {
     is_gguf && !lower.contains("mmproj") && !lower.contains("imatrix") && is_first
 }
 
-/// The quantisation in a file's name, or the name.
+/// The quantisation in a file's name or in that of its folder, or the name.
 pub fn label(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    gguf::quantisation(file).unwrap_or_else(|| file.strip_suffix(".gguf").unwrap_or(file).to_owned())
+    let (folder, file) = split(path);
+    let folder = || gguf::quantisation(split(folder).1);
+    gguf::quantisation(file).or_else(folder).unwrap_or_else(|| stem(file).to_owned())
+}
+
+/// A GGUF file's name without its ending.
+fn stem(file: &str) -> &str {
+    let end = file.len().saturating_sub(5);
+    match file.split_at_checked(end) {
+        Some((stem, ending)) if ending.eq_ignore_ascii_case(".gguf") => stem,
+        _ => file,
+    }
 }
 
 /// All parts of a file, in its folder.
@@ -99,13 +109,17 @@ pub(super) fn offers(files: &[Listed]) -> Vec<Offer> {
         .filter(|file| is_model(&file.path))
         .map(|file| {
             let parts = parts(&file.path);
-            let bytes = parts.iter().map(|part| sizes.get(part.as_str()).copied().flatten()).sum();
+            let mut sizes = parts.iter().map(|part| sizes.get(part.as_str()).copied().flatten());
+            let bytes = sizes.try_fold(0_u64, |all, size| all.checked_add(size?));
             Offer { label: label(&file.path), bytes, parts }
         })
         .collect();
-    let labels: Vec<String> = offers.iter().map(|offer| offer.label.clone()).collect();
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for offer in &offers {
+        *times.entry(offer.label.clone()).or_default() += 1;
+    }
     for offer in &mut offers {
-        if labels.iter().filter(|label| **label == offer.label).count() > 1 {
+        if times.get(&offer.label).is_some_and(|times| *times > 1) {
             offer.label = offer.parts.first().unwrap_or(&offer.label).clone();
         }
     }
@@ -142,6 +156,12 @@ mod tests {
         assert_eq!(shown, [("Q4_K_M", Some(3), 1), ("Q8_0", Some(9), 2)]);
         let twice = offers(&[listed("a/m-Q4_0.gguf", 2), listed("b/m-Q4_0.gguf", 1)]);
         assert_eq!(twice[0].label, "b/m-Q4_0.gguf");
+        let folders =
+            offers(&[listed("Q4_K_M/model.gguf", 1), listed("Q8_0/model.gguf", 2), listed("M-F16.GGUF", 3)]);
+        let labels: Vec<&str> = folders.iter().map(|offer| offer.label.as_str()).collect();
+        assert_eq!(labels, ["Q4_K_M", "Q8_0", "F16"]);
+        let endless = ["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"].map(|part| listed(part, u64::MAX));
+        assert_eq!(offers(&endless)[0].bytes, None);
     }
 
     #[test]

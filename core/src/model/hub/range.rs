@@ -1,5 +1,8 @@
 //! What a server says of the part of a file that it gives.
 
+/// Bytes that no file has.
+const MOST: u64 = 1 << 60;
+
 /// `bytes FIRST-LAST/LENGTH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
@@ -18,7 +21,8 @@ impl Range {
         let (first, last) = range.split_once('-')?;
         let (first, last) = (first.parse().ok()?, last.parse().ok()?);
         let length = if length == "*" { None } else { Some(length.parse().ok()?) };
-        (first <= last && length.is_none_or(|length| last < length)).then_some(Self { first, last, length })
+        let fits = first <= last && last < MOST && length.is_none_or(|length| last < length);
+        fits.then_some(Self { first, last, length })
     }
 }
 
@@ -38,6 +42,7 @@ mod tests {
         let range = Range::parse("bytes 0-9/20").unwrap();
         assert_eq!((range.first, range.last, range.length), (0, 9, Some(20)));
         assert_eq!(Range::parse("bytes 5-9/*").unwrap().length, None);
+        assert!(Range::parse("bytes 0-18446744073709551615/*").is_none());
         for text in
             ["", "bytes 9-0/20", "bytes 0-20/20", "bytes -1-2/3", "items 0-1/2", "bytes 0-9", "bytes 0-x/9"]
         {

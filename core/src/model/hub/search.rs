@@ -4,10 +4,18 @@
 //! repository's list of files asked for. The questions are put here; whoever reads the hub answers them.
 
 use super::name::HubName;
-use super::offers::{Listed, Offer, few, offers, parts, split, within};
+use super::offers::{Listed, Offer, few, label, offers, parts, split, within};
 
 /// Weights of a checkpoint, the usual one first.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
+/// Endings of weights of other programs, and what they are.
+const FOREIGN: [(&str, &str); 5] = [
+    (".onnx", "ONNX weights"),
+    (".tflite", "TensorFlow Lite weights"),
+    (".litertlm", "LiteRT-LM weights"),
+    (".h5", "Keras weights"),
+    (".msgpack", "Flax weights"),
+];
 /// Endings of pickled weights.
 const PICKLES: [&str; 5] = [".bin", ".pt", ".pth", ".ckpt", ".pkl"];
 
@@ -84,13 +92,21 @@ enum Step {
 
 /// Whether what stands after the colon is a file rather than a quantisation.
 fn is_file(wanted: &str) -> bool {
-    [".gguf", ".safetensors", ".json"].iter().any(|ending| wanted.ends_with(ending))
+    let lower = wanted.to_ascii_lowercase();
+    [".gguf", ".safetensors", ".json"].iter().any(|ending| lower.ends_with(ending))
+}
+
+/// One of several safetensors files at the top of a repository.
+fn is_shard(wanted: &str) -> bool {
+    !wanted.contains('/') && wanted.contains("-of-") && wanted.ends_with(".safetensors")
 }
 
 impl Search {
     /// Begins to look for what a name says.
     pub fn start(name: HubName) -> Next {
         match name.wanted.clone() {
+            // A shard says nothing of the others: the checkpoint is meant.
+            Some(file) if is_shard(&file) => Self::start(HubName { wanted: None, ..name }),
             Some(file) if is_file(&file) => {
                 let first = parts(&file).into_iter().next().unwrap_or_else(|| file.clone());
                 Self { name, step: Step::Named(file) }.ask(Ask::Beginning(first))
@@ -169,6 +185,7 @@ fn among(name: &HubName, files: &[Listed], config: Option<Vec<u8>>) -> Next {
 /// A checkpoint under another name, or the reason why there is none.
 fn without_gguf(name: &HubName, files: &[Listed], config: Option<Vec<u8>>) -> Next {
     let shown = name.shown();
+    let has = |wanted: &str| files.iter().any(|file| file.path == wanted);
     let with = |ending: &str| files.iter().filter(|file| file.path.ends_with(ending)).collect::<Vec<_>>();
     let alone = if config.is_some() {
         format!("; expected one with safetensors or GGUF, or {shown}:config.json for what its config says")
@@ -178,20 +195,51 @@ fn without_gguf(name: &HubName, files: &[Listed], config: Option<Vec<u8>>) -> Ne
     match with(".safetensors").as_slice() {
         [one] if config.is_some() => return Next::Model(Files { parts: vec![one.path.clone()], config }),
         [] => {}
-        [first, ..] => {
+        _ if has("adapter_config.json") => {
             return Next::Refused(format!(
-                "{shown} has safetensors files, such as {}, under no usual name{alone}",
-                first.path
+                "{shown} is a LoRA adapter, which runs on its base model; expected that one's name, as adapter_config.json says it"
+            ));
+        }
+        _ if has("model_index.json") => {
+            return Next::Refused(format!(
+                "{shown} is a diffusion model; expected a decoder-only language model"
+            ));
+        }
+        several => {
+            let paths: Vec<String> = several.iter().map(|file| file.path.clone()).collect();
+            let first = several.first().map(|file| file.path.as_str()).unwrap_or_default();
+            return Next::Refused(format!(
+                "{shown} has safetensors files under no usual name; expected one of them, as {shown}:{first}, of {}",
+                few(&paths)
             ));
         }
     }
+    if let Some(projector) = with(".gguf").first() {
+        return Next::Refused(format!("{shown} has no GGUF model, only {}{alone}", projector.path));
+    }
+    let foreign = FOREIGN.iter().find_map(|(ending, what)| Some((with(ending).first().copied()?, what)));
     let pickle = PICKLES.iter().find_map(|ending| with(ending).first().copied());
     Next::Refused(match pickle {
         Some(pickle) => {
             format!("{shown} has pickled weights only ({}), which are a program{alone}", pickle.path)
         }
-        None => format!("{shown} has no weights{alone}"),
+        None => match foreign {
+            Some((file, what)) => {
+                format!("{shown} has {what} only ({}), which are not read here{alone}", file.path)
+            }
+            None => format!("{shown} has no weights{alone}"),
+        },
     })
+}
+
+/// The GGUF model in a folder of a repository.
+fn in_folder(shown: &str, folder: &str, mut offers: Vec<Offer>) -> Next {
+    offers.retain(|offer| offer.parts.first().is_some_and(|path| split(path).0 == folder));
+    match offers.len() {
+        0 => Next::Refused(format!("{shown} has no GGUF model in {folder}/; expected a folder that has one")),
+        1 => Next::Model(Files { parts: offers.swap_remove(0).parts, config: None }),
+        _ => Next::Several(offers),
+    }
 }
 
 /// The GGUF model in a quantisation.
@@ -201,6 +249,26 @@ fn quantised(name: &HubName, wanted: &str, files: &[Listed]) -> Next {
         return Next::Model(Files { parts: offers.swap_remove(at).parts, config: None });
     }
     let shown = name.shown();
+    if let Some(folder) = wanted.strip_suffix('/') {
+        return in_folder(&shown, folder, offers);
+    }
+    if files.iter().any(|file| file.path == wanted) {
+        return Next::Refused(format!(
+            "{shown}:{wanted} is no file of a model; expected a GGUF or safetensors file, an index or a config.json"
+        ));
+    }
+    let alike: Vec<String> = offers
+        .iter()
+        .filter(|offer| offer.parts.first().is_some_and(|path| label(path).eq_ignore_ascii_case(wanted)))
+        .map(|offer| offer.label.clone())
+        .collect();
+    if alike.len() > 1 {
+        return Next::Refused(format!(
+            "{shown} has {} files in {wanted}; expected one of {}",
+            alike.len(),
+            few(&alike)
+        ));
+    }
     if offers.is_empty() {
         return Next::Refused(format!("{shown} has no GGUF files, of which `{wanted}` would be one"));
     }
@@ -268,6 +336,15 @@ mod tests {
         let several = ["m-Q4_0.gguf", "m-Q8_0.gguf"];
         assert!(matches!(run(None, &several).1, Next::Several(offers) if offers.len() == 2));
         assert_eq!(files(run(Some("q8_0"), &several).1), ["m-Q8_0.gguf"]);
+        assert_eq!(files(run(Some("M-Q8_0.GGUF"), &["M-Q8_0.GGUF"]).1), ["M-Q8_0.GGUF"]);
+        let folders = ["Q4_0/m.gguf", "Q8_0/m.gguf"];
+        assert_eq!(files(run(Some("Q8_0"), &folders).1), ["Q8_0/m.gguf"]);
+        assert_eq!(files(run(Some("Q4_0/"), &folders).1), ["Q4_0/m.gguf"]);
+        assert!(refusal(run(Some("Q5/"), &folders).1).contains("no GGUF model in Q5/"));
+        assert!(
+            refusal(run(Some("Q4_0"), &["x/a-Q4_0.gguf", "y/a-Q4_0.gguf"]).1).contains("has 2 files in Q4_0")
+        );
+        assert!(refusal(run(Some("README.md"), &["README.md"]).1).contains("is no file of a model"));
         assert!(refusal(run(Some("Q2_K"), &several).1).contains("has no `Q2_K`; expected one of Q4_0, Q8_0"));
     }
 
@@ -278,6 +355,9 @@ mod tests {
         let (asked, found) = run(Some("x/w.safetensors"), &["x/w.safetensors", "x/config.json"]);
         assert_eq!(asked.last(), Some(&Ask::Text("x/config.json".to_owned())));
         assert!(matches!(found, Next::Model(files) if files.config.is_some()));
+        let shard =
+            run(Some("model-00001-of-00002.safetensors"), &["config.json", "model.safetensors.index.json"]);
+        assert_eq!(files(shard.1), ["model.safetensors.index.json"]);
         let text = refusal(run(Some("m.gguf"), &["config.json"]).1);
         assert_eq!(text, "not there; expected one of config.json");
     }
@@ -287,7 +367,14 @@ mod tests {
         for (there, expected) in [
             (&["README.md"][..], "a/b has no weights; expected one with safetensors or GGUF files"),
             (&["pytorch_model.bin"], "pickled weights only (pytorch_model.bin)"),
-            (&["config.json", "x.safetensors", "y.safetensors"], "under no usual name"),
+            (
+                &["config.json", "x.safetensors", "y.safetensors"],
+                "under no usual name; expected one of them, as a/b:x.",
+            ),
+            (&["adapter_config.json", "adapter_model.safetensors"], "a LoRA adapter"),
+            (&["model_index.json", "unet/x.safetensors"], "a diffusion model"),
+            (&["mmproj-F16.gguf"], "no GGUF model, only mmproj-F16.gguf"),
+            (&["onnx/model.onnx"], "ONNX weights only (onnx/model.onnx)"),
         ] {
             let text = refusal(run(None, there).1);
             assert!(text.contains(expected), "{text}");

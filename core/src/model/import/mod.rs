@@ -25,7 +25,7 @@ use safetensors::{SafetensorsError, SafetensorsModelError};
 /// How much of a file to read at first, in bytes: enough for most headers.
 pub const FIRST_READ: u64 = 1 << 20;
 /// Largest text document accepted, in bytes.
-const MAX_TEXT: u64 = 16 << 20;
+const MAX_TEXT: u64 = 32 << 20;
 
 /// Why a file gives no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,14 @@ pub enum ImportError {
     /// A safetensors file or index that does not fit.
     #[error(transparent)]
     Safetensors(SafetensorsModelError),
+    /// The same, where the error itself does not say which.
+    #[error("{source_name}: {error}")]
+    SafetensorsFile {
+        /// File name.
+        source_name: String,
+        /// What is wrong.
+        error: SafetensorsError,
+    },
     /// Another kind of file.
     #[error(
         "{source_name}: {what}, which is not read here; expected a YAML profile, a config.json, or a GGUF or safetensors file"
@@ -83,20 +91,15 @@ impl ImportError {
     }
 }
 
-impl From<SafetensorsModelError> for ImportError {
-    fn from(error: SafetensorsModelError) -> Self {
-        match error {
-            SafetensorsModelError::File(SafetensorsError::NeedMore { at_least }) => {
-                Self::NeedMore { at_least }
-            }
-            other => Self::Safetensors(other),
+fn in_safetensors(name: &str, error: impl Into<SafetensorsModelError>) -> ImportError {
+    match error.into() {
+        SafetensorsModelError::File(SafetensorsError::NeedMore { at_least }) => {
+            ImportError::NeedMore { at_least }
         }
-    }
-}
-
-impl From<SafetensorsError> for ImportError {
-    fn from(error: SafetensorsError) -> Self {
-        SafetensorsModelError::File(error).into()
+        SafetensorsModelError::File(error) if !matches!(error, SafetensorsError::Header { .. }) => {
+            ImportError::SafetensorsFile { source_name: name.to_owned(), error }
+        }
+        other => ImportError::Safetensors(other),
     }
 }
 
@@ -107,12 +110,17 @@ pub fn import(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, 
     if bytes.is_empty() && file_len.unwrap_or(0) == 0 {
         return Err(ImportError::Foreign { source_name: name.to_owned(), what: "an empty file" });
     }
+    let wrong = |error: SafetensorsError| in_safetensors(name, error);
     match detect(name, bytes) {
         Kind::Gguf => gguf(name, bytes, file_len),
-        Kind::Safetensors => Ok(safetensors::parse_header(name, bytes, file_len)?.model()?),
+        Kind::Safetensors => {
+            let header = safetensors::parse_header(name, bytes, file_len).map_err(wrong)?;
+            header.model().map_err(|error| in_safetensors(name, error))
+        }
         Kind::SafetensorsIndex => {
             let text = whole(name, bytes, file_len)?;
-            Err(safetensors::parse_index(name, text)?.needs_config().into())
+            let index = safetensors::parse_index(name, text).map_err(|error| in_safetensors(name, error))?;
+            Err(in_safetensors(name, index.needs_config()))
         }
         Kind::Config => Ok(hf_config::parse(name, whole(name, bytes, file_len)?)?),
         Kind::Yaml => {
@@ -136,14 +144,18 @@ pub fn import_with_config(
     const CONFIG: &str = "config.json";
     match detect(name, bytes) {
         Kind::Safetensors => {
-            let header = safetensors::parse_header(name, bytes, file_len)?;
+            let header = safetensors::parse_header(name, bytes, file_len)
+                .map_err(|error| in_safetensors(name, error))?;
             let bits = hf_config::stored_bits(CONFIG, config)?;
-            Ok(header.with_config(hf_config::parse(CONFIG, config)?, &bits)?)
+            let model = hf_config::parse(CONFIG, config)?;
+            header.with_config(model, &bits).map_err(|error| in_safetensors(name, error))
         }
         Kind::SafetensorsIndex => {
-            let index = safetensors::parse_index(name, whole(name, bytes, file_len)?)?;
+            let text = whole(name, bytes, file_len)?;
+            let index = safetensors::parse_index(name, text).map_err(|error| in_safetensors(name, error))?;
             let bits = hf_config::stored_bits(CONFIG, config)?.plain;
-            Ok(index.with_config(hf_config::parse(CONFIG, config)?, bits)?)
+            let model = hf_config::parse(CONFIG, config)?;
+            index.with_config(model, bits).map_err(|error| in_safetensors(name, error))
         }
         _ => import(name, bytes, file_len),
     }

@@ -465,9 +465,11 @@ impl AnalyzeArgs {
                 known.map_err(|error| bad_input(format!("`--state` on {}: {error}", device.name)))?;
             }
         }
-        if self.memory_limit_mib.is_some() {
-            for device in &mut devices {
-                device.cgroup_mib = self.memory_limit_mib;
+        if let Some(stated) = self.memory_limit_mib {
+            // A limit that the machine has already holds where it is the lesser.
+            for device in devices.iter_mut().filter(|device| device.cgroup_mib.is_none_or(|own| stated < own))
+            {
+                device.cgroup_mib = Some(stated);
                 device.sources.add("cgroup_mib", Source::parse("as --memory-limit-mib states it"));
             }
         }

@@ -12,8 +12,9 @@ pub(crate) fn held(asked: &Asked, limits: &[Known]) -> String {
         None if asked.platform.versions().is_empty() || asked.platform == Platform::Linux => String::new(),
         None => ", newest version".to_owned(),
     };
-    let memory =
-        asked.ram_mib.map_or_else(String::new, |mib| format!(", {} GB of memory", mib as f64 / 1024.0));
+    let memory = asked
+        .ram_mib
+        .map_or_else(String::new, |mib| format!(", {} GB of memory", (mib as f64 / 102.4).round() / 10.0));
     let system = asked.platform.title();
     let name = if asked.title == system { String::new() } else { format!("{}: ", asked.title) };
     let mut text = wrapped(&format!("{name}{system}{version}{memory}"), "");

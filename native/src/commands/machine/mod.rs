@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Spread of repetitions beyond which a measurement is of what ran beside it.
+const MOST_SPREAD: f64 = 0.6;
 /// Repetitions of each measurement.
 const REPETITIONS: usize = 7;
 
@@ -53,11 +55,19 @@ impl MachineArgs {
         let measured = if self.measure { Some(self.measured()?) } else { None };
         if let Some(measured) = &measured {
             measured.state(&mut file);
-            if let Some(path) = this_machine::measured_file() {
-                keep(&path, &file.to_yaml());
+            match (measured.disturbed(), this_machine::measured_file()) {
+                (Some(why), _) => output::note(&format!(
+                    "not kept for later runs: {why}; measure again when nothing else runs"
+                )),
+                (None, Some(path)) => keep(&path, &file.to_yaml()),
+                (None, None) => {}
             }
         }
-        let yaml = file.to_yaml();
+        let wanted = self.yaml || self.output.is_some();
+        let yaml = match measured {
+            None if wanted => this_machine::current_yaml(&self.directory)?,
+            _ => file.to_yaml(),
+        };
         if let Some(path) = &self.output {
             files::save(path, &yaml)?;
         }
@@ -108,6 +118,17 @@ impl Measured {
     /// The bandwidth of the number of threads that read fastest.
     fn best_bandwidth(&self) -> Option<&Rates> {
         self.bandwidth.iter().max_by(|a, b| a.median().total_cmp(&b.median()))
+    }
+
+    /// Why the speeds are not this machine's own, where something else ran beside.
+    fn disturbed(&self) -> Option<String> {
+        let best = self.best_bandwidth()?;
+        let spread = best.spread();
+        if best.median() < bandwidth::LEAST {
+            return Some(format!("memory read at {:.1} GB/s, which is nobody's memory", best.median()));
+        }
+        let text = format!("seven readings of memory's speed differ by {:.0} %", spread * 100.0);
+        (spread > MOST_SPREAD).then_some(text)
     }
 
     fn state(&self, file: &mut DeviceFile) {
