@@ -26,8 +26,16 @@ pub enum GenerateError {
         needed: usize,
     },
     /// A window with nothing to score.
-    #[error("a window of {0} tokens scores nothing; expected at least 2")]
-    Window(usize),
+    #[error("a window of {window} tokens of which {skipped} are not scored leaves none; expected a window of at least {}", skipped + 2)]
+    Window {
+        /// Tokens in a window.
+        window: usize,
+        /// Tokens at its beginning that are not scored.
+        skipped: usize,
+    },
+    /// Weights or settings that overflow.
+    #[error("the logits after token {0} are not finite: the weights or a setting of the config overflow")]
+    NotFinite(usize),
 }
 
 /// What a greedy continuation gives.
@@ -91,7 +99,11 @@ fn continued(
     let mut continuation = Continuation { ids: Vec::new(), margins: Vec::new(), ended: false };
     let mut next = prompt.to_vec();
     while continuation.ids.len() < limit {
-        let (id, margin) = likeliest(&step(&next, &mut cache)?);
+        let logits = step(&next, &mut cache)?;
+        if logits.iter().any(|logit| logit.is_nan()) {
+            return Err(GenerateError::NotFinite(cache.len()));
+        }
+        let (id, margin) = likeliest(&logits);
         if tokenizer.is_some_and(|tokenizer| tokenizer.is_end(id)) {
             continuation.ended = true;
             break;
@@ -141,7 +153,7 @@ pub fn perplexity(
     mut progress: impl FnMut(Perplexity),
 ) -> Result<Perplexity, GenerateError> {
     if window < 2 || skip + 1 >= window {
-        return Err(GenerateError::Window(window));
+        return Err(GenerateError::Window { window, skipped: skip });
     }
     if ids.len() < window {
         return Err(GenerateError::ShortText { found: ids.len(), needed: window });
@@ -161,6 +173,9 @@ pub fn perplexity(
                 sum -= log_likelihood(row, word(u64::from(*target)));
                 tokens += 1;
             }
+        }
+        if !sum.is_finite() {
+            return Err(GenerateError::NotFinite(windows * window));
         }
         windows += 1;
         result = Perplexity { value: (sum / tokens as f64).exp(), tokens, windows };

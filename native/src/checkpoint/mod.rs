@@ -143,6 +143,15 @@ impl Checkpoint {
         self.files.iter().map(|file| file.bytes().len() as u64).sum()
     }
 
+    /// Whether both tensors are there and do not hold the same bytes.
+    pub(crate) fn differ(&self, one: &str, other: &str) -> bool {
+        let bytes = |name: &str| {
+            let entry = self.entries.get(name)?;
+            Some((entry.block, self.files.get(entry.file)?.bytes().get(entry.range.clone())?))
+        };
+        bytes(one).zip(bytes(other)).is_some_and(|(one, other)| one != other)
+    }
+
     /// Storage type of a tensor.
     pub fn block(&self, name: &str) -> Option<BlockType> {
         self.entries.get(name).map(|entry| entry.block)

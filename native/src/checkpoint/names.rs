@@ -5,9 +5,10 @@ const PREFIXES: [&str; 5] =
     ["model.language_model.", "language_model.model.", "language_model.", "model.text_model.", "model."];
 
 /// Towers and projectors beside the language model.
-const TOWERS: [&str; 8] = [
+const TOWERS: [&str; 9] = [
     "vision_tower",
     "audio_tower",
+    "connector",
     "multi_modal_projector",
     "embed_vision",
     "embed_audio",
@@ -27,7 +28,7 @@ const OUTER: [(&str, &str); 6] = [
 ];
 
 /// Names inside a layer. `post_attention_layernorm` is the second norm of most families and handled apart.
-const INNER: [(&str, &str); 29] = [
+const INNER: [(&str, &str); 28] = [
     ("input_layernorm.weight", "attn_norm.weight"),
     ("pre_feedforward_layernorm.weight", "ffn_norm.weight"),
     ("post_feedforward_layernorm.weight", "post_ffw_norm.weight"),
@@ -56,15 +57,18 @@ const INNER: [(&str, &str); 29] = [
     ("laurel.linear_left.weight", "laurel_l.weight"),
     ("laurel.linear_right.weight", "laurel_r.weight"),
     ("laurel.post_laurel_norm.weight", "laurel_post_norm.weight"),
-    ("self_attn.rotary_emb.inv_freq", "rope_freqs.unused"),
 ];
 
 /// The canonical name of a Hugging Face tensor.
 ///
-/// `None` for tensors of vision and audio towers. `norms` is the number of full-width norms in a layer. Names
+/// `None` for tensors of vision and audio towers, and for stored frequencies. `norms` is the number of full-width norms in a layer. Names
 /// without a place come back as they are, so that they can be listed.
 pub(super) fn canonical(name: &str, norms: u64) -> Option<String> {
     if TOWERS.iter().any(|tower| name.split('.').take(2).any(|part| part == *tower)) {
+        return None;
+    }
+    // Older conversions stored what follows from the config.
+    if name.ends_with("rotary_emb.inv_freq") {
         return None;
     }
     let inner = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
@@ -135,6 +139,8 @@ mod tests {
     #[test]
     fn towers_are_left_out_and_nesting_is_removed() {
         assert_eq!(canonical("model.vision_tower.layers.0.weight", 4), None);
+        assert_eq!(canonical("model.connector.modality_projection.proj.weight", 2), None);
+        assert_eq!(canonical("model.layers.0.self_attn.rotary_emb.inv_freq", 2), None);
         let nested = canonical("model.language_model.layers.0.layer_scalar", 4);
         assert_eq!(nested.as_deref(), Some("blk.0.layer_output_scale.weight"));
         let stray = canonical("model.layers.0.self_attn.sinks", 2);

@@ -1,7 +1,7 @@
 //! safetensors checkpoints, single or in shards, with the `config.json` that describes them.
 
 use super::tensor_table::{Stored, Table};
-use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class, names};
+use super::{Checkpoint, CheckpointError, Entry, Facts, Mapping, class};
 use crate::inputs::hints;
 use dhurandhar_core::model::import::hf_config;
 use serde_json::Value;
@@ -15,14 +15,14 @@ pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> 
         return Err(unknown(&hints::folder(folder, "config.json")));
     }
     let index = folder.join("model.safetensors.index.json");
-    let files = if index.exists() {
+    let single = folder.join("model.safetensors");
+    // Where both are there, transformers takes the single file.
+    let files = if single.exists() {
+        vec![single]
+    } else if index.exists() {
         shards(folder, &index)?
     } else {
-        let single = folder.join("model.safetensors");
-        if !single.exists() {
-            return Err(unknown(&hints::folder(folder, "model.safetensors or its index")));
-        }
-        vec![single]
+        return Err(unknown(&hints::folder(folder, "model.safetensors or its index")));
     };
     open(folder, folder, &files)
 }
@@ -49,22 +49,33 @@ fn open(path: &Path, folder: &Path, files: &[PathBuf]) -> Result<Checkpoint, Che
     let norms = model.architecture.layers.first().map_or(2, |layer| layer.norms);
     let mut mappings = Vec::new();
     let mut entries = BTreeMap::new();
+    let mut names = BTreeMap::new();
     let mut root = "model".to_owned();
     for file in files {
         let mapping = Mapping::open(file)?;
         for (name, entry) in table(file, mapping.bytes(), mappings.len())? {
-            if let Some(canonical) = names::canonical(&name, norms) {
+            if let Some(canonical) = super::names::canonical(&name, norms) {
                 if let Some((before, _)) = name.split_once(".layers.0.") {
                     before.clone_into(&mut root);
+                }
+                if let Some(other) = names.insert(canonical.clone(), name.clone()) {
+                    let problem = format!(
+                        "`{other}` and `{name}` are one tensor under two names; expected one of them"
+                    );
+                    return Err(header(file, problem));
                 }
                 entries.insert(canonical, entry);
             }
         }
         mappings.push(mapping);
     }
+    let mut architecture = model.architecture;
+    // Newer transformers go by the whole's flag, and save no head then.
+    let outer_ties = json(&config_path)?.get("tie_word_embeddings") == Some(&Value::Bool(true));
+    architecture.embeddings.tied |= outer_ties && !entries.contains_key("output.weight");
     Ok(Checkpoint {
         path: path.to_owned(),
-        architecture: model.architecture,
+        architecture,
         facts: Facts::Config(text_config(&mut config).take()),
         files: mappings,
         entries,
@@ -82,7 +93,8 @@ fn json(path: &Path) -> Result<Value, CheckpointError> {
     if let Some(problem) = hints::pointer(&bytes) {
         return Err(header(path, problem));
     }
-    serde_json::from_slice(&bytes).map_err(|error| header(path, error.to_string()))
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(text).map_err(|error| header(path, error.to_string()))
 }
 
 /// The language model's part of a config.
@@ -100,6 +112,9 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, CheckpointError> 
     let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
     if let Some(stray) = names.iter().find(|name| name.contains(['/', '\\'])) {
         return Err(header(index, format!("`{stray}` lies elsewhere; expected a file beside the index")));
+    }
+    if let Some(lost) = names.iter().find(|name| !folder.join(name).is_file()) {
+        return Err(header(index, format!("`{lost}` is not there; expected all files that the index names")));
     }
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }

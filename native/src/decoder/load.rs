@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Names that files carry and no decoder reads.
-const IGNORED: [&str; 4] = ["rope_freqs.weight", "rope_freqs.unused", "output.weight", "rope_factors"];
+const IGNORED: [&str; 2] = ["rope_freqs.weight", "output.weight"];
 
 /// How matrices are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,13 @@ impl<'a> Loader<'a> {
     /// Refuse a checkpoint with tensors of the decoder that nothing has read.
     pub(super) fn finish(self) -> Result<(), DecoderError> {
         let architecture = self.checkpoint.architecture();
+        if architecture.embeddings.tied && self.checkpoint.differ("output.weight", "token_embd.weight") {
+            let name = self.checkpoint.shown("output.weight");
+            return Err(CheckpointError::Unsupported(format!(
+                "`{name}` differs from the embeddings, though `tie_word_embeddings` is true: transformers 4 ties them, 5 does not; expected one or the other"
+            ))
+            .into());
+        }
         let carried: BTreeSet<String> = inventory::tensors(architecture)
             .into_iter()
             .filter(|tensor| tensor.role == Role::Unused)

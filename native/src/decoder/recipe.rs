@@ -2,7 +2,7 @@
 
 use super::settings::Settings;
 use super::{DecoderError, keys, kinds};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, GgufValues};
 use dhurandhar_core::model::Architecture;
 
 pub use dhurandhar_core::layer::Activation;
@@ -64,22 +64,40 @@ impl Recipe {
             Some(config) => keys::check_config(family, config)?,
             None => settings.gguf().map_or(Ok(()), keys::check_gguf)?,
         }
+        if let Some(values) = settings.gguf() {
+            required(values, layers)?;
+        }
+        if let Some((index, attention)) =
+            architecture.attention_layers().find(|(_, attention)| attention.k_head_dim % 2 == 1)
+        {
+            let found = format!("{} in layer {index}", attention.k_head_dim);
+            return Err(DecoderError::setting(
+                "head_dim",
+                found,
+                "an even number, since channels turn in pairs".into(),
+            ));
+        }
+        // llama.cpp leaves a factor of 0 away.
+        let factor = |config: &str, gguf: &str| {
+            let stated = settings.number(config, gguf)?;
+            Ok::<_, DecoderError>(stated.filter(|value| !settings.is_gguf() || *value != 0.0))
+        };
         Ok(Self {
             activation: activation(family, settings)?,
             norm_eps: settings.number("rms_norm_eps", "attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6),
             norm_offset: !settings.is_gguf() && gemma && !newer_gemma,
             embedding_scale: match family {
-                "granite" => settings.number("embedding_multiplier", "embedding_scale")?.unwrap_or(1.0),
+                "granite" => factor("embedding_multiplier", "embedding_scale")?.unwrap_or(1.0),
                 _ if gemma => hidden.sqrt(),
                 _ => 1.0,
             },
             attention_scale: attention_scale(family, architecture, settings)?,
             residual_scale: match family {
-                "granite" => settings.number("residual_multiplier", "residual_scale")?.unwrap_or(1.0),
+                "granite" => factor("residual_multiplier", "residual_scale")?.unwrap_or(1.0),
                 _ => 1.0,
             },
             logit_divisor: match family {
-                "granite" => settings.number("logits_scaling", "logit_scale")?.unwrap_or(1.0),
+                "granite" => factor("logits_scaling", "logit_scale")?.unwrap_or(1.0),
                 _ => 1.0,
             },
             logit_cap: cap(settings, "final_logit_softcapping", gemma && family != "gemma", || {
@@ -95,6 +113,23 @@ impl Recipe {
             interleaved: settings.is_gguf() && interleaves(family),
         })
     }
+}
+
+/// Keys without which llama.cpp loads no file, and a model that it turns otherwise than its kin.
+fn required(values: &GgufValues, layers: usize) -> Result<(), DecoderError> {
+    let prefix = values.prefix();
+    let mut keys = vec!["attention.layer_norm_rms_epsilon"];
+    keys.extend((prefix == "granite").then_some("logit_scale"));
+    if let Some(key) = keys.into_iter().find(|key| values.get(key).is_none()) {
+        let expected = "a number, without which llama.cpp does not load the file".to_owned();
+        return Err(DecoderError::setting(&format!("{prefix}.{key}"), "missing".into(), expected));
+    }
+    // Its 13B has slopes in place of positions (llama.cpp, `models/baichuan.cpp`).
+    if prefix == "baichuan" && layers != 32 {
+        let expected = "32, as in the 7B: the larger one's positions are not read here".to_owned();
+        return Err(DecoderError::setting("baichuan.block_count", layers.to_string(), expected));
+    }
+    Ok(())
 }
 
 /// Whether llama.cpp turns neighbouring channels of this family, for which its converters reorder queries and keys.
@@ -126,7 +161,10 @@ fn attention_scale(
     /// Layers of the 27B models, by which llama.cpp tells them.
     const LARGEST: [(&str, usize); 2] = [("gemma2", 46), ("gemma3", 62)];
     Ok(match family {
-        "granite" => settings.number("attention_multiplier", "attention.scale")?,
+        "granite" => {
+            let stated = settings.number("attention_multiplier", "attention.scale")?;
+            stated.filter(|value| !settings.is_gguf() || *value != 0.0)
+        }
         "gemma2" | "gemma3" if settings.is_gguf() => {
             let heads = architecture.layers.first().and_then(|layer| layer.attention());
             let heads = heads.map_or(1, |attention| attention.query_heads).max(1);

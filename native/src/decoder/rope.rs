@@ -155,7 +155,8 @@ fn scaling(fields: &Value, context: Option<&Value>) -> Result<Scaling, DecoderEr
     };
     let kind = fields.get("rope_type").or(fields.get("type")).and_then(Value::as_str).unwrap_or("default");
     let (scaling, read): (_, &[&str]) = match kind {
-        "default" => (Scaling::None, &[]),
+        // Three axes of a picture's positions, which are one and the same in text.
+        "default" | "mrope" => (Scaling::None, &["mrope_section", "mrope_interleaved"]),
         "linear" => (Scaling::Linear(need("factor")?), &["factor"]),
         "llama3" => {
             let original = match number("original_max_position_embeddings")? {

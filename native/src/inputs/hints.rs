@@ -40,6 +40,9 @@ pub(crate) fn folder(path: &Path, lacking: &str) -> String {
         let inner = inner.unwrap_or_else(|| "REVISION".to_owned());
         return format!("the root of a hub's cache: pass its snapshots/{inner}");
     }
+    if names.iter().any(|name| name == "adapter_config.json") {
+        return "a LoRA adapter's folder: pass its base model, and this with --adapter".to_owned();
+    }
     match names.iter().find(|name| name.starts_with("pytorch_model")) {
         Some(file) => format!("a folder without {lacking}, but with {file}: {PICKLED}"),
         None => format!("a folder without {lacking}"),

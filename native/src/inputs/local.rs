@@ -9,7 +9,7 @@ use dhurandhar_core::model::import::{self, Kind, gguf};
 use std::path::{Path, PathBuf};
 
 /// What a checkpoint folder is recognised by, best first.
-const IN_FOLDER: [&str; 3] = ["model.safetensors.index.json", "model.safetensors", "config.json"];
+const IN_FOLDER: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "config.json"];
 
 /// The model in a file or a checkpoint folder.
 pub(super) fn at(path: &Path) -> anyhow::Result<Model> {

@@ -76,7 +76,7 @@ pub fn measure(
 ) -> Result<KvQuality, KvQualityError> {
     let ids = tokenizer.encode(text, false).map_err(GenerateError::from)?;
     if request.window < 2 || request.unscored + 1 >= request.window {
-        return Err(GenerateError::Window(request.window).into());
+        return Err(GenerateError::Window { window: request.window, skipped: request.unscored }.into());
     }
     if ids.len() < request.window {
         return Err(GenerateError::ShortText { found: ids.len(), needed: request.window }.into());
@@ -182,5 +182,6 @@ fn predictions(
             }
         }
     }
-    sums.finish().ok_or_else(|| GenerateError::Window(windows.first().map_or(0, |ids| ids.len())).into())
+    let window = windows.first().map_or(0, |ids| ids.len());
+    sums.finish().ok_or_else(|| GenerateError::Window { window, skipped: unscored }.into())
 }

@@ -84,16 +84,34 @@ fn adapter_config(parameters: &Parameters, settings: &LoraConfig, base: &str) ->
 pub(crate) fn load(folder: &Path, model: &dhurandhar_core::Model) -> Result<Parameters, TrainError> {
     let path = folder.join(CONFIG);
     let wrong = |problem: String| TrainError::AdapterFile { path: path.clone(), problem };
+    if !path.is_file() && folder.join("config.json").is_file() {
+        return Err(wrong(
+            "not there, and the folder has a model's config.json; expected an adapter's folder".into(),
+        ));
+    }
+    if !folder.join(TENSORS).is_file() && folder.join("adapter_model.bin").is_file() {
+        return Err(wrong(
+            "beside pickled factors (adapter_model.bin); expected them saved as safetensors".into(),
+        ));
+    }
     let text = std::fs::read(&path).map_err(TrainError::io(&path))?;
     let config: Value = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
     let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("none");
     if kind != "LORA" {
         return Err(wrong(format!("peft_type is {kind}; expected LORA")));
     }
+    if let Some(problem) = unread(&config) {
+        return Err(wrong(problem));
+    }
     let rank = config.get("r").and_then(Value::as_u64).filter(|rank| *rank > 0);
     let rules = Rules {
         rank: rank.ok_or_else(|| wrong("`r` is missing or 0; expected a rank of at least 1".into()))?,
-        alpha: config.get("lora_alpha").and_then(Value::as_f64).unwrap_or(8.0),
+        alpha: match config.get("lora_alpha") {
+            None => 8.0,
+            Some(stated) => stated
+                .as_f64()
+                .ok_or_else(|| wrong(format!("`lora_alpha` is {stated}; expected a number")))?,
+        },
         rslora: config.get("use_rslora").and_then(Value::as_bool).unwrap_or(false),
         dora: config.get("use_dora").and_then(Value::as_bool).unwrap_or(false),
         ranks: patterns(&config, "rank_pattern").map_err(&wrong)?,
@@ -101,6 +119,56 @@ pub(crate) fn load(folder: &Path, model: &dhurandhar_core::Model) -> Result<Para
     };
     let file = TensorFile::read(&folder.join(TENSORS))?;
     from_tensors(&folder.join(TENSORS), &file, model, &rules)
+}
+
+/// Settings that change what an adapter computes, or the base beneath it, and are not read here: unless they are left out, null,
+/// false or empty.
+const CHANGES: [&str; 14] = [
+    "alora_invocation_tokens",
+    "arrow_config",
+    "corda_config",
+    "kasa_config",
+    "layer_replication",
+    "lora_bias",
+    "lora_ga_config",
+    "megatron_config",
+    "modules_to_save",
+    "monteclora_config",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_bdlora",
+    "use_qalora",
+];
+
+/// What of an adapter's settings is not read here, in a sentence.
+fn unread(config: &Value) -> Option<String> {
+    let says_nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    let found =
+        CHANGES.iter().find_map(|key| Some((*key, config.get(*key).filter(|value| !says_nothing(value))?)));
+    if let Some((key, value)) = found {
+        return Some(format!("`{key}` is {value}, which is not read here; expected none"));
+    }
+    for key in ["use_rslora", "use_dora"] {
+        if let Some(value) = config.get(key).filter(|value| !value.is_boolean() && !value.is_null()) {
+            return Some(format!("`{key}` is {value}; expected true or false"));
+        }
+    }
+    if let Some(bias) = config.get("bias").and_then(Value::as_str).filter(|bias| *bias != "none") {
+        return Some(format!("`bias` is {bias}; expected none"));
+    }
+    // These take their first product out of the base's weights (PEFT, `tuners/lora/layer.py`).
+    let start = config.get("init_lora_weights").and_then(Value::as_str).unwrap_or_default();
+    ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().find(|kind| start.starts_with(**kind)).map(|kind| {
+        format!(
+            "`init_lora_weights` is {start}: {kind} changes the base's weights, which this adapter needs; expected one converted to plain LoRA \
+             (PEFT's path_initial_model_for_weight_conversion)"
+        )
+    })
 }
 
 /// `alpha / r`, or `alpha / sqrt(r)`.
@@ -289,6 +357,10 @@ mod tests {
             ("\"alpha_pattern\": {\"q_proj\": \"x\"}", "expected a number"),
             ("\"use_dora\": true", "lora_magnitude_vector` is missing"),
             ("\"rank_pattern\": {}", "another model or rank"),
+            ("\"init_lora_weights\": \"pissa_niter_4\"", "changes the base's weights"),
+            ("\"alora_invocation_tokens\": [1]", "`alora_invocation_tokens` is [1]"),
+            ("\"use_rslora\": \"true\"", "expected true or false"),
+            ("\"bias\": \"all\"", "`bias` is all"),
         ] {
             write(more);
             let error = load(folder.path(), &model).unwrap_err().to_string();

@@ -49,6 +49,13 @@ impl Coding {
     pub(super) fn with_bits(self, bits: u32) -> Self {
         match self {
             Self::F16 => Self::F16,
+            // Blocks have one width each: more bits are another format.
+            Self::Code { codec: CodecKind::Q4_0, .. } if bits >= 8 => {
+                Self::Code { codec: CodecKind::Q8_0, bits: 8 }
+            }
+            Self::Code { codec: CodecKind::Q4_0Hadamard, .. } if bits >= 8 => {
+                Self::Code { codec: CodecKind::Q8_0Hadamard, bits: 8 }
+            }
             Self::Code { codec, .. } => Self::Code { codec, bits: bits.min(*codec.bits_range().end()) },
         }
     }

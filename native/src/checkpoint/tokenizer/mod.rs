@@ -11,6 +11,7 @@ mod tests;
 pub use chat::Message;
 
 use super::{Checkpoint, CheckpointError, Facts};
+use crate::inputs::hints;
 use chat::Template;
 use lists::Lists;
 use pieces::Pieces;
@@ -143,8 +144,16 @@ impl Tokenizer {
         if !path.exists() {
             return Err(CheckpointError::Tokenizer(format!("{} is not there", path.display())));
         }
-        let model = tokenizers::Tokenizer::from_file(&path)
-            .map_err(|error| CheckpointError::Tokenizer(format!("{}: {error}", path.display())))?;
+        let wrong = |problem: String| CheckpointError::Tokenizer(format!("{}: {problem}", path.display()));
+        let bytes = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        if let Some(problem) = hints::pointer(&bytes) {
+            return Err(wrong(problem));
+        }
+        let mut model =
+            tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| wrong(error.to_string()))?;
+        // What a trainer left set for its batches; transformers takes both back, too.
+        model.with_padding(None);
+        model.with_truncation(None).map_err(|error| wrong(error.to_string()))?;
         let optional = |name: &str| -> Option<Value> {
             serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok()
         };

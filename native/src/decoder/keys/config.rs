@@ -135,6 +135,9 @@ const ONLY: &[(&str, &str)] = &[
     ("enable_moe_block", "false"),
     ("is_decoder", "false"),
     ("mlp_bias", "false"),
+    // A program that reads it would pack the weights anew.
+    ("quantization", "{}"),
+    ("quantization_config", "{}"),
     ("rope_interleaved", "false"),
     ("use_mrope", "false"),
     ("use_qk_norm", "false"),
@@ -189,8 +192,6 @@ const HARMLESS: &[&str] = &[
     "output_hidden_states",
     // Splits products without changing them.
     "pretraining_tp",
-    "quantization",
-    "quantization_config",
     "resid_pdrop",
     "tokenizer_class",
     "torch_dtype",

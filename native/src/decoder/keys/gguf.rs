@@ -111,7 +111,11 @@ pub(in super::super) fn check(values: &GgufValues) -> Result<(), DecoderError> {
         let Some(value) = values.get(key) else { continue };
         let found = text(value);
         let expected = match use_of(architecture, key) {
-            Use::Read | Use::Harmless => continue,
+            Use::Read => match of_its_type(key, value) {
+                Ok(()) => continue,
+                Err(expected) => expected.to_owned(),
+            },
+            Use::Harmless => continue,
             Use::Unknown => format!("no such key: this decoder reads none of that name for {architecture}"),
             Use::Only(only) if only == found => continue,
             Use::Only(only) => only.to_owned(),
@@ -119,6 +123,34 @@ pub(in super::super) fn check(values: &GgufValues) -> Result<(), DecoderError> {
         return Err(DecoderError::setting(&format!("{architecture}.{key}"), found, expected));
     }
     Ok(())
+}
+
+/// Keys that may hold a list, one number a layer.
+const LISTS: &[&str] = &[
+    "activation_sparsity_scale",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.sliding_window_pattern",
+    "feed_forward_length",
+];
+
+/// What llama.cpp would refuse in place of a key that is read here.
+fn of_its_type(key: &str, value: &Value) -> Result<(), &'static str> {
+    let number = match value {
+        Value::Integer(number) => *number as f64,
+        Value::Number(number) => *number,
+        Value::Text(_) if key == "rope.scaling.type" => return Ok(()),
+        _ if LISTS.contains(&key) => return Ok(()),
+        _ if key == "rope.scaling.type" => return Err("a text"),
+        _ => return Err("a number"),
+    };
+    match key {
+        "rope.scaling.type" => Err("a text"),
+        _ if !number.is_finite() => Err("a finite number"),
+        "rope.freq_base" | "rope.freq_base_swa" if number <= 0.0 => Err("a base above 0"),
+        "attention.layer_norm_rms_epsilon" if number < 0.0 => Err("a number of at least 0"),
+        _ => Ok(()),
+    }
 }
 
 /// A value for a message, and to compare with.
@@ -145,6 +177,25 @@ mod tests {
         assert_eq!(use_of("llama", "attention.causal"), Use::Only("true"));
         assert_eq!(use_of("llama", "rope.scaling.yarn_log_multiplier"), Use::Unknown);
         assert_eq!(use_of("gemma2", "rope.freq_base_swa"), Use::Unknown);
+    }
+
+    #[test]
+    fn values_are_of_the_type_that_llama_cpp_reads() {
+        let text = || Value::Text("500".into());
+        for (key, value, fits) in [
+            ("rope.freq_base", Value::Number(1e4), true),
+            ("rope.freq_base", Value::Integer(10_000), true),
+            ("rope.freq_base", text(), false),
+            ("rope.freq_base", Value::Flag(true), false),
+            ("rope.freq_base", Value::Number(f64::NAN), false),
+            ("rope.freq_base", Value::Integer(0), false),
+            ("rope.scaling.type", text(), true),
+            ("rope.scaling.type", Value::Integer(2), false),
+            ("attention.layer_norm_rms_epsilon", Value::Integers(vec![1]), false),
+            ("attention.head_count_kv", Value::Integers(vec![1]), true),
+        ] {
+            assert_eq!(of_its_type(key, &value).is_ok(), fits, "{key} {value:?}");
+        }
     }
 
     #[test]

@@ -62,7 +62,11 @@ pub(super) fn read(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), Doc
 /// away.
 pub(super) fn settle(reader: &mut Reader<'_>, facts: &mut Facts, context: u64) -> Result<(), DocumentError> {
     let opted_out = match reader.family.windows {
-        Windows::OptIn | Windows::WithoutPositions => reader.flag("use_sliding_window")? != Some(true),
+        Windows::OptIn => reader.flag("use_sliding_window")? != Some(true),
+        // The kinds of layers decide there, where they are listed (transformers, `SmolLM3Model`).
+        Windows::WithoutPositions => {
+            reader.flag("use_sliding_window")? != Some(true) && !reader.has("layer_types")
+        }
         _ => reader.flag("use_sliding_window")? == Some(false),
     };
     if !facts.layers.iter().any(|slot| slot.mixes == Mixes::Sliding) {
@@ -175,8 +179,14 @@ fn windowed(reader: &mut Reader<'_>, facts: &mut Facts, opted_out: bool) -> Resu
         }
         Windows::WithoutPositions => {
             let interval = reader.integer(&["no_rope_layer_interval"], 1..=MAX_LAYERS)?.unwrap_or(4);
-            for (number, slot) in (1_u64..).zip(&mut facts.layers) {
-                slot.mixes = if number.is_multiple_of(interval) { Mixes::Sliding } else { Mixes::Full };
+            let layers = facts.layers.len();
+            let rotated = reader.layered(&["no_rope_layers"], 0..=1, layers)?;
+            for (index, slot) in facts.layers.iter_mut().enumerate() {
+                let unrotated = match &rotated {
+                    Some(rotated) => rotated.at(index) == 0,
+                    None => (index as u64 + 1).is_multiple_of(interval),
+                };
+                slot.mixes = if unrotated { Mixes::Sliding } else { Mixes::Full };
             }
         }
         Windows::Ignored => {

@@ -97,6 +97,31 @@ const PUBLISHED: &[(&str, u64, f64, f64)] = &[
     ("deepseek-v2-lite", 15_706_484_224, 30.375, 0.0),
 ];
 
+/// SmolLM3: layers without positions slide where it is asked for, as a list says them before an interval does; listed kinds slide
+/// whatever is asked for.
+#[test]
+fn layers_without_positions_slide() {
+    let windows = |extra: &str| {
+        let config = format!(
+            r#"{{"model_type": "smollm3", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "vocab_size": 100,
+                "intermediate_size": 128, "sliding_window": 16, "max_position_embeddings": 1024{extra}}}"#
+        );
+        let model = parse("config.json", config.as_bytes()).unwrap();
+        model
+            .architecture
+            .attention_layers()
+            .map(|(_, attention)| attention.window.is_some())
+            .collect::<Vec<_>>()
+    };
+    let asked = r#", "use_sliding_window": true"#;
+    assert_eq!(windows(asked), [false, false, false, true]);
+    assert_eq!(windows(&format!(r#"{asked}, "no_rope_layers": [0, 1, 1, 1]"#)), [true, false, false, false]);
+    assert_eq!(windows(r#", "no_rope_layers": [0, 1, 1, 1]"#), [false; 4]);
+    let kinds =
+        r#", "layer_types": ["sliding_attention", "full_attention", "full_attention", "full_attention"]"#;
+    assert_eq!(windows(&format!(r#"{kinds}, "use_sliding_window": false"#)), [true, false, false, false]);
+}
+
 #[test]
 fn parameters_and_cache_of_public_checkpoints() {
     let mut wrong = Vec::new();
