@@ -258,11 +258,23 @@ fn beginning(tensors: &[Tensor], place: usize, vectors: usize, dim: usize) -> Re
     let tensor = tensors
         .get(place)
         .ok_or_else(|| format!("tensor {place} does not exist; the file has {} tensors", tensors.len()))?;
-    if !tensor.values.len().is_multiple_of(dim) {
-        let (name, got) = (&tensor.name, tensor.values.len());
-        return Err(format!("tensor `{name}` holds {got} values; expected a multiple of head dim {dim}"));
+    let name =
+        if tensor.name.is_empty() { "the tensor".to_owned() } else { format!("tensor `{}`", tensor.name) };
+    if tensor.shape.is_empty() {
+        return Err(format!("{name} is a single number; expected vectors of {dim} channels"));
     }
-    Ok(&tensor.values[..tensor.values.len().min(vectors.saturating_mul(dim))])
+    if !tensor.values.len().is_multiple_of(dim) {
+        let got = tensor.values.len();
+        return Err(format!("{name} holds {got} values; expected a multiple of head dim {dim}"));
+    }
+    let values = &tensor.values[..tensor.values.len().min(vectors.saturating_mul(dim))];
+    // No share of nothing is lost, which is no answer.
+    if values.iter().all(|value| *value == 0.0) {
+        return Err(format!(
+            "{name} holds zeros alone, of which no error can be measured; expected keys or values of a model"
+        ));
+    }
+    Ok(values)
 }
 
 /// Counts vectors over all parts, and tells of every per cent.
@@ -427,6 +439,11 @@ mod tests {
             let all = answers(&job, &file);
             assert!(matches!(all.last(), Some(Answer::Failed(text)) if text.contains(part)), "{all:?}");
         }
+        let mut zeros = file.clone();
+        let data = zeros.len() - 5 * 16 * 4;
+        zeros[data..].fill(0);
+        let all = answers(&job(16, 0), &zeros);
+        assert!(matches!(all.last(), Some(Answer::Failed(text)) if text.contains("zeros alone")), "{all:?}");
         assert!(matches!(answers(&Job::Inspect, b"PK").as_slice(), [Answer::Failed(_)]));
     }
 

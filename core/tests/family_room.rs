@@ -1,21 +1,12 @@
 //! What a family is called stands in `core/src/model/family/` and nowhere else in core, page and site.
 
+mod rust_files;
+
 use dhurandhar_core::model::family::families;
+use rust_files::sources;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-#[cfg(test)]
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
+use std::path::Path;
 
 /// Texts between quotes in the program part of a file: comments and tests name models freely.
 #[cfg(test)]

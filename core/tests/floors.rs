@@ -1,8 +1,11 @@
 //! The rooms of core stand on floors, and arrows between them go down only.
 
+mod rust_files;
+
+use rust_files::sources;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Floors from the top, each with its rooms. A room may use rooms of lower floors, and those after it on its own.
 #[cfg(test)]
@@ -17,18 +20,6 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("format", &["format"]),
     ("leaf", &["leaf"]),
 ];
-
-#[cfg(test)]
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
 
 /// A file without its comments and its test modules.
 #[cfg(test)]

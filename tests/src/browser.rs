@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::prelude::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::prelude::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::{program, workspace};
 
@@ -173,6 +173,21 @@ pub async fn until(driver: &WebDriver, script: &str) -> Result<()> {
     let page = ask(driver, "return document.body.innerText.slice(0, 2000)").await?;
     let problems = ask(driver, "return window.__problems").await?;
     bail!("waited in vain for `{script}`; problems {problems}; page: {page}")
+}
+
+/// Script that keeps what the page saves from now on in `__files`, as texts.
+pub const CATCH_FILES: &str = "window.__files = []; const make = URL.createObjectURL;
+    URL.createObjectURL = blob => { blob.text().then(text => __files.push(text)); return make.call(URL, blob); };";
+
+/// Presses the buttons one after the other: each must save its text as the next of `__files`.
+pub async fn saves(driver: &WebDriver, expected: &[(&str, String)]) -> Result<()> {
+    for (count, (button, text)) in expected.iter().enumerate() {
+        driver.find(By::Id(*button)).await?.click().await?;
+        until(driver, &format!("return __files.length === {}", count + 1)).await?;
+        let saved = ask(driver, "return __files[__files.length - 1]").await?;
+        ensure!(saved == json!(text), "{button} saves another text");
+    }
+    Ok(())
 }
 
 /// Fails if the page reported an error or a violated policy.

@@ -8,6 +8,7 @@ use crate::scene::{Align, Rect, Scene, Texture};
 use crate::text::{Font, Measure};
 use crate::theme::{Role, SERIES};
 use crate::{Drawing, summary};
+use dhurandhar_core::placement::Stack;
 
 /// Stacked horizontal bars of bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,6 +30,22 @@ pub struct Bar {
     pub segments: Vec<Segment>,
     /// Least and greatest total in bytes, drawn as a whisker over the bar's end.
     pub interval: Option<(f64, f64)>,
+}
+
+impl From<&Stack> for Bar {
+    fn from(stack: &Stack) -> Self {
+        let segments = stack.segments.iter().map(|(component, bytes, file)| Segment {
+            name: component.title().to_owned(),
+            bytes: *bytes as f64,
+            mapped: *file,
+            series: Some(component.series()),
+        });
+        Self {
+            label: stack.label.to_owned(),
+            segments: segments.collect(),
+            interval: Some((stack.total.low as f64, stack.total.high as f64)),
+        }
+    }
 }
 
 /// One component.

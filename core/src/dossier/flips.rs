@@ -8,8 +8,8 @@ use crate::report::Report;
 
 /// Where the answer of a verdict flips: memory by each limit that decides, context, weights, bandwidth, storage.
 pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
-    let mut flips: Vec<String> =
-        verdict.checks.iter().filter(|check| check.limit.decides()).map(memory).collect();
+    let deciding: Vec<&Check> = verdict.checks.iter().filter(|check| check.limit.decides()).collect();
+    let mut flips: Vec<String> = deciding.iter().map(|check| memory(check, deciding.len() == 1)).collect();
     let longest = report.model.max_context_tokens;
     flips.push(match verdict.inverse.longest_context_tokens {
         None => "No context is short enough, everything else as it is.".to_owned(),
@@ -52,15 +52,16 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
     flips
 }
 
-/// From how many bytes on a limit lets the run go.
-fn memory(check: &Check) -> String {
+/// From how many bytes on a limit lets the run go; the only one that decides is the answer.
+fn memory(check: &Check, is_only: bool) -> String {
     let limit = &check.limit;
     let (from, allowed) = (size(check.runs_from_bytes), size(limit.bytes));
     let what = limit.counts.title();
     let mut text = if limit.bytes >= check.runs_from_bytes {
         format!("{}: it allows {allowed}; below {from} of {what} the answer is no.", limit.title)
     } else {
-        format!("{}: it allows {allowed}; from {from} of {what} on the answer is yes.", limit.title)
+        let then = if is_only { "the answer is yes" } else { "it passes" };
+        format!("{}: it allows {allowed}; from {from} of {what} on {then}.", limit.title)
     };
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(" With {} no table is left on storage.", size(check.resident_from_bytes));

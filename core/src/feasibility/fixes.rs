@@ -4,6 +4,7 @@ use super::check::{self, Check, Outcome};
 use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
 use crate::device::{Device, Limit, State};
+use crate::leaf::number::grouped;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
 use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat, quality};
@@ -42,6 +43,11 @@ pub enum Change {
         /// Tokens.
         tokens: u64,
     },
+    /// Keys and values in 8-bit blocks, and the context that is possible with them.
+    KvQ8AtContext {
+        /// Tokens.
+        tokens: u64,
+    },
     /// Keys and values in 4-bit blocks.
     KvQ4,
     /// No layers on the GPU.
@@ -75,6 +81,9 @@ impl Change {
             Self::SmallerUbatch { tokens } => after.ubatch = tokens,
             Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
             Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
+            Self::KvQ8AtContext { tokens } => {
+                (after.k, after.v, after.context_tokens) = (KvFormat::Q8_0, KvFormat::Q8_0, tokens);
+            }
             Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
             Self::ShorterContext { tokens } => after.context_tokens = tokens,
             Self::OnProcessor => {
@@ -98,7 +107,10 @@ impl Change {
             Self::SmallerUbatch { tokens } => format!("compute {tokens} tokens at once"),
             Self::WindowedCaches => "keep only the window in sliding layers".into(),
             Self::KvQ8 => "store keys and values as q8_0".into(),
-            Self::ShorterContext { tokens } => format!("limit the context to {tokens} tokens"),
+            Self::ShorterContext { tokens } => format!("limit the context to {} tokens", grouped(*tokens)),
+            Self::KvQ8AtContext { tokens } => {
+                format!("store keys and values as q8_0 and limit the context to {} tokens", grouped(*tokens))
+            }
             Self::KvQ4 => "store keys and values as q4_0".into(),
             Self::OnProcessor => "run all layers on the processor".into(),
             Self::SmallerWeights { format } => {
@@ -324,10 +336,31 @@ impl Seeker<'_> {
                 fixes.push(into_fix(change, &fit));
             }
         }
+        if let Some((change, fit)) = self.halved_cache(longest, &fixes)? {
+            fixes.push(into_fix(change, &fit));
+        }
         if let Some((format, fit)) = self.largest_format(self.text_bytes())? {
             fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
         }
         Ok(fixes)
+    }
+
+    /// A cache of half the bytes at a shorter context, where the context alone would lose most of itself.
+    fn halved_cache(&self, longest: Option<u64>, found: &[Fix]) -> Result<Option<(Change, Fit)>, PlanError> {
+        let is_short = longest.is_some_and(|tokens| tokens < self.now.context_tokens / 2);
+        let applies = is_short && self.simple_changes(longest).contains(&Change::KvQ8);
+        if !applies || found.iter().any(|fix| fix.change == Change::KvQ8) {
+            return Ok(None);
+        }
+        let halved = Change::KvQ8.applied(self.now);
+        let Some(most) = (Seeker { now: &halved, ..*self }).longest_context()? else { return Ok(None) };
+        let tokens = rounded(most.min(self.now.context_tokens));
+        // Little more is no reason to code the cache.
+        if longest.is_some_and(|alone| tokens < alone.saturating_mul(5) / 4) || tokens < 512 {
+            return Ok(None);
+        }
+        let change = Change::KvQ8AtContext { tokens };
+        Ok(self.fit(&change.applied(self.now))?.map(|fit| (change, fit)))
     }
 
     fn text_bytes(&self) -> u64 {
@@ -360,8 +393,7 @@ impl Seeker<'_> {
         let stock = now.runtime.takes_stock_formats();
         offer(stock && wide > bits(KvFormat::Q8_0), Change::KvQ8);
         if let Some(tokens) = longest.filter(|tokens| *tokens < now.context_tokens) {
-            // A round number is easier to defend, and still fits.
-            let tokens = if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens };
+            let tokens = rounded(tokens);
             offer(tokens >= 512, Change::ShorterContext { tokens });
         }
         offer(stock && wide > bits(KvFormat::Q4_0), Change::KvQ4);
@@ -442,8 +474,7 @@ impl Seeker<'_> {
             let middle = low + (high - low) / 2;
             if passes(middle)? { low = middle } else { high = middle }
         }
-        let tokens = if low >= 2048 { low / 1024 * 1024 } else { low };
-        Ok(Some(Change::ShorterContext { tokens }))
+        Ok(Some(Change::ShorterContext { tokens: rounded(low) }))
     }
 
     fn passes_with(&self, changes: &[Change], limit: &Limit) -> Result<bool, PlanError> {
@@ -462,6 +493,11 @@ impl Seeker<'_> {
         let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
         self.fit(&scenario).map(|fit| fit.is_some())
     }
+}
+
+/// A round number is easier to defend, and still fits.
+fn rounded(tokens: u64) -> u64 {
+    if tokens >= 2048 { tokens / 1024 * 1024 } else { tokens }
 }
 
 /// Without the changes that were not needed, dearest first.

@@ -165,7 +165,8 @@ impl Prospects<'_> {
         for check in &checks {
             let limit = &check.limit;
             if check.outcome == Outcome::Fails && !limit.on_request && !limit.decides() {
-                reason += &format!(" But {}: {}.", limit.title, check.text);
+                let but = if mode == Mode::Infeasible { "Also" } else { "But" };
+                reason += &format!(" {but} {}: {}.", limit.title, check.text);
                 flagged.push(limit.id.clone());
             }
         }
@@ -345,6 +346,28 @@ mod tests {
         change(&mut scenario);
         let plan = WeightPlan::new(&model, scenario.weights).unwrap();
         assess(&model, &plan, &scenario, &devices::device(device).unwrap(), 0.0).unwrap()
+    }
+
+    /// Where the context alone would lose most of itself, half the cache keeps more of it.
+    #[test]
+    fn a_coded_cache_and_a_shorter_context_are_offered_together() {
+        let asked = |scenario: &mut Scenario| scenario.context_tokens = 32_768;
+        let fixes = verdict("phi-3.5-mini", "pixel-9a", asked).inverse.fixes;
+        let alone = fixes.iter().find_map(|fix| match fix.change {
+            Change::ShorterContext { tokens } => Some(tokens),
+            _ => None,
+        });
+        let both = fixes.iter().find_map(|fix| match fix.change {
+            Change::KvQ8AtContext { tokens } => Some((tokens, fix.change)),
+            _ => None,
+        });
+        let (tokens, change) = both.unwrap();
+        assert!(tokens > alone.unwrap() * 5 / 4 && tokens < 32_768, "{tokens} {alone:?}");
+        let after = verdict("phi-3.5-mini", "pixel-9a", |scenario| {
+            asked(scenario);
+            *scenario = change.applied(scenario);
+        });
+        assert_ne!(after.mode, Mode::Infeasible);
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub fn read(bytes: &[u8]) -> Result<Array<'_>, NpyError> {
     let header = slice(from..end, ".npy header")?;
     let bad = NpyError::Header;
     let header = core::str::from_utf8(header).map_err(|_| bad("not text"))?;
-    let descr = field(header, "descr").and_then(quoted).ok_or(bad("`descr` is missing"))?;
+    let descr = field(header, "descr").ok_or(bad("`descr` is missing"))?;
+    let descr = quoted(descr).ok_or(bad("`descr` is a record of several fields; expected one type"))?;
     let fortran = field(header, "fortran_order").ok_or(bad("`fortran_order` is missing"))?;
     let is_fortran = match fortran {
         _ if fortran.starts_with("False") => false,

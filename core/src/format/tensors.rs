@@ -59,7 +59,7 @@ pub enum TensorFileError {
         problem: String,
     },
     /// A tensor of integers or something else.
-    #[error("{}{dtype}; expected f64, f32, f16 or bf16", of(name))]
+    #[error("{}{dtype}{}; expected f64, f32, f16 or bf16{}", of(name), order(dtype), expected_order(dtype))]
     Dtype {
         /// The tensor; empty in `.npy`.
         name: String,
@@ -67,7 +67,7 @@ pub enum TensorFileError {
         dtype: String,
     },
     /// Shape and bytes disagree.
-    #[error("tensor `{name}` of shape {shape:?} takes {expected} bytes; the file gives it {got}")]
+    #[error("{} of shape {shape:?} takes {expected} bytes; the file gives it {got}", named(name))]
     Size {
         /// The tensor; empty in `.npy`.
         name: String,
@@ -80,8 +80,21 @@ pub enum TensorFileError {
     },
 }
 
+fn named(name: &str) -> String {
+    if name.is_empty() { "the array".to_owned() } else { format!("tensor `{name}`") }
+}
+
 fn of(name: &str) -> String {
-    if name.is_empty() { "the array is ".to_owned() } else { format!("tensor `{name}` is ") }
+    named(name) + " is "
+}
+
+/// NumPy's sign for the order of bytes in which the first is the highest.
+fn order(dtype: &str) -> &'static str {
+    if dtype.starts_with('>') { " (big-endian)" } else { "" }
+}
+
+fn expected_order(dtype: &str) -> &'static str {
+    if dtype.starts_with('>') { ", little-endian: save array.astype('<f4')" } else { "" }
 }
 
 /// All floating-point tensors of a file, `.npy` or `.safetensors` by its first bytes, by name.
@@ -93,6 +106,11 @@ pub fn read_tensors(bytes: &[u8]) -> Result<Vec<Tensor>, TensorFileError> {
     }
     if bytes.get(8) == Some(&b'{') {
         return read_safetensors(bytes);
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        return Err(TensorFileError::Format {
+            found: "PK: a ZIP archive, as of .npz; save one array with numpy.save".to_owned(),
+        });
     }
     let found = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     Err(TensorFileError::Format { found: if found.is_empty() { "nothing".to_owned() } else { found } })
@@ -304,7 +322,9 @@ mod tests {
     #[test]
     fn other_files_are_refused() {
         let error = read_tensors(b"PK\x03\x04").unwrap_err();
-        assert_eq!(error.to_string(), "not a .npy or .safetensors file: it begins with 50 4b 03 04");
+        assert!(error.to_string().contains("a ZIP archive, as of .npz"), "{error}");
+        let error = read_tensors(b"GGUF").unwrap_err();
+        assert_eq!(error.to_string(), "not a .npy or .safetensors file: it begins with 47 47 55 46");
         assert!(read_tensors(&[]).unwrap_err().to_string().ends_with("nothing"));
     }
 

@@ -8,8 +8,11 @@ use thiserror::Error;
 /// Why a file is no usable result.
 #[derive(Debug, Error)]
 pub enum MeasurementError {
+    /// Nothing at all.
+    #[error("the file is empty; expected the JSON that a measurement writes")]
+    Empty,
     /// Not JSON.
-    #[error("not a measurement: {0}")]
+    #[error("not a measurement, which is JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// A field is missing or of the wrong type.
     #[error("field {path}: {source}")]
@@ -63,6 +66,9 @@ pub fn schema_of(text: &str) -> Option<(&str, u64, u64)> {
 }
 
 pub(super) fn read<T: DeserializeOwned>(text: &str, expected: &'static str) -> Result<T, MeasurementError> {
+    if text.trim().is_empty() {
+        return Err(MeasurementError::Empty);
+    }
     let value: Value = serde_json::from_str(text)?;
     let found = value.get("schema").and_then(Value::as_str).ok_or(MeasurementError::NoSchema { expected })?;
     let other = || MeasurementError::OtherFamily { found: found.to_owned(), expected };
@@ -128,6 +134,7 @@ mod tests {
     #[test]
     fn foreign_files_are_named() {
         let error = |text: &str| MmapProfile::read(text).unwrap_err().to_string();
+        assert!(error(" \n").contains("is empty"));
         assert!(error("{}").contains("schema is missing"));
         assert!(error(r#"{"schema":"other/1.0"}"#).contains("other/1.0"));
         assert!(error(r#"{"schema":"dhurandhar/mmap-profile/2.0"}"#).contains("major version 2"));

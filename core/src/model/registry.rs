@@ -10,7 +10,7 @@ include!(concat!(env!("OUT_DIR"), "/validation.rs"));
 
 /// A slug that names no built-in model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no built-in model `{slug}`{}; `dhurandhar models` lists them", nearest_note(.nearest.as_deref()))]
+#[error("no built-in model `{slug}`{}", nearest_note(.nearest.as_deref()))]
 pub struct UnknownModel {
     /// What was asked for.
     pub slug: String,

@@ -30,11 +30,14 @@ pub(crate) fn load_for(name: &str, devices: &[Device]) -> anyhow::Result<Model> 
     if name.contains(['/', '\\']) || extension.is_some_and(|extension| extensions.contains(&extension)) {
         return Err(bad_input(format!("no file at {name}")));
     }
-    let elsewhere = match name.split_once(':') {
-        Some(_) => format!("; Ollama's models are named as ollama:{name}"),
-        None => "; one on the hub is named owner/name, one of Ollama's ollama:NAME".to_owned(),
-    };
-    registry::model(name).map_err(|error| bad_input(format!("{error}{elsewhere}")))
+    registry::model(name).map_err(|error| {
+        let elsewhere = match (name.contains(':'), &error.nearest) {
+            (true, _) => format!("; Ollama's models are named as ollama:{name}"),
+            (false, None) => "; one on the hub is named owner/name, one of Ollama's ollama:NAME".to_owned(),
+            (false, Some(_)) => String::new(),
+        };
+        bad_input(format!("{error}; `dhurandhar models` lists them{elsewhere}"))
+    })
 }
 
 /// The built-in model that a name of the hub is probably of.

@@ -3,7 +3,6 @@
 use dhurandhar_chart::{Bar, Budget, Drawing, MemoryBars, Segment, svg};
 use dhurandhar_core::device::{Counts, Device};
 use dhurandhar_core::feasibility::Assessment;
-use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
 use maud::{Markup, PreEscaped, html};
 
@@ -26,22 +25,8 @@ pub(crate) fn data(table: &Markup) -> Markup {
 
 /// Memory of a model by component.
 pub(super) fn memory(report: &Report) -> MemoryBars {
-    let bars = report.placement.stacks().iter().map(bar).collect();
+    let bars = report.placement.stacks().iter().map(Bar::from).collect();
     MemoryBars { title: format!("Memory of {}", report.model.title), bars, budgets: Vec::new() }
-}
-
-fn bar(stack: &Stack) -> Bar {
-    let segments = stack.segments.iter().map(|(component, bytes, file)| Segment {
-        name: component.title().to_owned(),
-        bytes: *bytes as f64,
-        mapped: *file,
-        series: Some(component.series()),
-    });
-    Bar {
-        label: stack.label.to_owned(),
-        segments: segments.collect(),
-        interval: Some((stack.total.low as f64, stack.total.high as f64)),
-    }
 }
 
 /// Models on either side of the budget in [`needs`].

@@ -13,6 +13,7 @@ use super::figures::{count, plain};
 use super::parts::{self, calculator, device_path, model_path};
 use super::platform_limits::limit_path;
 use super::reports::{self, Measured};
+use super::source_links;
 use super::verdicts::{self, Group, Reasons, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -188,7 +189,7 @@ fn limits(device: &Device, from: &SitePath) -> Markup {
                             @if differ { td.num { (off_screen(limit)) } }
                             td { (limit.counts.title()) }
                             td { (limit.beyond.title()) }
-                            td.how { (source_text(&limit.source)) }
+                            td.how { (source_links::linked(&source_text(&limit.source))) }
                         }
                     }
                 }
@@ -248,7 +249,7 @@ fn figures(device: &Device) -> Markup {
                                 th scope="row" { (name) }
                                 td.num { (value) }
                                 td { (unit) }
-                                td.how { (source(device, field)) }
+                                td.how { (source_links::linked(&source(device, field))) }
                             }
                         }
                     }

@@ -22,6 +22,7 @@ mod programs;
 mod reports;
 pub(crate) mod search;
 mod sizes;
+mod source_links;
 mod speed;
 mod table;
 mod training;

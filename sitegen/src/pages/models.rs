@@ -11,6 +11,7 @@ use super::charts;
 use super::figures::{count, parameters};
 use super::parts::{self, calculator, device_path, model_path};
 use super::reports::{self, Measured};
+use super::source_links;
 use super::verdicts::{self, Group, Reasons, Row};
 use crate::page::{Page, Shape};
 use crate::path::SitePath;
@@ -84,7 +85,7 @@ fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured], guide
         h2 #model { "The model" }
         (identity(analysed))
         h2 #sources { "Sources" }
-        ul { @for source in &report.model.sources { li { (source) } } }
+        ul { @for source in &report.model.sources { li { (source_links::linked(source)) } } }
         @if !report.model.assumptions.is_empty() {
             h3 { "Assumed" }
             ul { @for assumption in &report.model.assumptions { li { (assumption) } } }

@@ -6,12 +6,8 @@ use dhurandhar_core::dossier::{Dossier, Ordered, Request};
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::model::registry;
 use dhurandhar_core::report::Order;
-use dhurandhar_tests::browser::{accessible, ask, no_problems, stage, until};
-use serde_json::json;
+use dhurandhar_tests::browser::{CATCH_FILES, accessible, ask, no_problems, saves, stage, until};
 use thirtyfour::prelude::{By, WebDriver};
-
-const CATCH: &str = "window.__files = []; const make = URL.createObjectURL;
-    URL.createObjectURL = blob => { blob.text().then(text => __files.push(text)); return make.call(URL, blob); };";
 
 /// A case of the page in its beginnings, on a device.
 fn ordered(number: usize, device: &str, link: &str) -> Result<Ordered> {
@@ -31,7 +27,7 @@ async fn compared_cases_become_a_dossier() -> Result<()> {
             let cases = "case=v%3D1&case=v%3D1%26dev%3Draspberry-pi-5-4gb";
             stage.open(&driver, &format!("?v=1&tab=compare&{cases}")).await?;
             until(&driver, "return !!document.querySelector('#dossier-html')").await?;
-            driver.execute(CATCH, vec![]).await?;
+            driver.execute(CATCH_FILES, vec![]).await?;
             let date = ask(&driver, "return new Date().toISOString().slice(0, 10)").await?;
             let request = Request {
                 title: "Cases compared".to_owned(),
@@ -52,15 +48,7 @@ async fn compared_cases_become_a_dossier() -> Result<()> {
                 ("dossier-md", dossier.to_markdown(site)),
                 ("dossier-json", dossier.to_json()),
             ];
-            for (count, (button, text)) in expected.into_iter().enumerate() {
-                driver.find(By::Id(button)).await?.click().await?;
-                until(&driver, &format!("return __files.length === {}", count + 1)).await?;
-                assert_eq!(
-                    ask(&driver, "return __files[__files.length - 1]").await?,
-                    json!(text),
-                    "{button}"
-                );
-            }
+            saves(&driver, &expected).await?;
             no_problems(&driver).await
         }
     };

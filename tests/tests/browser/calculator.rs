@@ -5,7 +5,7 @@ use dhurandhar_core::device;
 use dhurandhar_core::memory::Scenario;
 use dhurandhar_core::model::{Model, registry};
 use dhurandhar_core::report::Report;
-use dhurandhar_tests::browser::{accessible, ask, no_problems, stage, until};
+use dhurandhar_tests::browser::{CATCH_FILES, accessible, ask, no_problems, saves, stage, until};
 use dhurandhar_tests::workspace;
 use serde_json::{Value, json};
 use thirtyfour::prelude::{By, Key, WebDriver};
@@ -459,9 +459,7 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
         let stage = stage.clone();
         async move {
             stage.open(&driver, "").await?;
-            let catch = "window.__files = []; const make = URL.createObjectURL;
-                URL.createObjectURL = blob => { blob.text().then(text => __files.push(text)); return make.call(URL, blob); };";
-            driver.execute(catch, vec![]).await?;
+            driver.execute(CATCH_FILES, vec![]).await?;
             let bar = "scrollTo({ top: document.body.scrollHeight, behavior: 'instant' }); const bar = document.querySelector('.calc-export'); bar?.scrollIntoView(); return !!bar";
             // It comes when its place is seen.
             until(&driver, bar).await?;
@@ -478,15 +476,7 @@ async fn the_exported_json_is_the_report_byte_for_byte() -> Result<()> {
                 ("export-devices", report.devices_csv()),
                 ("export-md", report.to_markdown()),
             ];
-            for (count, (button, text)) in expected.into_iter().enumerate() {
-                driver.find(By::Id(button)).await?.click().await?;
-                until(&driver, &format!("return __files.length === {}", count + 1)).await?;
-                assert_eq!(
-                    ask(&driver, "return __files[__files.length - 1]").await?,
-                    json!(text),
-                    "{button}"
-                );
-            }
+            saves(&driver, &expected).await?;
             driver.find(By::Id("export-svg")).await?.click().await?;
             until(
                 &driver,

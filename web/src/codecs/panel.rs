@@ -15,7 +15,7 @@ use yew::{
 };
 
 use crate::codecs::drawing;
-use crate::codecs::tables::{self, COSTS_ID, ROWS_ID};
+use crate::codecs::tables::{self, COSTS_ID, MEMORY_ID, ROWS_ID};
 use crate::parts::choice::{Choice, Group};
 use crate::parts::context_field::ContextField;
 use crate::parts::data_drop::DataDrop;
@@ -27,7 +27,7 @@ use crate::parts::table_export::TableExport;
 use crate::state::Action;
 use crate::state::catalogue::Loaded;
 use crate::state::codec_choice::{CodecChoice, VECTORS};
-use crate::state::tabs::{PANEL_ID, Tab};
+use crate::state::tabs::Tab;
 use crate::worker::results::use_compute;
 
 /// Compared at equal bits: they store the same codes and scales.
@@ -139,6 +139,7 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
         format!("{name} has no tensor of f64, f32, f16 or bf16 with at least one axis.")
     });
     let listed_name = listed.tensors.get(*tensor).map_or_else(String::new, |tensor| tensor.name.clone());
+    let is_own = own.is_some();
     let title = own.as_ref().map(|file| if listed_name.is_empty() { file.name() } else { listed_name });
     let (results, cancel, again) = use_compute(&props.worker_url, sweep, own);
     let (aside, ..) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
@@ -154,17 +155,18 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     };
     let problems = [&listed.failed, &results.failed, &aside.failed, &empty].into_iter().flatten();
     let shown = results.of.as_ref().filter(|_| !results.rows.is_empty());
+    let of = shown.map(|asked| tables::of(asked, &results.rows));
     let beside = aside.of.as_ref().map(|asked| &asked.job);
     html! {
         <>
-            { controls(props, dim) }
+            { controls(props, dim, is_own) }
             { own_tensors(&file, &tensor, if is_listed { &listed.tensors } else { &[] }) }
             { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
             { running(results.running, results.progress, &cancel) }
             if results.cancelled { { cancelled(&again) } }
-            if let Some(asked) = shown {
+            if let Some(of) = &of {
                 <section class={stale(results.is_stale() || unread)}>
-                    { tables::request(asked, results.is_stale() || unread) }
+                    { tables::request(of, results.is_stale() || unread) }
                     <Plot {chart} described_by={ROWS_ID} />
                     { tables::rows(&results.rows, if is_sweep { &[][..] } else { &names[..] }) }
                 </section>
@@ -182,9 +184,14 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
             }
             { TableExport {
                 name: if is_sweep { "turboquant" } else { "codecs" },
-                within: PANEL_ID,
+                tables: vec![("errors", ROWS_ID), if is_sweep { ("memory", MEMORY_ID) } else { ("operations", COSTS_ID) }],
+                of: of.filter(|_| results.is_whole() && !unread),
                 address: props.address.clone(),
-                own_model: props.imported.contains(&props.model),
+                own: if is_own {
+                    Some("tensors")
+                } else {
+                    props.imported.contains(&props.model).then_some("model")
+                },
                 on: props.on.clone(),
             }.view() }
         </>
@@ -233,7 +240,8 @@ fn pick(
     })
 }
 
-fn controls(props: &CodecPanelProps, dim: usize) -> Html {
+/// What is chosen; a tensor of one's own brings its vectors and their width.
+fn controls(props: &CodecPanelProps, dim: usize, is_own: bool) -> Html {
     let choice = props.choice;
     let title = |codec: CodecKind| match codec {
         CodecKind::CentredKeys => "centred-keys (recommended)",
@@ -268,18 +276,21 @@ fn controls(props: &CodecPanelProps, dim: usize) -> Html {
             if props.tab == Tab::TurboQuant {
                 { ContextField { tokens: props.context_tokens, longest: props.model.architecture.max_context_tokens, on: props.on_drag.clone() }.view() }
                 { Choice { id: "codec", label: "Codec", value: choice.codec.name().to_owned(), groups: codecs, hint: hint.to_owned(), on_value: pick(props, |choice, value| choice.set("codec", value)) }.view() }
+                if !is_own {
                 { Choice { id: "source", label: "Source", value: choice.source.name().to_owned(), groups: sources, hint: String::new(), on_value: pick(props, |choice, value| choice.set("source", value)) }.view() }
+                }
                 { Choice { id: "widths", label: "Bits", value: width.to_owned(), groups: widths, hint: String::new(), on_value: pick(props, |choice, value| choice.set("widths", value)) }.view() }
             } else {
                 { Choice { id: "cbits", label: "Bits", value: choice.bits.to_string(), groups: bits, hint: String::new(), on_value: pick(props, |choice, value| choice.set("cbits", value)) }.view() }
             }
             { Choice { id: "vectors", label: "Vectors", value: choice.vectors.to_string(), groups: vectors, hint: String::new(), on_value: pick(props, |choice, value| choice.set("vectors", value)) }.view() }
+            if !is_own {
             { NumberField { id: "dim", label: "Head dim", hidden_label: false, unit: "channels", value: dim as f64, min: 1.0, max: MAX_DIM as f64, step: "1", on_value: on_dim, on: props.on.clone() }.view() }
+            }
         </section>
     }
 }
 
-/// The reader's own tensors: the drop, and which tensor of the file.
 /// Brings the real sample that is published with the site; without a network nothing changes.
 fn fetch_sample(on_file: Callback<File>) {
     spawn_local(async move {
@@ -296,6 +307,7 @@ fn fetch_sample(on_file: Callback<File>) {
     });
 }
 
+/// The reader's own tensors: which tensor of the file, and the drop.
 fn own_tensors(
     file: &UseStateHandle<Option<File>>,
     tensor: &UseStateHandle<usize>,
@@ -327,14 +339,15 @@ fn own_tensors(
             if let Some(name) = file.as_ref().map(File::name) {
                 { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its last axis is the head dim, and a head has a centre of its own"), on_value }.view() }
                 <button type="button" class="calc-small" onclick={back}>{ "Back to synthetic vectors" }</button>
-            } else {
-                { DataDrop {
+            }
+            { DataDrop {
                     id: "tensor-file",
-                    label: "Or your own tensors: drop a file or",
+                    label: if file.is_some() { "Another file: drop it or" } else { "Or your own tensors: drop a file or" },
                     accept: ".npy,.safetensors",
-                    hint: ".npy or .safetensors of f64, f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
+                    hint: "One .npy or .safetensors of f64, f32, f16 or bf16. It is read in this page; nothing leaves the browser.",
                     on_file: on_file.clone(),
-                }.view() }
+            }.view() }
+            if file.is_none() {
                 <button type="button" class="calc-small" id="tensor-sample" onclick={move |_| fetch_sample(on_file.clone())}>
                     { "Keys, values and queries of SmolLM2 135M, layer 9" }
                 </button>

@@ -14,9 +14,12 @@ pub(crate) const ROWS_ID: &str = "codec-rows";
 /// Id of the table of operations.
 pub(crate) const COSTS_ID: &str = "codec-costs";
 
-/// What the results are of, in words.
-pub(crate) fn request(asked: &Asked, is_stale: bool) -> Html {
-    let Job::Sweep { vectors, parts } = &asked.job else { return Html::default() };
+/// Id of the table of caches.
+pub(crate) const MEMORY_ID: &str = "codec-memory";
+
+/// What the results are of, in a sentence.
+pub(crate) fn of(asked: &Asked, rows: &[(usize, SweepRow)]) -> String {
+    let Job::Sweep { parts, .. } = &asked.job else { return String::new() };
     let mut codecs: Vec<&str> =
         parts.iter().flat_map(|part| &part.request.codecs).map(|codec| codec.name()).collect();
     codecs.dedup();
@@ -34,12 +37,27 @@ pub(crate) fn request(asked: &Asked, is_stale: bool) -> Html {
         .collect();
     inputs.dedup();
     let dim = parts.first().map_or(0, |part| part.request.dim);
-    let lead = if is_stale { "Results of the choices before: " } else { "" };
-    html! {
-        <p class="calc-of" role="status">
-            { format!("{lead}{} on {}, up to {} vectors of {dim} channels.", codecs.join(", "), inputs.join(", "), format::whole(*vectors as u64)) }
-        </p>
+    let vectors = rows.iter().map(|(_, row)| row.quality.vectors).max().unwrap_or(0);
+    let mut text = format!(
+        "{} on {}, {} vectors of {dim} channels.",
+        codecs.join(", "),
+        inputs.join(", "),
+        format::whole(vectors as u64)
+    );
+    // A centre's first tokens stay as they are.
+    let kept = parts.iter().map(|part| part.request.sinks).max().unwrap_or(0);
+    if vectors <= kept {
+        text += " The first ";
+        text += &format::whole(kept as u64);
+        text += " stay in f16, so that none of these is coded.";
     }
+    text
+}
+
+/// The same, and whether it is what was chosen last.
+pub(crate) fn request(of: &str, is_stale: bool) -> Html {
+    let lead = if is_stale { "Results of the choices before: " } else { "" };
+    html! { <p class="calc-of" role="status">{ lead }{ of }</p> }
 }
 
 /// Keys' and values' bits of a configuration.
@@ -118,7 +136,7 @@ pub(crate) fn memory(
     };
     html! {
         <div class="calc-table">
-            <table id="codec-memory">
+            <table id={MEMORY_ID}>
                 <caption>{ format!("KV cache of {title} after {} tokens, in MiB.", format::whole(context)) }</caption>
                 <thead>
                     <tr>

@@ -100,7 +100,7 @@ fn ComparePanel(props: &ComparePanelProps) -> Html {
                             { add(props.current.clone(), "add-current", "Add the case of the other tabs") }
                         }
                     }
-                    <CopyLink address={props.address.clone()} own_model={found.iter().any(|column| props.imported.contains(&column.state.model))} />
+                    <CopyLink address={props.address.clone()} own={found.iter().any(|column| props.imported.contains(&column.state.model)).then_some("model")} />
                 </div>
                 { dossier(&dossier_cases(&found, &cases, &props.imported), &props.address, &props.on) }
             </section>
@@ -144,7 +144,10 @@ const ANSWERS: [Line; 8] = [
         })
     }),
     ("Headroom", |column| {
-        of(column, |answer| [&format::signed_mib(answer.decisive().headroom_bytes), " MiB"].concat())
+        of(column, |answer| {
+            let stored = if answer.mode == Mode::Mmap { ", its tables on storage" } else { "" };
+            [&format::signed_mib(answer.decisive().headroom_bytes), " MiB", stored].concat()
+        })
     }),
     ("Expected", |column| of(column, |answer| format::speeds(answer.ceilings.expected_tokens_per_s))),
     ("Target speed", |column| {

@@ -14,6 +14,8 @@ use crate::state::{Action, Filter, Setting};
 /// What it shows.
 pub(crate) struct DevicesPanel {
     pub(crate) report: Computed,
+    /// The device that is chosen, by its short name.
+    pub(crate) chosen: String,
     pub(crate) filter: Filter,
     pub(crate) custom: CustomDevice,
     pub(crate) on: Callback<Action>,
@@ -21,8 +23,8 @@ pub(crate) struct DevicesPanel {
     pub(crate) worker_url: String,
 }
 
-/// Devices that the search finds, by verdict, those at the edge first; the reader's own leads.
-fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
+/// Devices that the search finds, by verdict, those at the edge first; the one that is chosen and the reader's own lead.
+fn found<'a>(devices: &'a [Assessment], search: &str, chosen: &str) -> Vec<&'a Assessment> {
     let words: Vec<String> = search.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |device: &&Assessment| {
         let text = [&device.device_title, " ", &device.device].concat().to_ascii_lowercase();
@@ -31,7 +33,7 @@ fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
     let mut found: Vec<_> = devices.iter().filter(matches).collect();
     found.sort_unstable_by_key(|device| {
         (
-            device.device != custom_device::SLUG,
+            device.device != chosen && device.device != custom_device::SLUG,
             device.answer(),
             device.decisive().headroom_bytes.unsigned_abs(),
         )
@@ -42,7 +44,7 @@ fn found<'a>(devices: &'a [Assessment], search: &str) -> Vec<&'a Assessment> {
 impl DevicesPanel {
     /// Its part of the page.
     pub(crate) fn view(&self) -> Html {
-        let found = found(&self.report.devices, &self.filter.search);
+        let found = found(&self.report.devices, &self.filter.search, &self.chosen);
         let counts =
             Answer::ALL.map(|answer| found.iter().filter(|device| device.answer() == answer).count());
         let shown =

@@ -1,9 +1,8 @@
 //! The report's memory as a drawing, for the canvas and for files.
 
-use dhurandhar_chart::{Bar, Budget, MemoryBars, Segment};
+use dhurandhar_chart::{Bar, Budget, MemoryBars};
 use dhurandhar_core::device::Counts;
 use dhurandhar_core::feasibility::Assessment;
-use dhurandhar_core::placement::Stack;
 use dhurandhar_core::report::Report;
 
 /// Stacked bars: what full speed needs and, where there are tables, the same with them in memory.
@@ -19,22 +18,8 @@ pub(crate) fn memory_bars(report: &Report) -> MemoryBars {
     } else {
         Vec::new()
     };
-    let bars = report.placement.stacks().iter().map(bar).collect();
+    let bars = report.placement.stacks().iter().map(Bar::from).collect();
     MemoryBars { title: format!("Memory of {}", report.model.title), bars, budgets }
-}
-
-fn bar(stack: &Stack) -> Bar {
-    let segments = stack.segments.iter().map(|(component, bytes, file)| Segment {
-        name: component.title().to_owned(),
-        bytes: *bytes as f64,
-        mapped: *file,
-        series: Some(component.series()),
-    });
-    Bar {
-        label: stack.label.to_owned(),
-        segments: segments.collect(),
-        interval: Some((stack.total.low as f64, stack.total.high as f64)),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use yew::{AttrValue, Callback, Html, Properties, function_component, html, use_m
 use crate::files::reader;
 use crate::mmap::controls::MmapControls;
 use crate::mmap::drawing;
-use crate::mmap::tables::{self, LOOKUP_ID};
+use crate::mmap::tables::{self, CLIFF_ID, LOOKUP_ID, MEASURED_ID};
 use crate::parts::data_drop::DataDrop;
 use crate::parts::device_select::DeviceSelect;
 use crate::parts::model_picker::ModelPicker;
@@ -23,7 +23,6 @@ use crate::parts::plot::{Chart, Plot};
 use crate::parts::table_export::TableExport;
 use crate::state::catalogue::{Loaded, catalogue};
 use crate::state::mmap_choice::MmapChoice;
-use crate::state::tabs::PANEL_ID;
 use crate::state::{Action, DEFAULT_DEVICE};
 use crate::worker::results::use_compute;
 
@@ -102,6 +101,7 @@ fn MmapPanel(props: &MmapPanelProps) -> Html {
             { for problems.map(|text| html! { <p class="calc-short" role="alert">{ text }</p> }) }
             if let (Some(case), Some(lookup)) = (&case_of, lookup) {
                 { tables::sentence(case, lookup, props.runs) }
+                if let Some(measured) = measured { { tables::measured_verdict(measured) } }
                 if !lookup.curve.is_empty() {
                     <Plot chart={Chart::Lines(drawing::stall(case, lookup, measured))} described_by={LOOKUP_ID} />
                 }
@@ -111,9 +111,14 @@ fn MmapPanel(props: &MmapPanelProps) -> Html {
             { own_measurement(measured, &props.on) }
             { TableExport {
                 name: "mmap",
-                within: PANEL_ID,
+                tables: [("prediction", LOOKUP_ID)]
+                    .into_iter()
+                    .chain(lookup.is_some_and(|lookup| !lookup.cliff.is_empty()).then_some(("cliff", CLIFF_ID)))
+                    .chain(measured.map(|_| ("measured", MEASURED_ID)))
+                    .collect(),
+                of: results.is_whole().then(|| props.model.title().to_owned()),
                 address: props.address.clone(),
-                own_model: props.imported.contains(&props.model),
+                own: props.imported.contains(&props.model).then_some("model"),
                 on: props.on.clone(),
             }.view() }
         </>

@@ -9,6 +9,10 @@ use crate::parts::icon::{Shape, icon};
 
 /// Id of the table of figures.
 pub(crate) const LOOKUP_ID: &str = "mmap-lookup";
+/// Id of the table of what happens when weights leave memory.
+pub(crate) const CLIFF_ID: &str = "mmap-cliff";
+/// Id of the table of a measurement.
+pub(crate) const MEASURED_ID: &str = "mmap-measured";
 const NOTHING: &str = "\u{2013}";
 
 fn or_nothing(value: Option<f64>, words: impl Fn(f64) -> String) -> String {
@@ -51,6 +55,21 @@ pub(crate) fn sentence(case: &LookupCase, lookup: &Lookup, runs: Option<bool>) -
                     format::percent(stall_mean.0), format::plain(prefill_s.0), format::percent(stall_mean.1), format::plain(prefill_s.1)) }
             </p>
         </>
+    }
+}
+
+/// The verdict of a measurement, on the machine that it was made on: it stands beside the prediction, which is of another case.
+pub(crate) fn measured_verdict(measured: &Overlay) -> Html {
+    let (shape, class) = match measured.result {
+        VerdictResult::Pass => (Shape::Check, "resident"),
+        VerdictResult::Warn => (Shape::Half, "mmap"),
+        VerdictResult::Fail | VerdictResult::Invalid => (Shape::Cross, "infeasible"),
+    };
+    html! {
+        <p id="mmap-measured-verdict" role="status">
+            <span class={yew::classes!("verdict", class)}>{ icon(shape) }{ "Measured: " }{ measured.result.name() }</span>
+            { [" on ", &measured.device, "; the line above predicts the device that is chosen."].concat() }
+        </p>
     }
 }
 
@@ -97,7 +116,7 @@ pub(crate) fn cliff(case: &LookupCase, lookup: &Lookup) -> Html {
     };
     html! {
         <div class="calc-table">
-            <table id="mmap-cliff">
+            <table id={CLIFF_ID}>
                 <caption>
                     { format!("The cliff: {} MiB of decoder weights are read for every token. A table's cache that pushes them out costs far \
                                more than the table's own misses.", format::mib(case.decoder_bytes)) }
@@ -139,7 +158,7 @@ pub(crate) fn measured(measured: &Overlay) -> Html {
     };
     html! {
         <div class="calc-table">
-            <table id="mmap-measured">
+            <table id={MEASURED_ID}>
                 <caption>
                     <strong>{ format!("Measured: {}. ", measured.result.name()) }</strong>
                     { format!("Measured on {}, {}; its own verdict is {}. Waits are means under a memory limit and medians otherwise. \

@@ -8,8 +8,8 @@ use yew::{AttrValue, Html, MouseEvent, Properties, function_component, html, use
 #[derive(Properties, PartialEq)]
 pub(crate) struct CopyLinkProps {
     pub(crate) address: AttrValue,
-    /// The model came from a file, which a link cannot hold.
-    pub(crate) own_model: bool,
+    /// What came from a file, which a link cannot hold: the model, the tensors.
+    pub(crate) own: Option<&'static str>,
 }
 
 #[function_component]
@@ -21,19 +21,24 @@ pub(crate) fn CopyLink(props: &CopyLinkProps) -> Html {
         use_effect_with(props.address.clone(), move |_| said.set(String::new()));
     }
     let copy = {
-        let (said, own_model, address) = (said.setter(), props.own_model, props.address.clone());
+        let (said, own, address) = (said.setter(), props.own, props.address.clone());
         move |_: MouseEvent| {
             let (said, address) = (said.clone(), address.clone());
             spawn_local(async move {
-                said.set(match copied(&address).await {
-                    true if own_model => {
-                        "Copied. The link cannot hold the model from your file: whoever opens it drops the file too."
-                            .to_owned()
-                    }
-                    true => "Copied. The link holds every choice made here.".to_owned(),
-                    false => {
-                        let file = if own_model { " It cannot hold the model from your file." } else { "" };
-                        format!("The browser keeps its clipboard to itself.{file} The link: {address}")
+                said.set(match (copied(&address).await, own) {
+                    (true, Some(own)) => [
+                        "Copied. The link cannot hold the ",
+                        own,
+                        " from your file: whoever opens it drops the file too.",
+                    ]
+                    .concat(),
+                    (true, None) => "Copied. The link holds every choice made here.".to_owned(),
+                    (false, own) => {
+                        let file = own.map_or_else(String::new, |own| {
+                            [" It cannot hold the ", own, " from your file."].concat()
+                        });
+                        ["The browser keeps its clipboard to itself.", &file, " The link: ", &address]
+                            .concat()
                     }
                 });
             });

@@ -59,14 +59,17 @@ impl NumberField {
                 if read(&text).is_some() {
                     return;
                 }
-                let kind = if whole { "a whole number" } else { "a number" };
-                let (min, max) = (format::plain(min), format::plain(max));
-                on.emit(Action::Fail(format!("{label} of `{text}`: expected {kind} from {min} to {max}.")));
+                // Before the words: a value that is taken clears what was said before it.
                 let before = field.get_attribute(BEFORE).unwrap_or_default();
                 if let Some(number) = read(&before) {
                     field.set_value(&before);
                     on_value.emit(number);
                 }
+                let kind = if whole { "a whole number" } else { "a number" };
+                let (min, max) = (format::plain(min), format::plain(max));
+                on.emit(Action::Fail(format!(
+                    "{label} of \u{201c}{text}\u{201d}: expected {kind} from {min} to {max}."
+                )));
             }
         };
         // A drawing that comes late must not take back what has been typed since.

@@ -51,6 +51,12 @@ fn target(assessment: &Assessment, report: &Report) -> String {
     }
 }
 
+/// What a window or a bookmark is called.
+pub(crate) fn title(report: &Report) -> String {
+    let device = report.devices.first().map_or("", |device| &device.device_title);
+    [&report.model.title, " on ", device, " \u{b7} dhurandhar"].concat()
+}
+
 /// The answer in sentences.
 pub(crate) fn summary(report: &Report) -> String {
     let needs = &report.placement.needs;

@@ -17,7 +17,7 @@ use crate::link;
 use crate::link::address::use_link;
 use crate::memory::below::{BelowProps, WhenSeen};
 use crate::mmap::panel::MmapPanelProps;
-use crate::shell::answer::{Answer, summary};
+use crate::shell::answer::{Answer, summary, title};
 use crate::shell::coalesced::use_coalesced;
 use crate::shell::controls::Controls;
 use crate::shell::export_bar::ExportBar;
@@ -96,6 +96,12 @@ pub(crate) fn App(props: &AppProps) -> Html {
     });
     let computed = answered.as_ref().as_ref().and_then(|report| report.as_ref().ok());
     let spoken = use_spoken(computed.map(|report| summary(report)));
+    use_effect_with(computed.map(|report| title(report)), |title| {
+        let document = web_sys::window().and_then(|window| window.document());
+        if let (Some(title), Some(document)) = (title, document) {
+            document.set_title(title);
+        }
+    });
     let (Some(report), Some(inputs)) = (&*answered, inputs) else {
         return html! {
             <div class="calc">
@@ -250,6 +256,7 @@ impl LatePanel<'_> {
                 on,
             }),
             (Tab::Devices, Some(report)) => (late.devices)(&DevicesPanel {
+                chosen: state.device.clone(),
                 report: report.clone(),
                 filter: state.filter.clone(),
                 custom: state.custom.clone(),

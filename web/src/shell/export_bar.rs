@@ -92,7 +92,7 @@ impl ExportBar {
                 <span aria-hidden="true">{ "Export" }</span>
                 { for [Kind::Json, Kind::Memory, Kind::Devices, Kind::Markdown].map(button) }
                 { for pictures.into_iter().flatten().map(button) }
-                <CopyLink address={self.address.clone()} own_model={self.own_model} />
+                <CopyLink address={self.address.clone()} own={self.own_model.then_some("model")} />
             </div>
         };
         if self.every_device || self.report.devices.is_empty() {

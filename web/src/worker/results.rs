@@ -45,6 +45,8 @@ pub(crate) struct Results {
     asked: Option<Asked>,
     /// What the results answer.
     pub(crate) of: Option<Asked>,
+    /// How many jobs were started, and which of them the results are of: the same may be asked for twice.
+    starts: (u32, u32),
 }
 
 /// What changes the results.
@@ -65,6 +67,7 @@ impl Reducible for Results {
             Change::Started(asked) => {
                 (now.running, now.progress, now.failed, now.cancelled) = (true, None, None, false);
                 now.asked = Some(*asked);
+                now.starts.0 += 1;
             }
             Change::Cancelled => now = Self { cancelled: true, ..Self::default() },
             Change::Answered(answers) => answers.into_iter().for_each(|answer| now.take(answer)),
@@ -79,14 +82,20 @@ impl Results {
         self.of.is_some() && self.of != self.asked
     }
 
+    /// Whether they are all that was asked for.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.running && !self.is_stale() && self.failed.is_none()
+    }
+
     /// Makes way for the results of what was asked last.
     fn renew(&mut self) {
-        if self.of != self.asked {
+        if self.starts.0 != self.starts.1 {
             self.rows.clear();
             self.memory.clear();
             self.tensors.clear();
             (self.costs, self.lookup) = (None, None);
             self.of.clone_from(&self.asked);
+            self.starts.1 = self.starts.0;
         }
     }
 
@@ -174,6 +183,20 @@ pub(crate) fn use_compute(
 mod tests {
     use super::*;
 
+    fn row() -> Box<SweepRow> {
+        use dhurandhar_core::codec::sweep::{SweepRequest, sweep_source};
+        use dhurandhar_core::codec::{CodecKind, Source};
+        let request = SweepRequest {
+            codecs: vec![CodecKind::Turboquant],
+            bits: vec![4],
+            dim: 16,
+            ..SweepRequest::default()
+        };
+        let go = |_| std::ops::ControlFlow::Continue(());
+        let rows = sweep_source(request, Source::LowRank, 8, 1, go).unwrap();
+        Box::new(rows.into_iter().next().unwrap())
+    }
+
     fn asked(vectors: usize) -> Asked {
         Asked { job: Job::Sweep { vectors, parts: Vec::new() }, file: None }
     }
@@ -197,6 +220,13 @@ mod tests {
         assert_eq!((second.memory.len(), second.is_stale()), (1, false));
         let cancelled = after(waiting.clone(), [Change::Cancelled]);
         assert!(cancelled.cancelled && cancelled.memory.is_empty() && !cancelled.is_stale());
+        // Away and back again: what is asked for is what is shown, and it comes anew.
+        let costs =
+            || Change::Answered(vec![Answer::Memory(Vec::new()), Answer::Row(0, row()), Answer::Done]);
+        let there = after(Results::default(), [Change::Started(Box::new(asked(1))), costs()]);
+        let back = [asked(2), asked(1)].map(|asked| Change::Started(Box::new(asked)));
+        let back = after(there, back.into_iter().chain([costs()]));
+        assert_eq!((back.rows.len(), back.is_whole()), (1, true));
         let failed = after(waiting, [Change::Answered(vec![Answer::Failed("no".to_owned())])]);
         assert!(failed.memory.is_empty() && failed.failed.is_some());
     }

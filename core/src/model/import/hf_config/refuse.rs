@@ -99,7 +99,8 @@ pub(super) fn both_sides(source: &str, model_type: &str, text: &Fields<'_>) -> R
 
 /// A type that is not listed, and that lacks what every language model has, is taken for something else.
 pub(super) fn without_words(source: &str, model_type: &str, error: DocumentError) -> ConfigError {
-    const EVERY: [&str; 3] = ["vocab_size", "hidden_size", "num_hidden_layers"];
+    const EVERY: [&str; 5] =
+        ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"];
     match error {
         DocumentError::Missing { field, .. } if EVERY.contains(&field.as_str()) => {
             ConfigError::NotDecoderOnly {
