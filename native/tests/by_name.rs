@@ -299,6 +299,25 @@ fn what_the_hub_refuses_is_said_in_a_sentence() {
         ),
         (Answer::new(206).body("12345"), none, 1, "expected a range such as"),
         (
+            Answer::new(206).with("Content-Range", "bytes 0-18446744073709551615/*").body("12345"),
+            none,
+            1,
+            "expected a range such as",
+        ),
+        (Answer::new(403).body("no"), none, 1, "does not give a/b/config.json (403)\n"),
+        (
+            Answer::new(403).with("Content-Type", "text/html").body("<p>Blocked"),
+            none,
+            1,
+            "gives a web page instead",
+        ),
+        (
+            Answer::new(302).with("Location", "ftp://a/b"),
+            none,
+            1,
+            "sends to `ftp://a/b`, which is no web address",
+        ),
+        (
             Answer { cut_after: Some(3), ..Answer::new(200).body("{\"model_type\": 1}") },
             none,
             1,
@@ -326,6 +345,10 @@ fn what_the_hub_refuses_is_said_in_a_sentence() {
     let built_in = [&ASK[..4], &["Qwen/Qwen3-0.6B"]].concat();
     let text = failure(&run(home.path(), "http://127.0.0.1:9", &[], &built_in), 1);
     assert!(text.contains("; `qwen3-0.6b` is built in"), "{text}");
+    for value in ["garbage", "127.0.0.1:1", "socks5://127.0.0.1:1"] {
+        let text = failure(&run(home.path(), "http://127.0.0.1:9", &[("HTTPS_PROXY", value)], &ASK), 2);
+        assert!(text.contains(&format!("HTTPS_PROXY is `{value}`; expected a proxy such as")), "{text}");
+    }
     let text = failure(&run(home.path(), "hub", &[], &ASK), 2);
     assert!(text.contains("HF_ENDPOINT is `hub`; expected an address"), "{text}");
     let text = failure(&run(home.path(), "http://127.0.0.1:9", &[("HF_TOKEN", "a b")], &ASK), 2);
@@ -382,6 +405,70 @@ fn a_server_without_ranges_is_read_as_far_as_needed() {
         let log = server.log();
         // What the system had taken in before the connection was closed counts, too.
         assert!(log.len() == 1 && log[0].sent < header + (16 << 20), "{log:?}");
+    }
+}
+
+/// A server that sends the whole rest for a range: no more than was asked for is taken.
+#[test]
+fn an_endless_range_is_left_where_enough_has_come() {
+    let file = File { length: 10_000_000_000, ..gguf("llama-3.2-1b", "q4_k_m") };
+    let header = file.beginning.len() as u64;
+    let (server, home) = with(move |request| {
+        let first = request.headers["range"].strip_prefix("bytes=").and_then(|range| range.split('-').next());
+        let first: u64 = first.unwrap().parse().unwrap();
+        let at = usize::try_from(first.min(header)).unwrap();
+        let body = file.beginning[at..].to_vec();
+        let answer = Answer { zeros: file.length - first - body.len() as u64, ..Answer::new(206).body(body) };
+        answer.with("Content-Range", &format!("bytes {first}-{}/{}", file.length - 1, file.length))
+    });
+    let url = format!("{}/model.gguf", server.address);
+    let output = run(home.path(), &server.address, &[], &["import", &url]);
+    let log = server.log();
+    assert!(log.len() < 12 && log.iter().all(|seen| seen.sent < 64 << 20), "{log:?}");
+    // The table ends where its header says; ten billion bytes are no fault of a header.
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A header that claims a key of 32 GiB is refused by that number.
+#[test]
+fn a_header_without_end_is_refused_by_its_length() {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3_u32.to_le_bytes());
+    for number in [0, 1, 1_u64 << 35] {
+        bytes.extend(number.to_le_bytes());
+    }
+    let mut shards = (90_u64 << 20).to_le_bytes().to_vec();
+    shards.extend(b"PICKLE");
+    for (name, bytes, expected) in [
+        ("model.gguf", bytes, "a metadata key is 34359738368 bytes long; expected at most 65535"),
+        ("model.safetensors", shards, "begins with byte 0x50"),
+    ] {
+        let file = File::long(bytes, 1 << 40);
+        let (server, home) = with(move |request| match request.path.as_str() {
+            path if path.ends_with("config.json") => Answer::new(404),
+            _ => file.answer(request),
+        });
+        let url = format!("{}/{name}", server.address);
+        let text = failure(&run(home.path(), &server.address, &[], &["import", &url]), 2);
+        assert!(text.contains(expected) && text.contains(name), "{text}");
+        assert!(server.log().iter().map(|seen| seen.sent).sum::<u64>() < 8 << 20);
+    }
+}
+
+#[test]
+fn long_lists_and_folders_of_quantisations_are_read() {
+    let mut list: Files =
+        (0..50_000).map(|number| (format!("m{number}-Q4_0.gguf"), File::new("x"))).collect();
+    let (hub, _cdn) = servers(std::mem::take(&mut list));
+    let home = tempfile::tempdir().unwrap();
+    let text = failure(&run(home.path(), &hub.address, &[], &ASK), 2);
+    assert!(text.contains("a/b has 50000 models") && text.lines().count() < 60, "{text}");
+    let model = || gguf("llama-3.2-1b", "q4_k_m");
+    let (hub, _cdn) = servers(files([("Q4_K_M/model.gguf", model()), ("Q8_0/model.gguf", model())]));
+    let link = format!("{}/a/b/tree/main/Q4_K_M", hub.address);
+    for name in [link.as_str(), "a/b:Q4_K_M", "a/b:q4_k_m"] {
+        let text = answer(run(home.path(), &hub.address, &[], &["import", name]));
+        assert!(text.contains("1,235,814,400"), "{text}");
     }
 }
 

@@ -69,6 +69,27 @@ fn merges_follow_their_order_after_the_split() {
     assert_eq!(model.decode(&[3, 4, 5, 6], true).unwrap(), "ab ab1");
 }
 
+/// What a trainer left set for its batches is nobody's wish here.
+#[test]
+fn texts_are_neither_cut_nor_filled_up() {
+    let model = r#"{"type": "WordLevel", "vocab": {"a": 0, "b": 1, "<pad>": 2}, "unk_token": "<pad>"}"#;
+    let truncation = r#"{"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}"#;
+    let padding = r#"{"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 2,
+        "pad_type_id": 0, "pad_token": "<pad>"}"#;
+    let text = format!(
+        r#"{{"version": "1.0", "truncation": {truncation}, "padding": {padding}, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": {{"type": "Whitespace"}}, "post_processor": null, "decoder": null, "model": {model}}}"#
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let open = |text: &str| {
+        std::fs::write(folder.path().join("tokenizer.json"), text).unwrap();
+        Tokenizer::from_folder(folder.path(), &Value::Null)
+    };
+    assert_eq!(open(&text).unwrap().encode("a b a b a", true).unwrap(), [0, 1, 0, 1, 0]);
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    assert!(open(pointer).unwrap_err().to_string().contains("a pointer of Git LFS"));
+}
+
 #[test]
 fn a_header_cut_short_is_refused() {
     let whole = header(&[entry("tokenizer.ggml.tokens", 9, &texts(&["a", "b"]))]);

@@ -96,6 +96,11 @@ fn what_is_not_computed_is_refused_with_file_key_and_value() {
         ),
         ("llama", json!({ "model_type": "smollm3", "no_rope_layers": [1, 0] }), "a list of 3 numbers"),
         ("llama", json!({ "model_type": "smollm3", "no_rope_layer_interval": 0 }), "a whole number above 0"),
+        (
+            "llama",
+            json!({ "quantization_config": { "quant_method": "bitnet", "linear_class": "autobitlinear" } }),
+            "`quantization_config` is",
+        ),
         ("gemma3", json!({ "use_bidirectional_attention": true }), "attention to both sides"),
         ("gemma3", json!({ "rope_parameters": { "rope_theta": 1e4 } }), "a set for full_attention"),
         ("gemma4", json!({ "enable_moe_block": true, "num_experts": 2 }), "`"),
@@ -165,10 +170,56 @@ fn keys_of_a_file_that_are_not_read_are_refused() {
         ("attention.causal", Setting::Flag(false), "`attention.causal` is false"),
         ("rope.dimension_count", Setting::Count(6), "`rope.dimension_count` is 6"),
         ("rope.scaling.type", Setting::Text("yarn"), "`rope.scaling.type` is yarn"),
+        ("rope.scaling.type", Setting::Count(2), "`llama.rope.scaling.type` is 2; expected a text"),
+        ("rope.freq_base", Setting::Text("500"), "`llama.rope.freq_base` is \"500\"; expected a number"),
+        ("rope.freq_base", Setting::Number(f32::NAN), "expected a finite number"),
+        ("attention.layer_norm_rms_epsilon", Setting::Flag(true), "is true; expected a number"),
     ] {
         let file = gguf("llama", "llama", &[(key, value)], 1);
         let error = refusal(file.path());
         assert!(error.contains(named) && error.contains(".gguf"), "{error}");
+    }
+}
+
+#[test]
+fn the_larger_baichuan_has_no_rotation() {
+    let error = refusal(gguf("llama", "baichuan", &[], 40).path());
+    assert!(error.contains("`baichuan.block_count` is") && error.contains("expected 32"), "{error}");
+}
+
+/// A folder with the weights of a parity model and one more tensor of zeros.
+fn with_tensor(base: &str, name: &str, shape: &[usize]) -> tempfile::TempDir {
+    let copy = changed(base, &json!({}));
+    let path = copy.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let (header, data) =
+        rest.split_at(usize::try_from(u64::from_le_bytes(length.try_into().unwrap())).unwrap());
+    let mut header: Map<String, Value> = serde_json::from_slice(header).unwrap();
+    let size = shape.iter().product::<usize>() * 4;
+    let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [data.len(), data.len() + size] });
+    header.insert(name.to_owned(), entry);
+    let header = serde_json::to_vec(&header).unwrap();
+    let length = (header.len() as u64).to_le_bytes();
+    std::fs::write(path, [&length[..], &header, data, &vec![0; size]].concat()).unwrap();
+    copy
+}
+
+#[test]
+fn a_tensor_too_many_is_named_unless_nobody_reads_it() {
+    let checkpoint = Checkpoint::open(&folder("llama")).unwrap();
+    let vocab = checkpoint.shape("token_embd.weight").unwrap().to_vec();
+    for (name, shape, named) in [
+        ("norm.weight", &vocab[1..], "`model.norm.weight` and `norm.weight` are one tensor under two names"),
+        ("lm_head.weight", &vocab[..], "`lm_head.weight` differs from the embeddings"),
+        ("model.layers.0.stray.weight", &vocab[1..], "the model has no place for"),
+    ] {
+        let error = refusal(with_tensor("llama", name, shape).path());
+        assert!(error.contains(named), "{error}");
+    }
+    for name in ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.connector.projection.weight"] {
+        let copy = with_tensor("llama", name, &[4]);
+        assert!(decoder(copy.path()).is_ok(), "{name}");
     }
 }
 
