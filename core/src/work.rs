@@ -3,9 +3,11 @@
 //! Asking needs nothing of the codecs but their names, so that a page stays small; [`run`] does the work and tells
 //! of every row and every per cent as soon as there is one.
 
+use crate::codec::attention::Layer;
 use crate::codec::cost::{Operations, operations, published_rotor, published_turbo};
 use crate::codec::fingerprint::{Fingerprint, fingerprints};
 use crate::codec::kv_cache::{KvCacheConfig, KvGeometry, KvMemory};
+use crate::codec::report::AttentionRow;
 use crate::codec::sweep::{Progress, Step, Sweep, SweepRequest, SweepRow};
 use crate::codec::{CodecError, CodecKind, DEFAULT_SEED, Packed, Source};
 use crate::format::tensors::{Tensor, read_tensors};
@@ -23,6 +25,21 @@ pub enum Job {
         vectors: usize,
         /// The sweeps.
         parts: Vec<Part>,
+    },
+    /// What codes do to the attention of one layer in the file, `[heads, tokens, channels]` each.
+    Attention {
+        /// Place of its queries.
+        queries: usize,
+        /// Place of its keys.
+        keys: usize,
+        /// Place of its values.
+        values: usize,
+        /// Codecs of the keys, in table order.
+        codecs: Vec<CodecKind>,
+        /// Bits of a code, likewise.
+        bits: Vec<u32>,
+        /// First tokens that stay in f16.
+        sinks: usize,
     },
     /// Memory of a cache after `context_tokens` tokens, once a configuration.
     Memory {
@@ -97,6 +114,8 @@ pub enum Answer {
     Row(usize, Box<SweepRow>),
     /// One memory a configuration, or why there is none.
     Memory(Vec<Result<KvMemory, String>>),
+    /// Attention under a codec and a width.
+    Attention(Box<AttentionRow>),
     /// Costs of rotations.
     Cost(Costs),
     /// Hashes.
@@ -134,6 +153,9 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
     let end = match job {
         Job::Inspect => inspect(file).map(|shapes| tell(Answer::Tensors(shapes))),
         Job::Sweep { vectors, parts } => sweeps(*vectors, parts, file, &mut tell),
+        Job::Attention { queries, keys, values, codecs, bits, sinks } => {
+            attention([*queries, *keys, *values], codecs, bits, *sinks, file, &mut tell)
+        }
         Job::Memory { geometry, context_tokens, configs } => {
             let memory = |config: &KvCacheConfig| {
                 KvMemory::of_geometry(geometry, config, *context_tokens).map_err(|error| error.to_string())
@@ -253,6 +275,32 @@ fn sweeps(vectors: usize, parts: &[Part], file: &[u8], tell: &mut impl FnMut(Ans
     Ok(())
 }
 
+fn attention(
+    places: [usize; 3],
+    codecs: &[CodecKind],
+    bits: &[u32],
+    sinks: usize,
+    file: &[u8],
+    tell: &mut impl FnMut(Answer),
+) -> Result<(), String> {
+    let tensors = read_tensors(file).map_err(|error| error.to_string())?;
+    let at = |place: usize| {
+        let absent = || format!("tensor {place} does not exist; the file has {} tensors", tensors.len());
+        tensors.get(place).ok_or_else(absent)
+    };
+    let [queries, keys, values] = [at(places[0])?, at(places[1])?, at(places[2])?];
+    let dim = keys.channels();
+    let tokens = keys.head_vectors().unwrap_or(keys.values.len() / dim.max(1));
+    let layer = Layer { dim, tokens, queries: &queries.values, keys: &keys.values, values: &values.values };
+    for codec in codecs {
+        for bits in bits.iter().filter(|bits| codec.bits_range().contains(bits)) {
+            let row = AttentionRow::of(&layer, *codec, *bits, sinks, DEFAULT_SEED);
+            tell(Answer::Attention(Box::new(row.map_err(|error| error.to_string())?)));
+        }
+    }
+    Ok(())
+}
+
 /// The first `vectors` vectors of a tensor that is a whole number of them.
 fn beginning(tensors: &[Tensor], place: usize, vectors: usize, dim: usize) -> Result<&[f32], String> {
     let tensor = tensors
@@ -326,6 +374,7 @@ wire_enum!(Job {
     5 Repeat { codec, bits, dim, vectors, encodes, decodes },
     6 Lookup(case),
     7 Copies { mib, times },
+    8 Attention { queries, keys, values, codecs, bits, sinks },
 });
 wire_struct!(Part { request, input });
 wire_enum!(Input { 0 Source(source, seed), 1 Tensor(place) });
@@ -339,6 +388,7 @@ wire_enum!(Answer {
     6 Done,
     7 Failed(why),
     8 Lookup(lookup),
+    9 Attention(row),
 });
 wire_struct!(TensorShape { name, shape });
 wire_struct!(Costs { codecs, published_turbo, published_rotor });
@@ -439,6 +489,23 @@ mod tests {
             let all = answers(&job, &file);
             assert!(matches!(all.last(), Some(Answer::Failed(text)) if text.contains(part)), "{all:?}");
         }
+        let layer = Job::Attention {
+            queries: 0,
+            keys: 0,
+            values: 0,
+            codecs: vec![CodecKind::Turboquant],
+            bits: vec![2, 8],
+            sinks: 0,
+        };
+        let all = answers(&layer, &file);
+        let lost: Vec<f64> = all
+            .iter()
+            .filter_map(|answer| match answer {
+                Answer::Attention(row) => Some(row.attention.output_relative_error),
+                _ => None,
+            })
+            .collect();
+        assert!(matches!(lost[..], [two, eight] if two > eight && eight < 1e-3), "{all:?}");
         let mut zeros = file.clone();
         let data = zeros.len() - 5 * 16 * 4;
         zeros[data..].fill(0);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CodecError;
+use crate::leaf::wire::wire_struct;
 
 /// One head's tensors, each `tokens` or `queries` rows of `dim` channels.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,94 @@ pub struct Head<'a> {
     pub keys: &'a [f32],
     /// Values, one row a token.
     pub values: &'a [f32],
+}
+
+/// Every so many positions a query of a layer is compared.
+const QUERY_STRIDE: usize = 16;
+/// Heaviest tokens compared.
+const TOP: usize = 5;
+
+/// One layer's tensors, `[heads, tokens, dim]`; query heads share KV heads in groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// Channels.
+    pub dim: usize,
+    /// Tokens of a head.
+    pub tokens: usize,
+    /// Queries of all heads.
+    pub queries: &'a [f32],
+    /// Keys of all KV heads.
+    pub keys: &'a [f32],
+    /// Values of all KV heads.
+    pub values: &'a [f32],
+}
+
+impl Layer<'_> {
+    /// Query heads.
+    pub fn query_heads(&self) -> usize {
+        self.queries.len() / (self.tokens * self.dim).max(1)
+    }
+
+    /// Refuse what cannot be one layer: values as the keys, a whole number of query heads to each KV head, two tokens or more.
+    pub fn check(&self) -> Result<(), CodecError> {
+        let wrong = |field: &'static str, value: usize, expected: String| {
+            Err(CodecError::Parameter { field, value: value.to_string(), expected })
+        };
+        CodecError::check_dim(self.dim)?;
+        if self.tokens < 2 {
+            return wrong(
+                "tokens",
+                self.tokens,
+                "at least 2, so that there is something to attend to".to_owned(),
+            );
+        }
+        let head = self.tokens * self.dim;
+        if self.keys.is_empty()
+            || !self.keys.len().is_multiple_of(head)
+            || self.values.len() != self.keys.len()
+        {
+            return wrong(
+                "values",
+                self.values.len(),
+                format!("{} numbers, as the keys have", self.keys.len()),
+            );
+        }
+        if self.queries.is_empty() || !self.queries.len().is_multiple_of(self.keys.len()) {
+            return wrong(
+                "queries",
+                self.queries.len(),
+                format!("a multiple of {}, the keys' numbers", self.keys.len()),
+            );
+        }
+        Ok(())
+    }
+
+    /// How one query head's attention differs with coded keys and values of the layer's shapes.
+    pub fn of_head(
+        &self,
+        head: usize,
+        coded_keys: &[f32],
+        coded_values: &[f32],
+    ) -> Result<AttentionError, CodecError> {
+        let length = self.tokens * self.dim;
+        let group = (self.query_heads() / (self.keys.len() / length.max(1)).max(1)).max(1);
+        let own = head * length..(head + 1) * length;
+        let kv = head / group;
+        let shared = kv * length..(kv + 1) * length;
+        let exact = Head {
+            dim: self.dim,
+            queries: &self.queries[own],
+            keys: &self.keys[shared.clone()],
+            values: &self.values[shared.clone()],
+        };
+        causal_attention_error(exact, &coded_keys[shared.clone()], &coded_values[shared], QUERY_STRIDE, TOP)
+    }
+
+    /// The average over query heads and positions.
+    pub fn compare(&self, coded_keys: &[f32], coded_values: &[f32]) -> Result<AttentionError, CodecError> {
+        let heads = (0..self.query_heads()).map(|head| self.of_head(head, coded_keys, coded_values));
+        Ok(AttentionError::mean(&heads.collect::<Result<Vec<_>, _>>()?))
+    }
 }
 
 /// Averages over queries of how coded attention differs from the exact one.
@@ -32,6 +121,8 @@ pub struct AttentionError {
     /// Mean cosine of outputs.
     pub output_cosine: f64,
 }
+
+wire_struct!(AttentionError { kl, top1, top_k, output_relative_error, output_cosine });
 
 impl AttentionError {
     /// The average of several, each counted once; zero of none.

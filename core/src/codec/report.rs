@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attention::AttentionError;
+use super::attention::{AttentionError, Layer};
 use super::cost::{Operations, operations, published_rotor, published_turbo};
 use super::kv_cache::KvMemory;
 use super::rotation::RotationKind;
-use super::sweep::SweepRow;
+use super::sweep::{SweepRow, coded_head};
 use super::{CodecError, CodecKind};
+use crate::leaf::wire::wire_struct;
 
 /// Family and version of [`CodecComparison`].
 pub const COMPARISON_SCHEMA: &str = "dhurandhar.codecs/1";
@@ -57,6 +58,29 @@ pub struct AttentionRow {
     pub bits: u32,
     /// How attention differs from the exact one.
     pub attention: AttentionError,
+}
+
+wire_struct!(AttentionRow { codec, bits, attention });
+
+impl AttentionRow {
+    /// Attention of `layer` with a codec at one width, its first `sinks` tokens in f16; values are coded plainly where the codec is one
+    /// for keys.
+    pub fn of(
+        layer: &Layer<'_>,
+        codec: CodecKind,
+        bits: u32,
+        sinks: usize,
+        seed: u64,
+    ) -> Result<Self, CodecError> {
+        layer.check()?;
+        let coded = |codec: CodecKind, all: &[f32]| -> Result<Vec<f32>, CodecError> {
+            let heads = all.chunks(layer.tokens * layer.dim);
+            let heads = heads.map(|head| coded_head(codec, bits, layer.dim, head, sinks, seed));
+            Ok(heads.collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        let (keys, values) = (coded(codec, layer.keys)?, coded(codec.for_values(), layer.values)?);
+        Ok(Self { codec, bits, attention: layer.compare(&keys, &values)? })
+    }
 }
 
 /// What codecs do to vectors and to the KV cache of one model.

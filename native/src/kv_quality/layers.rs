@@ -1,14 +1,14 @@
 //! Errors layer by layer, on keys and values as the exact model computes them.
 
-use super::attention::Layer;
 use super::hook::{CodecHook, Recorder, Rows};
 use crate::decoder::{Decoder, KvHook, Site};
 use dhurandhar_core::codec::CodecError;
-use dhurandhar_core::codec::attention::AttentionError;
+use dhurandhar_core::codec::attention::{AttentionError, Layer};
 use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvCacheError};
 use dhurandhar_core::codec::quality::compare;
 use dhurandhar_core::leaf::cast::to_f32;
 use dhurandhar_core::measurement::LayerQuality;
+use rayon::prelude::*;
 
 /// Code the recorded window and compare.
 pub(super) fn measure(
@@ -71,5 +71,7 @@ fn compare_attention(
     let queries: Vec<f32> = queries.iter().map(|value| value * factor).collect();
     let tokens = keys.head(0).len() / dim;
     let layer = Layer { dim, tokens, queries: &queries, keys: &keys.elements, values: &values.elements };
-    layer.compare(&coded_keys.elements, &coded_values.elements)
+    let heads = (0..layer.query_heads()).into_par_iter();
+    let errors = heads.map(|head| layer.of_head(head, &coded_keys.elements, &coded_values.elements));
+    Ok(AttentionError::mean(&errors.collect::<Result<Vec<_>, _>>()?))
 }

@@ -1,6 +1,5 @@
 //! What codecs do to keys and values: sweeps over tensors on all cores, and runs of real models.
 
-pub(crate) mod attention;
 #[cfg(feature = "burn")]
 mod dump;
 #[cfg(feature = "burn")]

@@ -1,9 +1,9 @@
 //! A sweep over all cores: one task for every codec and width.
 
-use super::attention::Layer;
 use crate::bad_input;
+use dhurandhar_core::codec::attention::Layer;
 use dhurandhar_core::codec::report::AttentionRow;
-use dhurandhar_core::codec::sweep::{SweepRequest, SweepRow, coded_head, sweep};
+use dhurandhar_core::codec::sweep::{SweepRequest, SweepRow, sweep};
 use dhurandhar_core::codec::{CodecError, CodecKind};
 use dhurandhar_core::format::tensors::Tensor;
 use rayon::prelude::*;
@@ -70,16 +70,8 @@ pub(crate) fn attention(
         return Err(bad_input(format!("keys of {tokens} token; attention needs at least 2")));
     }
     let layer = Layer { dim, tokens, queries: &queries.values, keys: &keys.values, values: &values.values };
-    let row = |&(codec, bits): &Cell| -> Result<AttentionRow, CodecError> {
-        let coded = |codec: CodecKind, tensor: &[f32]| -> Result<Vec<f32>, CodecError> {
-            let heads = tensor.chunks(tokens * dim);
-            let heads = heads.map(|head| coded_head(codec, bits, dim, head, request.sinks, request.seed));
-            Ok(heads.collect::<Result<Vec<_>, _>>()?.concat())
-        };
-        let values = coded(codec.for_values(), &values.values)?;
-        Ok(AttentionRow { codec, bits, attention: layer.compare(&coded(codec, &keys.values)?, &values)? })
-    };
-    let rows: Result<Vec<AttentionRow>, CodecError> = cells(request).iter().map(row).collect();
+    let row = |(codec, bits): &Cell| AttentionRow::of(&layer, *codec, *bits, request.sinks, request.seed);
+    let rows: Result<Vec<AttentionRow>, CodecError> = cells(request).par_iter().map(row).collect();
     rows.map_err(bad_input)
 }
 

@@ -6,7 +6,7 @@ use dhurandhar_core::codec::kv_cache::{KvCacheConfig, KvGeometry};
 use dhurandhar_core::codec::sweep::{Progress, SweepRequest};
 use dhurandhar_core::codec::{CodecKind, MAX_DIM, SINK_TOKENS, Source};
 use dhurandhar_core::leaf::cast::to_u64;
-use dhurandhar_core::work::{Input, Job, Part};
+use dhurandhar_core::work::{Input, Job, Part, TensorShape};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{File, Response};
@@ -15,7 +15,7 @@ use yew::{
 };
 
 use crate::codecs::drawing;
-use crate::codecs::tables::{self, COSTS_ID, MEMORY_ID, ROWS_ID};
+use crate::codecs::tables::{self, ATTENTION_ID, COSTS_ID, MEMORY_ID, ROWS_ID};
 use crate::parts::choice::{Choice, Group};
 use crate::parts::context_field::ContextField;
 use crate::parts::data_drop::DataDrop;
@@ -88,6 +88,26 @@ impl CodecPanelProps {
         Job::Sweep { vectors: self.choice.vectors, parts }
     }
 
+    /// Attention of the layer whose keys are chosen, where its queries and values are in the file under their names.
+    fn attention(&self, listed: &[TensorShape], chosen: usize, codecs: Vec<CodecKind>) -> Option<Job> {
+        let name = &listed.get(chosen)?.name;
+        let place = |part: &str| {
+            let wanted = name.replace("keys", part);
+            listed.iter().position(|tensor| tensor.name == wanted).filter(|_| name.contains("keys"))
+        };
+        let bits =
+            if self.tab == Tab::TurboQuant { self.choice.widths().to_vec() } else { vec![self.choice.bits] };
+        let sinks = if codecs.contains(&CodecKind::CentredKeys) { SINK_TOKENS } else { 0 };
+        Some(Job::Attention {
+            queries: place("queries")?,
+            keys: chosen,
+            values: place("values")?,
+            codecs,
+            bits,
+            sinks,
+        })
+    }
+
     /// What is known without vectors: the model's cache, or costs.
     fn aside(&self, geometry: KvGeometry, dim: usize) -> Job {
         if self.tab == Tab::Codecs {
@@ -101,6 +121,14 @@ impl CodecPanelProps {
         let configs = self.choice.widths().iter().filter(|bits| known.contains(bits)).map(config).collect();
         Job::Memory { geometry, context_tokens: self.context_tokens, configs }
     }
+}
+
+/// Codecs of a sweep, each once.
+fn codecs_of(sweep: &Job) -> Vec<CodecKind> {
+    let Job::Sweep { parts, .. } = sweep else { return Vec::new() };
+    let mut codecs: Vec<CodecKind> = parts.iter().flat_map(|part| &part.request.codecs).copied().collect();
+    codecs.dedup();
+    codecs
 }
 
 thread_local! {
@@ -141,6 +169,10 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     let listed_name = listed.tensors.get(*tensor).map_or_else(String::new, |tensor| tensor.name.clone());
     let is_own = own.is_some();
     let title = own.as_ref().map(|file| if listed_name.is_empty() { file.name() } else { listed_name });
+    let codecs: Vec<CodecKind> = sweep.as_ref().map_or_else(Vec::new, codecs_of);
+    let layer = is_listed.then(|| props.attention(&listed.tensors, *tensor, codecs)).flatten();
+    let is_layer = layer.is_some();
+    let (attention, ..) = use_compute(&props.worker_url, layer, own.clone());
     let (results, cancel, again) = use_compute(&props.worker_url, sweep, own);
     let (aside, ..) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
     let names: Vec<&str> = match &title {
@@ -153,7 +185,8 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     } else {
         Chart::Bars(drawing::comparison(&results.rows, &EQUAL, &names))
     };
-    let problems = [&listed.failed, &results.failed, &aside.failed, &empty].into_iter().flatten();
+    let problems =
+        [&listed.failed, &results.failed, &attention.failed, &aside.failed, &empty].into_iter().flatten();
     let shown = results.of.as_ref().filter(|_| !results.rows.is_empty());
     let of = shown.map(|asked| tables::of(asked, &results.rows));
     let beside = aside.of.as_ref().map(|asked| &asked.job);
@@ -171,6 +204,9 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
                     { tables::rows(&results.rows, if is_sweep { &[][..] } else { &names[..] }) }
                 </section>
             }
+            if is_layer && !attention.attention.is_empty() {
+                <section class={stale(attention.is_stale())}>{ tables::attention(&attention.attention) }</section>
+            }
             if let (Some(Job::Memory { context_tokens, configs, .. }), true) = (beside, is_sweep) {
                 <section class={stale(aside.is_stale())}>
                     { tables::memory(props.model.title(), *context_tokens, configs, &aside.memory) }
@@ -184,7 +220,10 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
             }
             { TableExport {
                 name: if is_sweep { "turboquant" } else { "codecs" },
-                tables: vec![("errors", ROWS_ID), if is_sweep { ("memory", MEMORY_ID) } else { ("operations", COSTS_ID) }],
+                tables: [("errors", ROWS_ID), if is_sweep { ("memory", MEMORY_ID) } else { ("operations", COSTS_ID) }]
+                    .into_iter()
+                    .chain((is_layer && !attention.attention.is_empty()).then_some(("attention", ATTENTION_ID)))
+                    .collect(),
                 of: of.filter(|_| results.is_whole() && !unread),
                 address: props.address.clone(),
                 own: if is_own {
@@ -311,7 +350,7 @@ fn fetch_sample(on_file: Callback<File>) {
 fn own_tensors(
     file: &UseStateHandle<Option<File>>,
     tensor: &UseStateHandle<usize>,
-    listed: &[dhurandhar_core::work::TensorShape],
+    listed: &[TensorShape],
 ) -> Html {
     let on_file = {
         let (file, tensor) = (file.clone(), tensor.clone());
@@ -320,7 +359,7 @@ fn own_tensors(
             file.set(Some(dropped));
         })
     };
-    let option = |(at, tensor): (usize, &dhurandhar_core::work::TensorShape)| {
+    let option = |(at, tensor): (usize, &TensorShape)| {
         let shape: Vec<String> = tensor.shape.iter().map(|axis| format::whole(*axis as u64)).collect();
         let title = [tensor.name.as_str(), " ", &shape.join(" \u{d7} ")].concat();
         (AttrValue::from(at.to_string()), AttrValue::from(title))

@@ -2,6 +2,7 @@
 
 use dhurandhar_core::codec::CodecKind;
 use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvMemory};
+use dhurandhar_core::codec::report::AttentionRow;
 use dhurandhar_core::codec::sweep::SweepRow;
 use dhurandhar_core::work::{Costs, Input, Job};
 use yew::{Html, html};
@@ -14,6 +15,8 @@ pub(crate) const ROWS_ID: &str = "codec-rows";
 /// Id of the table of operations.
 pub(crate) const COSTS_ID: &str = "codec-costs";
 
+/// Id of the table of attention.
+pub(crate) const ATTENTION_ID: &str = "codec-attention";
 /// Id of the table of caches.
 pub(crate) const MEMORY_ID: &str = "codec-memory";
 
@@ -105,6 +108,39 @@ pub(crate) fn rows(rows: &[(usize, SweepRow)], parts: &[&str]) -> Html {
                         <th scope="col" class="num wide">{ "Theory" }</th>
                         <th scope="col" class="num wide">{ "Cosine" }</th>
                         <th scope="col" class="num wide">{ "Norm ratio" }</th>
+                    </tr>
+                </thead>
+                <tbody>{ for rows.iter().map(line) }</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// What the file's queries see of coded keys and values.
+pub(crate) fn attention(rows: &[AttentionRow]) -> Html {
+    let line = |row: &AttentionRow| {
+        let error = &row.attention;
+        html! {
+            <tr>
+                <th scope="row">{ row.codec.name() }</th>
+                <td class="num">{ row.bits }</td>
+                <td class="num">{ format!("{:.3e}", error.kl) }</td>
+                <td class="num">{ format::percent(error.top1) }</td>
+                <td class="num">{ format!("{:.3e}", error.output_relative_error) }</td>
+            </tr>
+        }
+    };
+    html! {
+        <div class="calc-table">
+            <table id={ATTENTION_ID}>
+                <caption>{ "Attention by the file's own queries, with keys and values coded: every 16th query, over all heads." }</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{ "Codec of the keys" }</th>
+                        <th scope="col" class="num">{ "Bits" }</th>
+                        <th scope="col" class="num">{ "KL of the weights" }</th>
+                        <th scope="col" class="num">{ "Same heaviest token" }</th>
+                        <th scope="col" class="num">{ "Error of the output" }</th>
                     </tr>
                 </thead>
                 <tbody>{ for rows.iter().map(line) }</tbody>

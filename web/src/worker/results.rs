@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use dhurandhar_core::codec::kv_cache::KvMemory;
+use dhurandhar_core::codec::report::AttentionRow;
 use dhurandhar_core::codec::sweep::{Progress, SweepRow};
 use dhurandhar_core::speed::Lookup;
 use dhurandhar_core::work::{Answer, Costs, Job, TensorShape};
@@ -33,6 +34,7 @@ pub(crate) struct Asked {
 pub(crate) struct Results {
     pub(crate) rows: Vec<(usize, SweepRow)>,
     pub(crate) memory: Vec<Result<KvMemory, String>>,
+    pub(crate) attention: Vec<AttentionRow>,
     pub(crate) costs: Option<Costs>,
     pub(crate) tensors: Vec<TensorShape>,
     pub(crate) lookup: Option<Lookup>,
@@ -92,6 +94,7 @@ impl Results {
         if self.starts.0 != self.starts.1 {
             self.rows.clear();
             self.memory.clear();
+            self.attention.clear();
             self.tensors.clear();
             (self.costs, self.lookup) = (None, None);
             self.of.clone_from(&self.asked);
@@ -107,6 +110,7 @@ impl Results {
             Answer::Row(part, row) => self.rows.push((part, *row)),
             Answer::Progress(progress) => self.progress = Some(progress),
             Answer::Memory(memory) => self.memory = memory,
+            Answer::Attention(row) => self.attention.push(*row),
             Answer::Cost(costs) => self.costs = Some(costs),
             Answer::Lookup(lookup) => self.lookup = Some(*lookup),
             Answer::Tensors(tensors) => self.tensors = tensors,
