@@ -103,6 +103,10 @@ async fn a_sweep_fills_its_table_and_own_tensors_take_its_place() -> Result<()> 
             )
             .await?;
             until(&driver, &format!("return {cell} !== {before}")).await?;
+            // Its queries say what attention loses.
+            until(&driver, "return document.querySelectorAll('#codec-attention tbody tr').length === 10")
+                .await?;
+            until(&driver, "return !!document.querySelector('#tensor-file')").await?;
             no_problems(&driver).await
         }
     };
@@ -131,9 +135,17 @@ async fn a_long_run_is_cancelled_and_leaves_no_results_of_another_request() -> R
             until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length === 28").await?;
             until(
                 &driver,
-                "return document.querySelector('.calc-of').innerText.includes('up to 512 vectors')",
+                "return document.querySelector('.calc-of').innerText.includes('512 vectors of 64 channels')",
             )
             .await?;
+            // Away and back again, before anything has come: nothing comes twice.
+            for vectors in ["32768", "512"] {
+                driver.find(By::Css(format!("#vectors option[value='{vectors}']"))).await?.click().await?;
+                until(&driver, "return !!document.querySelector('#codec-cancel')").await?;
+            }
+            until(&driver, "return !document.querySelector('#codec-cancel')").await?;
+            until(&driver, "return document.querySelectorAll('#codec-rows tbody tr').length === 28").await?;
+            until(&driver, "return !document.querySelector('#export-codec-rows').disabled").await?;
             no_problems(&driver).await
         }
     };
