@@ -183,7 +183,7 @@ fn keys_of_a_file_that_are_not_read_are_refused() {
 
 #[test]
 fn the_larger_baichuan_has_no_rotation() {
-    let error = refusal(gguf("llama", "baichuan", &[], 40).path());
+    let error = refusal(gguf("llama", "baichuan", &[("block_count", Setting::Count(40))], 40).path());
     assert!(error.contains("`baichuan.block_count` is") && error.contains("expected 32"), "{error}");
 }
 
