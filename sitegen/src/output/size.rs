@@ -16,7 +16,7 @@ use crate::path::extension;
 
 /// The most that a first visit fetches, gzip. Above the goal since formats of quantised checkpoints and a card's memory are told
 /// there; no more than 230,000.
-pub const MOST_GZIP: usize = 228_500;
+pub const MOST_GZIP: usize = 229_000;
 /// The goal for both sums. Paths and tool versions move a build by some hundred bytes, which the limits leave room for.
 pub const GOAL_GZIP: usize = 220_000;
 /// The most that it and the worker may be together, gzip. Above the goal: a guard against growth. The worker's part copies memory for
