@@ -3,7 +3,7 @@
 use super::blocks::{Block, Row};
 use super::flips::size;
 use super::{AnsweredCase, Dossier};
-use crate::feasibility::{Assessment, Check, Outcome};
+use crate::feasibility::{Assessment, Change, Check, Outcome};
 use crate::leaf::number::grouped;
 use crate::speed::Estimate;
 
@@ -107,6 +107,27 @@ fn compared(cases: &[AnsweredCase]) -> Block {
     Block::Table { head, rows }
 }
 
+/// What each limit makes of the states that it allows other bytes in, and what would pass it there.
+fn other_states(verdict: &Assessment) -> Vec<String> {
+    let said = |check: &Check| {
+        let states = check.elsewhere.iter().map(|other| {
+            let end = match other.outcome {
+                Outcome::Fails => "fails",
+                Outcome::Slows { .. } => "slower",
+                _ => "passes",
+            };
+            format!("{} {} allowed, {end}", other.state.title(), size(other.bytes))
+        });
+        let states: Vec<String> = states.collect();
+        (!states.is_empty()).then(|| format!("{}: in {}.", check.limit.title, states.join("; in ")))
+    };
+    let passes = verdict.inverse.limits.iter().filter(|remedy| !remedy.changes.is_empty()).map(|remedy| {
+        let changes: Vec<String> = remedy.changes.iter().map(Change::describe).collect();
+        format!("{} in {} is passed if: {}.", remedy.title, remedy.state.title(), changes.join(", and "))
+    });
+    verdict.checks.iter().filter_map(said).chain(passes).collect()
+}
+
 fn needed(check: &Check) -> String {
     let needed = check.needed;
     if needed.low == needed.high {
@@ -153,9 +174,13 @@ fn details(case: &AnsweredCase) -> Vec<Block> {
         Block::Text(format!("{}. {}", case.answer, verdict.reason)),
         Block::Heading(3, "Every limit".into()),
         Block::Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() },
-        Block::Heading(3, "What would flip the answer".into()),
-        Block::List(case.flips.clone()),
     ];
+    let others = other_states(verdict);
+    if !others.is_empty() {
+        blocks.push(Block::Text("In other states of the process:".into()));
+        blocks.push(Block::List(others));
+    }
+    blocks.extend([Block::Heading(3, "What would flip the answer".into()), Block::List(case.flips.clone())]);
     if !verdict.inverse.fixes.is_empty() {
         blocks.push(Block::Heading(3, "What would make it fit".into()));
         blocks.push(Block::List(
@@ -175,7 +200,7 @@ fn details(case: &AnsweredCase) -> Vec<Block> {
     blocks.push(Block::Heading(3, "What was measured near it".into()));
     if case.evidence.is_empty() {
         blocks.push(Block::Text(
-            "Nothing: no published measurement is of this model. Measure before you rely on it.".into(),
+            "Nothing among the measurements that were given. Measure before you rely on it.".into(),
         ));
     } else {
         let head = ["Measured", "Weights", "Predicted", "Result", "On", "Date"];

@@ -18,7 +18,7 @@ pub use request::{Case, Request};
 
 use crate::device::Device;
 use crate::feasibility::Assessment;
-use crate::memory::Scenario;
+use crate::memory::{Offload, Scenario};
 use crate::model::Model;
 use crate::program::registry as programs;
 use crate::report::{Query, Report, ReportError, arguments, parameter};
@@ -198,6 +198,11 @@ fn predicted(case: &Case, model: &Model, device: Device) -> Result<(Report, Devi
         let option = case.options.iter().find(|(option, _)| parameter(option) == Some(error.name.as_str()));
         let name = option.map_or(error.name.as_str(), |(option, _)| option);
         return Err(format!("`{name}` is {:?}; expected {}", error.value, error.expected));
+    }
+    device.platform.check_state(scenario.state).map_err(|error| format!("`state`: {error}"))?;
+    let on_gpu = matches!(scenario.offload, Offload::All | Offload::Layers(1..));
+    if on_gpu && device.gpu.is_none() && device.more_gpus.is_empty() {
+        return Err(format!("`gpu_layers`: layers on the GPU of {}, which has none", device.name));
     }
     let said = |error: ReportError| error.to_string();
     let Some(name) = &case.program else {

@@ -123,16 +123,21 @@ pub(super) fn expected(interval: &Interval) -> u64 {
     interval.bytes
 }
 
+/// Whether the limit lies within the interval of what it counts.
+pub(super) fn is_borderline(limit: &Limit, needs: &Needs) -> bool {
+    let now = outcome(limit, needs, expected);
+    let ends: [fn(&Interval) -> u64; 2] = [|interval| interval.low, |interval| interval.high];
+    ends.iter().any(|end| outcome(limit, needs, *end).rank().0 != now.rank().0)
+}
+
 impl Check {
     /// Check `needs` against `limit`.
     pub(super) fn of(limit: Limit, needs: &Needs, state: State) -> Self {
         let now = outcome(&limit, needs, expected);
-        let ends: [fn(&Interval) -> u64; 2] = [|interval| interval.low, |interval| interval.high];
-        let same = ends.iter().all(|end| outcome(&limit, needs, *end).rank().0 == now.rank().0);
-        let certainty = match (same, limit.is_estimate()) {
-            (false, _) => Certainty::Borderline,
-            (true, true) => Certainty::Likely,
-            (true, false) => Certainty::Certain,
+        let certainty = match (is_borderline(&limit, needs), limit.is_estimate()) {
+            (true, _) => Certainty::Borderline,
+            (false, true) => Certainty::Likely,
+            (false, false) => Certainty::Certain,
         };
         let (runs, resident) = match limit.counts {
             Counts::Memory => (needs.hot(), needs.resident()),
@@ -165,10 +170,11 @@ impl Check {
         let whereabouts =
             if self.limit.states.differs() { format!(" in {}", state.title()) } else { String::new() };
         let start = format!("needs {needed} MiB of {counts}; {allowed} allowed{whereabouts}");
+        let near = if self.certainty == Certainty::Borderline { ", borderline" } else { "" };
         match self.outcome {
-            Outcome::Passes => format!("{start}: passes, {spare} MiB to spare"),
+            Outcome::Passes => format!("{start}: passes, {spare} MiB to spare{near}"),
             Outcome::PassesWithTablesOnStorage => {
-                format!("{start}: passes with tables on storage, {spare} MiB to spare")
+                format!("{start}: passes with tables on storage, {spare} MiB to spare{near}")
             }
             Outcome::Slows { reread } => format!(
                 "{start}: {spare} MiB short, so about {} MiB of weights are read again for every token",
@@ -178,11 +184,13 @@ impl Check {
                 let what = match self.limit.beyond {
                     Beyond::Fails => "allocations fail",
                     Beyond::Evicts | Beyond::Ends | Beyond::EndsLater => "the process is ended",
-                    Beyond::Throttles => "the process is held back",
-                    Beyond::LessVisible => "the store shows the app less",
+                    Beyond::Throttles => {
+                        "the process is held back, and its own pages go to compressed memory"
+                    }
+                    Beyond::LessVisible => "the store shows the app less, and may refuse updates",
                     Beyond::Swaps | Beyond::Spills | Beyond::Stutters => "slower",
                 };
-                format!("{start}: fails, {spare} MiB short; {what}")
+                format!("{start}: fails, {spare} MiB short{near}; {what}")
             }
         }
     }

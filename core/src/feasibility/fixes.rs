@@ -3,10 +3,10 @@
 use super::check::{self, Check, Outcome};
 use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
-use crate::device::{Device, Limit, State};
+use crate::device::{Beyond, Counts, Device, Limit, State};
 use crate::leaf::number::grouped;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
-use crate::placement::Machine;
+use crate::placement::{FIT_MARGIN, Machine};
 use crate::weights::{PlanError, StockType, WeightFormat, quality};
 use serde::Serialize;
 
@@ -223,7 +223,10 @@ pub(super) fn explain(
     by_speed(&mut inverse.fixes);
     if machine.uses_gpu(now) && machine.gpu_memory_bytes.is_some() {
         let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
-        let whole = Seeker { now: &whole, ..seeker };
+        // By itself llama.cpp keeps some of a GPU free, and leaves layers out before it takes that.
+        let kept = if now.offload == Offload::Auto { FIT_MARGIN } else { 0 };
+        let limits: Vec<Limit> = limits.iter().map(|limit| with_free(limit, kept)).collect();
+        let whole = Seeker { now: &whole, limits: &limits, ..seeker };
         let largest = whole.largest_format(u64::MAX)?;
         inverse.whole_on_card = Some(WholeOnCard {
             longest_context_tokens: whole.longest_context()?,
@@ -493,6 +496,12 @@ impl Seeker<'_> {
         let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
         self.fit(&scenario).map(|fit| fit.is_some())
     }
+}
+
+/// The limit with `kept` bytes of a GPU's memory left free.
+fn with_free(limit: &Limit, kept: u64) -> Limit {
+    let of_gpu = limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
+    Limit { bytes: limit.bytes.saturating_sub(if of_gpu { kept } else { 0 }), ..limit.clone() }
 }
 
 /// A round number is easier to defend, and still fits.

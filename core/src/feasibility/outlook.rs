@@ -1,6 +1,6 @@
 //! How a model would run in a format on a device, without the inverse questions: for choices among many.
 
-use super::check::Outcome;
+use super::check::{Outcome, is_borderline};
 use super::fit::Mode;
 use super::prospects::Prospects;
 use crate::device::{Beyond, Device, Limit};
@@ -19,6 +19,8 @@ pub struct Outlook {
     pub rereads: bool,
     /// The least room under any limit that decides, bytes.
     pub headroom_bytes: u64,
+    /// A limit that decides lies within the interval of the need.
+    pub borderline: bool,
     /// It takes more than the store asks of an app, which is then shown less.
     pub less_visible: bool,
     /// Tokens a second at the end of the context; none where the device's bandwidth is unknown or the run is ended.
@@ -47,6 +49,7 @@ pub fn outlook(
     let of_store = |limit: &&Limit| limit.beyond == Beyond::LessVisible;
     Ok(Outlook {
         less_visible: limits.iter().filter(of_store).any(|limit| !Outcome::of(limit, &core.needs).passes()),
+        borderline: limits.iter().any(|limit| limit.decides() && is_borderline(limit, &core.needs)),
         mode: core.mode,
         rereads: matches!(core.fit.outcome, Outcome::Slows { .. }),
         headroom_bytes: core.fit.headroom,

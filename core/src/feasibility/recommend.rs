@@ -1,7 +1,7 @@
 //! Which built-in models to run on a device: by what fits and is fast enough, since nothing here knows how good a model is.
 //!
 //! A model counts in the largest format of [`FORMATS`] in which everything that a token reads stays in memory and the expected
-//! speed reaches the wish, if it does so in the smallest, too. Models come by their number of parameters, one a family, largest first. More memory takes no model off
+//! speed reaches the wish, if it does so in the smallest, too; where a limit lies within the prediction's interval, it does not count. Models come by their number of parameters, one a family, largest first. More memory takes no model off
 //! the list of those that count, and no format away from one; so the first of the list never gets smaller.
 
 use super::fit::Mode;
@@ -99,7 +99,7 @@ impl Recommendation {
             _ => String::new(),
         };
         let store = if self.outlook.less_visible {
-            "; an app takes more with it than Google Play asks for, and is shown less"
+            "; an app takes more with it than Google Play allows, and is shown less"
         } else {
             ""
         };
@@ -143,7 +143,8 @@ pub fn recommend(device: &Device, wish: &Wish, count: usize) -> Vec<Recommendati
         let counts = |format: &WeightFormat| {
             let outlook = outlook(&model, *format, device, wish.context_tokens, wish.tokens_per_s).ok()?;
             let fast = outlook.decode_tokens_per_s.is_none_or(|speed| speed.expected >= wish.tokens_per_s);
-            (outlook.mode == Mode::Resident && fast).then_some((*format, outlook))
+            let stays = outlook.mode == Mode::Resident && !outlook.borderline;
+            (stays && fast).then_some((*format, outlook))
         };
         // What does not run in the smallest is not looked at in others: most models end here.
         if formats.last().and_then(counts).is_none() {

@@ -5,7 +5,7 @@ use super::fit::{Fit, Mode};
 use super::fixes::{self, Inverse};
 use super::prospects::Prospects;
 use super::thresholds::Thresholds;
-use crate::device::{Counts, Device, Limit, State};
+use crate::device::{Beyond, Counts, Device, Limit, State};
 use crate::leaf::first_up;
 use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
@@ -297,6 +297,9 @@ fn reason(
         ),
         Mode::Mmap => format!("Fits with tables left on storage. {limit}: {}.", check.text),
         Mode::Infeasible => match check.outcome {
+            Outcome::Fails if check.limit.beyond == Beyond::Throttles => {
+                format!("Held back, at a speed that is not known. {limit}: {}.", check.text)
+            }
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
             Outcome::Slows { .. } => format!(
                 "Too slow. {limit}: {}: about {} tok/s from storage.",

@@ -2,6 +2,7 @@
 
 use crate::cli::files;
 use crate::cli::output::{self, note};
+use crate::inputs::llama_cpp;
 use crate::validate::case::{Subject, subjects};
 use crate::validate::full;
 use crate::validate::speed::{Reply, Task, measure};
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder)]
     llama_cpp: PathBuf,
     /// A built-in model, of which a file with made-up weights is written, or a GGUF file; may be repeated
     #[arg(long = "model", value_name = "NAME|FILE", default_value = "smollm2-135m")]

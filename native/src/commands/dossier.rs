@@ -92,6 +92,12 @@ fn measured(path: &Path) -> anyhow::Result<Vec<Evidence>> {
             listed.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
         inside.retain(|path| path.is_dir() || path.extension().is_some_and(|ending| ending == "json"));
         inside.sort();
+        if inside.is_empty() {
+            return Err(bad_input(format!(
+                "{}: no JSON file in it; expected those of measurements",
+                path.display()
+            )));
+        }
         let all: anyhow::Result<Vec<_>> = inside.iter().map(|path| measured(path)).collect();
         return Ok(all?.into_iter().flatten().collect());
     }

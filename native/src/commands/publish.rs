@@ -33,8 +33,9 @@ impl PublishArgs {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let ready: Result<Vec<(String, String)>> =
             self.results.iter().map(|path| self.prepare(path)).collect();
+        let ready = ready?;
         std::fs::create_dir_all(&self.to).with_context(|| format!("cannot make {}", self.to.display()))?;
-        for (name, text) in ready? {
+        for (name, text) in ready {
             let target = self.to.join(name);
             if let Some(folder) = target.parent() {
                 std::fs::create_dir_all(folder)

@@ -5,6 +5,7 @@ mod beginning;
 pub(crate) mod device;
 mod elsewhere;
 pub(crate) mod hints;
+pub(crate) mod llama_cpp;
 pub(crate) mod local;
 pub(crate) mod model;
 pub(crate) mod this_machine;

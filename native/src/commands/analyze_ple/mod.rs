@@ -264,6 +264,15 @@ impl Said {
     fn apply(&self, scenario: &mut Scenario) {
         self.choices.apply(scenario, u64::MAX);
         scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
+        if scenario.runtime.is_llama_cpp() && matches!(scenario.weights, WeightFormat::Uniform(_)) {
+            // One sentence for all devices.
+            static SAID: std::sync::Once = std::sync::Once::new();
+            let text = format!(
+                "{} is no format that llama.cpp loads: its bytes are counted all the same; --runtime names a program that reads it",
+                scenario.weights
+            );
+            SAID.call_once(|| output::note(&text));
+        }
         scenario.audio = self.audio;
         scenario.draft.clone_from(&self.draft);
         (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);

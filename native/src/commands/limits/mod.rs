@@ -92,7 +92,8 @@ impl LimitsArgs {
 
     fn text(&self) -> anyhow::Result<String> {
         if let Some(name) = &self.name {
-            let entry = registry::entry(name).map_err(bad_input)?;
+            let entry = registry::entry(name)
+                .map_err(|error| bad_input(format!("{error}; `dhurandhar limits --list` lists them")))?;
             return if self.json { json(&text::data(entry)) } else { Ok(text::one(entry)) };
         }
         if self.list {

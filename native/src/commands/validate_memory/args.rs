@@ -1,5 +1,6 @@
 //! Options of `validate-memory`.
 
+use crate::inputs::llama_cpp;
 use crate::validate::case::Subject;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::leaf::cast::to_u64;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct ValidateMemoryArgs {
     /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder)]
     pub(super) llama_cpp: PathBuf,
     /// A built-in model, of which a file without weights is made, or a GGUF file; may be repeated
     #[arg(long = "model", value_name = "NAME|FILE", default_value = "smollm2-135m")]

@@ -3,6 +3,7 @@
 mod text;
 
 use crate::cli::{files, output};
+use crate::inputs::llama_cpp;
 use crate::validate::sizes::{self, Builds};
 use crate::{bad_input, inputs, machine};
 use anyhow::Context;
@@ -18,19 +19,19 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(crate) struct ValidateSizesArgs {
     /// Folder with llama.cpp's shared libraries for this machine's processor
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder)]
     llama_cpp: PathBuf,
     /// Built-in models, config.json files or folders of them [default: every built-in model]
     #[arg(long = "model", alias = "models", value_name = "NAME|FILE|DIR", num_args = 1..)]
     models: Vec<String>,
     /// Folder with the libraries for 64-bit Arm [default: packed copies of Arm are left out]
-    #[arg(long, value_name = "DIR", requires = "arm_runner")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder, requires = "arm_runner")]
     arm_llama_cpp: Option<PathBuf>,
     /// Command that runs this program for 64-bit Arm, such as `qemu-aarch64 -L /usr/aarch64-linux-gnu dhurandhar`
     #[arg(long, value_name = "COMMAND")]
     arm_runner: Option<String>,
     /// Folder with the libraries of a build with a GPU back end; a software driver is enough
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder)]
     card_llama_cpp: Option<PathBuf>,
     /// Keep llama.cpp's answers in this file and do not ask again for those in it, so that rules can be compared again
     #[arg(long, value_name = "FILE")]

@@ -1,5 +1,6 @@
 //! Options of `validate-verdict`.
 
+use crate::inputs::llama_cpp;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::measurement::VerdictCase;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct ValidateVerdictArgs {
     /// Folder with llama.cpp's shared libraries (libllama, libggml, libggml-base and the CPU back ends)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = llama_cpp::folder)]
     pub(super) llama_cpp: PathBuf,
     /// Built-in models, of which files of full length are made, several with commas
     #[arg(
