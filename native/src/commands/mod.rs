@@ -198,6 +198,9 @@ mod tests {
 
     #[test]
     fn former_spellings_are_taken() {
+        let libraries = tempfile::tempdir().unwrap();
+        std::fs::write(libraries.path().join("libllama.so"), "").unwrap();
+        let folder = format!("--llama-cpp {}", libraries.path().display());
         for line in [
             "analyze-ple --quant-bits 4 --target-decode-tps 5 --json-out a.json",
             "analyze-ple --k-bits q8_0 --v-bits 4 --method seed",
@@ -208,6 +211,7 @@ mod tests {
             "validate-sizes --llama-cpp . --models a b",
             "validate-verdict --llama-cpp . --models a --contexts 512 --kv f16 --tokens 3",
         ] {
+            let line = line.replace("--llama-cpp .", &folder);
             let words = std::iter::once("dhurandhar").chain(line.split(' '));
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
