@@ -23,7 +23,7 @@ pub(crate) struct DevicesPanel {
     pub(crate) worker_url: String,
 }
 
-/// Devices that the search finds, by verdict, those at the edge first; the one that is chosen and the reader's own lead.
+/// Devices that the search finds, by verdict, those at the edge first; the reader's own leads, then the one that is chosen.
 fn found<'a>(devices: &'a [Assessment], search: &str, chosen: &str) -> Vec<&'a Assessment> {
     let words: Vec<String> = search.to_ascii_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |device: &&Assessment| {
@@ -33,7 +33,8 @@ fn found<'a>(devices: &'a [Assessment], search: &str, chosen: &str) -> Vec<&'a A
     let mut found: Vec<_> = devices.iter().filter(matches).collect();
     found.sort_unstable_by_key(|device| {
         (
-            device.device != chosen && device.device != custom_device::SLUG,
+            device.device != custom_device::SLUG,
+            device.device != chosen,
             device.answer(),
             device.decisive().headroom_bytes.unsigned_abs(),
         )
