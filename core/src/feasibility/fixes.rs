@@ -6,7 +6,7 @@ use super::prospects::Prospects;
 use crate::device::{Beyond, Counts, Device, Limit, State};
 use crate::leaf::number::grouped;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
-use crate::placement::{FIT_MARGIN, Machine};
+use crate::placement::{DRIVER, FIT_MARGIN, Machine};
 use crate::weights::{PlanError, StockType, WeightFormat, quality};
 use serde::Serialize;
 
@@ -498,10 +498,13 @@ impl Seeker<'_> {
     }
 }
 
-/// The limit with `kept` bytes of a GPU's memory left free.
+/// The limit with `kept` bytes of a GPU's memory left free. What a card's driver takes lies within them: llama.cpp asks it what is
+/// free, and counts none of it.
 fn with_free(limit: &Limit, kept: u64) -> Limit {
-    let of_gpu = limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
-    Limit { bytes: limit.bytes.saturating_sub(if of_gpu { kept } else { 0 }), ..limit.clone() }
+    let is_gpu = limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
+    let driver = if limit.id.starts_with("vram") { DRIVER.bytes } else { 0 };
+    let kept = if is_gpu { kept.saturating_sub(driver) } else { 0 };
+    Limit { bytes: limit.bytes.saturating_sub(kept), ..limit.clone() }
 }
 
 /// A round number is easier to defend, and still fits.

@@ -351,6 +351,23 @@ mod tests {
         assess(&model, &plan, &scenario, &devices::device(device).unwrap(), 0.0).unwrap()
     }
 
+    /// "Whole there" is where llama.cpp, left to itself, leaves no layer out.
+    #[test]
+    fn the_longest_context_whole_on_a_card_is_where_the_split_ends() {
+        use crate::report::Report;
+        let model = registry::model("llama-3.1-8b").unwrap();
+        let at = |tokens: u64| {
+            let scenario = Scenario { context_tokens: tokens, ..Scenario::for_model(&model) };
+            let devices = [devices::device("desktop-rtx-4060-8gb").unwrap()];
+            Report::new(&model, &scenario, &devices, 0.0).unwrap().explained(&model, &devices).unwrap()
+        };
+        let report = at(4096);
+        let whole = report.devices[0].inverse.whole_on_card.as_ref().unwrap().longest_context_tokens.unwrap();
+        let layers = |tokens| at(tokens).devices[0].split.as_ref().unwrap().gpu_layers;
+        assert_eq!(layers(whole), layers(512), "{whole}");
+        assert!(layers(whole + 512) < layers(512), "{whole}");
+    }
+
     /// Where the context alone would lose most of itself, half the cache keeps more of it.
     #[test]
     fn a_coded_cache_and_a_shorter_context_are_offered_together() {

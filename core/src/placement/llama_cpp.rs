@@ -31,7 +31,7 @@ const LOADING: u64 = 9 << 19;
 /// The kernel keeps 8 bytes for every page of 4 KiB that a process has touched, and keeps them when the page has left.
 const PAGES_PER_TABLE: u64 = 512;
 /// What a card's driver keeps there for a process (CUDA; less elsewhere).
-const DRIVER: Interval = Interval { low: 200 * MIB, bytes: 300 * MIB, high: 500 * MIB };
+pub(crate) const DRIVER: Interval = Interval { low: 200 * MIB, bytes: 300 * MIB, high: 500 * MIB };
 /// Tables above this are read row by row unless told otherwise (`--lazy-mode auto`).
 const LAZY_FROM: u64 = 4 << 30;
 

@@ -32,6 +32,7 @@ mod weights;
 
 pub(crate) use case::Case;
 pub(crate) use fitting::FIT_MARGIN;
+pub(crate) use llama_cpp::DRIVER;
 pub use llama_cpp::HOST_PROGRAM_BYTES;
 pub(crate) use machine::ONE_CARD;
 pub use machine::{EachCard, Machine};

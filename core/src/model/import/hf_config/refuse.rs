@@ -126,6 +126,7 @@ mod tests {
             (r#""model_type": "blip_2_qformer""#, "a part of a model"),
             (r#""model_type": "voxtral_encoder""#, "a part of a model"),
             (r#""model_type": "tapas""#, "an encoder without a decoder"),
+            (r#""model_type": "siglip_text_model""#, "an encoder without a decoder"),
             (r#""model_type": "t5gemma2_decoder""#, "an encoder-decoder"),
             (r#""model_type": "colpali""#, "a retrieval model"),
             (
