@@ -2,7 +2,7 @@
 """Sets the codec's throughput beside that of packages that can be installed: 4 bits, d = 128, one thread.
 
 Usage: tests/peers.py [--rounds 4] [--vectors 32768]
-Runs `cargo bench -p dhurandhar-core --bench codec` before and after the peers and takes the better run, as it takes
+Runs `cargo bench -p dhurandhar-codec --bench codec` before and after the peers and takes the better run, as it takes
 each peer's best round. Peers that are not installed are named with the command that installs them. Throughput is
 GB/s of f32, in for encoding and out for decoding; the last column says how many times faster this codec is.
 """
@@ -74,7 +74,7 @@ PEERS = {
 
 def own():
     """Encode and decode GB/s of the large batch."""
-    command = ["cargo", "bench", "--quiet", "-p", "dhurandhar-core", "--bench", "codec"]
+    command = ["cargo", "bench", "--quiet", "-p", "dhurandhar-codec", "--bench", "codec"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.findall(r"^(encode|decode) of (\d+) vectors.*one thread: ([\d.]+) GB/s", text, re.M)
     largest = max(int(count) for _, count, _ in found)

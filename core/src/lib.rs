@@ -1,14 +1,12 @@
 //! The core of dhurandhar: whether a language model runs on a device, as arithmetic without I/O.
 
 pub mod catalogue;
-pub mod codec;
 pub mod device;
 pub mod dossier;
 pub mod export;
 pub mod feasibility;
 pub mod format;
 pub mod layer;
-pub mod leaf;
 pub mod measurement;
 pub mod memory;
 pub mod model;
@@ -24,4 +22,6 @@ pub mod training;
 pub mod weights;
 pub mod work;
 
+pub use dhurandhar_codec as codec;
+pub use dhurandhar_leaf as leaf;
 pub use model::Model;

@@ -6,7 +6,7 @@
 //! bytes a second. The project's own figures are in [`crate::memory`].
 
 use crate::device::Device;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::units::{GIB, MIB};
 use crate::model::Profile;
 use crate::model::profile::LayerKind;

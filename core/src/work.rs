@@ -158,7 +158,7 @@ pub fn run(job: &Job, file: &[u8], mut tell: impl FnMut(Answer)) {
         }
         Job::Memory { geometry, context_tokens, configs } => {
             let memory = |config: &KvCacheConfig| {
-                KvMemory::of_geometry(geometry, config, *context_tokens).map_err(|error| error.to_string())
+                KvMemory::of(geometry, config, *context_tokens).map_err(|error| error.to_string())
             };
             tell(Answer::Memory(configs.iter().map(memory).collect()));
             Ok(())
@@ -534,7 +534,7 @@ mod tests {
     #[test]
     fn jobs_and_answers_come_back_from_the_wire() {
         let model = crate::model::registry::model("gemma4-e2b").unwrap();
-        let geometry = KvGeometry::of(&model.architecture);
+        let geometry = model.architecture.kv_geometry();
         assert_eq!(geometry.widest_head(), Some(512));
         let configs =
             vec![KvCacheConfig::recommended(4, 4), KvCacheConfig::plain(CodecKind::TurboquantMixed, 8, 8)];
@@ -547,7 +547,7 @@ mod tests {
             let all = answers(&job, &[]);
             assert_eq!(wire::decode::<Vec<Answer>>(&wire::encode(&all)).as_ref(), Some(&all));
             if let Answer::Memory(memory) = &all[0] {
-                let direct = KvMemory::of(&model.architecture, &configs[0], 8192).unwrap();
+                let direct = KvMemory::of(&model.architecture.kv_geometry(), &configs[0], 8192).unwrap();
                 assert_eq!(memory[0], Ok(direct));
                 assert!(memory[1].is_err());
             }

@@ -14,11 +14,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("report", &["schema", "dossier", "report", "work", "catalogue", "seed"]),
     ("feasibility", &["feasibility", "program"]),
     ("placement", &["speed", "measurement", "placement", "memory"]),
-    ("device", &["device", "storage", "export", "training", "codec"]),
+    ("device", &["device", "storage", "export", "training"]),
     ("weights", &["weights", "layer"]),
     ("model", &["model"]),
     ("format", &["format"]),
-    ("leaf", &["leaf"]),
+    // Crates of their own.
+    ("leaf", &["codec", "leaf"]),
 ];
 
 /// A file without its comments and its test modules.

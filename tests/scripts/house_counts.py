@@ -28,7 +28,7 @@ import subprocess
 import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CRATES = {"core": "core/src", "chart": "core/chart/src", "web": "web/src", "reader": "web/reader/src", "sitegen": "sitegen/src", "native": "native/src"}
+CRATES = {"core": "core/src", "leaf": "core/leaf/src", "codec": "core/codec/src", "chart": "core/chart/src", "web": "web/src", "reader": "web/reader/src", "sitegen": "sitegen/src", "native": "native/src"}
 # Rooms of earlier commits and the floor that has their files now.
 FORMER = {"document": "format", "wire": "leaf", "number": "leaf"}
 

@@ -1,6 +1,6 @@
 //! What a device is to its owner.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 

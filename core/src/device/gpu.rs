@@ -6,7 +6,7 @@ use super::{Source, Sources, whole};
 use crate::format::built_in::nearest_note;
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node, nearest_names};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::units::MIB;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;

@@ -23,7 +23,7 @@ pub use storage::{Storage, StorageClass};
 pub use write::DeviceFile;
 
 use crate::leaf::cast::to_u64;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::units::{GIB, MIB};
 use crate::leaf::wire::{wire_enum, wire_struct};
 use serde::Serialize;

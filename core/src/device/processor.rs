@@ -1,6 +1,6 @@
 //! Instruction sets that decide which matrices a runtime copies into another layout.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 

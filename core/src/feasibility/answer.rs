@@ -3,7 +3,7 @@
 use super::check::Certainty;
 use super::fit::Mode;
 use super::verdict::Assessment;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use serde::Serialize;
 
 /// The answer to "does it run there?".

@@ -2,7 +2,7 @@
 
 use crate::device::{Beyond, Counts, Limit, State};
 use crate::leaf::Interval;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::number::grouped;
 use crate::placement::{Held, Needs, READ_AHEAD_BYTES, ReRead, held};
 use serde::Serialize;

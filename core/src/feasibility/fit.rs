@@ -2,7 +2,7 @@
 
 use super::check::{self, Outcome};
 use crate::device::{Counts, Device, Limit};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::memory::Scenario;
 use crate::placement::{Needs, ReRead};
 use crate::speed;

@@ -7,7 +7,7 @@
 use super::fit::Mode;
 use super::outlook::{Outlook, outlook};
 use crate::device::Device;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::units::MIB;
 use crate::model::registry;
 use crate::speed::USES;

@@ -1,7 +1,7 @@
 //! One configuration of a profile: what was read how, its blocks, its summary and its prediction.
 
 use super::{Engine, Flag};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use crate::storage::Layout;
 use serde::{Deserialize, Serialize};

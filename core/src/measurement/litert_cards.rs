@@ -9,7 +9,7 @@
 //! process holds the driver, the program and the rows of the tables that were read; the weights once, the cache and the
 //! activations are device memory, which counts where the metric counts device memory.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::units::MIB;
 use crate::memory::{Runtime, Scenario};
 use crate::model::{Model, Role, Tensor, registry};

@@ -2,7 +2,7 @@
 
 use super::VerdictResult;
 use crate::device::{Counts, Limit};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use serde::{Deserialize, Serialize};
 
 /// One look at the process; bytes, `null` where the platform would not say.

@@ -1,6 +1,6 @@
 //! What different runtimes do with the same model.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_named;
 use crate::model::Model;
 use crate::weights::{StockType, UniformFormat, WeightFormat};

@@ -2,7 +2,7 @@
 
 use super::{Draft, KvFormat, Refusal, Runtime, refused};
 use crate::device::{MAX_CARDS, State};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Model;
 use crate::model::architecture::Ffn;

@@ -7,6 +7,7 @@ pub mod family;
 pub mod hub;
 pub mod import;
 pub mod inventory;
+mod kv_geometry;
 mod parameters;
 pub mod profile;
 pub mod recurrent;

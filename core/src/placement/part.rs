@@ -1,6 +1,6 @@
 //! A part of what a model takes: how many bytes, in which pool, of which kind, and when they are touched.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::{Interval, Provenance};
 use serde::Serialize;
 

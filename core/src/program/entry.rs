@@ -1,7 +1,7 @@
 //! A program as its file states it.
 
 use crate::device::{Confidence, Counts, Device, GpuKind, Platform};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
 use crate::model::Model;
 use crate::weights::WeightFormat;

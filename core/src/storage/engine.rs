@@ -1,7 +1,7 @@
 //! How bytes get from a file to its reader.
 
 use super::{Layout, PageCache, Replacement};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! The verdict: what the table adds to a token, to the first token and to memory, against a versioned policy.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use serde::{Deserialize, Serialize};
 

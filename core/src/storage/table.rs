@@ -1,7 +1,7 @@
 //! The table as bytes in a file: rows, layers and the three ways to lay them out.
 
 use crate::leaf::cast::to_u64;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::{wire_enum, wire_struct};
 use crate::model::Architecture;
 use serde::{Deserialize, Serialize};

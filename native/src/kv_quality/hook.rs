@@ -84,7 +84,7 @@ impl CodecHook {
         // A pass asks for all positions at once, each with its own window and its own recent tokens, which the decoder
         // keeps track of; so the cache codes all tokens and drops none.
         let all = KvCacheConfig { recent: 0, ..config };
-        let mut cache = KvCacheCompressor::of_geometry(&geometry(decoder), all)?;
+        let mut cache = KvCacheCompressor::new(&geometry(decoder), all)?;
         for (layer, keys) in &calibration.keys {
             let Some(values) = calibration.values.get(layer) else { continue };
             // Sinks lie far from the centre of the rest.
@@ -121,7 +121,7 @@ impl CodecHook {
 
 /// The decoder's layers, with windows that never close.
 fn geometry(decoder: &Decoder) -> KvGeometry {
-    KvGeometry::of(decoder.checkpoint().architecture()).without_windows()
+    decoder.checkpoint().architecture().kv_geometry().without_windows()
 }
 
 /// Stored bits per channel of codes alone, and with what stays in f16 at a context of `tokens`.
@@ -131,7 +131,7 @@ pub(super) fn bits(
     tokens: usize,
 ) -> Result<(f64, f64), KvCacheError> {
     let stored = |config| {
-        let memory = KvMemory::of_geometry(&geometry(decoder), &config, tokens as u64)?;
+        let memory = KvMemory::of(&geometry(decoder), &config, tokens as u64)?;
         Ok(memory.token_bits_per_channel())
     };
     Ok((stored(KvCacheConfig { sinks: 0, recent: 0, ..config })?, stored(config)?))

@@ -147,7 +147,7 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     // The other codec tab is about the same file.
     let file = use_state(|| OWN.with_borrow(Clone::clone));
     let tensor = use_state_eq(|| 0_usize);
-    let geometry = KvGeometry::of(&props.model.architecture);
+    let geometry = props.model.architecture.kv_geometry();
     let own = (*file).clone();
     OWN.set(own.clone());
     let (listed, ..) = use_compute(&props.worker_url, own.is_some().then_some(Job::Inspect), own.clone());

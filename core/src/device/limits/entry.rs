@@ -3,7 +3,7 @@
 use super::amount::Amount;
 use super::{Beyond, ByState, Counts, Limit, MemoryKind, Platform, State, Version};
 use crate::device::{Source, SourceKind};
-use crate::leaf::named::named;
+use crate::leaf::named;
 use serde::Serialize;
 
 /// How a figure is known.

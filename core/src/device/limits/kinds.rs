@@ -1,6 +1,6 @@
 //! Kinds of memory that limits count, and what happens beyond a limit.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;
 

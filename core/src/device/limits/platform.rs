@@ -4,7 +4,7 @@ use super::State;
 use crate::device::Os;
 use crate::format::built_in::nearest_note;
 use crate::format::document::nearest_names;
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::{Wire, wire_enum};
 use serde::Serialize;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! What the system takes a process to be doing: many limits depend on it.
 
-use crate::leaf::named::named;
+use crate::leaf::named;
 use crate::leaf::wire::Wire;
 use crate::leaf::wire::wire_enum;
 use serde::Serialize;

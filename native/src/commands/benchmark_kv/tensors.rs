@@ -126,7 +126,7 @@ impl TensorArgs {
             codec => KvCacheConfig::plain(codec, k_bits, v_bits),
         };
         let config = KvCacheConfig { recent: self.recent, protected_layers: self.protected_layers, ..base };
-        let memory = KvMemory::of(model, &config, self.context_tokens).map_err(bad_input)?;
+        let memory = KvMemory::of(&model.kv_geometry(), &config, self.context_tokens).map_err(bad_input)?;
         let published_label = codec.published_label(k_bits).filter(|_| k_bits == v_bits);
         Ok(CachedModel { codec, k_bits, v_bits, memory, published_label })
     }
