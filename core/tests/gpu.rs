@@ -145,3 +145,26 @@ fn an_integrated_gpu_copies_everything_into_anonymous_memory() {
     let processor = Placement::of(&model, &plan, &scenario, machine);
     assert!(processor.needs.gpu.high == 0 && processor.bytes(Component::PackedWeights) > 0);
 }
+
+/// The compute buffer on the card of Llama 2 7B's widths with four layers and 32,768 tokens, by llama.cpp's allocator on the
+/// software driver: keys of the next host layer are brought while keys and values of one are in use.
+#[test]
+fn long_caches_of_the_host_are_brought_in_turn() {
+    let config = br#"{"model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 4,
+        "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 32000, "max_position_embeddings": 32768,
+        "rms_norm_eps": 1e-05, "rope_theta": 10000.0}"#;
+    let model = import("config.json", config, None).unwrap();
+    for (layers, measured) in [(1, 865_100_000.0), (2, 865_100_000.0), (4, 596_600_000.0), (5, 118_000_000.0)]
+    {
+        let scenario = Scenario {
+            offload: Offload::Layers(layers),
+            context_tokens: 32_768,
+            weights: WeightFormat::parse("q4_k_m").unwrap(),
+            ..Scenario::for_model(&model)
+        };
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let placement = Placement::of(&model, &plan, &scenario, CARD);
+        let graph = bytes(&placement, Pool::Vram, &[Component::Compute]) as f64;
+        assert!((0.9..1.1).contains(&(graph / measured)), "{layers}: {graph}");
+    }
+}

@@ -54,7 +54,6 @@ pub use random::Random;
 pub use synthetic::Source;
 pub use turboquant::{DEFAULT_SEED, ScaleFormat, ScaleMode, TurboQuant, TurboQuantConfig};
 
-
 use dhurandhar_leaf::simd::{Isa, dot_product};
 
 /// A lossy code for vectors of a fixed number of channels.

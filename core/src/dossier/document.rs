@@ -5,6 +5,7 @@ use super::flips::size;
 use super::{AnsweredCase, Dossier};
 use crate::feasibility::{Assessment, Change, Check, Outcome};
 use crate::leaf::number::grouped;
+use crate::placement::Split;
 use crate::speed::Estimate;
 
 /// Everything below the title.
@@ -81,6 +82,7 @@ fn compared(cases: &[AnsweredCase]) -> Block {
             )
         }),
         row("Context", &|case| format!("{} tokens", grouped(case.verdict().context_tokens))),
+        row("On the GPU", &|case| case.verdict().split.as_ref().map_or("no split".into(), Split::describe)),
         row("Keys, values", &|case| {
             let scenario = &case.report.scenario;
             format!("{}, {}", scenario.k, scenario.v)
@@ -111,12 +113,7 @@ fn compared(cases: &[AnsweredCase]) -> Block {
 fn other_states(verdict: &Assessment) -> Vec<String> {
     let said = |check: &Check| {
         let states = check.elsewhere.iter().map(|other| {
-            let end = match other.outcome {
-                Outcome::Fails => "fails",
-                Outcome::Slows { .. } => "slower",
-                _ => "passes",
-            };
-            format!("{} {} allowed, {end}", other.state.title(), size(other.bytes))
+            format!("{} {} allowed, {}", other.state.title(), size(other.bytes), other.outcome.short())
         });
         let states: Vec<String> = states.collect();
         (!states.is_empty()).then(|| format!("{}: in {}.", check.limit.title, states.join("; in ")))

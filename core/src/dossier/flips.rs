@@ -9,7 +9,17 @@ use crate::report::Report;
 /// Where the answer of a verdict flips: memory by each limit that decides, context, weights, bandwidth, storage.
 pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
     let deciding: Vec<&Check> = verdict.checks.iter().filter(|check| check.limit.decides()).collect();
-    let mut flips: Vec<String> = deciding.iter().map(|check| memory(check, deciding.len() == 1)).collect();
+    let of_memory = |check: &&Check| match verdict.card_holds_from(check, &report.scenario) {
+        Some(from) => format!(
+            "{}: it allows {}; with less than {} of {} fewer layers go there.",
+            check.limit.title,
+            size(check.limit.bytes),
+            size(from),
+            check.limit.counts.title()
+        ),
+        None => memory(check, deciding.len() == 1),
+    };
+    let mut flips: Vec<String> = deciding.iter().map(of_memory).collect();
     let longest = report.model.max_context_tokens;
     flips.push(match verdict.inverse.longest_context_tokens {
         None => "No context is short enough, everything else as it is.".to_owned(),
@@ -30,7 +40,8 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
     let target = report.scenario.target_tokens_per_s;
     let thresholds = &verdict.thresholds;
     if let Some(bandwidth) = thresholds.dram_gb_per_s_for_target {
-        let now = if verdict.answer() == Answer::Slow { "more than it has" } else { "it has more" };
+        let reached = verdict.speed.as_ref().is_some_and(|speed| speed.decode_tokens_per_s.high >= target);
+        let now = if reached { "it has more" } else { "more than it has" };
         flips.push(format!(
             "{target} tokens a second need at least {bandwidth:.1} GB/s of memory bandwidth, at best; {now}."
         ));

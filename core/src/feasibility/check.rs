@@ -36,6 +36,16 @@ impl Outcome {
         matches!(self, Self::Passes | Self::PassesWithTablesOnStorage)
     }
 
+    /// In few words, where many are told of in one sentence.
+    pub const fn short(&self) -> &'static str {
+        match self {
+            Self::Passes => "passes",
+            Self::PassesWithTablesOnStorage => "passes with tables on storage",
+            Self::Slows { .. } => "slower",
+            Self::Fails => "fails",
+        }
+    }
+
     /// For ordering: what matters to a verdict, then how many bytes are read.
     pub(super) const fn rank(self) -> (u8, u64) {
         match self {
@@ -208,12 +218,10 @@ impl Check {
                 text += " or ";
                 text += alike.state.title();
             }
-            let end = match other.outcome {
-                Outcome::Fails => "fails",
-                Outcome::Slows { .. } => "slower",
-                _ => "passes",
-            };
-            text += &format!(" {}: {end}", grouped(other.bytes >> 20));
+            text += " ";
+            text += &grouped(other.bytes >> 20);
+            text += ": ";
+            text += other.outcome.short();
         }
         self.text = text;
     }

@@ -3,10 +3,10 @@
 use super::check::{self, Check, Outcome};
 use super::fit::{Fit, Mode};
 use super::prospects::Prospects;
-use crate::device::{Beyond, Counts, Device, Limit, State};
+use crate::device::{Device, GpuKind, Limit, State};
 use crate::leaf::number::grouped;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario, refused};
-use crate::placement::{DRIVER, FIT_MARGIN, Machine};
+use crate::placement::Machine;
 use crate::weights::{PlanError, StockType, WeightFormat, quality};
 use serde::Serialize;
 
@@ -23,6 +23,10 @@ pub enum Change {
     MapWeights,
     /// Keep no states of earlier prompts.
     NoPromptCache,
+    /// Compute attention in one step, without a buffer for its scores.
+    FlashAttention,
+    /// As many layers on the card as the runtime finds room for.
+    LayersThatFit,
     /// Keep weights as they are in the file: slower prefill, same answers.
     NoRepack,
     /// All slots share the cells of one cache.
@@ -75,6 +79,11 @@ impl Change {
             Self::DropVision => after.vision = false,
             Self::MapWeights => after.load = LoadMode::Mmap,
             Self::NoPromptCache => (after.prompt_cache_mib, after.checkpoints) = (0, 0),
+            Self::FlashAttention => after.flash_attention = true,
+            Self::LayersThatFit => {
+                (after.offload, after.cpu_moe_layers, after.kv_offload) = (Offload::Auto, 0, true);
+                after.tensor_overrides = Vec::new();
+            }
             Self::NoRepack => after.repack = false,
             Self::SharedCache => after.unified_kv = true,
             Self::OneSlot => after.slots = 1,
@@ -101,6 +110,8 @@ impl Change {
             Self::DropVision => "leave out the vision tower".into(),
             Self::MapWeights => "map the file, without copying or locking it".into(),
             Self::NoPromptCache => "keep no states of earlier prompts and no checkpoints".into(),
+            Self::FlashAttention => "turn flash attention on".into(),
+            Self::LayersThatFit => "let llama.cpp choose how much of the model the card takes".into(),
             Self::NoRepack => "turn weight repacking off (slower prefill, same output)".into(),
             Self::SharedCache => "let all slots share one cache".into(),
             Self::OneSlot => "serve one conversation at a time".into(),
@@ -142,9 +153,9 @@ pub struct Fix {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WholeOnCard {
-    /// Longest context with every layer and the cache on the GPU; none where the model does not fit there at all.
+    /// Longest context with every layer on the GPU, and the cache where the scenario has it; none where the model does not fit there at all.
     pub longest_context_tokens: Option<u64>,
-    /// Largest stock weight format with every layer and the cache on the GPU.
+    /// Largest stock weight format with every layer on the GPU.
     pub largest_weight_format: Option<String>,
 }
 
@@ -190,7 +201,8 @@ pub(super) fn inverse(
     infeasible: bool,
 ) -> Result<Inverse, PlanError> {
     let now = prospects.scenario;
-    let seeker = Seeker { prospects, now, device, limits, machine: Machine::of(device) };
+    let seeker =
+        Seeker { prospects, now, device, limits, machine: Machine::of(device), wanted: Wanted::Runs };
     let largest = seeker.largest_format(u64::MAX)?;
     let longest = seeker.longest_context()?;
     let fixes = if infeasible { seeker.fixes(longest)? } else { Vec::new() };
@@ -213,7 +225,7 @@ pub(super) fn explain(
     inverse: &mut Inverse,
 ) -> Result<(), PlanError> {
     let (now, machine) = (prospects.scenario, Machine::of(device));
-    let seeker = Seeker { prospects, now, device, limits, machine };
+    let seeker = Seeker { prospects, now, device, limits, machine, wanted: Wanted::Runs };
     for fix in &mut inverse.fixes {
         let scenario = fix.change.applied(now);
         let Some(fit) = seeker.fit(&scenario)? else { continue };
@@ -222,11 +234,14 @@ pub(super) fn explain(
     }
     by_speed(&mut inverse.fixes);
     if machine.uses_gpu(now) && machine.gpu_memory_bytes.is_some() {
-        let whole = Scenario { offload: Offload::All, cpu_moe_layers: 0, kv_offload: true, ..now.clone() };
-        // By itself llama.cpp keeps some of a GPU free, and leaves layers out before it takes that.
-        let kept = if now.offload == Offload::Auto { FIT_MARGIN } else { 0 };
-        let limits: Vec<Limit> = limits.iter().map(|limit| with_free(limit, kept)).collect();
-        let whole = Seeker { now: &whole, limits: &limits, ..seeker };
+        let asked = Scenario { offload: Offload::All, cpu_moe_layers: 0, ..now.clone() };
+        // By itself llama.cpp leaves layers out before it takes what it keeps free of a GPU.
+        let by_itself = now.leaves_layers_to_the_runtime();
+        let whole = Seeker {
+            now: if by_itself { now } else { &asked },
+            wanted: Wanted::Whole { by_itself },
+            ..seeker
+        };
         let largest = whole.largest_format(u64::MAX)?;
         inverse.whole_on_card = Some(WholeOnCard {
             longest_context_tokens: whole.longest_context()?,
@@ -259,7 +274,8 @@ pub(super) fn remedies(
     checks: &[Check],
 ) -> Result<Vec<Remedy>, PlanError> {
     let now = prospects.scenario;
-    let seeker = Seeker { prospects, now, device, limits: &[], machine: Machine::of(device) };
+    let seeker =
+        Seeker { prospects, now, device, limits: &[], machine: Machine::of(device), wanted: Wanted::Runs };
     let mut remedies = Vec::new();
     // Memory itself is no limit that one passes by choice; those of the system and the store are.
     for check in checks.iter().filter(|check| !check.limit.on_request && check.limit.id != "physical") {
@@ -284,12 +300,27 @@ struct Seeker<'a> {
     device: &'a Device,
     limits: &'a [Limit],
     machine: Machine,
+    wanted: Wanted,
+}
+
+/// What a scenario must do to count.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// Run.
+    Runs,
+    /// Run with every layer on the GPU, where the runtime puts it `by_itself`.
+    Whole { by_itself: bool },
 }
 
 impl Seeker<'_> {
     fn fit(&self, scenario: &Scenario) -> Result<Option<Fit>, PlanError> {
         // What the runtime refuses is no remedy.
         if refused(&self.prospects.model.architecture, scenario).is_some() {
+            return Ok(None);
+        }
+        if matches!(self.wanted, Wanted::Whole { by_itself: true })
+            && !self.prospects.split_of(scenario, self.machine)?.is_none_or(|split| split.has_all_layers())
+        {
             return Ok(None);
         }
         let needs = self.prospects.needs(scenario, self.machine)?;
@@ -387,6 +418,9 @@ impl Seeker<'_> {
         offer(now.vision && architecture.vision.is_some(), Change::DropVision);
         offer(llama && now.load != LoadMode::Mmap, Change::MapWeights);
         offer(llama && now.prompt_cache_mib + now.checkpoints > 0, Change::NoPromptCache);
+        offer(llama && !now.flash_attention, Change::FlashAttention);
+        let on_card = self.machine.gpu == Some(GpuKind::Discrete) && self.machine.uses_gpu(now);
+        offer(llama && on_card && !now.leaves_layers_to_the_runtime(), Change::LayersThatFit);
         offer(now.runtime == Runtime::LlamaCppApi, Change::WindowedCaches);
         offer(llama && now.slots > 1 && !now.unified_kv, Change::SharedCache);
         let packs = now.repack && !self.machine.uses_gpu(now);
@@ -420,6 +454,11 @@ impl Seeker<'_> {
                 chosen.retain(|earlier| *earlier != Change::KvQ8);
             }
             chosen.push(change);
+            // What the runtime refuses would spoil all that follows.
+            if self.is_refused(&chosen) {
+                chosen.pop();
+                continue;
+            }
             if self.fits_with(&chosen)? {
                 return pruned(chosen, |changes| self.fits_with(changes));
             }
@@ -434,6 +473,10 @@ impl Seeker<'_> {
         let simple = self.simple_changes(None);
         for change in simple.iter().filter(|change| **change != Change::KvQ4) {
             chosen.push(*change);
+            if self.is_refused(&chosen) {
+                chosen.pop();
+                continue;
+            }
             if passes(&chosen)? {
                 return pruned(chosen, passes);
             }
@@ -444,8 +487,12 @@ impl Seeker<'_> {
             return pruned(chosen, passes);
         }
         if simple.contains(&Change::KvQ4) {
-            chosen.retain(|earlier| *earlier != Change::KvQ8);
-            chosen.push(Change::KvQ4);
+            let mut coarser = chosen.clone();
+            coarser.retain(|earlier| *earlier != Change::KvQ8);
+            coarser.push(Change::KvQ4);
+            if !self.is_refused(&coarser) {
+                chosen = coarser;
+            }
         }
         let now = self.text_bytes();
         let offered = self.now.runtime.takes_stock_formats();
@@ -480,9 +527,13 @@ impl Seeker<'_> {
         Ok(Some(Change::ShorterContext { tokens: rounded(low) }))
     }
 
+    /// Whether the runtime refuses what these changes lead to.
+    fn is_refused(&self, changes: &[Change]) -> bool {
+        refused(&self.prospects.model.architecture, &after(self.now, changes)).is_some()
+    }
+
     fn passes_with(&self, changes: &[Change], limit: &Limit) -> Result<bool, PlanError> {
-        let start = self.prospects.scenario.clone();
-        let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
+        let scenario = after(self.prospects.scenario, changes);
         if refused(&self.prospects.model.architecture, &scenario).is_some() {
             return Ok(false);
         }
@@ -492,19 +543,13 @@ impl Seeker<'_> {
     }
 
     fn fits_with(&self, changes: &[Change]) -> Result<bool, PlanError> {
-        let start = self.now.clone();
-        let scenario = changes.iter().fold(start, |scenario, change| change.applied(&scenario));
-        self.fit(&scenario).map(|fit| fit.is_some())
+        self.fit(&after(self.now, changes)).map(|fit| fit.is_some())
     }
 }
 
-/// The limit with `kept` bytes of a GPU's memory left free. What a card's driver takes lies within them: llama.cpp asks it what is
-/// free, and counts none of it.
-fn with_free(limit: &Limit, kept: u64) -> Limit {
-    let is_gpu = limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
-    let driver = if limit.id.starts_with("vram") { DRIVER.bytes } else { 0 };
-    let kept = if is_gpu { kept.saturating_sub(driver) } else { 0 };
-    Limit { bytes: limit.bytes.saturating_sub(kept), ..limit.clone() }
+/// The scenario after all of these changes.
+fn after(scenario: &Scenario, changes: &[Change]) -> Scenario {
+    changes.iter().fold(scenario.clone(), |scenario, change| change.applied(&scenario))
 }
 
 /// A round number is easier to defend, and still fits.

@@ -130,7 +130,7 @@ impl<'a> Prospects<'a> {
     }
 
     /// With the weights laid out in the scenario's format.
-    fn with_plan(&self, scenario: &Scenario, of: impl Fn(&WeightPlan) -> Needs) -> Result<Needs, PlanError> {
+    fn with_plan<T>(&self, scenario: &Scenario, of: impl Fn(&WeightPlan) -> T) -> Result<T, PlanError> {
         if scenario.weights == self.scenario.weights {
             return Ok(of(self.plan));
         }
@@ -153,6 +153,12 @@ impl<'a> Prospects<'a> {
                 + share(reads.state_bytes, state);
         }
         (case.split, reads)
+    }
+
+    /// Where the layers of a scenario lie that differs from this one in anything but the model.
+    pub(super) fn split_of(&self, scenario: &Scenario, machine: Machine) -> Result<Option<Split>, PlanError> {
+        let kv = kv_cache::layers(&self.model.architecture, scenario);
+        self.with_plan(scenario, |plan| Case::new(self.model, plan, scenario, machine, &kv).split)
     }
 
     fn weight_needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {

@@ -10,7 +10,7 @@ use crate::leaf::first_up;
 use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
 use crate::model::Model;
-use crate::placement::{Machine, Needs, ReRead, Split};
+use crate::placement::{DRIVER, FIT_MARGIN, Machine, Needs, ReRead, Split};
 use crate::speed::{self, Bound, Ceilings, Reads, Speed};
 use crate::weights::{PlanError, WeightPlan};
 use serde::Serialize;
@@ -79,6 +79,16 @@ impl Assessment {
     pub fn decisive(&self) -> &Check {
         // A device always has a limit.
         &self.checks[0]
+    }
+
+    /// Memory of the GPU from which as many layers go there as now, bytes, where llama.cpp chooses them: with less it takes
+    /// fewer, with what it keeps free counted. None where the layers are asked for, or `check` is of other memory.
+    pub fn card_holds_from(&self, check: &Check, scenario: &Scenario) -> Option<u64> {
+        let chosen = self.split.is_some() && scenario.leaves_layers_to_the_runtime();
+        // What a card's driver takes lies within the free part: llama.cpp asks it what is free.
+        let driver = if check.limit.id.starts_with("vram") { DRIVER.bytes } else { 0 };
+        let kept = FIT_MARGIN.saturating_sub(driver);
+        (chosen && check.limit.counts == Counts::Gpu).then(|| check.runs_from_bytes.saturating_add(kept))
     }
 }
 
@@ -351,6 +361,42 @@ mod tests {
         assess(&model, &plan, &scenario, &devices::device(device).unwrap(), 0.0).unwrap()
     }
 
+    /// Sets of changes go on past what the runtime refuses, and name what makes it accept them.
+    #[test]
+    fn without_flash_attention_something_still_helps() {
+        let plain = verdict("llama-3.1-8b", "raspberry-pi-4-4gb", |scenario| {
+            (scenario.flash_attention, scenario.context_tokens) = (false, 32_768);
+        });
+        assert_eq!(plain.mode, Mode::Infeasible);
+        let together = &plain.inverse.together;
+        assert!(!plain.inverse.fixes.is_empty() || !together.is_empty(), "{:?}", plain.inverse);
+        let scenario =
+            together.iter().fold(plain_scenario("llama-3.1-8b"), |now, change| change.applied(&now));
+        let model = registry::model("llama-3.1-8b").unwrap();
+        let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+        let device = devices::device("raspberry-pi-4-4gb").unwrap();
+        assert_ne!(assess(&model, &plan, &scenario, &device, 0.0).unwrap().mode, Mode::Infeasible);
+    }
+
+    #[cfg(test)]
+    fn plain_scenario(slug: &str) -> Scenario {
+        let model = registry::model(slug).unwrap();
+        let scenario = Scenario::for_model(&model);
+        Scenario { vision: false, flash_attention: false, context_tokens: 32_768, ..scenario }
+    }
+
+    /// Layers that a card does not hold need not be there.
+    #[test]
+    fn too_many_layers_on_a_card_are_no_end() {
+        use crate::memory::Offload;
+        let forced = verdict("mixtral-8x7b", "desktop-rtx-4060-8gb", |scenario| {
+            (scenario.offload, scenario.context_tokens) = (Offload::All, 4096);
+        });
+        assert_eq!(forced.mode, Mode::Infeasible);
+        let fixes: Vec<Change> = forced.inverse.fixes.iter().map(|fix| fix.change).collect();
+        assert!(fixes.contains(&Change::LayersThatFit), "{fixes:?} {:?}", forced.inverse.together);
+    }
+
     /// "Whole there" is where llama.cpp, left to itself, leaves no layer out.
     #[test]
     fn the_longest_context_whole_on_a_card_is_where_the_split_ends() {
@@ -366,6 +412,19 @@ mod tests {
         let layers = |tokens| at(tokens).devices[0].split.as_ref().unwrap().gpu_layers;
         assert_eq!(layers(whole), layers(512), "{whole}");
         assert!(layers(whole + 512) < layers(512), "{whole}");
+        // A card with less memory than is named takes fewer.
+        let verdict = &report.devices[0];
+        let gpu = |check: &&Check| check.limit.counts == Counts::Gpu;
+        let check = verdict.checks.iter().find(gpu).unwrap();
+        let from = verdict.card_holds_from(check, &report.scenario).unwrap();
+        let on = |bytes: u64| {
+            let mut device = devices::device("desktop-rtx-4060-8gb").unwrap();
+            device.gpu.as_mut().unwrap().memory_mib = Some(bytes >> 20);
+            let plan = WeightPlan::new(&model, report.scenario.weights).unwrap();
+            let there = assess(&model, &plan, &report.scenario, &device, 0.0).unwrap();
+            there.split.unwrap().gpu_layers
+        };
+        assert!(on(from + (16 << 20)) == layers(4096) && on(from - (64 << 20)) < layers(4096), "{from}");
     }
 
     /// Where the context alone would lose most of itself, half the cache keeps more of it.

@@ -417,6 +417,11 @@ impl Scenario {
         Ok(())
     }
 
+    /// llama.cpp itself chooses how much of the model a GPU takes.
+    pub fn leaves_layers_to_the_runtime(&self) -> bool {
+        self.offload == Offload::Auto && self.cpu_moe_layers == 0 && self.tensor_overrides.is_empty()
+    }
+
     fn check_layers(&self, model: &Model) -> Result<(), ScenarioError> {
         let architecture = &model.architecture;
         let (layers, name) = (architecture.layers.len() as u64, || architecture.name.clone());

@@ -52,7 +52,7 @@ impl Profile {
             float_bits: 16,
             more: Vec::new(),
             passes: 1,
-            conduct: family.conduct(self.vocab_size),
+            conduct: family.conduct(self.vocab_size, self.layer_kinds.len()),
             vision: tower(self.vision),
             audio: tower(self.audio),
             published: Published {

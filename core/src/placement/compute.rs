@@ -33,7 +33,8 @@ pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> Compu
 
 /// The buffer on a graphics card, bytes: the feed-forward block beside two tensors of the stream, what attention left, and the
 /// masks. With every layer on the card it is read off graphs and exact for most models without recurrence; otherwise copies of
-/// the host's weights and caches come and go, by a rule fitted to 28 models (four of five settings within 20 %).
+/// the host's weights and caches come and go, by a rule fitted to 28 models (four of five settings within 20 %); that of long
+/// caches to eight more.
 ///
 /// Of several cards each has a graph of its own layers; what the host keeps is brought to the first (`ggml-backend.cpp`).
 /// Where all layers are on cards that work by turns, CUDA keeps four copies of what goes into each graph.
@@ -71,7 +72,14 @@ pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache], car
     let cache = cache.unwrap_or(0);
     let attention = bytes.saturating_add(cache / 10 * 8);
     let block = (bytes / 10 * 7).saturating_add(weight).saturating_add(cache / 10 * 6);
-    Interval::percent(attention.max(block), 75, 130) + beside
+    // The keys of the next layer are brought while those of one are still in use; blocks whose halves run at once have none waiting.
+    let is_brought = |layer: &LayerCache| {
+        split.kv_offload && !split.has_cache(layer.layer) && layer.bytes >= cache / 10 * 9
+    };
+    let in_turn = kv.windows(2).any(|two| two[1].layer == two[0].layer + 1 && two.iter().all(is_brought))
+        && architecture.conduct.order != Order::Parallel;
+    let ahead = if in_turn { (cache / 2 * 3).saturating_add(bytes / 10 * 6) } else { 0 };
+    Interval::percent(attention.max(block).max(ahead), 75, 130) + beside
 }
 
 /// Channels of a token that stand at once in the graph on a card.

@@ -176,6 +176,11 @@ impl Split {
         self.is_whole() && self.cpu_moe_layers == 0 && self.cpu_moe_last_layers == 0 && self.kv_offload
     }
 
+    /// Whether every layer is on a GPU with its experts, wherever its cache is.
+    pub(crate) const fn has_all_layers(&self) -> bool {
+        Self { kv_offload: true, ..*self }.has_everything()
+    }
+
     /// In words: `all 33 layers`, or `20 of 33 layers`, the output counted.
     pub fn describe(&self) -> String {
         let Self { gpu_layers, of, cpu_moe_layers, cpu_moe_last_layers, .. } = *self;

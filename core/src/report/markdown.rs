@@ -1,7 +1,9 @@
 //! A report as Markdown tables, for review documents and issue trackers.
 
 use super::Report;
+use crate::feasibility::{Assessment, Change, Mode};
 use crate::leaf::Provenance;
+use crate::leaf::number::grouped;
 use crate::leaf::units::{self, MIB};
 
 /// Markdown text.
@@ -69,9 +71,49 @@ pub(super) fn report(report: &Report) -> String {
         for check in &device.checks {
             text += &format!("- {}: {} ({})\n", check.limit.title, check.text, check.certainty.name());
         }
+        text += &format!("\n{}, what fits:\n\n", device.device_title);
+        for line in what_fits(device, scenario.runtime.takes_stock_formats()) {
+            text += &format!("- {line}\n");
+        }
     }
     text += &format!("\nComputed by dhurandhar {} ({}).\n", report.tool_version, report.schema);
     text
+}
+
+/// Layers on the GPU, the most that fits, and what would help.
+fn what_fits(device: &Assessment, stock: bool) -> Vec<String> {
+    let inverse = &device.inverse;
+    let mut lines = Vec::new();
+    if let Some(split) = &device.split {
+        lines.push(format!("On the GPU: {}", split.describe()));
+    }
+    lines.push(match inverse.longest_context_tokens {
+        Some(tokens) => format!("Longest context: {} tokens", grouped(tokens)),
+        None => "Longest context: none fits".to_owned(),
+    });
+    if stock {
+        let largest = inverse.largest_weight_format.as_deref().unwrap_or("none of the stock formats fits");
+        lines.push(format!("Largest format: {largest}"));
+    }
+    lines.extend(
+        inverse.fixes.iter().map(|fix| format!("Would fit if: {} ({})", fix.description, fix.mode.name())),
+    );
+    let together: Vec<String> = inverse.together.iter().map(Change::describe).collect();
+    if !together.is_empty() {
+        lines.push(format!("Would fit if, together: {}", together.join(" and ")));
+    } else if device.mode == Mode::Infeasible && inverse.fixes.is_empty() {
+        lines.push("Would fit if: nothing short of another model or device".to_owned());
+    }
+    for remedy in inverse.limits.iter().filter(|remedy| !remedy.changes.is_empty()) {
+        let changes: Vec<String> = remedy.changes.iter().map(Change::describe).collect();
+        lines.push(format!(
+            "Passes {} in {} if: {}",
+            remedy.title,
+            remedy.state.title(),
+            changes.join(" and ")
+        ));
+    }
+    lines
 }
 
 fn mib(bytes: u64) -> String {

@@ -85,6 +85,9 @@ pub enum UnknownSystem {
 }
 
 impl Version {
+    /// Stands for the newest minor version of a major one.
+    const NEWEST_MINOR: u64 = 99;
+
     /// Reads `17` or `26.4`.
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
@@ -102,7 +105,7 @@ impl Serialize for Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.minor {
-            0 => write!(f, "{}", self.major),
+            0 | Self::NEWEST_MINOR => write!(f, "{}", self.major),
             minor => write!(f, "{}.{minor}", self.major),
         }
     }
@@ -170,7 +173,7 @@ impl Platform {
 
     /// The newest version that is known: assumed where none is stated.
     pub fn newest(self) -> Option<Version> {
-        self.versions().last().map(|(_, newest)| Version { major: *newest, minor: 99 })
+        self.versions().last().map(|(_, newest)| Version { major: *newest, minor: Version::NEWEST_MINOR })
     }
 
     /// Reads a name, or name and version (`android-17`).
@@ -189,7 +192,11 @@ impl Platform {
     /// Reads a version of this system.
     pub fn version(self, text: &str) -> Result<Version, UnknownSystem> {
         let runs = self.versions();
-        let parsed = Version::parse(text);
+        // A major version alone is its newest minor one, as `newest` is where none is stated.
+        let parsed = Version::parse(text).map(|version| {
+            let minor = if text.contains('.') { version.minor } else { Version::NEWEST_MINOR };
+            Version { minor, ..version }
+        });
         let known = |version: &Version| {
             runs.is_empty() || runs.iter().any(|(low, high)| (*low..=*high).contains(&version.major))
         };
@@ -248,7 +255,7 @@ mod tests {
 
     #[test]
     fn unknown_systems_versions_and_states_get_their_neighbours() {
-        assert_eq!(Platform::parse("android-17").unwrap(), (Platform::Android, Version::parse("17")));
+        assert_eq!(Platform::parse("android-17.0").unwrap(), (Platform::Android, Version::parse("17")));
         assert_eq!(Platform::parse("ipados-26.4").unwrap().1, Some(Version { major: 26, minor: 4 }));
         let error = |text: &str| Platform::parse(text).unwrap_err().to_string();
         assert!(error("androd-17").starts_with("no system `androd`; nearest: android; expected one of "));
@@ -266,6 +273,10 @@ mod tests {
             state,
             "iOS has no state `service` for a running app, which it suspends off the screen; expected foreground"
         );
+        // A major version alone is its newest.
+        let (_, version) = Platform::parse("ipados-26").unwrap();
+        assert!(version > Version::parse("26.4"));
+        assert_eq!(version.unwrap().to_string(), "26");
         assert!(Version::parse("26.10") > Version::parse("26.4"));
     }
 }

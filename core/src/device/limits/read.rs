@@ -134,8 +134,21 @@ pub(in crate::device) fn version_text(
 }
 
 fn kinds(fields: &Fields<'_>) -> Result<Option<Vec<MemoryKind>>, DocumentError> {
+    const SUMMED: [MemoryKind; 2] = [MemoryKind::Anonymous, MemoryKind::Gpu];
     let kinds = fields.choices("counts", &MemoryKind::NAMES)?;
-    Ok((!kinds.is_empty()).then_some(kinds))
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    // Of the other kinds alone a prediction has no sum to compare.
+    if !kinds.iter().any(|kind| SUMMED.contains(kind)) {
+        let found: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        return Err(fields.wrong_value(
+            "counts",
+            &found.join(", "),
+            "kinds with anonymous or gpu among them",
+        ));
+    }
+    Ok(Some(kinds))
 }
 
 fn beyond(fields: &Fields<'_>) -> Result<Option<Beyond>, DocumentError> {

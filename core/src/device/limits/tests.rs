@@ -67,7 +67,7 @@ fn google_play_goes_by_class_of_memory_and_state() {
         let setting = Setting { platform: Platform::Android, version: None, ram_mib: Some(ram), device: "" };
         play.limit(&setting).map(|limit| limit.bytes / MIB)
     };
-    let edges = [3199, 3200, 4799, 4800, 6799, 6800, 9215, 9216, 14_335, 14_336, 18_431, 18_432].map(at);
+    let edges = [3199, 3200, 4799, 4800, 6799, 6800, 9215, 9216, 14_335, 14_336, 18_943, 18_944].map(at);
     let expected = [0, 2048, 2048, 2304, 2304, 2304, 2304, 3328, 3328, 4352, 4352, 0];
     assert_eq!(edges.map(|mib| mib.unwrap_or(0)), expected);
     let old = Setting {
@@ -290,6 +290,13 @@ fn mistakes_in_a_devices_limits_are_named() {
     assert!(
         entry("app\n    counts: [anonymous]\n    source: me").contains("`limits[0].foreground` is missing")
     );
+    // Kinds that no sum of a prediction is made of alone.
+    for kinds in ["swap", "shmem, swap", "wired", "file"] {
+        let text = format!("app\n    counts: [{kinds}]\n    beyond: killed\n    all: 1 GiB\n    source: me");
+        let expected =
+            format!("`limits[0].counts` is {kinds}; expected kinds with anonymous or gpu among them");
+        assert!(entry(&text).contains(&expected), "{}", entry(&text));
+    }
     assert!(
         entry("lmkd\n    foreground: 1 GiB\n    service: 2 GiB\n    source: me")
             .contains("`limits[0].service` is ")

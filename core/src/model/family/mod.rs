@@ -409,13 +409,17 @@ impl Family {
         if self.name.is_empty() { LLAMA.name } else { self.name }
     }
 
-    /// What programs do with a model of this family, `vocab_size` rows in its table.
-    pub fn conduct(&self, vocab_size: u64) -> Conduct {
+    /// What programs do with a model of this family that has `vocab_size` rows in its table and so many layers.
+    pub fn conduct(&self, vocab_size: u64, layers: usize) -> Conduct {
         /// Vocabularies of the Llama kind that are smaller are scored pieces, larger ones byte pairs.
         const SCORED_PIECES: u64 = 33_000;
         let small = self.pieces_when_small && vocab_size < SCORED_PIECES;
         Conduct {
-            llama_cpp_ignores_windows: self.llama_cpp_windows == LlamaCppWindows::Ignored,
+            llama_cpp_ignores_windows: match self.llama_cpp_windows {
+                LlamaCppWindows::Ignored => true,
+                LlamaCppWindows::OfDepth { layers: of, .. } => of != layers as u64,
+                LlamaCppWindows::Listed | LlamaCppWindows::Every { .. } => false,
+            },
             // Its newer form broadcasts them (`modeling_falcon.py`); the older one has a single head, which it does not.
             transformers_repeats_heads: self.gguf.contains(&"falcon"),
             order: self.order,

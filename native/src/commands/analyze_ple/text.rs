@@ -4,7 +4,7 @@ use super::speed;
 use crate::cli::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::device::{Device, State};
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
-use dhurandhar_core::memory::Draft;
+use dhurandhar_core::memory::{Draft, Scenario};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
 
@@ -280,7 +280,7 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
     if report.scenario.runtime.takes_stock_formats() {
         line("Largest format:", largest.clone().unwrap_or_else(|| "none of the stock formats fits".into()));
     }
-    for (name, text) in flips(device) {
+    for (name, text) in flips(device, &report.scenario) {
         line(name, text);
     }
     for (index, fix) in device.inverse.fixes.iter().enumerate() {
@@ -328,12 +328,18 @@ fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
 }
 
 /// Where the answer would be another one.
-fn flips(device: &Assessment) -> Vec<(&'static str, String)> {
+fn flips(device: &Assessment, scenario: &Scenario) -> Vec<(&'static str, String)> {
     let check = device.decisive();
     let split = device.split.as_ref().is_some_and(|split| !split.is_whole());
     let what = if split { "with these layers on the GPU, yes" } else { "full speed" };
-    let mut text =
-        format!("{what} from {} MiB of {}", mib(check.runs_from_bytes), check.limit.counts.title());
+    let counts = check.limit.counts.title();
+    let mut text = match device.card_holds_from(check, scenario) {
+        Some(bytes) => {
+            let layers = if split { "as many layers there" } else { "all layers there" };
+            format!("{layers} from {} MiB of {counts}, of which llama.cpp leaves some free", mib(bytes))
+        }
+        None => format!("{what} from {} MiB of {counts}", mib(check.runs_from_bytes)),
+    };
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }

@@ -177,7 +177,7 @@ fn architecture(source: &str, reader: &mut Reader<'_>) -> Result<Architecture, C
     let tied = tied || labels.is_some();
     let width = facts.table_width.unwrap_or(hidden);
     architecture.embeddings = Embeddings { vocab_size: vocab, width, tied };
-    architecture.conduct = family.conduct(vocab);
+    architecture.conduct = family.conduct(vocab, facts.layers.len());
     architecture.ple = (facts.ple_width > 0).then_some(PerLayerEmbedding {
         rows: facts.ple_rows,
         width: facts.ple_width,

@@ -619,3 +619,24 @@ fn experts_left_out_are_those_of_the_class() {
     );
     assert!(matches!(none.architecture.layers[1].ffn, Ffn::Experts { shared_width: 0, .. }));
 }
+
+/// llama.cpp gives EXAONE 4 windows at 64 layers only; a config says them at any depth.
+#[test]
+fn windows_of_a_depth_are_no_windows_at_another() {
+    use crate::memory::Runtime;
+    use crate::memory::kv_cache::window;
+    let text = |layers: usize| {
+        small_text(r#", "model_type": "exaone4", "sliding_window": 512, "sliding_window_pattern": "LLLG""#)
+            .replace(r#""num_hidden_layers": 4"#, &format!(r#""num_hidden_layers": {layers}"#))
+    };
+    for (layers, windows) in [(8, 0), (64, 48)] {
+        let model = parse("config.json", text(layers).as_bytes()).unwrap();
+        let of = |runtime| {
+            let slides = |(_, attention): &(usize, &Attention)| {
+                window(&model.architecture, attention, runtime).is_some()
+            };
+            model.architecture.attention_layers().filter(slides).count()
+        };
+        assert_eq!((of(Runtime::LlamaCpp), of(Runtime::Vllm)), (windows, layers / 4 * 3));
+    }
+}
