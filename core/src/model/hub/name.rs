@@ -101,13 +101,11 @@ pub fn parse(name: &str, endpoint: &str) -> Result<Option<Reference>, String> {
         let scheme = if after("https://").is_some() { "https://" } else { "http://" };
         let lowered = [scheme, rest].concat();
         let name = lowered.as_str();
-        for host in [endpoint] {
-            if let Some(rest) = name.strip_prefix(host).and_then(|rest| rest.strip_prefix('/')) {
-                match page(name, rest) {
-                    // A mirror may give files of its own, too.
-                    Err(_) if is_file(file_name(name)) => break,
-                    found => return found.map(|found| Some(Reference::Hub(found))),
-                }
+        if let Some(rest) = name.strip_prefix(endpoint).and_then(|rest| rest.strip_prefix('/')) {
+            let found = page(name, rest);
+            // A mirror may give files of its own, too.
+            if found.is_ok() || !is_file(file_name(name)) {
+                return found.map(|found| Some(Reference::Hub(found)));
             }
         }
         return url(name).map(|url| Some(Reference::Url(url)));
