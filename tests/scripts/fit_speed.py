@@ -59,6 +59,16 @@ GROUP = dict(cuda="gpu", cuda_no_matrix="gpu", cuda_unified="gpu", nv_vulkan="gp
              igpu_amd="gpu", metal="gpu", mlx="gpu", phone_gpu="phone", npu_rockchip="npu", npu_hexagon="npu",
              npu_xdna="npu", cpu_x86="cpu", cpu_arm="cpu", cpu_apple="cpu")
 APPLE = ("metal", "mlx")                      # their own group in prefill (peak = vector, not matrix)
+
+NV_CARDS = ("cuda", "cuda_no_matrix", "nv_vulkan")                                   # their own group in prefill, too
+
+def pool(c):
+    """The group that a class's share of the bandwidth is drawn to; NVIDIA's cards with matrix units have chips enough to stand apart."""
+    return "nv" if c in ("cuda", "nv_vulkan") else GROUP[c]
+
+def prefill_pool(c):
+    return "apple" if c in APPLE else "nv" if c in NV_CARDS else GROUP[c]
+
 NO_MATRIX = ("cuda_no_matrix", "dgpu_amd_intel")                                     # cards some of which lack matrix units
 MATRIX = ("cuda", "cuda_unified", "nv_vulkan", "dgpu_amd_intel", "igpu_intel", "igpu_amd")
 LOADERS = ("ik_llama", "executorch", "mnn", "litert")   # CPU runtimes with a factor of their own
@@ -82,7 +92,7 @@ def decode_terms(r):
     """[(known quantity in ms, [(factor name, +1 or -1), ...]), ...]; their sum is ms per token."""
     c = r["class"]; g = GROUP[c]; q = quant_group(r["quant"]); rt = runtime_of(r)
     rf = [("dr_" + rt, 1)] if g == "cpu" and rt in LOADERS else []
-    eff = [("e_" + g, -1), ("e_" + c, -1)] + ([("hbm", 1)] if "HBM" in r["mem"] else [])
+    eff = [("e_" + pool(c), -1), ("e_" + c, -1)] + ([("hbm", 1)] if "HBM" in r["mem"] else [])
     qf = [("dq_" + q, 1)] if g != "cpu" and q != "k" else []
     t = [(r["bytes_per_tok_gb"] * 1000 / r["bw_gbs"], eff + qf + rf)]
     if r["kv_gb"]:
@@ -117,11 +127,11 @@ def prefill_peak(r):
     return r["vector_tflops"]
 
 ATTENTION_LIKE = {"dgpu_amd_intel": "igpu_amd"}      # the same HIP / Vulkan kernels, and deep rows only of the iGPU
-NVIDIA, NV_EXPONENT = ("cuda", "cuda_no_matrix", "cuda_unified", "nv_vulkan"), 0.7
+EXPONENT = {"cuda_no_matrix": 0.7, "nv_vulkan": 0.7}             # fixed, not fitted; 1 for the others
 
 def usable_peak(c, peak):
-    """NVIDIA: bigger chips reach a smaller share of the paper peak (power, launch): 100 TFLOPS x (peak/100)^0.7."""
-    return 100 * (peak / 100) ** NV_EXPONENT if c in NVIDIA else peak
+    """Some classes of NVIDIA's cards: bigger chips reach a smaller share of the paper peak (power, launch): 100 TFLOPS x (peak/100)^0.7."""
+    return 100 * (peak / 100) ** EXPONENT.get(c, 1)
 
 def prefill_start(r):
     """Tokens already in the cache. In the rows, depth ~ prompt_len means that the prompt itself was the depth."""
@@ -141,7 +151,7 @@ def prefill_known(r):
 def prefill_terms(r):
     c = r["class"]; g = "apple" if c in APPLE else GROUP[c]; q = quant_group(r["quant"]); rt = runtime_of(r)
     w, att, floor = prefill_known(r); peak = usable_peak(c, prefill_peak(r))
-    u = [("u_" + g, -1), ("u_" + c, -1)]
+    u = [("u_" + prefill_pool(c), -1), ("u_" + c, -1)]
     rf = [("pr_" + rt, 1)] if g == "cpu" and rt in LOADERS else []
     qf = [("pq_" + q, 1)] if g == "cpu" and q != "k" and rt != "ik_llama" else []
     return [(w / peak, u + qf + rf + ([("moe_prefill", 1)] if r["moe"] else [])), (att / peak, u + [("a_" + g, 1), ("a_" + ATTENTION_LIKE.get(c, c), 1)]),
@@ -149,10 +159,10 @@ def prefill_terms(r):
 
 def prior(name):
     """(typical value, pull towards it). The pull counts like that many rows of weight one."""
-    fixed = dict(e_gpu=(.8, .3), e_phone=(.6, .3), e_npu=(.9, 30), e_cpu=(.8, .3), b_gpu=(.1, .3), b_phone=(.2, .3), b_npu=(.4, .3),
+    fixed = dict(e_gpu=(.92, 80), e_nv=(.92, 80), e_phone=(.6, .3), e_npu=(.9, 30), e_cpu=(.8, .3), b_gpu=(.1, .3), b_phone=(.2, .3), b_npu=(.4, .3),
                  b_cpu=(.1, .3), k_gpu=(1.2, 1), k_phone=(1.2, 1), k_npu=(1.2, 1), k_cpu=(3, 5), moe_layer=(.06, .3), hbm=(1.5, .5),
-                 vs_cpu=(.6, .3), vs_gpu=(.2, .3), vs_matrix=(.3, 3), token_gpu=(.3, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_apple=(.62, .3), u_phone=(.2, .3),
-                 u_npu=(.3, .3), u_cpu=(.8, .3), moe_prefill=(1.4, .5), a_gpu=(3, 5), a_apple=(1.5, 1), a_phone=(1.5, 1), a_npu=(1.5, 1),
+                 vs_cpu=(.6, .3), vs_gpu=(.2, .3), vs_matrix=(.3, 3), token_gpu=(.3, .3), load_cpu=(.3, .3), fabric=(60, .3), u_gpu=(.37, .3), u_nv=(.45, .3), u_apple=(.62, .3), u_phone=(.2, .3),
+                 u_npu=(.3, .3), u_cpu=(.8, .3), moe_prefill=(1.4, 1), a_gpu=(3, 5), a_apple=(1.5, 1), a_phone=(1.5, 1), a_npu=(1.5, 1),
                  a_cpu=(1.5, 1))
     if name in fixed:
         return fixed[name]
@@ -230,9 +240,9 @@ class Law:
         return out
 CLASSES = list(GROUP)
 ALWAYS = {"decode": ["e_" + c for c in CLASSES] + ["b_" + c for c in CLASSES] + [k + g for k in ("e_", "b_", "k_") for g in ("gpu", "phone", "npu", "cpu")]
-          + ["dq_" + q for q in ("f16", "q8", "q4", "low")] + ["vq_" + q for q in ("f16", "q8", "q4", "low")] + ["dr_" + t for t in LOADERS]
+          + ["e_nv"] + ["dq_" + q for q in ("f16", "q8", "q4", "low")] + ["vq_" + q for q in ("f16", "q8", "q4", "low")] + ["dr_" + t for t in LOADERS]
           + ["hbm", "moe_layer", "vs_cpu", "vs_gpu", "vs_matrix", "token_gpu", "load_cpu", "fabric"],
-          "prefill": ["u_" + c for c in CLASSES] + ["a_" + c for c in CLASSES] + [k + g for k in ("u_", "a_") for g in ("gpu", "apple", "phone", "npu", "cpu")]
+          "prefill": ["u_" + c for c in CLASSES] + ["a_" + c for c in CLASSES] + [k + g for k in ("u_", "a_") for g in ("gpu", "apple", "phone", "npu", "cpu")] + ["u_nv"]
           + ["pq_" + q for q in ("f16", "q8", "q4", "low")] + ["pr_" + t for t in LOADERS] + ["moe_prefill"]}
 
 # ---------------------------------------------------------------- intervals
@@ -351,13 +361,13 @@ def coefficients(laws, P, residuals, cal, shares, hardware):
     band = {law: counted(law) for law in laws}
     for c in CLASSES:
         g = GROUP[c]; pg = "apple" if c in APPLE else g
-        C["decode"].append(dict({"class": c, "group": g, "bandwidth_share": sig(ex(d["e_" + g] + d["e_" + c])), "layer_ms": sig(ex(d["b_" + g] + d["b_" + c])),
+        C["decode"].append(dict({"class": c, "group": g, "bandwidth_share": sig(ex(d["e_" + pool(c)] + d["e_" + c])), "layer_ms": sig(ex(d["b_" + g] + d["b_" + c])),
             "kv_factor": sig(ex(d["k_" + g])), "vector_share": sig(ex(d["vs_cpu"]) if g == "cpu" else ex(d["vs_gpu"]) if c in NO_MATRIX else 0),
             "vector_share_with_matrix": sig(ex(d["vs_matrix"]) if c in MATRIX else 0),
             "load_bytes_per_flop": sig(ex(d["load_cpu"]) if g == "cpu" else 0), "fabric_gbs": sig(ex(d["fabric"]) if g == "npu" else 0),
             "token_ms": sig(ex(d["token_gpu"]) if g == "gpu" else 0)}, **counts("decode", c), **band["decode"](c)))
         C["prefill"].append(dict({"class": c, "peak": "int8_tops" if g == "npu" else "fp16_matrix_else_vector_tflops" if pg == "gpu" else "vector_and_int8" if g == "cpu" else "vector_tflops",
-            "peak_exponent": NV_EXPONENT if c in NVIDIA else 1, "peak_share": sig(ex(p["u_" + pg] + p["u_" + c])), "attention_factor": sig(ex(p["a_" + pg] + p["a_" + ATTENTION_LIKE.get(c, c)]))}, **counts("prefill", c), **band["prefill"](c)))
+            "peak_exponent": EXPONENT.get(c, 1), "peak_share": sig(ex(p["u_" + prefill_pool(c)] + p["u_" + c])), "attention_factor": sig(ex(p["a_" + pg] + p["a_" + ATTENTION_LIKE.get(c, c)]))}, **counts("prefill", c), **band["prefill"](c)))
     for q in ("k", "f16", "q8", "q4", "low"):
         val = lambda P_, n: sig(ex(P_[n])) if q != "k" else 1.0
         C["quants"].append({"quant_group": q, "weight_time_factor": val(d, "dq_" + q), "cpu_vector_share_factor": val(d, "vq_" + q), "cpu_prefill_time_factor": val(p, "pq_" + q)})

@@ -93,11 +93,11 @@ fn the_law_is_held_to_published_measurements_and_one_is_told_term_by_term() {
     ] {
         assert!(text.contains(part), "{text}");
     }
-    let one = answer(&["validate-speed", "--row", "r0110"]);
+    let one = answer(&["validate-speed", "--row", "r1306"]);
     assert!(
         one.contains("RTX 4090")
             && one.contains("weights over the bandwidth")
-            && one.contains("127.74 measured"),
+            && one.contains("188.96 measured"),
         "{one}"
     );
     assert!(refusal(&["validate-speed", "--row", "nothing"]).contains("no row `nothing`"));

@@ -52,7 +52,7 @@ pub struct Prefill {
     pub class: &'static str,
     /// Which peak counts.
     pub peak: &'static str,
-    /// Larger chips reach a smaller share: the peak counts as 100 (peak / 100)^this, TFLOP/s.
+    /// Below 1 where larger chips reach a smaller share: the peak counts as 100 (peak / 100)^this, TFLOP/s.
     pub peak_exponent: f64,
     /// Share of that peak.
     pub peak_share: f64,
@@ -343,7 +343,8 @@ mod tests {
             let basis = class.decode_basis();
             let width = |low: f64, high: f64| high - low;
             let same = width(basis.cal_same_log_low, basis.cal_same_log_high);
-            assert!(same < width(decode.log_low, decode.log_high), "{}", decode.class);
+            // Not where two rows are known of one chip only.
+            assert!(same <= width(decode.log_low, decode.log_high), "{}", decode.class);
         }
         assert_eq!(QUANTS.len(), FormatGroup::COUNT);
         assert!(
