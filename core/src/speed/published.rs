@@ -210,6 +210,7 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
             multiplied: of_group(body),
             attention_flops: attention * tokens,
             weight_bytes: read * experts,
+            more_readings: 0.0,
         },
         has_peak: match class.prefill().peak {
             "int8_tops" => unit.integer_ops.is_some(),

@@ -93,7 +93,10 @@ fn table(found: &[Recommendation]) -> String {
         // The choice is made by the expected speed, which a range alone does not show.
         let (range, expected) = speed.map_or(("unknown".to_owned(), String::new()), |speed| {
             let digits = usize::from(speed.high < 10.0);
-            (format!("{:.digits$}-{:.digits$}", speed.low, speed.high), format!("{:.digits$}", speed.expected))
+            (
+                format!("{:.digits$}-{:.digits$}", speed.low, speed.high),
+                format!("{:.digits$}", speed.expected),
+            )
         });
         vec![
             one.model.clone(),
