@@ -42,7 +42,7 @@ fn a_turn_is_told_with_its_wait_and_longer_prompts_wait_longer() {
     let speeds: Vec<f64> = depths.iter().map(|at| at["tokens_per_s"]["expected"].as_f64().unwrap()).collect();
     assert!(speeds.windows(2).all(|pair| pair[0] >= pair[1]), "{speeds:?}");
     let text = answer(&["analyze-ple", "--model", "llama-3.2-3b", "--device", "pixel-10-pro"]);
-    for part in ["Speed:", "A turn:", "first token after", "By depth:", "Usable for:"] {
+    for part in ["Speed:", "A token's time:", "weights and cache at", "A turn:", "first token after", "By depth:", "Usable for:"] {
         assert!(text.contains(part), "{text}");
     }
     let error = refusal(&[
@@ -72,12 +72,14 @@ fn one_measured_speed_narrows_the_others() {
     let measured = json(&[&base[..], &["--calibrate", file]].concat());
     assert!(width(&measured) < 0.75 * width(&json(&base)), "{measured}");
     let text = answer(&[&base[..], &["--calibrate", file]].concat());
-    assert!(text.contains("narrowed by one"), "{text}");
+    assert!(text.contains("decoding narrowed by one measured speed, prompts not"), "{text}");
     let error = refusal(&["analyze-ple", "--model", "llama-3.2-1b", "--all-devices", "--calibrate", file]);
     assert!(error.contains("without one device"), "{error}");
     std::fs::write(file, BENCH.replace("596049920", "7")).unwrap();
     let error = refusal(&[&base[..], &["--calibrate", file]].concat());
     assert!(error.contains("no built-in model has 7 parameters"), "{error}");
+    std::fs::write(file, b"\xff\xfe").unwrap();
+    assert!(refusal(&[&base[..], &["--calibrate", file]].concat()).contains("not text in UTF-8"));
     std::fs::write(file, "<html>").unwrap();
     assert!(refusal(&[&base[..], &["--calibrate", file]].concat()).contains("not the JSON of llama-bench"));
 }

@@ -1,6 +1,5 @@
 //! Where the answer flips: how much of each resource would change it.
 
-use super::fit::Fit;
 use crate::device::Device;
 use crate::memory::Scenario;
 use crate::speed::{self, Reads};
@@ -12,20 +11,20 @@ use serde::Serialize;
 pub struct Thresholds {
     /// Memory bandwidth from which the target speed is reached at best, GB/s (1e9); filled for a device that is looked at.
     pub dram_gb_per_s_for_target: Option<f64>,
-    /// Sequential reads of storage from which re-read weights allow the target speed, MB/s (1e6); none where nothing is
-    /// read again.
+    /// Sequential reads of storage with which the target speed is expected although weights are read again, MB/s (1e6); none where
+    /// nothing is read again or no storage is enough; filled for a device that is looked at.
     pub storage_mb_per_s_for_target: Option<f64>,
     /// Longest random read with which rows on storage allow the target speed, microseconds; none without such rows.
     pub row_latency_us_for_target: Option<f64>,
 }
 
 impl Thresholds {
-    pub(super) fn of(reads: &Reads, scenario: &Scenario, device: &Device, fit: &Fit) -> Self {
+    pub(super) fn of(reads: &Reads, scenario: &Scenario, device: &Device) -> Self {
         let target = scenario.target_tokens_per_s;
         let pages = speed::pages_per_row(reads.row_bytes, device);
         Self {
             dram_gb_per_s_for_target: None,
-            storage_mb_per_s_for_target: fit.reread.map(|read| read.expected as f64 * target / 1e6),
+            storage_mb_per_s_for_target: None,
             row_latency_us_for_target: (pages > 0.0).then(|| 1e6 / (target * pages)),
         }
     }

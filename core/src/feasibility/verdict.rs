@@ -120,6 +120,8 @@ impl Prospects<'_> {
         }
         let bandwidth = run.dram_bytes_per_s_for(self.scenario.target_tokens_per_s);
         verdict.thresholds.dram_gb_per_s_for_target = bandwidth.map(|bytes| bytes / 1e9);
+        let storage = run.storage_bytes_per_s_for(self.scenario.target_tokens_per_s);
+        verdict.thresholds.storage_mb_per_s_for_target = storage.map(|bytes| bytes / 1e6);
         fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
     }
 
@@ -169,7 +171,7 @@ impl Prospects<'_> {
         if mode != Mode::Infeasible && !uncounted.is_empty() {
             certainty = certainty.max(Certainty::Likely);
         }
-        let thresholds = Thresholds::of(&reads, scenario, device, &fit);
+        let thresholds = Thresholds::of(&reads, scenario, device);
         let mut reason = reason(&checks, mode, certainty, &ceilings, scenario);
         let mut flagged = Vec::new();
         for check in &checks {
@@ -244,7 +246,8 @@ impl Prospects<'_> {
         ceilings.expected_tokens_per_s = decode.map(|decode| (decode.low, decode.high));
         let rows_too_slow = fit.mode == Mode::Mmap
             && ceilings.flash_tokens_per_s.is_some_and(|rows| rows < scenario.target_tokens_per_s);
-        let mode = if rows_too_slow { Mode::Infeasible } else { fit.mode };
+        let whole_too_slow = self.whole_too_slow(scenario, device, machine, &fit)?;
+        let mode = if rows_too_slow || whole_too_slow { Mode::Infeasible } else { fit.mode };
         Ok(Core { needs, fit, split, reads, ceilings, speed, mode })
     }
 }
@@ -311,6 +314,13 @@ fn reason(
                 format!("Held back, at a speed that is not known. {limit}: {}.", check.text)
             }
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
+            Outcome::Slows { .. } if speed.reread_tokens_per_s >= Some(scenario.target_tokens_per_s) => {
+                format!(
+                    "Too slow. {limit}: {}; storage allows {} tok/s, but memory and arithmetic take time too.",
+                    check.text,
+                    padded(speed.reread_tokens_per_s.unwrap_or(0.0), 1)
+                )
+            }
             Outcome::Slows { .. } => format!(
                 "Too slow. {limit}: {}: about {} tok/s from storage.",
                 check.text,
@@ -558,7 +568,32 @@ mod tests {
         assert_eq!((answer.mode, reread.expected), (Mode::Infeasible, answer.needs.hot_file_bytes));
         assert!(reread.low < reread.expected);
         assert!(answer.ceilings.reread_tokens_per_s.unwrap() < 0.1);
-        assert!(answer.thresholds.storage_mb_per_s_for_target.unwrap() > 1000.0);
+    }
+
+    #[test]
+    fn storage_is_fast_enough_where_the_whole_token_is() {
+        let model = registry::model("llama-3.2-3b").unwrap();
+        let asked = |target_tokens_per_s, storage: f64| {
+            let scenario =
+                Scenario { context_tokens: 1024, target_tokens_per_s, ..Scenario::for_model(&model) };
+            let mut device = devices::device("raspberry-pi-4-2gb").unwrap();
+            device.storage.sequential_read_mb_per_s = storage;
+            let plan = WeightPlan::new(&model, scenario.weights).unwrap();
+            let prospects = Prospects::new(&model, &plan, &scenario);
+            let mut answer = prospects.assess(&device, 0.0).unwrap();
+            prospects.explain(&device, &mut answer).unwrap();
+            answer
+        };
+        let needed = asked(1.0, 90.0).thresholds.storage_mb_per_s_for_target.unwrap();
+        let reached = |storage| asked(1.0, storage).speed.unwrap().decode_tokens_per_s.expected;
+        assert!((1.0..1.01).contains(&reached(needed)), "{needed} {}", reached(needed));
+        assert_eq!(asked(1.0, needed * 1.01).mode, Mode::Mmap);
+        // Memory and arithmetic alone are slower than that.
+        let never = asked(8.0, 90.0);
+        assert_eq!(never.thresholds.storage_mb_per_s_for_target, None);
+        let fast = asked(8.0, 20_000.0);
+        assert_eq!(fast.mode, Mode::Infeasible);
+        assert!(fast.reason.contains("but memory and arithmetic take time too"), "{}", fast.reason);
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub struct BenchRow {
     pub unit: String,
     /// Layers run on a GPU.
     pub on_gpu: bool,
+    /// GPUs that the build may use, as it names them; empty without one.
+    pub gpus: String,
+    /// Where layers and caches lay.
+    pub split: BenchSplit,
     /// Backends of the build (`CPU`, `CUDA`, `Vulkan`), comma-separated.
     pub backends: String,
     /// File of the model.
@@ -28,6 +32,8 @@ pub struct BenchRow {
     pub parameters: u64,
     /// Threads of the processor.
     pub threads: u64,
+    /// Tokens of a prompt that were computed together; 0 where the build does not say.
+    pub ubatch: u64,
     /// Formats of keys and values.
     pub cache: (String, String),
     /// Tokens that were there before.
@@ -40,6 +46,21 @@ pub struct BenchRow {
     pub deviation_tokens_per_s: f64,
     /// Tokens a second of each repetition; empty where the build does not say.
     pub samples_tokens_per_s: Vec<f64>,
+}
+
+/// What of a model lay on the GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BenchSplit {
+    /// Layers, the output counted as one; all of them where it is negative.
+    pub gpu_layers: i64,
+    /// Layers whose experts stayed with the processor.
+    pub cpu_moe_layers: u64,
+    /// Tensors that were placed by hand; empty where none were.
+    pub overrides: String,
+    /// Keys and values stayed with the processor.
+    pub kv_on_host: bool,
+    /// Large batches of layers with the processor were not computed on the GPU.
+    pub no_op_offload: bool,
 }
 
 /// What a row timed.
@@ -65,6 +86,9 @@ pub struct BenchFile {
 /// Why a file is none of `llama-bench`.
 #[derive(Debug, Error)]
 pub enum BenchError {
+    /// Another of its forms.
+    #[error("looks like its {0}; -o json is needed")]
+    Form(&'static str),
     /// Not JSON.
     #[error("not the JSON of llama-bench (-o json or -o jsonl): {0}")]
     Json(#[from] serde_json::Error),
@@ -107,6 +131,20 @@ struct Raw {
     n_threads: u64,
     #[serde(default)]
     n_gpu_layers: i64,
+    #[serde(default)]
+    n_cpu_moe: u64,
+    #[serde(default, deserialize_with = "text")]
+    tensor_buft_overrides: String,
+    #[serde(default, deserialize_with = "text")]
+    no_kv_offload: String,
+    #[serde(default, deserialize_with = "text")]
+    no_op_offload: String,
+    #[serde(default, deserialize_with = "text")]
+    devices: String,
+    #[serde(default)]
+    n_batch: u64,
+    #[serde(default)]
+    n_ubatch: u64,
     #[serde(default, deserialize_with = "text")]
     type_k: String,
     #[serde(default, deserialize_with = "text")]
@@ -130,9 +168,24 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     })
 }
 
+/// The form of its results that is not JSON, if it is one: they are taken for JSON by their names.
+fn other_form(text: &str) -> Option<&'static str> {
+    let first = text.lines().next()?;
+    if first.starts_with("build_commit,") || first.starts_with("\"build_commit\",") {
+        Some("CSV")
+    } else if first.starts_with('|') {
+        Some("Markdown")
+    } else {
+        first.starts_with("CREATE TABLE").then_some("SQL")
+    }
+}
+
 /// Read a file of `llama-bench`: an array, or an object a line.
 pub fn read_llama_bench(text: &str) -> Result<BenchFile, BenchError> {
     let text = text.trim_start_matches('\u{feff}').trim();
+    if let Some(form) = other_form(text) {
+        return Err(BenchError::Form(form));
+    }
     let values: Vec<Value> = if text.starts_with('[') {
         serde_json::from_str(text)?
     } else {
@@ -144,10 +197,14 @@ pub fn read_llama_bench(text: &str) -> Result<BenchFile, BenchError> {
     let mut file = BenchFile::default();
     for (index, value) in values.into_iter().enumerate() {
         let wrong = |reason: String| BenchError::Row { row: index + 1, reason };
+        if !value.is_object() {
+            return Err(wrong(format!("expected an object, found {value}")));
+        }
         // Written anew, so that a place in the text would mean nothing.
         let raw: Raw = typed_json::from_str(&value.to_string()).map_err(|misfit| {
             let told = misfit.to_string();
-            wrong(told.split(" at line ").next().unwrap_or(&told).to_owned())
+            let told = told.strip_prefix("field .: ").unwrap_or(&told);
+            wrong(told.split(" at line ").next().unwrap_or(told).to_owned())
         })?;
         match raw.measured().map_err(wrong)? {
             Some(row) => file.rows.push(row),
@@ -170,21 +227,34 @@ impl Raw {
         if !(tokens_per_s.is_finite() && tokens_per_s > 0.0) {
             return Err(format!("avg_ts is {tokens_per_s}, expected a number above 0"));
         }
-        let on_gpu = self.n_gpu_layers != 0 && !self.gpu_info.is_empty();
+        // `-dev none` leaves the GPUs of the build alone.
+        let gpus = if self.devices == "none" { String::new() } else { self.gpu_info };
+        let on_gpu = self.n_gpu_layers != 0 && !gpus.is_empty();
+        let stated = |flag: &str| matches!(flag, "true" | "1");
+        let overrides = self.tensor_buft_overrides;
         let build = match (self.build_number.as_str(), self.build_commit.as_str()) {
             ("" | "0", commit) => commit.to_owned(),
             (number, commit) => format!("{number} ({commit})"),
         };
         Ok(Some(BenchRow {
             build,
-            unit: if on_gpu { self.gpu_info } else { self.cpu_info },
+            unit: if on_gpu { gpus.clone() } else { self.cpu_info },
             on_gpu,
+            gpus,
+            split: BenchSplit {
+                gpu_layers: self.n_gpu_layers,
+                cpu_moe_layers: self.n_cpu_moe,
+                overrides: if overrides == "none" { String::new() } else { overrides },
+                kv_on_host: stated(&self.no_kv_offload),
+                no_op_offload: stated(&self.no_op_offload),
+            },
             backends: self.backends,
             model_file: self.model_filename,
             model_type: self.model_type,
             model_bytes: self.model_size,
             parameters: self.model_n_params,
             threads: self.n_threads,
+            ubatch: if self.n_batch == 0 { self.n_ubatch } else { self.n_ubatch.min(self.n_batch) },
             cache: (self.type_k, self.type_v),
             depth_tokens: self.n_depth,
             timed,
@@ -248,6 +318,39 @@ mod tests {
         assert!(message.contains("missing field `model_size`"), "{message}");
         assert!(said(&ROW.replace("61.5", "-1")).contains("avg_ts is -1"));
         assert!(said("<html>").starts_with("not the JSON of llama-bench"));
+        assert_eq!(said("null"), "row 1 of llama-bench: expected an object, found null");
+        assert_eq!(said("{}"), "row 1 of llama-bench: missing field `model_size`");
+    }
+
+    #[test]
+    fn its_other_forms_are_named() {
+        for (text, form) in [
+            ("build_commit,build_number,cpu_info\n\"b1\",\"9000\",\"A CPU\"", "CSV"),
+            ("| model | size | params |\n| --- | --- | --- |", "Markdown"),
+            ("CREATE TABLE IF NOT EXISTS llama_bench (", "SQL"),
+        ] {
+            let told = read_llama_bench(text).unwrap_err().to_string();
+            assert_eq!(told, format!("looks like its {form}; -o json is needed"));
+        }
+    }
+
+    #[test]
+    fn what_lay_on_the_gpu_is_read() {
+        let row = |change: &str| {
+            let text = ROW.replace("\"gpu_info\": \"\"", &format!("\"gpu_info\": \"A GPU\", {change}"));
+            read_llama_bench(&text).unwrap().rows.remove(0)
+        };
+        let whole =
+            row("\"tensor_buft_overrides\": \"none\", \"no_kv_offload\": false, \"no_op_offload\": 0");
+        assert!(whole.on_gpu && whole.unit == "A GPU");
+        assert_eq!(whole.split, BenchSplit { gpu_layers: 99, ..BenchSplit::default() });
+        let part = row(
+            "\"n_cpu_moe\": 4, \"tensor_buft_overrides\": \"exps=CPU\", \"no_kv_offload\": true, \"n_batch\": 64, \"n_ubatch\": 512",
+        );
+        assert_eq!((part.split.cpu_moe_layers, part.split.kv_on_host, part.ubatch), (4, true, 64));
+        assert_eq!(part.split.overrides, "exps=CPU");
+        let none = row("\"devices\": \"none\"");
+        assert!(!none.on_gpu && none.gpus.is_empty() && none.unit == "A CPU");
     }
 
     #[test]

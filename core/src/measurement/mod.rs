@@ -63,7 +63,7 @@ pub use verdict_validation::{
     VerdictRun, VerdictStep, VerdictValidation,
 };
 
-pub use crate::format::llama_bench::{BenchError, BenchFile, BenchRow, Timed, read_llama_bench};
+pub use crate::format::llama_bench::{BenchError, BenchFile, BenchRow, BenchSplit, Timed, read_llama_bench};
 pub use crate::leaf::median;
 pub use crate::storage::{
     Criterion, Engine, MEMORY_CRITERION, Policy, PolicyInputs, SeedGate, Verdict, VerdictResult,

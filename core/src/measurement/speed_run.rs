@@ -1,6 +1,6 @@
 //! What `bench` measures: how fast a runtime reads prompts and decodes here.
 
-use super::{BenchRow, Device, Note, Timed, Tool, median};
+use super::{BenchRow, BenchSplit, Device, Note, Timed, Tool, median};
 use serde::{Deserialize, Serialize};
 
 /// Version line.
@@ -128,6 +128,9 @@ impl SpeedRow {
             build: run.runtime.clone(),
             unit: run.device.name.clone(),
             on_gpu: false,
+            gpus: String::new(),
+            split: BenchSplit::default(),
+            ubatch: 0,
             backends: "CPU".to_owned(),
             model_file: self.model.clone(),
             model_type: format!("{} {}", self.model, self.weights),

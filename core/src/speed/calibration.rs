@@ -6,12 +6,13 @@
 use super::Estimate;
 use super::class::{Basis, Class, shared};
 use super::law::{Timed, Unit};
+use super::row;
 use super::work::{FormatGroup, PromptWork, TokenWork};
 use crate::device::{Device, MeasuredSpeed};
 use crate::format::llama_bench::{BenchRow, Timed as BenchTimed};
 use crate::leaf::BlockType;
 use crate::memory::{KvFormat, Runtime, Scenario};
-use crate::model::{Model, registry};
+use crate::model::Model;
 use crate::weights::{WeightFormat, WeightPlan};
 use thiserror::Error;
 
@@ -48,6 +49,75 @@ pub enum CalibrationError {
         /// The model's longest context.
         most: u64,
     },
+    /// Another model than the one that is named.
+    #[error("{model} has {parameters} parameters, and {named} {expected}: another model (--calibrate-model)")]
+    OtherModel {
+        /// llama.cpp's words.
+        model: String,
+        /// Parameters of the row.
+        parameters: u64,
+        /// The model that was named.
+        named: String,
+        /// Its parameters.
+        expected: u64,
+    },
+    /// Not all of the model lay on what the row is of.
+    #[error("{model}: {part}; such a row says nothing of the whole")]
+    Part {
+        /// llama.cpp's words.
+        model: String,
+        /// What lay elsewhere.
+        part: String,
+    },
+    /// Prompt and answer were timed together.
+    #[error("{model}: prompt and answer are timed together")]
+    Both {
+        /// llama.cpp's words.
+        model: String,
+    },
+    /// A GPU that the device does not have.
+    #[error("measured on {row}, and the GPU of {device} is {has}: the row is of another machine")]
+    Gpu {
+        /// What was measured.
+        row: String,
+        /// The device.
+        device: String,
+        /// Its GPU.
+        has: String,
+    },
+    /// Faster than the device's memory.
+    #[error(
+        "{model}: at its speed the row reads {reads} GB/s, and {device} has {peak}: the row is of another machine"
+    )]
+    Peak {
+        /// llama.cpp's words.
+        model: String,
+        /// What it reads.
+        reads: String,
+        /// The device.
+        device: String,
+        /// Its peak.
+        peak: String,
+    },
+    /// No row at all that says something.
+    #[error("no row times a prompt or an answer alone")]
+    Nothing,
+}
+
+impl CalibrationError {
+    /// The row is of no use, and others of its file may be.
+    const fn leaves_out(&self) -> bool {
+        matches!(self, Self::Format { .. } | Self::Part { .. } | Self::Both { .. })
+    }
+}
+
+/// What rows of one machine say of a device.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Calibration {
+    /// Deviations of the rows that say something.
+    pub measured: Vec<MeasuredSpeed>,
+    /// How many rows were left out and why, and which deviate by more than their class's interval, in sentences without full stops.
+    pub remarks: Vec<String>,
 }
 
 /// A kind of row: what deviates alike.
@@ -106,28 +176,14 @@ pub(super) fn corrected(
     Timed { seconds: timed.seconds * libm::exp(-share * middle), log }
 }
 
-/// The built-in model with so many parameters, as llama.cpp counts them; the first by name where several have.
-fn by_parameters(parameters: u64) -> Option<Model> {
-    registry::models().find(|model| model.parameters().text == parameters)
-}
-
-/// The format in llama.cpp's words for a model (`qwen3 4B Q4_K - Medium`).
-fn format_of(model_type: &str) -> Option<WeightFormat> {
-    let words = model_type.to_lowercase();
-    let ends = [("- small", "_s"), ("- medium", "_m"), ("- large", "_l")];
-    let words = words.trim();
-    let found = ends.iter().find_map(|(end, mark)| words.strip_suffix(end).map(|rest| (rest.trim(), *mark)));
-    let (rest, mark) = found.unwrap_or((words, ""));
-    let name = rest.rsplit(' ').next()?;
-    let named = |text: &str| WeightFormat::parse(text).ok();
-    named(&format!("{name}{mark}")).or_else(|| named(name)).filter(|format| *format != WeightFormat::AsStored)
-}
-
 /// What the law says of a row on a device.
 struct Expected {
     seconds: Timed,
     kind: Kind,
     prompt: bool,
+    unit: Unit,
+    /// Bytes that a token reads at least.
+    bytes: f64,
 }
 
 /// What the law expects of a row on a device, tokens a second; nothing where it times prompt and answer together.
@@ -139,19 +195,67 @@ pub fn expected(
     Ok(law_of(device, row, model)?.map(|expected| expected.seconds.estimate().inverse()))
 }
 
-/// How a row deviates from what the law expects of the device; nothing where it times prompt and answer together.
-pub fn measured(
+/// What the rows of a file say of a device: each with the model that `model_of` names, or the one that its parameters say. Rows that
+/// say nothing are left out where others serve; one that cannot be of this device refuses them all.
+pub fn of_rows(
+    device: &Device,
+    rows: &[BenchRow],
+    model_of: impl Fn(&BenchRow) -> Option<Model>,
+) -> Result<Calibration, CalibrationError> {
+    let (mut found, mut left_out) = (Calibration::default(), Vec::new());
+    for row in rows {
+        match measured(device, row, model_of(row).as_ref()) {
+            Ok((speed, remark)) => {
+                found.measured.push(speed);
+                found.remarks.extend(remark);
+            }
+            Err(error) if error.leaves_out() => left_out.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    let only_both = left_out.iter().all(|error| matches!(error, CalibrationError::Both { .. }));
+    match left_out.first() {
+        Some(first) if found.measured.is_empty() => {
+            return Err(if only_both { CalibrationError::Nothing } else { first.clone() });
+        }
+        None if found.measured.is_empty() => return Err(CalibrationError::Nothing),
+        _ => (),
+    }
+    if !left_out.is_empty() {
+        let mut reasons: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+        reasons.dedup();
+        let (count, all, why) = (left_out.len(), rows.len(), reasons.join("; "));
+        found.remarks.insert(0, format!("{count} of {all} rows left out: {why}"));
+    }
+    Ok(found)
+}
+
+/// How a row deviates from what the law expects of the device, and a remark where that is more than the interval of its class.
+fn measured(
     device: &Device,
     row: &BenchRow,
     model: Option<&Model>,
-) -> Result<Option<MeasuredSpeed>, CalibrationError> {
-    Ok(law_of(device, row, model)?.map(|expected| MeasuredSpeed {
+) -> Result<(MeasuredSpeed, Option<String>), CalibrationError> {
+    row::fits_gpu(row, device)?;
+    let both = || CalibrationError::Both { model: row.model_type.clone() };
+    let expected = law_of(device, row, model)?.ok_or_else(both)?;
+    row::within_peak(row, device, &expected.unit, expected.bytes)?;
+    let log_ratio = libm::log(row.tokens_per_s * expected.seconds.seconds);
+    let (low, high) = expected.seconds.log;
+    let what = if expected.prompt { "prompts" } else { "decoding" };
+    let remark = (log_ratio < low || log_ratio > high).then(|| {
+        let factor = libm::exp(log_ratio);
+        let factor = if factor < 0.1 { format!("{factor:.1e}") } else { format!("{factor:.1}") };
+        format!("{}: {what} measured {factor} of what was expected of this device", row.model_type)
+    });
+    let speed = MeasuredSpeed {
         on_gpu: expected.kind.on_gpu,
         of_prompt: expected.prompt,
         mixture: expected.kind.mixture,
         format_group: expected.kind.group.name().to_owned(),
-        log_ratio: libm::log(row.tokens_per_s * expected.seconds.seconds),
-    }))
+        log_ratio,
+    };
+    Ok((speed, remark))
 }
 
 fn law_of(
@@ -162,14 +266,26 @@ fn law_of(
     let said = || row.model_type.clone();
     let found = match model {
         Some(model) => model.clone(),
-        None => by_parameters(row.parameters)
+        None => row::by_parameters(row.parameters)
             .ok_or_else(|| CalibrationError::Model { model: said(), parameters: row.parameters })?,
     };
+    let counted = found.parameters().text;
+    if row.parameters > 0 && row.parameters.abs_diff(counted) > counted / 10 {
+        return Err(CalibrationError::OtherModel {
+            model: said(),
+            parameters: row.parameters,
+            named: found.architecture.title.clone(),
+            expected: counted,
+        });
+    }
+    if let Some(part) = row::part(row, &found) {
+        return Err(CalibrationError::Part { model: said(), part });
+    }
     let unknown = || CalibrationError::Format { model: said() };
     let format = if found.is_stored() {
         WeightFormat::AsStored
     } else {
-        format_of(&row.model_type).ok_or_else(unknown)?
+        row::format_of(&row.model_type).ok_or_else(unknown)?
     };
     let plan = WeightPlan::new(&found, format).map_err(|_| unknown())?;
     let cache = |name: &str| KvFormat::parse(name).unwrap_or(KvFormat::Block(BlockType::F16));
@@ -178,16 +294,18 @@ fn law_of(
         BenchTimed::Decode(tokens) => (tokens, false),
         BenchTimed::Both(..) => return Ok(None),
     };
-    let (last, most) = (row.depth_tokens + tokens, found.architecture.max_context_tokens);
+    let (last, most) = (row.depth_tokens.saturating_add(tokens), found.architecture.max_context_tokens);
     if last > most {
         return Err(CalibrationError::Depth { model: said(), tokens: last, most });
     }
+    let usual = Scenario::for_model(&found);
     let scenario = Scenario {
         context_tokens: (row.depth_tokens + tokens / 2).max(1),
         weights: format,
         k: cache(&row.cache.0),
         v: cache(&row.cache.1),
-        ..Scenario::for_model(&found)
+        ubatch: if row.ubatch == 0 { usual.ubatch } else { row.ubatch },
+        ..usual
     };
     let runtime = Runtime::LlamaCpp;
     let unit = if row.on_gpu {
@@ -198,14 +316,15 @@ fn law_of(
     let unit = unit.ok_or_else(|| CalibrationError::Bandwidth { device: device.title.clone() })?;
     let reads = super::reads(&found, &plan, &scenario);
     let token = TokenWork::of(&found, &plan, &reads);
-    let seconds = if prompt {
-        let timed = unit.prompt(&PromptWork::of(&found, &plan, &scenario, row.depth_tokens, tokens));
-        Timed { seconds: timed.seconds / tokens as f64, ..timed }
+    let (seconds, bytes) = if prompt {
+        let work = PromptWork::of(&found, &plan, &scenario, row.depth_tokens, tokens);
+        let (timed, each) = (unit.prompt(&work), 1.0 / tokens as f64);
+        (Timed { seconds: timed.seconds * each, ..timed }, work.weight_bytes * each)
     } else {
-        unit.token(&token)
+        (unit.token(&token), token.weight_bytes + token.cache_bytes + token.state_bytes)
     };
     let kind = Kind::of(unit.class, token.mixture, &token.multiplied);
-    Ok(Some(Expected { seconds, kind, prompt }))
+    Ok(Some(Expected { seconds, kind, prompt, unit, bytes }))
 }
 
 #[cfg(test)]
@@ -214,6 +333,7 @@ mod tests {
     use crate::device::registry as devices;
     use crate::feasibility::assess;
     use crate::format::llama_bench::read_llama_bench;
+    use crate::model::registry;
 
     const QWEN: &str = r#"[{"cpu_info": "Cortex-A76", "model_filename": "q.gguf", "model_type": "qwen3 0.6B Q4_0", "model_size": 1,
         "model_n_params": 596049920, "n_gpu_layers": 0, "type_k": "f16", "type_v": "f16", "n_prompt": 0, "n_gen": 128,
@@ -231,7 +351,7 @@ mod tests {
     fn a_measured_row_moves_and_narrows_the_speed_of_other_models() {
         let device = devices::device("raspberry-pi-5-8gb").unwrap();
         let row = &read_llama_bench(QWEN).unwrap().rows[0];
-        let found = measured(&device, row, None).unwrap().unwrap();
+        let (found, _) = measured(&device, row, None).unwrap();
         assert!(!found.on_gpu && !found.of_prompt && found.format_group == "q4");
         let known = Device { measured_speeds: vec![found.clone()], ..device.clone() };
         let shares = shared();
@@ -256,24 +376,6 @@ mod tests {
     }
 
     #[test]
-    fn formats_are_read_off_the_words_of_llama_cpp() {
-        for (words, format) in [
-            ("qwen3 4B Q4_K - Medium", "q4_k_m"),
-            ("llama 1B Q8_0", "q8_0"),
-            ("gemma3 4B F16", "f16"),
-            ("llama 8B Q3_K - Large", "q3_k_l"),
-            ("llama 8B Q6_K", "q6_k"),
-            ("gpt-oss 20B MXFP4 MoE", ""),
-        ] {
-            assert_eq!(
-                format_of(words).map_or(String::new(), |format| format.to_string()),
-                format,
-                "{words}"
-            );
-        }
-    }
-
-    #[test]
     fn what_says_nothing_is_named() {
         let device = devices::device("raspberry-pi-5-8gb").unwrap();
         let row = &read_llama_bench(QWEN).unwrap().rows[0];
@@ -291,6 +393,49 @@ mod tests {
         let unknown = Device { dram_bandwidth_gb_per_s: None, ..device.clone() };
         assert!(said(&|_| (), &unknown).contains("is unknown"));
         let both = BenchRow { timed: BenchTimed::Both(1, 1), ..row.clone() };
-        assert_eq!(measured(&device, &both, None), Ok(None));
+        assert!(measured(&device, &both, None).unwrap_err().to_string().contains("timed together"));
+        // Depths and lengths beyond all numbers.
+        let huge =
+            said(&|row| (row.depth_tokens, row.timed) = (u64::MAX, BenchTimed::Decode(1 << 63)), &device);
+        assert!(huge.contains("beyond the 40960"), "{huge}");
+        let other = registry::model("smollm2-135m").unwrap();
+        let told = measured(&device, row, Some(&other)).unwrap_err().to_string();
+        assert!(told.contains("596049920 parameters") && told.contains("SmolLM2 135M"), "{told}");
+    }
+
+    #[test]
+    fn a_row_that_the_memory_cannot_deliver_is_refused_and_an_unusual_one_is_told() {
+        let device = devices::device("raspberry-pi-5-8gb").unwrap();
+        let row = &read_llama_bench(QWEN).unwrap().rows[0];
+        let at = |tokens_per_s: f64| {
+            let row = BenchRow { tokens_per_s, ..row.clone() };
+            of_rows(&device, &[row], |_| None).map_err(|error| error.to_string())
+        };
+        let usual = expected(&device, row, None).unwrap().unwrap();
+        assert!(at(usual.expected).unwrap().remarks.is_empty());
+        let slow = at(usual.low * 0.5).unwrap();
+        assert!(slow.remarks[0].contains("of what was expected of this device"), "{slow:?}");
+        let told = at(1000.0).unwrap_err();
+        assert!(told.contains("GB/s, and Raspberry Pi 5") && told.contains("another machine"), "{told}");
+    }
+
+    #[test]
+    fn rows_that_say_nothing_are_left_out_where_others_serve() {
+        let device = devices::device("raspberry-pi-5-8gb").unwrap();
+        let row = read_llama_bench(QWEN).unwrap().rows.remove(0);
+        let unknown = BenchRow { model_type: "qwen3 0.6B Q9".into(), ..row.clone() };
+        let of = |rows: &[BenchRow]| of_rows(&device, rows, |_| None).map_err(|error| error.to_string());
+        let found = of(&[row.clone(), unknown.clone(), unknown.clone()]).unwrap();
+        assert_eq!(found.measured.len(), 1);
+        assert!(found.remarks[0].starts_with("2 of 3 rows left out: qwen3 0.6B Q9"), "{found:?}");
+        assert!(of(&[unknown]).unwrap_err().contains("the format of the weights"));
+        let both = BenchRow { timed: BenchTimed::Both(1, 1), ..row };
+        assert_eq!(of(&[both]).unwrap_err(), "no row times a prompt or an answer alone");
+        let card = devices::device("desktop-rtx-4090-24gb").unwrap();
+        let part = QWEN
+            .replace(r#""n_gpu_layers": 0"#, r#""gpu_info": "NVIDIA GeForce RTX 4090", "n_gpu_layers": 10"#);
+        let rows = read_llama_bench(&part).unwrap().rows;
+        let told = of_rows(&card, &rows, |_| None).unwrap_err().to_string();
+        assert!(told.contains("10 of 29 layers lay on the GPU"), "{told}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Decoding: weights and cache over a share of the bandwidth, a time for each layer, on processors the products over a share of the
 //! vector peak and the unpacking of the weights, on GPUs the products too and a time for each token. Prompts: products and
-//! attention over a share of the peak of arithmetic, and one reading of all weights for each batch. Terms add up since runtimes rarely overlap them; a maximum or a mean of them fitted
+//! attention over a share of the peak of arithmetic, and one reading of all weights for each batch, or for each micro-batch where it is made small. Terms add up since runtimes rarely overlap them; a maximum or a mean of them fitted
 //! worse. Published rows are what it is held to (`profiles/speed`).
 
 use super::class::{Class, program, quant, shared};
@@ -145,6 +145,12 @@ impl Unit {
         }
     }
 
+    /// The share of the peak bandwidth at which it reads weights.
+    pub fn bandwidth_share(&self) -> f64 {
+        let slower = if self.hbm { shared().hbm_time_factor } else { 1.0 };
+        self.class.decode().bandwidth_share / slower
+    }
+
     /// The terms of one decoded token.
     pub fn token_terms(&self, token: &TokenWork) -> TokenTerms {
         let (class, shared) = (self.class.decode(), shared());
@@ -219,6 +225,7 @@ impl Unit {
         let mixture = if prompt.mixture { shared.moe_prefill_factor } else { 1.0 };
         // A short prompt is one batch; of longer ones the law counts parts of batches, as it was fitted.
         let batches = if prompt.tokens > 0.0 { (prompt.tokens / shared.batch_tokens).max(1.0) } else { 0.0 };
+        let batches = batches + prompt.more_readings;
         let reading = prompt.weight_bytes / (shared.floor_bandwidth_share * self.bytes_per_s);
         PromptTerms {
             products: prompt.tokens * products / usable * mixture * program,

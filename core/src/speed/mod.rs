@@ -8,6 +8,7 @@ mod forecast;
 mod law;
 mod lookup;
 pub mod published;
+mod row;
 mod speculative;
 mod standing;
 mod sustained;
@@ -25,7 +26,7 @@ pub use law::{PromptTerms, Timed, TokenTerms, Unit};
 pub use lookup::{CliffStep, Lookup, LookupCase};
 pub use standing::{Coverage, Standing};
 pub use sustained::Sustained;
-pub use told::{DepthSpeed, Speculative, Speed, TurnSpeed};
+pub use told::{DepthSpeed, Narrowing, Speculative, Speed, TokenTimes, TurnSpeed, UnitTimes};
 pub use uses::{Suitability, USES, Usable, Use};
 pub use work::{FormatGroup, PromptWork, TokenWork};
 

@@ -54,10 +54,12 @@ pub enum PublishedError {
     #[error("column `{0}` is missing from the first line")]
     Column(&'static str),
     /// A field cannot be read.
-    #[error("line {line}: `{column}` is {value:?}; expected {expected}")]
+    #[error("line {line}{}: `{column}` is {value:?}; expected {expected}", if row.is_empty() { String::new() } else { format!(" ({row})") })]
     Field {
         /// Line of the file.
         line: usize,
+        /// The row's name; empty where it has none.
+        row: String,
         /// Column.
         column: &'static str,
         /// What stands there.
@@ -72,6 +74,8 @@ pub enum PublishedError {
 
 const GIGA: f64 = 1e9;
 const TERA: f64 = 1e12;
+/// What quantities of a row may be, each in the unit of its column.
+const POSSIBLE: std::ops::RangeInclusive<f64> = 1e-9..=1e12;
 
 /// A row by the names of its columns.
 struct Row<'a> {
@@ -101,8 +105,23 @@ impl Row<'_> {
         self.number(column)?.ok_or_else(|| self.wrong(column, "", "a number"))
     }
 
+    /// What the law divides by or is divided by: 0 would make infinities. None where nothing is stated.
+    fn positive(&self, column: &'static str) -> Result<Option<f64>, PublishedError> {
+        match self.number(column)? {
+            Some(number) if !POSSIBLE.contains(&number) => {
+                Err(self.wrong(column, self.text(column)?, "a number from 1e-9 to 1e12"))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn needed_positive(&self, column: &'static str) -> Result<f64, PublishedError> {
+        self.positive(column)?.ok_or_else(|| self.wrong(column, "", "a number from 1e-9 to 1e12"))
+    }
+
     fn wrong(&self, column: &'static str, value: &str, expected: &'static str) -> PublishedError {
-        PublishedError::Field { line: self.line, column, value: value.to_owned(), expected }
+        let row = self.text("row_id").unwrap_or_default().to_owned();
+        PublishedError::Field { line: self.line, row, column, value: value.to_owned(), expected }
     }
 }
 
@@ -125,8 +144,8 @@ pub fn read(text: &str) -> Result<Vec<PublishedRow>, PublishedError> {
 
 fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
     let runtime = program(row.text("runtime")?);
-    let matrix = row.number("fp16_matrix_tflops")?;
-    let vector = row.number("vector_tflops")?;
+    let matrix = row.positive("fp16_matrix_tflops")?;
+    let vector = row.positive("vector_tflops")?;
     let chip = row.text("chip")?;
     let law_class = row.text("cls")?;
     let named = class(law_class, runtime, chip, matrix.is_some());
@@ -136,17 +155,17 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
     let kind = row.text("chip_kind")?;
     let unit = Unit {
         class,
-        bytes_per_s: row.needed("bw_gbs")? * GIGA,
+        bytes_per_s: row.needed_positive("bw_gbs")? * GIGA,
         hbm: row.text("mem")?.contains("HBM"),
         vector_flops: vector.map(|tera| tera * TERA),
         matrix_flops: matrix.map(|tera| tera * TERA),
-        integer_ops: row.number("int8_tops")?.map(|tera| tera * TERA),
+        integer_ops: row.positive("int8_tops")?.map(|tera| tera * TERA),
         phone: kind.starts_with("phone"),
         program: runtime,
     };
     let mixture = row.needed("moe")? > 0.0;
-    let (active, layers) = (row.needed("active_b")? * GIGA, row.needed("layers")?);
-    let read = row.needed("bytes_per_tok_gb")? * GIGA;
+    let (active, layers) = (row.needed_positive("active_b")? * GIGA, row.needed_positive("layers")?);
+    let read = row.needed_positive("bytes_per_tok_gb")? * GIGA;
     let cache = row.number("kv_gb")?.unwrap_or(0.0) * GIGA;
     let depth = row.number("depth")?.unwrap_or(0.0);
     let of_group = |weights: f64| {
@@ -155,7 +174,7 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
         groups
     };
     let tokens = row.number("prompt_len")?.filter(|tokens| *tokens > 0.0).unwrap_or(512.0);
-    let body = row.needed("prefill_b")? * GIGA;
+    let body = row.needed_positive("prefill_b")? * GIGA;
     // A depth that is the prompt itself is nothing that was there before.
     let before = if depth <= 1.05 * tokens { 0.0 } else { depth };
     let seen = before + tokens / 2.0;
@@ -166,7 +185,7 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
         // Windows and hybrid layers: bytes of the cache know better.
         attention = attention.min(shared().attention_flop_per_kv_byte * cache / depth * seen);
     }
-    let experts = if mixture { row.needed("params_b")? * GIGA / active } else { 1.0 };
+    let experts = if mixture { row.needed_positive("params_b")? * GIGA / active } else { 1.0 };
     let compared = row.text("pp_use")? == "ok";
     Ok(PublishedRow {
         id: row.text("row_id")?.to_owned(),
@@ -191,14 +210,15 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
             multiplied: of_group(body),
             attention_flops: attention * tokens,
             weight_bytes: read * experts,
+            more_readings: 0.0,
         },
         has_peak: match class.prefill().peak {
             "int8_tops" => unit.integer_ops.is_some(),
             "vector_tflops" | "vector_and_int8" => vector.is_some(),
             _ => matrix.or(vector).is_some(),
         },
-        decode_tokens_per_s: row.number("tg_tps")?.filter(|speed| *speed > 0.0),
-        prompt_tokens_per_s: row.number("pp_tps")?.filter(|speed| *speed > 0.0 && compared),
+        decode_tokens_per_s: row.positive("tg_tps")?,
+        prompt_tokens_per_s: row.positive("pp_tps")?.filter(|_| compared),
         depth_tokens: depth,
         short_and_dense: !mixture && tokens <= 1024.0 && before == 0.0,
         held_out: row.text("role")? != "train",
@@ -375,6 +395,7 @@ impl Unseen {
         for (index, fields) in records(text).into_iter().enumerate().skip(1) {
             let wrong = |value: &str| PublishedError::Field {
                 line: index + 1,
+                row: String::new(),
                 column: "row_id,tg_tps,tg_low,tg_high,pp_tps,pp_low,pp_high,tg_low_apart,tg_high_apart,pp_low_apart,pp_high_apart",
                 value: value.to_owned(),
                 expected: "a name and ten numbers, or nothing for the five of a speed",
@@ -417,4 +438,33 @@ pub fn pairs<'a>(
 ) -> Vec<(&'a str, Estimate, f64)> {
     let pair = |row: &'a PublishedRow| Some((row.chip.as_str(), predicted(row)?, measured.of(row)?));
     rows.into_iter().filter_map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "row_id,chip,chip_kind,family,cls,mem,bw_gbs,fp16_matrix_tflops,vector_tflops,int8_tops,runtime,model,params_b,active_b,\
+        prefill_b,moe,layers,quant,bytes_per_tok_gb,kv_gb,depth,prompt_len,pp_tps,tg_tps,source,use,pp_use,role";
+    const ROW: &str = "r1,RTX 4090,dgpu,Ada,cuda,GDDR6X,1010,330,82,660,llama.cpp,llama3-8b,8,7.5,7,0,32,Q4_0,4.6,0,0,512,6000,127,here,ok,ok,train";
+
+    #[test]
+    fn what_would_predict_infinities_is_refused_by_row_and_field() {
+        assert_eq!(read(&format!("{HEADER}\n{ROW}\n")).unwrap().len(), 1);
+        for (field, column) in [
+            (",1010,", "bw_gbs"),
+            (",330,", "fp16_matrix_tflops"),
+            (",7.5,", "active_b"),
+            (",32,", "layers"),
+            (",4.6,", "bytes_per_tok_gb"),
+            (",127,", "tg_tps"),
+            (",6000,", "pp_tps"),
+        ] {
+            for wrong in ["0", "1e308", "NaN", "inf"] {
+                let text = format!("{HEADER}\n{}\n", ROW.replace(field, &format!(",{wrong},")));
+                let told = read(&text).unwrap_err().to_string();
+                assert!(told.starts_with(&format!("line 2 (r1): `{column}` is \"{wrong}\"")), "{told}");
+            }
+        }
+    }
 }

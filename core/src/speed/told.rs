@@ -27,6 +27,12 @@ pub struct Speed {
     /// After ten minutes of decoding, where something is known of it; filled for a device that is looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sustained: Option<Sustained>,
+    /// What a token's time is made of, at the end of the context; filled for a device that is looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms: Option<TokenTimes>,
+    /// What measured speeds narrow; filled for a device that is looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<Narrowing>,
     /// Why intervals are wider than usual.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wide_because: Vec<&'static str>,
@@ -57,6 +63,97 @@ pub struct TurnSpeed {
     pub whole_s: Estimate,
     /// Seconds more when the file is not in memory yet: its bytes at the storage's rate.
     pub cold_start_s: f64,
+}
+
+/// The expected time of a token by its terms, which add up.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TokenTimes {
+    /// Of each processor that has layers.
+    pub units: Vec<UnitTimes>,
+    /// Milliseconds that storage is waited for: rows of tables, and weights that are read again.
+    pub storage_ms: f64,
+    /// Milliseconds on the way to cards in other machines and back.
+    pub network_ms: f64,
+}
+
+/// The expected time of a token on one processor, milliseconds a term; corrected by measured speeds as the whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnitTimes {
+    /// The class of processor.
+    pub processor: &'static str,
+    /// Peak bandwidth of the memory that it reads, GB/s (1e9).
+    pub bandwidth_gb_per_s: f64,
+    /// The share of that peak at which it reads weights; above one where reading overlaps with arithmetic.
+    pub bandwidth_share: f64,
+    /// Reading weights and recurrent state.
+    pub weights_ms: f64,
+    /// Reading keys and values.
+    pub cache_ms: f64,
+    /// Starting layers.
+    pub layers_ms: f64,
+    /// Products.
+    pub products_ms: f64,
+    /// Unpacking weights.
+    pub unpacking_ms: f64,
+    /// The connection of an NPU.
+    pub connection_ms: f64,
+    /// Handing the token over and choosing the next.
+    pub handing_ms: f64,
+}
+
+impl UnitTimes {
+    /// All terms with their names.
+    pub fn named(&self) -> [(&'static str, f64); 7] {
+        [
+            ("weights", self.weights_ms),
+            ("cache", self.cache_ms),
+            ("layers", self.layers_ms),
+            ("products", self.products_ms),
+            ("unpacking", self.unpacking_ms),
+            ("connection", self.connection_ms),
+            ("handing over", self.handing_ms),
+        ]
+    }
+
+    /// All of them, milliseconds.
+    pub fn sum_ms(&self) -> f64 {
+        self.named().iter().map(|(_, ms)| ms).sum()
+    }
+}
+
+impl TokenTimes {
+    /// The whole token, milliseconds.
+    pub fn sum_ms(&self) -> f64 {
+        self.units.iter().map(UnitTimes::sum_ms).sum::<f64>() + self.storage_ms + self.network_ms
+    }
+
+    /// What takes longest where that is neither bandwidth nor storage.
+    pub fn beyond_bandwidth(&self) -> Option<&'static str> {
+        let sum = |of: fn(&UnitTimes) -> f64| self.units.iter().map(of).sum::<f64>();
+        let read = sum(|unit| unit.weights_ms + unit.cache_ms + unit.connection_ms).max(self.storage_ms);
+        let others = [
+            ("starting layers", sum(|unit| unit.layers_ms)),
+            ("arithmetic", sum(|unit| unit.products_ms + unit.unpacking_ms)),
+            ("handing tokens over", sum(|unit| unit.handing_ms)),
+            ("the network", self.network_ms),
+        ];
+        let longest = others.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        longest.filter(|(_, ms)| *ms > read).map(|(name, _)| name)
+    }
+}
+
+/// Speeds that measured ones narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Narrowing {
+    /// The class of processor.
+    pub processor: &'static str,
+    /// Those of prompts, not of decoding.
+    pub of_prompt: bool,
+    /// Measured speeds that count.
+    pub rows: usize,
 }
 
 /// Speed with so many tokens in the cache.

@@ -102,7 +102,12 @@ pub struct PromptWork {
     pub attention_flops: f64,
     /// Bytes of weights that the tokens read at once: of experts, those that any of them chooses.
     pub weight_bytes: f64,
+    /// Readings of the weights beyond those of micro-batches of [`USUAL_UBATCH`] tokens.
+    pub more_readings: f64,
 }
+
+/// Tokens of a micro-batch in the published rows, llama.cpp's default: what the law of prompts is fitted to.
+pub(super) const USUAL_UBATCH: u64 = 512;
 
 impl TokenWork {
     /// This share of it.
@@ -163,6 +168,12 @@ fn multiplied(model: &Model, plan: &WeightPlan, head: bool) -> [f64; FormatGroup
 
 fn layers(model: &Model) -> f64 {
     (model.architecture.layers.len() as u64).saturating_mul(model.architecture.passes.max(1)) as f64
+}
+
+/// Tokens of a prompt that share one reading of the weights, as far as that is fewer than is usual.
+pub(super) fn micro_batch(scenario: &Scenario) -> u64 {
+    let asked = if scenario.runtime.is_llama_cpp() { scenario.ubatch } else { USUAL_UBATCH };
+    asked.clamp(1, USUAL_UBATCH)
 }
 
 /// The share of a tensor that so many tokens read at once: of experts, those that any of them chooses.
@@ -230,6 +241,7 @@ impl PromptWork {
             })
             .sum();
         let passes_of = architecture.passes.max(1) as f64;
+        let together = micro_batch(scenario);
         Self {
             tokens: tokens as f64,
             layers: layers(model),
@@ -239,9 +251,22 @@ impl PromptWork {
             weight_bytes: products(model, plan)
                 .filter(|(tensor, ..)| !is_head(tensor))
                 .map(|(tensor, bytes, _)| {
-                    bytes as f64 * chosen(tensor, tokens as f64) * passes(model, tensor)
+                    let together = if together < USUAL_UBATCH { tokens.min(together) } else { tokens };
+                    bytes as f64 * chosen(tensor, together as f64) * passes(model, tensor)
                 })
                 .sum(),
+            more_readings: (tokens.div_ceil(together) - tokens.div_ceil(USUAL_UBATCH)) as f64,
+        }
+    }
+
+    /// These shares of it: of the weights, of the attention, and of the layers.
+    pub(super) fn part(self, weights: f64, kept: f64, layers: f64) -> Self {
+        Self {
+            layers: self.layers * layers,
+            multiplied: self.multiplied.map(|multiplied| multiplied * weights),
+            attention_flops: self.attention_flops * kept,
+            weight_bytes: self.weight_bytes * weights,
+            ..self
         }
     }
 

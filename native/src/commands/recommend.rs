@@ -86,23 +86,28 @@ fn nothing(wish: &Wish) -> String {
 }
 
 fn table(found: &[Recommendation]) -> String {
-    let header = ["Model", "Format", "Weights MiB", "Context", "tok/s"];
+    let header = ["Model", "Format", "Weights MiB", "Context", "tok/s", "Expected"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|one| {
         let speed = one.outlook.decode_tokens_per_s;
-        let speed = speed.map_or("unknown".to_owned(), |speed| {
+        // The choice is made by the expected speed, which a range alone does not show.
+        let (range, expected) = speed.map_or(("unknown".to_owned(), String::new()), |speed| {
             let digits = usize::from(speed.high < 10.0);
-            format!("{:.digits$}-{:.digits$}", speed.low, speed.high)
+            (
+                format!("{:.digits$}-{:.digits$}", speed.low, speed.high),
+                format!("{:.digits$}", speed.expected),
+            )
         });
         vec![
             one.model.clone(),
             one.format.to_string(),
             mib(one.weight_bytes),
             count(one.outlook.context_tokens),
-            speed,
+            range,
+            expected,
         ]
     }));
-    output::columns(&[2, 3, 4], &rows).join("\n") + "\n"
+    output::columns(&[2, 3, 4, 5], &rows).join("\n") + "\n"
 }
 
 /// The answer of the program without a command: this machine, what to run on it, and how to go on.

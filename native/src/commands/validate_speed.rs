@@ -52,7 +52,9 @@ impl ValidateSpeedArgs {
             None => ("the built-in measurements".to_owned(), PUBLISHED.to_owned()),
             Some(path) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+                let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| bad_input(format!("{name}: not text in UTF-8; expected CSV")))?;
                 (name, text)
             }
         };

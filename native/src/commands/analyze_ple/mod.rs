@@ -294,7 +294,7 @@ impl AnalyzeArgs {
         let devices = self.devices()?;
         // Where a name leaves a choice, the message says what of it runs on the devices that are asked for.
         let model = inputs::model::load_for(&self.model, if self.all_devices { &[] } else { &devices })?;
-        let devices = self.speed.calibrated(devices)?;
+        let (devices, remarks) = self.speed.calibrated(devices)?;
         let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
         let devices = match program {
             Some(program) => devices.iter().map(|device| program.permitted(device)).collect(),
@@ -318,7 +318,7 @@ impl AnalyzeArgs {
         } else if self.csv {
             output::print(&report.to_csv())?;
         } else {
-            output::print(&text::report(&report, &devices, !self.all_devices))?;
+            output::print(&text::report(&report, &devices, !self.all_devices, &remarks))?;
         }
         let failed = self.fail_if_infeasible && report.devices.iter().any(|d| d.mode == Mode::Infeasible);
         Ok(ExitCode::from(u8::from(failed)))

@@ -7,7 +7,7 @@ use dhurandhar_core::device::Device;
 use dhurandhar_core::measurement::{BenchRow, Kind, Measurement as _, SpeedRun, read_llama_bench};
 use dhurandhar_core::memory::Turn;
 use dhurandhar_core::model::registry;
-use dhurandhar_core::speed::{DepthSpeed, Estimate, Speed, Suitability, Usable, calibration};
+use dhurandhar_core::speed::{DepthSpeed, Estimate, Speed, Suitability, TokenTimes, Usable, calibration};
 use std::path::PathBuf;
 
 /// Options of a turn and of a calibration.
@@ -60,7 +60,8 @@ impl SpeedArgs {
     }
 
     /// Adds what was measured to the one device that is named, and what is stated of heat to all.
-    pub(super) fn calibrated(&self, mut devices: Vec<Device>) -> anyhow::Result<Vec<Device>> {
+    /// With remarks on the rows that were left out or are unusual.
+    pub(super) fn calibrated(&self, mut devices: Vec<Device>) -> anyhow::Result<(Vec<Device>, Vec<String>)> {
         if let Some(share) = self.sustained_share {
             if !(0.01..=1.0).contains(&share) {
                 return Err(bad_input(format!("--sustained-share {share}; expected a share from 0.01 to 1")));
@@ -69,29 +70,27 @@ impl SpeedArgs {
                 device.sustained_share = Some(share);
             }
         }
-        let Some(path) = &self.calibrate else { return Ok(devices) };
+        let Some(path) = &self.calibrate else { return Ok((devices, Vec::new())) };
         let [device] = devices.as_mut_slice() else {
             return Err(bad_input(
                 "`--calibrate` without one device; expected --device NAME, the one that was measured",
             ));
         };
         let name = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            bad_input(format!(
+                "{name}: not text in UTF-8; expected JSON of llama-bench or of `dhurandhar bench`"
+            ))
+        })?;
         let named = self.calibrate_model.as_deref().map(inputs::model::load).transpose()?;
         let rows = rows(&text).map_err(|problem| bad_input(format!("{name}: {problem}")))?;
-        let rows = rows.iter().map(|row| {
-            // A file of `bench` names built-in models by their slugs.
-            let own = registry::model(&row.model_file).ok();
-            calibration::measured(device, row, named.as_ref().or(own.as_ref()))
-        });
-        let rows: Result<Vec<_>, _> = rows.collect();
-        let measured: Vec<_> =
-            rows.map_err(|error| bad_input(format!("{name}: {error}")))?.into_iter().flatten().collect();
-        if measured.is_empty() {
-            return Err(bad_input(format!("{name}: no row times a prompt or an answer alone")));
-        }
-        device.measured_speeds = measured;
-        Ok(devices)
+        // A file of `bench` names built-in models by their slugs.
+        let model_of = |row: &BenchRow| named.clone().or_else(|| registry::model(&row.model_file).ok());
+        let found = calibration::of_rows(device, &rows, model_of)
+            .map_err(|error| bad_input(format!("{name}: {error}")))?;
+        device.measured_speeds = found.measured;
+        Ok((devices, found.remarks))
     }
 }
 
@@ -120,8 +119,7 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
             speed.processors.join(" and "),
             match measured {
                 0 => speed.standing(),
-                1 => "narrowed by one measured speed".to_owned(),
-                rows => format!("narrowed by {rows} measured speeds"),
+                rows => narrowed(speed, rows),
             }
         ),
     )];
@@ -142,6 +140,9 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
             turn.cold_start_s
         ),
     ));
+    if let Some(terms) = &speed.terms {
+        lines.push(("A token's time:", token_times(terms)));
+    }
     if let Some(drafted) = &speed.speculative {
         lines.push((
             "With the draft:",
@@ -170,6 +171,63 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
         lines.push(("Wide since:", speed.wide_because.join("; ")));
     }
     lines
+}
+
+/// What measured speeds narrow, and what they do not.
+fn narrowed(speed: &Speed, rows: usize) -> String {
+    if speed.narrowed.is_empty() {
+        let what = match rows {
+            1 => "the one measured speed is not of what computes here".to_owned(),
+            rows => format!("none of the {rows} measured speeds is of what computes here"),
+        };
+        return format!("{what} and narrows nothing; {}", speed.standing());
+    }
+    let several = speed.processors.len() > 1;
+    let what = |of_prompt: bool| if of_prompt { "prompts" } else { "decoding" };
+    let mut parts: Vec<String> = Vec::new();
+    for found in &speed.narrowed {
+        let on = if several { format!(" on {}", found.processor) } else { String::new() };
+        let rows = match found.rows {
+            1 => "one measured speed".to_owned(),
+            rows => format!("{rows} measured speeds"),
+        };
+        parts.push(format!("{}{on} narrowed by {rows}", what(found.of_prompt)));
+    }
+    let missing =
+        [false, true].into_iter().filter(|of| speed.narrowed.iter().all(|found| found.of_prompt != *of));
+    parts.extend(missing.map(|of_prompt| format!("{} not", what(of_prompt))));
+    parts.join(", ")
+}
+
+/// Where a token's time goes: shares of the whole above 1 %.
+fn token_times(times: &TokenTimes) -> String {
+    let whole = times.sum_ms();
+    let share =
+        |name: &str, ms: f64| (ms > 0.01 * whole).then(|| format!("{name} {:.0} %", ms / whole * 100.0));
+    let several = times.units.len() > 1;
+    let mut parts: Vec<String> = Vec::new();
+    for unit in &times.units {
+        let terms: Vec<String> = unit.named().iter().filter_map(|(name, ms)| share(name, *ms)).collect();
+        let bandwidth = format!(
+            "weights and cache at {:.0} % of {:.0} GB/s",
+            unit.bandwidth_share * 100.0,
+            unit.bandwidth_gb_per_s
+        );
+        let on = if several { format!("{}: ", unit.processor) } else { String::new() };
+        parts.push(format!("{on}{} ({bandwidth})", terms.join(", ")));
+    }
+    parts.extend(share("storage", times.storage_ms));
+    parts.extend(share("network", times.network_ms));
+    format!("{} ms expected; {}", digits(whole), parts.join("; "))
+}
+
+/// Milliseconds, two or three digits.
+fn digits(value: f64) -> String {
+    match value {
+        value if value < 1.0 => format!("{value:.2}"),
+        value if value < 100.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
 }
 
 fn depths(by_depth: &[DepthSpeed]) -> String {

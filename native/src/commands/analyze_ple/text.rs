@@ -7,9 +7,11 @@ use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, 
 use dhurandhar_core::memory::{Draft, Scenario};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
+use dhurandhar_core::speed::{Bound, Ceilings, TokenTimes};
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
-pub(crate) fn report(report: &Report, devices: &[Device], detailed: bool) -> String {
+/// `remarks` are on measured speeds.
+pub(crate) fn report(report: &Report, devices: &[Device], detailed: bool, remarks: &[String]) -> String {
     let mut text = heading(report);
     text += "\n";
     text += &memory(report);
@@ -19,7 +21,8 @@ pub(crate) fn report(report: &Report, devices: &[Device], detailed: bool) -> Str
     if detailed {
         for device in &report.devices {
             let measured = devices.iter().find(|known| known.name == device.device);
-            text += &assessment(report, device, measured.map_or(0, |known| known.measured_speeds.len()));
+            let measured = measured.map_or(0, |known| known.measured_speeds.len());
+            text += &assessment(report, device, measured, remarks);
         }
     } else {
         text += &overview(report);
@@ -206,7 +209,7 @@ fn whole_on_card(whole: &WholeOnCard) -> String {
     }
 }
 
-fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
+fn assessment(report: &Report, device: &Assessment, measured: usize, remarks: &[String]) -> String {
     let ceilings = &device.ceilings;
     let mut text = format!("[{}] {}\n", device.device, device.device_title);
     let mut line = |name: &str, value: String| {
@@ -224,9 +227,10 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
         let name = if index == 0 { "Limits:" } else { "" };
         line(name, format!("{}: {}. Source: {}", check.limit.title, check.text, check.limit.source.text));
     }
-    line("Bottleneck:", device.bound.title().to_owned());
+    line("Bottleneck:", bottleneck(device));
     if let Some(speed) = &device.speed {
-        for (name, text) in speed::lines(speed, measured) {
+        let remarks = (!remarks.is_empty()).then(|| ("Measured:", remarks.join("; ")));
+        for (name, text) in speed::lines(speed, measured).into_iter().chain(remarks) {
             line(name, text);
         }
     }
@@ -241,19 +245,8 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
             ),
         );
     }
-    if let Some(bound) = ceilings.flash_tokens_per_s {
-        line(
-            "Rows on storage:",
-            format!(
-                "{:.2} pages a row, {:.2}-{:.2} ms per uncached token: at most {} tok/s; {:.1} s added to a prefill \
-                 of distinct tokens",
-                ceilings.pages_per_row,
-                ceilings.stall_s_best * 1e3,
-                ceilings.stall_s_worst * 1e3,
-                speed::rate(bound),
-                ceilings.prefill_stall_s
-            ),
-        );
+    if let Some(text) = rows_on_storage(ceilings) {
+        line("Rows on storage:", text);
     }
     if let Some(bound) = ceilings.sequential_bound_tokens_per_s {
         line(
@@ -307,6 +300,30 @@ fn assessment(report: &Report, device: &Assessment, measured: usize) -> String {
         line(name, text);
     }
     text + "\n"
+}
+
+/// The resource that decides the ceiling; where most of a token's time is none of theirs, that is named first.
+fn bottleneck(device: &Assessment) -> String {
+    let terms = device.speed.as_ref().and_then(|speed| speed.terms.as_ref());
+    let bandwidth = matches!(device.bound, Bound::Dram | Bound::GpuBandwidth);
+    let of_resources = device.bound.title();
+    match terms.and_then(TokenTimes::beyond_bandwidth).filter(|_| bandwidth) {
+        Some(longest) => format!("{longest}; for the ceiling, {of_resources}"),
+        None => of_resources.to_owned(),
+    }
+}
+
+fn rows_on_storage(ceilings: &Ceilings) -> Option<String> {
+    let bound = ceilings.flash_tokens_per_s?;
+    Some(format!(
+        "{:.2} pages a row, {:.2}-{:.2} ms per uncached token: at most {} tok/s; {:.1} s added to a prefill \
+         of distinct tokens",
+        ceilings.pages_per_row,
+        ceilings.stall_s_best * 1e3,
+        ceilings.stall_s_worst * 1e3,
+        speed::rate(bound),
+        ceilings.prefill_stall_s
+    ))
 }
 
 /// What passes each limit that the run fails; states with the same answer are said once.
