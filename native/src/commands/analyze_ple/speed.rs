@@ -140,9 +140,6 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
             turn.cold_start_s
         ),
     ));
-    if let Some(terms) = &speed.terms {
-        lines.push(("A token's time:", token_times(terms)));
-    }
     if let Some(drafted) = &speed.speculative {
         lines.push((
             "With the draft:",
@@ -160,6 +157,9 @@ pub(super) fn lines(speed: &Speed, measured: usize) -> Vec<(&'static str, String
     if let Some(hot) = &speed.sustained {
         let speed = hot.decode_tokens_per_s.map(|speed| format!("{} tok/s; ", range(speed)));
         lines.push(("After 10 min:", speed.unwrap_or_default() + &hot.basis));
+    }
+    if let Some(terms) = &speed.terms {
+        lines.push(("A token's time:", token_times(terms)));
     }
     if !speed.by_depth.is_empty() {
         lines.push(("By depth:", depths(&speed.by_depth)));
