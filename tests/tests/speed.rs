@@ -42,7 +42,15 @@ fn a_turn_is_told_with_its_wait_and_longer_prompts_wait_longer() {
     let speeds: Vec<f64> = depths.iter().map(|at| at["tokens_per_s"]["expected"].as_f64().unwrap()).collect();
     assert!(speeds.windows(2).all(|pair| pair[0] >= pair[1]), "{speeds:?}");
     let text = answer(&["analyze-ple", "--model", "llama-3.2-3b", "--device", "pixel-10-pro"]);
-    for part in ["Speed:", "A token's time:", "weights and cache at", "A turn:", "first token after", "By depth:", "Usable for:"] {
+    for part in [
+        "Speed:",
+        "A token's time:",
+        "weights and cache at",
+        "A turn:",
+        "first token after",
+        "By depth:",
+        "Usable for:",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let error = refusal(&[
