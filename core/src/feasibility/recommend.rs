@@ -127,9 +127,12 @@ pub fn recommend(device: &Device, wish: &Wish, count: usize) -> Vec<Recommendati
     candidates.sort_by(|one, other| other.cmp(one));
     let mut found: Vec<(String, Recommendation)> = Vec::new();
     for (_, slug) in candidates {
+        if found.len() >= count {
+            break;
+        }
         let Ok(model) = registry::model(slug) else { continue };
         let family = &model.architecture.family;
-        if found.len() >= count || found.iter().any(|(other, _)| other == family) {
+        if found.iter().any(|(other, _)| other == family) {
             continue;
         }
         let longest = model.architecture.max_context_tokens;
