@@ -470,7 +470,8 @@ mod tests {
                 let answer = assess(&model, &plan, &scenario, &device, 0.0).unwrap();
                 let pair = format!("{} on {}", model.architecture.name, device.name);
                 assert_eq!(answer.mode == Mode::Infeasible, !answer.reason.starts_with("Fits "), "{pair}");
-                let tried = answer.inverse.longest_context_tokens.filter(|_| (number + place) % SHARE == 0);
+                let tried =
+                    answer.inverse.longest_context_tokens.filter(|_| (number + place).is_multiple_of(SHARE));
                 if let Some(tokens) = tried {
                     let longest = Scenario { context_tokens: tokens, ..scenario.clone() };
                     let again = assess(&model, &plan, &longest, &device, 1.0).unwrap();
