@@ -125,7 +125,7 @@ fn a_wrong_file_is_named_by_column_and_line() {
     let wrong = first.replacen(",83.2,", ",fast,", 1);
     assert_eq!(
         said(&format!("{head}\n{wrong}\n")),
-        "line 2: `bw_gbs` is \"fast\"; expected a number of at least 0, or nothing"
+        "line 2 (r0000): `bw_gbs` is \"fast\"; expected a number of at least 0, or nothing"
     );
     let other = first.replacen(",cpu_x86,CPU,", ",abacus,CPU,", 1);
     assert!(said(&format!("{head}\n{other}\n")).starts_with("line 2: `cls` is \"abacus\"; expected a class"));

@@ -12,7 +12,6 @@ pub trait Kernel {
 
 /// Thirty-two integers, whole and as `256 high + low`, for instructions that multiply bytes.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only x86-64 multiplies bytes"))]
 pub struct Split<'a> {
     /// The integers.
     pub whole: &'a [i16; 32],

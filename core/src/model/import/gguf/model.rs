@@ -142,7 +142,7 @@ impl Gguf {
         }
         let tied = self.find("output.weight").is_none();
         model.embeddings = Embeddings { vocab_size: embedding.rows, width: embedding.row_length, tied };
-        model.conduct = family.conduct(embedding.rows, model.layers.len());
+        model.conduct = family.conduct(embedding.rows, blocks.len());
         if let Some(kind) = self.metadata.text("tokenizer.ggml.model") {
             model.conduct.tokenizer = family::tokenizer(kind);
         }

@@ -95,7 +95,7 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     model.float_bits = if embedding.block == BlockType::F32 { 32 } else { 16 };
     let width = embedding.row_length();
     model.embeddings = Embeddings { vocab_size: embedding.rows(), width, tied: !has_head };
-    model.conduct = known.conduct(embedding.rows(), model.layers.len());
+    model.conduct = known.conduct(embedding.rows(), layers.len());
     model.extras.layer_scalar = conventions.layer_scalar;
     (model.extras.fused, model.extras.head_gate) = (conventions.fused, conventions.head_gate);
     model.sources = vec![format!("safetensors header of {title}")];
