@@ -128,7 +128,8 @@ fn a_wrong_file_is_named_by_column_and_line() {
         "line 2 (r0000): `bw_gbs` is \"fast\"; expected a number of at least 0, or nothing"
     );
     let other = first.replacen(",cpu_x86,CPU,", ",abacus,CPU,", 1);
-    assert!(said(&format!("{head}\n{other}\n")).starts_with("line 2: `cls` is \"abacus\"; expected a class"));
+    let message = said(&format!("{head}\n{other}\n"));
+    assert!(message.starts_with("line 2 (r0000): `cls` is \"abacus\"; expected a class"), "{message}");
     assert!(said(&format!("{head}\n{}\n", first.replacen(",ok,", ",suspect,", 1))).starts_with("no row"));
     assert_eq!(read(&format!("\u{feff}{head}\r\n{first}\r\n")).unwrap().len(), 1);
 }
