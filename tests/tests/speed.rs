@@ -80,6 +80,7 @@ fn one_measured_speed_narrows_the_others() {
     let measured = json(&[&base[..], &["--calibrate", file]].concat());
     assert!(width(&measured) < 0.75 * width(&json(&base)), "{measured}");
     let text = answer(&[&base[..], &["--calibrate", file]].concat());
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("decoding narrowed by one measured speed, prompts not"), "{text}");
     let error = refusal(&["analyze-ple", "--model", "llama-3.2-1b", "--all-devices", "--calibrate", file]);
     assert!(error.contains("without one device"), "{error}");

@@ -325,8 +325,7 @@ impl Seeker<'_> {
         }
         let needs = self.prospects.needs(scenario, self.machine)?;
         let fit = Fit::of(&needs, self.limits, scenario, self.device);
-        let slow = self.prospects.whole_too_slow(scenario, self.device, self.machine, &fit)?;
-        Ok((fit.mode != Mode::Infeasible && !slow).then_some(fit))
+        Ok((fit.mode != Mode::Infeasible).then_some(fit))
     }
 
     /// Binary search: memory never shrinks with the context.

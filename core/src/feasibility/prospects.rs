@@ -3,7 +3,7 @@
 //! A page that shows fifty devices asks for the same sums again and again; they are computed once.
 
 use super::check::Outcome;
-use super::fit::{Fit, Mode};
+use super::fit::Fit;
 use crate::device::{Device, GpuKind};
 use crate::leaf::cast::to_u64;
 use crate::leaf::number::within;
@@ -127,29 +127,6 @@ impl<'a> Prospects<'a> {
         let row_misses = if on_storage { within(1.0 - cache_hit_share, 0.0, 1.0) } else { 0.0 };
         let (model, plan, scenario) = (self.model, self.plan, self.scenario);
         Run { model, plan, scenario, device, machine, split, reads, asked, row_misses, reread: fit.reread }
-    }
-
-    /// Whether storage alone allows the target where weights are read again, and memory and arithmetic do not: rows of tables are
-    /// judged elsewhere.
-    pub(super) fn whole_too_slow(
-        &self,
-        scenario: &Scenario,
-        device: &Device,
-        machine: Machine,
-        fit: &Fit,
-    ) -> Result<bool, PlanError> {
-        if fit.mode != Mode::Mmap || !matches!(fit.outcome, Outcome::Slows { .. }) {
-            return Ok(false);
-        }
-        let other;
-        let plan = if scenario.weights == self.scenario.weights {
-            self.plan
-        } else {
-            other = WeightPlan::new(self.model, scenario.weights)?;
-            &other
-        };
-        let time = Prospects::new(self.model, plan, scenario).run_on(device, machine, fit, 1.0).decode();
-        Ok(time.is_some_and(|time| time.expected * scenario.target_tokens_per_s > 1.0))
     }
 
     /// With the weights laid out in the scenario's format.
