@@ -3,4 +3,5 @@
 pub mod browser;
 pub mod checkpoints;
 pub mod program;
+pub mod report;
 pub mod workspace;
