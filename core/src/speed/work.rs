@@ -102,7 +102,7 @@ pub struct PromptWork {
     pub attention_flops: f64,
     /// Bytes of weights that the tokens read at once: of experts, those that any of them chooses.
     pub weight_bytes: f64,
-    /// Readings of the weights beyond those of micro-batches of [`USUAL_UBATCH`] tokens.
+    /// Readings of the weights beyond those of usual micro-batches (512 tokens).
     pub more_readings: f64,
 }
 

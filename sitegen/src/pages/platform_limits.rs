@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn plays_and_the_limiters_tables_are_shown_whole() {
         let play = body("google-play");
-        for class in ["Below 4 GB", "4 GB", "6 GB", "8 GB", "12 GB", "16 GB", "Above 16 GB"] {
+        for class in ["Below 4 GB", "4 GB", "6 GB", "8 GB", "12 GB", "16 and 18 GB", "Above 18 GB"] {
             assert!(play.contains(&format!("<th scope=\"row\">{class}</th>")), "{class}");
         }
         assert!(play.contains("2.25 GiB") && play.contains("answer/17492799\">"), "{play}");
