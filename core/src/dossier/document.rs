@@ -5,7 +5,6 @@ use super::flips::size;
 use super::{AnsweredCase, Dossier};
 use crate::feasibility::{Assessment, Change, Check, Outcome};
 use crate::leaf::number::grouped;
-use crate::placement::Split;
 use crate::speed::Estimate;
 
 /// Everything below the title.
@@ -82,7 +81,11 @@ fn compared(cases: &[AnsweredCase]) -> Block {
             )
         }),
         row("Context", &|case| format!("{} tokens", grouped(case.verdict().context_tokens))),
-        row("On the GPU", &|case| case.verdict().split.as_ref().map_or("no split".into(), Split::describe)),
+        row("Runs on", &|case| {
+            let (verdict, scenario) = (case.verdict(), &case.report.scenario);
+            let whole = || verdict.machine.title(scenario, false).to_owned();
+            verdict.split.as_ref().map_or_else(whole, |split| format!("{} on the GPU", split.describe()))
+        }),
         row("Keys, values", &|case| {
             let scenario = &case.report.scenario;
             format!("{}, {}", scenario.k, scenario.v)

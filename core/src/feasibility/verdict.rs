@@ -380,7 +380,6 @@ mod tests {
         assert_ne!(assess(&model, &plan, &scenario, &device, 0.0).unwrap().mode, Mode::Infeasible);
     }
 
-    #[cfg(test)]
     fn plain_scenario(slug: &str) -> Scenario {
         let model = registry::model(slug).unwrap();
         let scenario = Scenario::for_model(&model);
