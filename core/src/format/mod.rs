@@ -6,6 +6,7 @@ pub mod built_in;
 pub mod csv;
 pub mod document;
 pub mod gguf;
+pub mod litertlm;
 pub mod llama_bench;
 pub mod npy;
 pub mod quantity;

@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes; its name decides only where they do not.
 
-use crate::format::document::utf8;
+use crate::format::{document::utf8, litertlm};
 
 /// Kinds of files that hold models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Kind {
     Safetensors,
     /// The index of a sharded safetensors checkpoint.
     SafetensorsIndex,
+    /// A LiteRT-LM bundle.
+    Bundle,
     /// Something else, in words.
     Foreign(&'static str),
 }
@@ -46,7 +48,6 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"fmgg", "a GGML file from before GGUF"),
     (b"lmgg", "a GGML file from before GGUF"),
     (b"FUGG", "a GGUF file with its bytes reversed"),
-    (b"LITERTLM", "a LiteRT-LM bundle"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a picture"),
@@ -58,6 +59,9 @@ pub fn detect(name: &str, first_bytes: &[u8]) -> Kind {
     let named = |ending: &str| name.ends_with(ending);
     if first_bytes.starts_with(b"GGUF") {
         return Kind::Gguf;
+    }
+    if first_bytes.starts_with(litertlm::MAGIC) {
+        return Kind::Bundle;
     }
     if let Some(what) = foreign(&name, first_bytes) {
         return Kind::Foreign(what);
@@ -122,7 +126,6 @@ mod tests {
             ("m.bin", b"\x08\x07\x12\x07pytorch", "an ONNX model"),
             ("m.tflite", b"\x1c\0\0\0TFL3", "a TFLite model"),
             ("m.task", b"PK\x03\x04", "a MediaPipe task bundle"),
-            ("m.litertlm", b"LITERTLM\x01", "a LiteRT-LM bundle"),
             ("m.gz", b"\x1f\x8b\x08", "a gzip archive"),
             ("tokenizer.json", b"{\"version\": \"1.0\", \"added_tokens\": [", "a tokenizer"),
         ] {

@@ -17,7 +17,9 @@ pub use draft::Unbelievable;
 pub use kind::{GIT_LFS_POINTER, Kind, detect};
 
 use super::{Model, Profile};
+use crate::leaf::number::grouped;
 use crate::format::document::{DocumentError, utf8};
+use crate::format::litertlm::{self, Bundle, BundleError};
 use gguf::{Gguf, GgufError, GgufModelError};
 use hf_config::ConfigError;
 use safetensors::{SafetensorsError, SafetensorsModelError};
@@ -71,6 +73,22 @@ pub enum ImportError {
         /// What it seems to be.
         what: &'static str,
     },
+    /// A LiteRT-LM bundle: its models are compiled, so that no tensor can be told.
+    #[error("{source_name}: {}; its compiled models are not read here; expected the model by its name, or its config.json, with LiteRT-LM as the runtime", bundle_words(bundle))]
+    Bundle {
+        /// File name.
+        source_name: String,
+        /// What its header says.
+        bundle: Bundle,
+    },
+    /// A LiteRT-LM bundle whose header does not fit.
+    #[error("{source_name}: a LiteRT-LM bundle, and {error}")]
+    BrokenBundle {
+        /// File name.
+        source_name: String,
+        /// What is wrong.
+        error: BundleError,
+    },
     /// A text document too large to be one.
     #[error("{source_name}: {found} bytes long; a text document has at most {MAX_TEXT}")]
     TooLarge {
@@ -113,6 +131,7 @@ pub fn import(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Model, 
     let wrong = |error: SafetensorsError| in_safetensors(name, error);
     match detect(name, bytes) {
         Kind::Gguf => gguf(name, bytes, file_len),
+        Kind::Bundle => Err(bundle(name, bytes, file_len)),
         Kind::Safetensors => {
             let header = safetensors::parse_header(name, bytes, file_len).map_err(wrong)?;
             header.model().map_err(|error| in_safetensors(name, error))
@@ -174,6 +193,29 @@ pub fn gguf_part(name: &str, bytes: &[u8], file_len: Option<u64>) -> Result<Gguf
 pub fn gguf_joined(name: &str, parts: Vec<Gguf>) -> Result<Model, ImportError> {
     let whole = Gguf::join(parts).map_err(|error| in_gguf(name, error))?;
     whole.model(name).map_err(|error| in_gguf(name, error))
+}
+
+/// What a bundle's header says, as the reason why it gives no model.
+fn bundle(name: &str, bytes: &[u8], file_len: Option<u64>) -> ImportError {
+    let source_name = name.to_owned();
+    match litertlm::read(bytes, file_len) {
+        Ok(bundle) => ImportError::Bundle { source_name, bundle },
+        Err(BundleError::NeedMore { at_least }) => ImportError::NeedMore { at_least },
+        Err(error) => ImportError::BrokenBundle { source_name, error },
+    }
+}
+
+fn bundle_words(bundle: &Bundle) -> String {
+    let [major, minor, patch] = bundle.version;
+    let sections: Vec<String> = bundle
+        .sections
+        .iter()
+        .map(|section| {
+            let model = section.model.as_deref().map(|model| format!(" {model}")).unwrap_or_default();
+            format!("{}{model} of {} bytes", section.kind, grouped(section.bytes))
+        })
+        .collect();
+    format!("a LiteRT-LM bundle of version {major}.{minor}.{patch} with {}", sections.join(", "))
 }
 
 fn in_gguf(name: &str, error: impl Into<GgufModelError>) -> ImportError {
@@ -259,6 +301,16 @@ mod tests {
         let model = import_with_config("model.safetensors.index.json", index, None, &config).unwrap();
         assert_eq!(model.architecture.layers.len(), 28);
         assert!(model.architecture.assumptions.iter().any(|a| a.contains("the index has 8 bytes")));
+    }
+
+    #[test]
+    fn a_bundle_says_what_it_holds() {
+        let header = include_bytes!("../../../../tests/fixtures/header.litertlm");
+        let error = import("m.litertlm", header, Some(4_325_476)).unwrap_err().to_string();
+        let start = "m.litertlm: a LiteRT-LM bundle of version 1.7.0 with TFLite model prefill_decode of 3,000,000 bytes, TFLite model embedder";
+        assert!(error.starts_with(start), "{error}");
+        let error = import("m.litertlm", header, Some(400)).unwrap_err().to_string();
+        assert_eq!(error, "m.litertlm: a LiteRT-LM bundle, and a section lies beyond the file's end");
     }
 
     #[test]
