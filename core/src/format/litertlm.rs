@@ -186,8 +186,11 @@ mod tests {
     fn a_bundle_of_the_builder_is_read() {
         let bundle = read(HEADER, LENGTH).unwrap();
         assert_eq!(bundle.version, [1, 7, 0]);
-        let seen: Vec<_> =
-            bundle.sections.iter().map(|s| (s.kind, s.model.as_deref().unwrap_or_default(), s.bytes)).collect();
+        let seen: Vec<_> = bundle
+            .sections
+            .iter()
+            .map(|s| (s.kind, s.model.as_deref().unwrap_or_default(), s.bytes))
+            .collect();
         let expected = [
             ("TFLite model", "prefill_decode", 3_000_000),
             ("TFLite model", "embedder", 40_000),

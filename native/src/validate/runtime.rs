@@ -89,11 +89,13 @@ pub(super) struct LoadChoices {
 }
 
 /// What goes to a card; the library's default when not said.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Offloaded {
     pub(super) gpu_layers: Option<i32>,
     /// The first layers, whose experts stay.
     pub(super) cpu_moe_layers: u64,
+    /// Part of the names of other tensors that stay; empty for none.
+    pub(super) kept: String,
 }
 
 /// The choices of a context whose sizes are wanted.
@@ -210,14 +212,18 @@ impl Runtime {
     }
 
     /// Read a file's header and place its tensors, without allocating anything.
-    pub(super) fn place(&self, file: &Path, offload: Offloaded) -> Result<LoadedModel, String> {
+    pub(super) fn place(&self, file: &Path, offload: &Offloaded) -> Result<LoadedModel, String> {
         let path = text(file)?;
         let [base, ..] = &self.libraries;
         let host: Symbol<unsafe extern "C" fn() -> *const c_void> =
             symbol(base, "ggml_backend_cpu_buffer_type")?;
         // As `--n-cpu-moe` writes them (`common.h`).
-        let patterns: Vec<CString> = (0..offload.cpu_moe_layers)
-            .map(|layer| CString::new(format!(r"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps")))
+        let experts = (0..offload.cpu_moe_layers)
+            .map(|layer| format!(r"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps"));
+        let kept = Some(offload.kept.replace('.', r"\.")).filter(|kept| !kept.is_empty());
+        let patterns: Vec<CString> = experts
+            .chain(kept)
+            .map(CString::new)
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())?;
         // SAFETY: takes nothing and returns a pointer that lives as long as the library.

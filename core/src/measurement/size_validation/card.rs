@@ -2,7 +2,7 @@
 
 use super::{MeasuredSizes, Tally};
 use crate::device::GpuKind;
-use crate::memory::{Offload, Scenario};
+use crate::memory::{Offload, Scenario, TensorOverride};
 use crate::model::Model;
 use crate::model::architecture::Ffn;
 use crate::placement::{Component, Machine, Placement, Pool};
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// A graph's buffer this far off is listed.
 const COMPUTE_TOLERANCE: f64 = 0.05;
+/// Parts of names kept with the processor: matrices of every layer, and one layer.
+const KEPT: [&str; 3] = ["ffn_down", "attn_", "blk.1."];
 /// Bytes that a card's buffers pad: scalars of four bytes, and a copy of rotary factors.
 const PADDING: u64 = 2_048;
 
@@ -37,6 +39,9 @@ pub struct CardChoices {
     pub context: u64,
     /// Tokens of a micro-batch.
     pub ubatch: u64,
+    /// Part of the names of tensors that stay with the processor by hand (`--override-tensor PART=CPU`); empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kept: String,
 }
 
 /// Bytes on both sides.
@@ -70,29 +75,33 @@ impl CardTallies {
 }
 
 /// The contexts to ask for: one layer, half of them, all but the first, all; caches with the host; experts of none, half and
-/// all layers there.
+/// all layers there; and tensors kept there by name.
 pub fn card_grid(model: &Model) -> Vec<CardSetting> {
     let architecture = &model.architecture;
     let layers = architecture.layers.len() as u64;
     let sparse = architecture.layers.iter().any(|layer| matches!(layer.ffn, Ffn::Experts { .. }));
     let mut all: Vec<CardSetting> = Vec::new();
-    let mut add = |gpu_layers, cpu_moe_layers, kv_offload, context: u64, ubatch| {
+    let mut add = |gpu_layers, cpu_moe_layers, kv_offload, context: u64, ubatch, kept: &str| {
         let context = context.min(architecture.max_context_tokens);
-        let choices = CardChoices { gpu_layers, cpu_moe_layers, kv_offload, context, ubatch };
+        let kept = kept.to_owned();
+        let choices = CardChoices { gpu_layers, cpu_moe_layers, kv_offload, context, ubatch, kept };
         if all.iter().all(|known| known.choices != choices) {
             all.push(CardSetting { choices, measured: None });
         }
     };
     for gpu_layers in [1, layers / 2, layers, layers + 1] {
         for context in [4096, 32_768] {
-            add(gpu_layers, 0, true, context, 512);
+            add(gpu_layers, 0, true, context, 512, "");
         }
-        add(gpu_layers, 0, false, 4096, 512);
+        add(gpu_layers, 0, false, 4096, 512, "");
     }
-    add(layers + 1, 0, true, 4096, 128);
+    add(layers + 1, 0, true, 4096, 128, "");
+    for kept in KEPT {
+        add(layers + 1, 0, true, 4096, 512, kept);
+    }
     if sparse {
         for kept in [layers / 2, layers] {
-            add(layers + 1, kept, true, 4096, 512);
+            add(layers + 1, kept, true, 4096, 512, "");
         }
     }
     all
@@ -100,10 +109,16 @@ pub fn card_grid(model: &Model) -> Vec<CardSetting> {
 
 impl CardChoices {
     fn scenario(&self, model: &Model) -> Option<Scenario> {
+        let by_hand =
+            model.tensors.iter().filter(|tensor| !self.kept.is_empty() && tensor.name.contains(&self.kept));
+        let mut tensor_overrides: Vec<TensorOverride> =
+            by_hand.map(|tensor| TensorOverride { tensor: tensor.name.clone(), card: None }).collect();
+        tensor_overrides.sort_by(|a, b| a.tensor.cmp(&b.tensor));
         Some(Scenario {
             offload: Offload::Layers(self.gpu_layers),
             cpu_moe_layers: self.cpu_moe_layers,
             kv_offload: self.kv_offload,
+            tensor_overrides,
             context_tokens: self.context,
             ubatch: self.ubatch,
             weights: WeightFormat::parse("q4_k_m").ok()?,
@@ -112,11 +127,12 @@ impl CardChoices {
     }
 
     fn words(&self) -> String {
-        let Self { gpu_layers, cpu_moe_layers, kv_offload, context, ubatch } = self;
+        let Self { gpu_layers, cpu_moe_layers, kv_offload, context, ubatch, kept } = self;
         let cache = if *kv_offload { "" } else { ", cache with the host" };
         let experts =
             if *cpu_moe_layers > 0 { format!(", experts of {cpu_moe_layers} kept") } else { String::new() };
-        format!("{gpu_layers} layers{experts}{cache}, {context} tokens, ubatch {ubatch}")
+        let kept = if kept.is_empty() { String::new() } else { format!(", `{kept}` kept") };
+        format!("{gpu_layers} layers{experts}{kept}{cache}, {context} tokens, ubatch {ubatch}")
     }
 }
 
@@ -140,7 +156,8 @@ pub(super) fn add(tallies: &mut CardTallies, model: &Model, setting: &CardSettin
     let graph = on_card(|component| component == Component::Compute);
     let whole = placement.split.is_some_and(|split| split.is_whole())
         && choices.kv_offload
-        && choices.cpu_moe_layers == 0;
+        && choices.cpu_moe_layers == 0
+        && choices.kept.is_empty();
     let compute = if whole { &mut tallies.compute } else { &mut tallies.split_compute };
     compute.add(|| choices.words(), graph, measured.card.compute, COMPUTE_TOLERANCE);
     let compute = [&mut tallies.compute, &mut tallies.split_compute];

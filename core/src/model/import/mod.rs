@@ -17,9 +17,9 @@ pub use draft::Unbelievable;
 pub use kind::{GIT_LFS_POINTER, Kind, detect};
 
 use super::{Model, Profile};
-use crate::leaf::number::grouped;
 use crate::format::document::{DocumentError, utf8};
 use crate::format::litertlm::{self, Bundle, BundleError};
+use crate::leaf::number::grouped;
 use gguf::{Gguf, GgufError, GgufModelError};
 use hf_config::ConfigError;
 use safetensors::{SafetensorsError, SafetensorsModelError};
@@ -74,7 +74,10 @@ pub enum ImportError {
         what: &'static str,
     },
     /// A LiteRT-LM bundle: its models are compiled, so that no tensor can be told.
-    #[error("{source_name}: {}; its compiled models are not read here; expected the model by its name, or its config.json, with LiteRT-LM as the runtime", bundle_words(bundle))]
+    #[error(
+        "{source_name}: {}; its compiled models are not read here; expected the model by its name, or its config.json, with LiteRT-LM as the runtime",
+        bundle_words(bundle)
+    )]
     Bundle {
         /// File name.
         source_name: String,

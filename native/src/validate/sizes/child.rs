@@ -101,6 +101,7 @@ fn run(task: Task) -> Result<Reply, String> {
                 let offload = Offloaded {
                     gpu_layers: Some(narrow(choices.gpu_layers)?),
                     cpu_moe_layers: choices.cpu_moe_layers,
+                    kept: choices.kept.clone(),
                 };
                 let wanted = Wanted {
                     tokens: narrow(choices.context)?.cast_unsigned(),
@@ -109,7 +110,7 @@ fn run(task: Task) -> Result<Reply, String> {
                     ..SMALLEST
                 };
                 let sizes =
-                    runtime.place(&task.file, offload).and_then(|model| runtime.sizes(model, &wanted));
+                    runtime.place(&task.file, &offload).and_then(|model| runtime.sizes(model, &wanted));
                 let Ok(sizes) = sizes else { continue };
                 let mut measured = CardSizes::default();
                 for kind in sizes {
@@ -125,7 +126,7 @@ fn run(task: Task) -> Result<Reply, String> {
             Ok(Reply::Cards(settings))
         }
         Work::Contexts(mut settings) => {
-            let model = runtime.place(&task.file, Offloaded::default())?;
+            let model = runtime.place(&task.file, &Offloaded::default())?;
             for setting in &mut settings {
                 let wanted = wanted(setting)?;
                 let sizes = runtime.sizes(model, &wanted);
@@ -136,7 +137,7 @@ fn run(task: Task) -> Result<Reply, String> {
             Ok(Reply::Contexts(settings))
         }
         Work::Packed => {
-            let model = runtime.place(&task.file, Offloaded::default())?;
+            let model = runtime.place(&task.file, &Offloaded::default())?;
             let sizes = runtime.sizes(model, &SMALLEST)?;
             Ok(Reply::Packed(
                 sizes.iter().filter(|kind| kind.kind == "CPU_REPACK").map(|kind| kind.model).sum(),
