@@ -52,6 +52,12 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
             grouped(to_u64(speed.ceil()))
         ));
     }
+    if let Some(speed) = thresholds.storage_mb_per_s_to_run {
+        flips.push(format!(
+            "It runs, if slowly, with storage that reads {} MB/s: that gives the weights often enough.",
+            grouped(to_u64(speed.ceil()))
+        ));
+    }
     // Where the target is out of reach for other reasons, storage's wait decides nothing.
     let reachable = verdict.answer() != Answer::Slow;
     if let Some(wait) = thresholds.row_latency_us_for_target.filter(|_| reachable) {
@@ -68,6 +74,12 @@ fn memory(check: &Check, is_only: bool) -> String {
     let limit = &check.limit;
     let (from, allowed) = (size(check.runs_from_bytes), size(limit.bytes));
     let what = limit.counts.title();
+    if limit.card.is_some() {
+        return format!(
+            "{}: it allows {allowed}, and {from} is needed there; with other memory the cards' shares change too.",
+            limit.title
+        );
+    }
     let mut text = if limit.bytes >= check.runs_from_bytes {
         format!("{}: it allows {allowed}; below {from} of {what} the answer is no.", limit.title)
     } else {

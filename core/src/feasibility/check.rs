@@ -113,16 +113,18 @@ pub struct Elsewhere {
 
 /// What happens to a run that needs `needs`, anonymous memory being at this end of its interval.
 pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -> Outcome {
+    let anonymous = needs.anonymous_in(limit.counts);
     match limit.counts {
-        Counts::Memory => match held(needs, end(&needs.anonymous), limit.bytes, READ_AHEAD_BYTES) {
-            Held::Everything if needs.storage_bytes > 0 => Outcome::PassesWithTablesOnStorage,
-            Held::Everything => Outcome::Passes,
-            Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,
-            Held::Rereads(reread) if limit.beyond.drops_file_pages() => Outcome::Slows { reread },
-            Held::Rereads(_) | Held::Ended => Outcome::Fails,
-        },
-        Counts::Anonymous if end(&needs.anonymous) <= limit.bytes => Outcome::Passes,
-        Counts::HostAnonymous if end(&needs.host_anonymous) <= limit.bytes => Outcome::Passes,
+        Counts::Memory | Counts::HostMemory => {
+            match held(needs, end(&anonymous), limit.bytes, READ_AHEAD_BYTES) {
+                Held::Everything if needs.storage_bytes > 0 => Outcome::PassesWithTablesOnStorage,
+                Held::Everything => Outcome::Passes,
+                Held::TablesOnStorage => Outcome::PassesWithTablesOnStorage,
+                Held::Rereads(reread) if limit.beyond.drops_file_pages() => Outcome::Slows { reread },
+                Held::Rereads(_) | Held::Ended => Outcome::Fails,
+            }
+        }
+        Counts::Anonymous | Counts::HostAnonymous if end(&anonymous) <= limit.bytes => Outcome::Passes,
         Counts::Gpu if end(&needs.on_card(limit.card)) <= limit.bytes => Outcome::Passes,
         Counts::Anonymous | Counts::HostAnonymous | Counts::Gpu => Outcome::Fails,
     }
@@ -144,16 +146,16 @@ impl Check {
     /// Check `needs` against `limit`.
     pub(super) fn of(limit: Limit, needs: &Needs, state: State) -> Self {
         let now = outcome(&limit, needs, expected);
-        let certainty = match (is_borderline(&limit, needs), limit.is_estimate()) {
+        // Whether a driver spills is a setting, and second hand.
+        let unsure = limit.is_estimate() || limit.beyond == Beyond::Spills && now == Outcome::Fails;
+        let certainty = match (is_borderline(&limit, needs), unsure) {
             (true, _) => Certainty::Borderline,
             (false, true) => Certainty::Likely,
             (false, false) => Certainty::Certain,
         };
         let (runs, resident) = match limit.counts {
-            Counts::Memory => (needs.hot(), needs.resident()),
-            Counts::Anonymous => (needs.anonymous, needs.anonymous),
-            Counts::HostAnonymous => (needs.host_anonymous, needs.host_anonymous),
             Counts::Gpu => (needs.on_card(limit.card), needs.on_card(limit.card)),
+            counts => (needs.counted(counts, false), needs.counted(counts, true)),
         };
         let needed = if now == Outcome::Passes { resident } else { runs };
         let mut check = Self {
@@ -167,12 +169,13 @@ impl Check {
             text: String::new(),
             limit,
         };
-        check.text = check.sentence(state);
+        check.text = check.sentence(state, needs);
         check
     }
 
-    fn sentence(&self, state: State) -> String {
-        let counts = self.limit.counts.title();
+    fn sentence(&self, state: State, needs: &Needs) -> String {
+        let buffers = self.limit.counts == Counts::Anonymous && needs.anonymous != needs.host_anonymous;
+        let counts = if buffers { "anonymous memory and GPU buffers" } else { self.limit.counts.title() };
         let (low, high) = (mib(self.needed.low), mib(self.needed.high));
         let needed = if low == high { low } else { format!("{low} to {high}") };
         let allowed = grouped(self.limit.bytes >> 20);
@@ -198,7 +201,10 @@ impl Check {
                         "the process is held back, and its own pages go to compressed memory"
                     }
                     Beyond::LessVisible => "the store shows the app less, and may refuse updates",
-                    Beyond::Swaps | Beyond::Spills | Beyond::Stutters => "slower",
+                    Beyond::Spills => {
+                        "NVIDIA's driver moves what is too much to the host's memory unless that is switched off, and allocations fail where it is"
+                    }
+                    Beyond::Swaps | Beyond::Stutters => "slower",
                 };
                 format!("{start}: fails, {spare} MiB short{near}; {what}")
             }

@@ -43,7 +43,7 @@ impl Fit {
             Outcome::Passes => Mode::Resident,
             Outcome::PassesWithTablesOnStorage => Mode::Mmap,
             Outcome::Slows { reread } => {
-                let reached = speed::storage_bytes_per_s(device) / reread.expected.max(1) as f64;
+                let reached = Self::rereads_per_s(&reread, device);
                 if reached >= scenario.target_tokens_per_s { Mode::Mmap } else { Mode::Infeasible }
             }
             Outcome::Fails => Mode::Infeasible,
@@ -53,13 +53,15 @@ impl Fit {
             _ => None,
         };
         let need = |limit: &Limit| match limit.counts {
-            Counts::Memory if outcome == Outcome::Passes => needs.resident().bytes,
-            Counts::Memory => needs.hot().bytes,
-            Counts::Anonymous => needs.anonymous.bytes,
-            Counts::HostAnonymous => needs.host_anonymous.bytes,
             Counts::Gpu => needs.on_card(limit.card).bytes,
+            counts => needs.counted(counts, outcome == Outcome::Passes).bytes,
         };
         let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);
         Self { mode, outcome, reread, headroom }
+    }
+
+    /// How often a second storage gives what is read again.
+    pub(super) fn rereads_per_s(reread: &ReRead, device: &Device) -> f64 {
+        speed::storage_bytes_per_s(device) / reread.expected.max(1) as f64
     }
 }

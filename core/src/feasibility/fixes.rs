@@ -91,10 +91,11 @@ impl Change {
             Self::WindowedCaches => after.runtime = Runtime::LlamaCpp,
             Self::KvQ8 => (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0),
             Self::KvQ8AtContext { tokens } => {
-                (after.k, after.v, after.context_tokens) = (KvFormat::Q8_0, KvFormat::Q8_0, tokens);
+                after = after.at_context(tokens);
+                (after.k, after.v) = (KvFormat::Q8_0, KvFormat::Q8_0);
             }
             Self::KvQ4 => (after.k, after.v) = (KvFormat::Q4_0, KvFormat::Q4_0),
-            Self::ShorterContext { tokens } => after.context_tokens = tokens,
+            Self::ShorterContext { tokens } => after = after.at_context(tokens),
             Self::OnProcessor => {
                 (after.offload, after.cpu_moe_layers, after.kv_offload) = (Offload::Off, 0, true);
             }
@@ -179,6 +180,15 @@ pub struct Inverse {
     pub limits: Vec<Remedy>,
 }
 
+/// What is left where no change of a setting helps. Formats of other runtimes than llama.cpp's are not tried.
+pub const fn nothing_helps(runtime: Runtime) -> &'static str {
+    if runtime.takes_stock_formats() {
+        "nothing short of another model or device"
+    } else {
+        "no setting of this program: other weights, another model or another device"
+    }
+}
+
 /// What passes one limit in one state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -234,7 +244,12 @@ pub(super) fn explain(
     }
     by_speed(&mut inverse.fixes);
     if machine.uses_gpu(now) && machine.gpu_memory_bytes.is_some() {
-        let asked = Scenario { offload: Offload::All, cpu_moe_layers: 0, ..now.clone() };
+        let asked = Scenario {
+            offload: Offload::All,
+            cpu_moe_layers: 0,
+            tensor_overrides: Vec::new(),
+            ..now.clone()
+        };
         // By itself llama.cpp leaves layers out before it takes what it keeps free of a GPU.
         let by_itself = now.leaves_layers_to_the_runtime();
         let whole = Seeker {
@@ -330,10 +345,7 @@ impl Seeker<'_> {
 
     /// Binary search: memory never shrinks with the context.
     fn longest_context(&self) -> Result<Option<u64>, PlanError> {
-        let fits = |tokens| {
-            let scenario = Scenario { context_tokens: tokens, ..self.now.clone() };
-            self.fit(&scenario).map(|fit| fit.is_some())
-        };
+        let fits = |tokens| self.fit(&self.now.at_context(tokens)).map(|fit| fit.is_some());
         let (mut low, mut high) = (1, self.prospects.model.architecture.max_context_tokens);
         if !fits(low)? {
             return Ok(None);

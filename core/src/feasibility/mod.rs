@@ -14,7 +14,7 @@ mod verdict;
 pub use answer::Answer;
 pub use check::{Certainty, Check, Elsewhere, Outcome};
 pub use fit::Mode;
-pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard};
+pub use fixes::{Change, Fix, Inverse, Remedy, WholeOnCard, nothing_helps};
 pub use offered::offered;
 pub use outlook::{Outlook, outlook};
 pub use prospects::Prospects;

@@ -69,18 +69,14 @@ impl<'a> Prospects<'a> {
 
     /// What a scenario needs that differs from this one in anything but the model.
     pub(super) fn needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
-        if let Some(lent) = machine.gpu_memory_bytes.filter(|_| machine.uses_gpu(scenario)) {
-            let shared = machine.gpu != Some(GpuKind::Discrete);
-            if shared
-                && scenario.offload == Offload::Auto
-                && scenario.cpu_moe_layers == 0
-                && scenario.tensor_overrides.is_empty()
-                && scenario.kv_offload
-            {
+        if machine.uses_gpu(scenario) {
+            let lent = machine.gpu_memory_bytes;
+            let shared = lent.is_none() || machine.gpu != Some(GpuKind::Discrete);
+            if shared && scenario.leaves_layers_to_the_runtime() && scenario.kv_offload {
                 let whole = Machine { gpu_memory_bytes: None, ..machine };
                 let needs = self.weight_needs(scenario, whole)? + self.rest_needs(scenario, whole);
                 // Far from the edge, where sums are quicker than laying out the layers.
-                if needs.gpu.high.saturating_add(2 * FIT_MARGIN) <= lent {
+                if lent.is_none_or(|lent| needs.gpu.high.saturating_add(2 * FIT_MARGIN) <= lent) {
                     return Ok(needs);
                 }
             }

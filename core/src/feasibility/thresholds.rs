@@ -14,6 +14,9 @@ pub struct Thresholds {
     /// Sequential reads of storage with which the target speed is expected although weights are read again, MB/s (1e6); none where
     /// nothing is read again or no storage is enough; filled for a device that is looked at.
     pub storage_mb_per_s_for_target: Option<f64>,
+    /// Sequential reads of storage that give the weights read again as often as the target asks, MB/s (1e6): with less the run is too
+    /// slow to count as one; none where it runs, or nothing is read again; filled for a device that is looked at.
+    pub storage_mb_per_s_to_run: Option<f64>,
     /// Longest random read with which rows on storage allow the target speed, microseconds; none without such rows.
     pub row_latency_us_for_target: Option<f64>,
 }
@@ -25,6 +28,7 @@ impl Thresholds {
         Self {
             dram_gb_per_s_for_target: None,
             storage_mb_per_s_for_target: None,
+            storage_mb_per_s_to_run: None,
             row_latency_us_for_target: (pages > 0.0).then(|| 1e6 / (target * pages)),
         }
     }

@@ -66,7 +66,7 @@ impl Assessment {
     /// The tightest limit on memory of all kinds: what a bar of memory can be compared with.
     pub fn memory_check(&self) -> Option<&Check> {
         let counted =
-            self.checks.iter().filter(|check| check.limit.counts == Counts::Memory && check.limit.decides());
+            self.checks.iter().filter(|check| check.limit.counts.has_files() && check.limit.decides());
         counted.min_by_key(|check| check.limit.bytes)
     }
 
@@ -120,7 +120,14 @@ impl Prospects<'_> {
         }
         let bandwidth = run.dram_bytes_per_s_for(self.scenario.target_tokens_per_s);
         verdict.thresholds.dram_gb_per_s_for_target = bandwidth.map(|bytes| bytes / 1e9);
-        let storage = run.storage_bytes_per_s_for(self.scenario.target_tokens_per_s);
+        let target = self.scenario.target_tokens_per_s;
+        let storage = run.storage_bytes_per_s_for(target);
+        verdict.thresholds.storage_mb_per_s_to_run = match fit.outcome {
+            Outcome::Slows { reread } if fit.mode == Mode::Infeasible => {
+                Some(reread.expected as f64 * target / 1e6)
+            }
+            _ => None,
+        };
         verdict.thresholds.storage_mb_per_s_for_target = storage.map(|bytes| bytes / 1e6);
         fixes::explain(self, device, &device.limits_in(verdict.state), &mut verdict.inverse)
     }
@@ -167,7 +174,14 @@ impl Prospects<'_> {
             _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
         };
         let uncounted = &self.model.architecture.uncounted;
-        let mut certainty = certainty(mode, fit.outcome, &checks);
+        // What is only slowed by one limit may be too slow by another.
+        let stops = |check: &Check| match check.outcome {
+            Outcome::Slows { reread } if fit.mode == Mode::Infeasible => {
+                Fit::rereads_per_s(&reread, device) < target
+            }
+            _ => true,
+        };
+        let mut certainty = certainty(mode, fit.outcome, &checks, stops);
         if mode != Mode::Infeasible && !uncounted.is_empty() {
             certainty = certainty.max(Certainty::Likely);
         }
@@ -181,6 +195,12 @@ impl Prospects<'_> {
                 reason += &format!(" {but} {}: {}.", limit.title, check.text);
                 flagged.push(limit.id.clone());
             }
+        }
+        let unchecked = device.unchecked_limits();
+        if !unchecked.is_empty() {
+            certainty = certainty.max(if mode == Mode::Infeasible { certainty } else { Certainty::Likely });
+            let names = unchecked.join(", ");
+            reason += &format!(" Not checked, since the device states no memory (`ram_mib`): {names}.");
         }
         if !uncounted.is_empty() {
             reason += &format!(" At least: the {} is not counted.", uncounted.join(" and the "));
@@ -276,11 +296,11 @@ fn in_order(needs: &Needs, limits: &[Limit], state: State) -> Vec<Check> {
 }
 
 /// A run that is said to work is as sure as its least sure limit; one that is not, as the surest limit that says so.
-fn certainty(mode: Mode, worst: Outcome, checks: &[Check]) -> Certainty {
+fn certainty(mode: Mode, worst: Outcome, checks: &[Check], stops: impl Fn(&Check) -> bool) -> Certainty {
     let counted = checks.iter().filter(|check| check.limit.decides());
     let sure = |check: &Check| check.certainty;
     if mode == Mode::Infeasible {
-        let failing = counted.filter(|check| check.outcome.rank().0 == worst.rank().0);
+        let failing = counted.filter(|check| check.outcome.rank().0 == worst.rank().0 && stops(check));
         return failing.map(sure).min().unwrap_or(Certainty::Likely);
     }
     counted.map(sure).max().unwrap_or(Certainty::Likely)
@@ -309,6 +329,12 @@ fn reason(
         ),
         Mode::Mmap => format!("Fits with tables left on storage. {limit}: {}.", check.text),
         Mode::Infeasible => match check.outcome {
+            Outcome::Fails if check.limit.beyond == Beyond::Spills => {
+                format!(
+                    "Does not fit the card, and beyond it runs at a speed that is not known. {limit}: {}.",
+                    check.text
+                )
+            }
             Outcome::Fails if check.limit.beyond == Beyond::Throttles => {
                 format!("Held back, at a speed that is not known. {limit}: {}.", check.text)
             }
@@ -586,6 +612,11 @@ mod tests {
         assert_eq!(asked(1.0, needed * 1.01).mode, Mode::Mmap);
         // Memory and arithmetic alone are slower than that.
         let never = asked(8.0, 90.0);
+        let runs = never.thresholds.storage_mb_per_s_to_run.unwrap();
+        assert_eq!(
+            (asked(8.0, runs * 0.99).mode, asked(8.0, runs * 1.01).mode),
+            (Mode::Infeasible, Mode::Mmap)
+        );
         assert_eq!(never.thresholds.storage_mb_per_s_for_target, None);
         let fast = asked(8.0, 20_000.0);
         // It runs, and is told to be slow.

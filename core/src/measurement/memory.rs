@@ -129,7 +129,7 @@ impl MemorySample {
             Counts::Anonymous | Counts::HostAnonymous => {
                 self.rss_anon_bytes.map(|anon| anon + plus(self.swap_bytes))
             }
-            Counts::Memory => {
+            Counts::Memory | Counts::HostMemory => {
                 self.need_bytes().map(|need| need + plus(self.swap_bytes) + plus(self.rss_shmem_bytes))
             }
             Counts::Gpu => None,

@@ -91,6 +91,7 @@ impl Draft {
             offload: if main.offload == Offload::Off { Offload::Off } else { Offload::All },
             cpu_moe_layers: 0,
             tensor_overrides: Vec::new(),
+            ubatch_steps: Vec::new(),
             kv_offload: true,
             prompt_cache_mib: 0,
             checkpoints: 0,

@@ -14,4 +14,6 @@ pub use kv_cache::LayerCache;
 pub use kv_format::{KvFormat, UnknownKvFormat};
 pub use refused::{Refusal, refused};
 pub use runtime::{Runtime, UnknownRuntime};
-pub use scenario::{CardShares, LazyMode, LoadMode, Offload, Scenario, ScenarioError, TensorOverride, Turn};
+pub use scenario::{
+    CardShares, LazyMode, LoadMode, Offload, Scenario, ScenarioError, TensorOverride, Turn, UbatchStep,
+};

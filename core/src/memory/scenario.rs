@@ -119,6 +119,9 @@ pub struct Scenario {
     pub ubatch: u64,
     /// Attention without the full score matrix.
     pub flash_attention: bool,
+    /// Micro-batches that the program chooses by the context, in the order of their contexts; empty where it keeps one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ubatch_steps: Vec<UbatchStep>,
     /// llama.cpp copies matrices into a layout for the processor's vector units.
     pub repack: bool,
     /// How weights come into memory.
@@ -150,6 +153,16 @@ pub struct Scenario {
     pub target_tokens_per_s: f64,
     /// A question and its answer, for which times are told.
     pub turn: Turn,
+}
+
+/// A micro-batch that a program takes from some context on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UbatchStep {
+    /// The least context, in tokens.
+    pub from_tokens: u64,
+    /// Tokens computed at once.
+    pub ubatch: u64,
 }
 
 /// Where a tensor lies, whatever its layer.
@@ -336,6 +349,7 @@ impl Scenario {
             vision: false,
             audio: false,
             ubatch: 512,
+            ubatch_steps: Vec::new(),
             flash_attention: true,
             repack: true,
             load: LoadMode::Mmap,
@@ -415,6 +429,21 @@ impl Scenario {
             return Err(ScenarioError::Cells { slots, tokens, cells });
         }
         Ok(())
+    }
+
+    /// The same with another context, and with the micro-batch that the program takes for it unless another was asked for.
+    #[must_use]
+    pub fn at_context(&self, tokens: u64) -> Self {
+        let chosen = |context: u64| {
+            let reached = self.ubatch_steps.iter().filter(|step| step.from_tokens <= context);
+            reached.last().map(|step| step.ubatch)
+        };
+        let mut after = self.clone();
+        if chosen(self.context_tokens) == Some(self.ubatch) {
+            after.ubatch = chosen(tokens).unwrap_or(self.ubatch);
+        }
+        after.context_tokens = tokens;
+        after
     }
 
     /// llama.cpp itself chooses how much of the model a GPU takes.
@@ -503,6 +532,7 @@ wire_struct!(Scenario {
     vision,
     audio,
     ubatch,
+    ubatch_steps,
     flash_attention,
     repack,
     load,
@@ -519,6 +549,7 @@ wire_struct!(Scenario {
     target_tokens_per_s,
     turn,
 });
+wire_struct!(UbatchStep { from_tokens, ubatch });
 wire_struct!(TensorOverride { tensor, card });
 wire_struct!(CardShares { shares, by_rows });
 wire_struct!(Turn { cached_tokens, prompt_tokens, answer_tokens });

@@ -3,6 +3,7 @@
 use super::part::{Kind, Part, Pool, Touch};
 use super::weights::mean_matrix;
 use super::{EachCard, ONE_CARD};
+use crate::device::Counts;
 use crate::leaf::Interval;
 use serde::Serialize;
 
@@ -105,6 +106,24 @@ impl Needs {
     /// The same with every table in memory.
     pub fn resident(&self) -> Interval {
         self.hot() + self.table_file_bytes
+    }
+
+    /// Anonymous memory as a limit counts it: with a GPU's buffers or without.
+    pub fn anonymous_in(&self, counts: Counts) -> Interval {
+        match counts {
+            Counts::HostAnonymous | Counts::HostMemory => self.host_anonymous,
+            Counts::Memory | Counts::Anonymous | Counts::Gpu => self.anonymous,
+        }
+    }
+
+    /// What a limit on the host's memory is compared with; with every table in memory where it is `resident`.
+    pub fn counted(&self, counts: Counts, resident: bool) -> Interval {
+        let anonymous = self.anonymous_in(counts);
+        if !counts.has_files() {
+            return anonymous;
+        }
+        let tables = if resident { self.table_file_bytes } else { 0 };
+        anonymous + self.wired + self.hot_file_bytes + self.expert_file_bytes + tables
     }
 
     /// The sums worth showing, by name: what full speed needs, what of it cannot be dropped, and more where there is more.

@@ -2,7 +2,7 @@
 
 use crate::device::{Confidence, Counts, Device, GpuKind, Platform};
 use crate::leaf::named;
-use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario};
+use crate::memory::{KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, UbatchStep};
 use crate::model::Model;
 use crate::weights::WeightFormat;
 use serde::Serialize;
@@ -211,7 +211,27 @@ impl Program {
                 context = apply(&variant.choices);
             }
         }
+        let usual = self.choices.ubatch.unwrap_or(Scenario::for_runtime(model, self.runtime).ubatch);
+        scenario.ubatch_steps = self.ubatch_steps(device, usual);
         scenario
+    }
+
+    /// What it computes at once by the context, where that differs; `usual` with the shortest.
+    fn ubatch_steps(&self, device: &Device, usual: u64) -> Vec<UbatchStep> {
+        let grows = |variant: &&Variant| {
+            variant.suits(device, u64::MAX)
+                && variant.context_from.is_some()
+                && variant.choices.ubatch.is_some()
+        };
+        let later = self.variants.iter().filter(grows).map(|variant| UbatchStep {
+            from_tokens: variant.context_from.unwrap_or(1),
+            ubatch: variant.choices.ubatch.unwrap_or(usual),
+        });
+        let mut steps: Vec<UbatchStep> = later.collect();
+        if !steps.is_empty() {
+            steps.insert(0, UbatchStep { from_tokens: 1, ubatch: usual });
+        }
+        steps
     }
 }
 

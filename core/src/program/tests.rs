@@ -38,6 +38,24 @@ fn every_program_can_be_asked_on_every_device_it_runs_on() {
     }
 }
 
+/// What is said to fit is asked again as the program would run it there.
+#[test]
+fn ollamas_longest_context_holds_with_the_micro_batch_it_takes_there() {
+    let ollama = registry::program("ollama").unwrap();
+    let model = models::model("granite-3.3-8b").unwrap();
+    let device = [devices::device("desktop-rtx-4060-8gb").unwrap()];
+    let at = |tokens| {
+        let report = Report::by_program(&model, ollama, &device, 0.0, tokens, |_| {}).unwrap();
+        report.explained(&model, &device).unwrap().devices.remove(0)
+    };
+    let inverse = at(None).inverse;
+    assert_ne!(at(inverse.longest_context_tokens).mode, Mode::Infeasible);
+    let whole = inverse.whole_on_card.unwrap().longest_context_tokens.unwrap();
+    let split = |tokens| at(Some(tokens)).split.unwrap().describe();
+    assert_eq!(split(whole), split(4_096), "{whole}");
+    assert_ne!(split(whole + 512), split(4_096), "{whole}");
+}
+
 /// `server/routes.go`, `server/sched.go`: 4,096 tokens, 32,768 from 23 GiB of GPU memory on; one slot; no mapping without a
 /// GPU; the micro-batch grows with the context.
 #[test]

@@ -1,10 +1,11 @@
 //! A report as Markdown tables, for review documents and issue trackers.
 
 use super::Report;
-use crate::feasibility::{Assessment, Change, Mode};
+use crate::feasibility::{Assessment, Change, Mode, nothing_helps};
 use crate::leaf::Provenance;
 use crate::leaf::number::grouped;
 use crate::leaf::units::{self, MIB};
+use crate::memory::Runtime;
 
 /// Markdown text.
 pub(super) fn report(report: &Report) -> String {
@@ -72,7 +73,7 @@ pub(super) fn report(report: &Report) -> String {
             text += &format!("- {}: {} ({})\n", check.limit.title, check.text, check.certainty.name());
         }
         text += &format!("\n{}, what fits:\n\n", device.device_title);
-        for line in what_fits(device, scenario.runtime.takes_stock_formats()) {
+        for line in what_fits(device, scenario.runtime) {
             text += &format!("- {line}\n");
         }
     }
@@ -81,8 +82,8 @@ pub(super) fn report(report: &Report) -> String {
 }
 
 /// Layers on the GPU, the most that fits, and what would help.
-fn what_fits(device: &Assessment, stock: bool) -> Vec<String> {
-    let inverse = &device.inverse;
+fn what_fits(device: &Assessment, runtime: Runtime) -> Vec<String> {
+    let (inverse, stock) = (&device.inverse, runtime.takes_stock_formats());
     let mut lines = Vec::new();
     if let Some(split) = &device.split {
         lines.push(format!("On the GPU: {}", split.describe()));
@@ -102,7 +103,7 @@ fn what_fits(device: &Assessment, stock: bool) -> Vec<String> {
     if !together.is_empty() {
         lines.push(format!("Would fit if, together: {}", together.join(" and ")));
     } else if device.mode == Mode::Infeasible && inverse.fixes.is_empty() {
-        lines.push("Would fit if: nothing short of another model or device".to_owned());
+        lines.push(format!("Would fit if: {}", nothing_helps(runtime)));
     }
     for remedy in inverse.limits.iter().filter(|remedy| !remedy.changes.is_empty()) {
         let changes: Vec<String> = remedy.changes.iter().map(Change::describe).collect();

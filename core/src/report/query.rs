@@ -134,7 +134,9 @@ pub fn arguments(option: &str, value: &str) -> Vec<String> {
     match (option, on) {
         ("vision" | "audio", true) => vec![format!("--keep-{option}")],
         ("vision" | "audio", false) => vec![format!("--strip-{option}")],
-        ("repack" | "flash_attention" | "kv_offload", true) => Vec::new(),
+        // Programs turn it off.
+        ("flash_attention", true) => vec!["--flash-attention".to_owned()],
+        ("repack" | "kv_offload", true) => Vec::new(),
         ("repack" | "flash_attention" | "kv_offload", false) => {
             vec![format!("--no-{}", option.replace('_', "-"))]
         }
@@ -160,7 +162,7 @@ fn set(model: &Model, scenario: &mut Scenario, name: &str, value: &str) -> Resul
     let flag = || match value {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err("0 or 1".to_owned()),
+        _ => Err("true or false".to_owned()),
     };
     match name {
         "ctx" => scenario.context_tokens = whole(1, model.architecture.max_context_tokens)?,

@@ -153,7 +153,7 @@ fn assessment(device: &Assessment) -> AssessmentV1<'_> {
         device_title: &device.device_title,
         mode: device.mode,
         certainty: if device.certainty.name() == "borderline" { "borderline" } else { "certain" },
-        metric: if check.limit.counts == crate::device::Counts::Memory { "rss" } else { "footprint" },
+        metric: if check.limit.counts.has_files() { "rss" } else { "footprint" },
         budget_bytes: check.limit.bytes,
         needed_bytes: check.needed.bytes,
         headroom_bytes: check.headroom_bytes,

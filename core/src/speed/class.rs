@@ -241,9 +241,9 @@ impl Class {
         })
     }
 
-    /// Of a GPU under a program.
-    pub fn of_gpu(gpu: &Gpu, runtime: Runtime) -> Self {
-        Self::known(match (gpu.kind, gpu.maker) {
+    /// Of a GPU under a program; none of one in the host's memory whose maker is not known.
+    pub fn of_gpu(gpu: &Gpu, runtime: Runtime) -> Option<Self> {
+        Some(Self::known(match (gpu.kind, gpu.maker) {
             (GpuKind::Metal, _) if runtime == Runtime::Mlx => "mlx",
             (GpuKind::Metal, _) => "metal",
             (GpuKind::Discrete, Some(Maker::Amd | Maker::Intel)) => "dgpu_amd_intel",
@@ -254,8 +254,9 @@ impl Class {
             (GpuKind::Integrated, Some(Maker::Nvidia)) => "cuda_unified",
             (GpuKind::Integrated, Some(Maker::Intel)) => "igpu_intel",
             (GpuKind::Integrated, Some(Maker::Qualcomm | Maker::Arm)) => "phone_gpu",
-            (GpuKind::Integrated, _) => "igpu_amd",
-        })
+            (GpuKind::Integrated, Some(Maker::Amd)) => "igpu_amd",
+            (GpuKind::Integrated, _) => return None,
+        }))
     }
 
     /// Of the GPU of a phone that states none, for programs that run on it.
@@ -360,10 +361,12 @@ mod tests {
             assert!(class.is_processor(), "{}", device.name);
             assert_eq!(class.name() == "cpu_apple", device.os == Os::Macos, "{}", device.name);
             if let Some(gpu) = &device.gpu {
-                assert!(!Class::of_gpu(gpu, Runtime::LlamaCpp).is_processor(), "{}", device.name);
+                let class = Class::of_gpu(gpu, Runtime::LlamaCpp);
+                assert!(class.is_some_and(|class| !class.is_processor()), "{}", device.name);
             }
         }
-        let class = |name: &str| Class::of_gpu(&Gpu::named(name).unwrap(), Runtime::LlamaCpp).name();
+        let class = |name: &str| Class::of_gpu(&Gpu::named(name).unwrap(), Runtime::LlamaCpp).unwrap().name();
+        assert_eq!(Class::of_gpu(&Gpu::integrated(), Runtime::LlamaCpp), None);
         assert_eq!(
             (class("rtx-4060"), class("gtx-1070"), class("rx-7900-xtx")),
             ("cuda", "cuda_no_matrix", "dgpu_amd_intel")

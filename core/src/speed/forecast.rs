@@ -103,12 +103,13 @@ impl Run<'_> {
         let card = device.gpu.as_ref();
         let whole = |unit: Option<Unit>| unit.map(|card| Units::alone(None, Some(card)));
         let discrete = self.machine.gpu == Some(GpuKind::Discrete);
-        if runtime.needs_gpu() || discrete && !runtime.is_llama_cpp() {
+        if runtime.needs_gpu() {
             return whole(Unit::of_gpu(device, card, runtime));
         }
         if self.machine.offloads(self.scenario) && self.split.is_none() {
             return whole(Unit::of_gpu(device, card, runtime));
         }
+        // What is laid into the host's memory is computed there.
         let Some(split) = self.split.filter(|split| split.gpu_layers > 0) else {
             // `--gpu-layers 0` keeps the card for that, `--cpu-only` does not, and nothing is brought to another machine.
             let gpu = device.cards().first().copied().or(card).filter(|gpu| !gpu.remote);

@@ -24,12 +24,18 @@ impl Unit {
         })
     }
 
-    /// A GPU of a device; none without a bandwidth.
+    /// A GPU of a device; none without a bandwidth, or of a maker that is not known.
     pub(super) fn of_gpu(device: &Device, gpu: Option<&Gpu>, runtime: Runtime) -> Option<Self> {
         let own = gpu.and_then(Gpu::bytes_per_s);
         let shared = gpu.is_none_or(|gpu| gpu.kind != GpuKind::Discrete);
         Some(Self {
-            class: gpu.map_or_else(Class::of_phone_gpu, |gpu| Class::of_gpu(gpu, runtime)),
+            class: match gpu {
+                Some(gpu) => match Class::of_gpu(gpu, runtime) {
+                    None if device.form == Form::Phone => Class::of_phone_gpu(),
+                    class => class?,
+                },
+                None => Class::of_phone_gpu(),
+            },
             bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
             hbm: gpu.is_some_and(|gpu| gpu.hbm),
             vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),

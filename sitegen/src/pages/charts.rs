@@ -38,7 +38,7 @@ pub(super) fn needs(device: &Device, catalogue: &Catalogue) -> MemoryBars {
         catalogue.on(device).map(|(analysed, verdict)| (analysed.title(), verdict)).collect();
     let limits = device.limits();
     // What every kind of memory has to fit into; the first limit where a device states no other.
-    let memory = limits.iter().filter(|limit| limit.counts == Counts::Memory && limit.decides());
+    let memory = limits.iter().filter(|limit| limit.counts.has_files() && limit.decides());
     let limit = memory.min_by_key(|limit| limit.bytes).unwrap_or(&limits[0]);
     let need = |verdict: &Assessment| {
         let check = verdict.checks.iter().find(|check| check.limit.id == limit.id);

@@ -182,10 +182,8 @@ fn columns<'a>(entry: &Entry, catalogue: &'a Catalogue) -> Vec<Column<'a>> {
 
 fn needed(limit: &Limit, needs: &Needs) -> Interval {
     match limit.counts {
-        Counts::Memory => needs.hot(),
-        Counts::Anonymous => needs.anonymous,
-        Counts::HostAnonymous => needs.host_anonymous,
         Counts::Gpu => needs.on_gpus(),
+        counts => needs.counted(counts, false),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Counts {
     /// Memory of all kinds. File pages leave first, so a run needs its anonymous memory and the file pages that every
     /// token reads; other clean pages count while they are there, and are no need.
     Memory,
+    /// The same without buffers of a GPU's driver (Linux' control groups).
+    HostMemory,
     /// Anonymous memory, a GPU's share of unified memory included (Apple's `phys_footprint`, Windows' private bytes);
     /// clean and wired file pages do not count.
     Anonymous,
@@ -60,7 +62,7 @@ impl Counts {
     /// The sum that these kinds make.
     pub fn of(kinds: &[MemoryKind]) -> Self {
         if kinds.contains(&MemoryKind::File) {
-            Self::Memory
+            if kinds.contains(&MemoryKind::Gpu) { Self::Memory } else { Self::HostMemory }
         } else if kinds.contains(&MemoryKind::Anonymous) {
             // A driver's buffers are shared memory to the kernel.
             let buffers = kinds.contains(&MemoryKind::Gpu) || kinds.contains(&MemoryKind::Shmem);
@@ -73,10 +75,15 @@ impl Counts {
     /// What is counted, for people.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Memory => "memory",
+            Self::Memory | Self::HostMemory => "memory",
             Self::Anonymous | Self::HostAnonymous => "anonymous memory",
             Self::Gpu => "GPU memory",
         }
+    }
+
+    /// Whether file pages count, which leave first.
+    pub const fn has_files(self) -> bool {
+        matches!(self, Self::Memory | Self::HostMemory)
     }
 }
 
@@ -119,15 +126,18 @@ impl Beyond {
             Self::EndsLater => "the process is ended 30 s later",
             Self::Fails => "allocations or commands fail",
             Self::Swaps => "pages are swapped out, which is slow",
-            Self::Spills => "GPU memory spills to the host's, which is slow",
+            Self::Spills => "the driver moves what is too much to the host's memory, which is slow",
             Self::Stutters => "GPU memory is moved out and back: it stutters",
             Self::LessVisible => "the store shows the app less, and may refuse updates",
         }
     }
 
-    /// Whether a run beyond it does not work: one that only swaps, spills or is less visible still runs.
+    /// Whether a run beyond it does not work, or at a speed that nobody can tell: one that only swaps or is less visible still runs.
     pub const fn stops(self) -> bool {
-        matches!(self, Self::Evicts | Self::Throttles | Self::Ends | Self::EndsLater | Self::Fails)
+        matches!(
+            self,
+            Self::Evicts | Self::Throttles | Self::Ends | Self::EndsLater | Self::Fails | Self::Spills
+        )
     }
 
     /// Whether dropping file pages helps.
@@ -138,7 +148,7 @@ impl Beyond {
 
 named!(Beyond { Evicts "evicts", Throttles "throttles", Ends "killed", EndsLater "killed-after-30s", Fails "allocation-fails", Swaps "swaps", Spills "spills-to-host", Stutters "stutters", LessVisible "less-visible-in-store" });
 
-wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu, 3 HostAnonymous });
+wire_enum!(Counts { 0 Memory, 1 Anonymous, 2 Gpu, 3 HostAnonymous, 4 HostMemory });
 wire_enum!(Beyond {
     0 Evicts, 1 Throttles, 2 Ends, 3 EndsLater, 4 Fails, 5 Swaps, 6 Spills, 7 Stutters, 8 LessVisible,
 });

@@ -17,7 +17,7 @@ pub use kinds::{Beyond, Counts, MemoryKind};
 pub use platform::{Platform, UnknownSystem, Version};
 pub use state::{ByState, State};
 
-use super::{BudgetMetric, Device, Gpu, Source, SourceKind, whole};
+use super::{BudgetMetric, Device, Gpu, Maker, Os, Source, SourceKind, whole};
 use crate::leaf::units::MIB;
 use crate::leaf::wire::wire_struct;
 use serde::Serialize;
@@ -82,14 +82,19 @@ impl Device {
         let lent = |limit: &&Limit| has_card && limit.counts == Counts::Gpu && limit.beyond == Beyond::Fails;
         let system = self.system_limits.iter().filter(|limit| !lent(limit));
         limits.extend(system.filter_map(|limit| limit.in_state(state)));
-        for (id, title, mib) in [
-            ("cgroup", "the cgroup's memory limit", self.cgroup_mib),
-            ("physical", "physical memory", self.ram_mib),
+        // Other systems have no control groups; there it is what the person states.
+        let cgroup = match self.os {
+            Os::Linux | Os::Android => "the cgroup's memory limit",
+            _ => "the stated memory limit",
+        };
+        for (id, title, mib, counts) in [
+            ("cgroup", cgroup, self.cgroup_mib, Counts::HostMemory),
+            ("physical", "physical memory", self.ram_mib, Counts::Memory),
         ] {
             let field = if id == "cgroup" { "cgroup_mib" } else { "ram_mib" };
             limits.extend(mib.map(|mib| {
                 let bytes = whole(mib as f64 * MIB as f64);
-                plain(id, title, Counts::Memory, bytes, Beyond::Evicts, self.source(field))
+                plain(id, title, counts, bytes, Beyond::Evicts, self.source(field))
             }));
         }
         limits.extend(self.card_limits());
@@ -115,7 +120,10 @@ impl Device {
             let stated = || Source { kind: SourceKind::Stated, text: "as stated".to_owned() };
             let source = card.sources.get("memory_mib").cloned().unwrap_or_else(stated);
             let bytes = card.memory_bytes().unwrap_or(0);
-            let limit = plain(&id, &title, Counts::Gpu, bytes, Beyond::Fails, source);
+            // From driver 536.40 on, unless it is switched off (since 546.01).
+            let spills = self.os == Os::Windows && card.maker == Some(Maker::Nvidia);
+            let beyond = if spills { Beyond::Spills } else { Beyond::Fails };
+            let limit = plain(&id, &title, Counts::Gpu, bytes, beyond, source);
             limits.push(Limit { card: (cards.len() > 1).then_some(index), ..limit });
         }
         limits
@@ -141,6 +149,22 @@ impl Device {
         let least = limits.iter().filter(|limit| limit.decides()).min_by_key(|limit| limit.bytes);
         // Every device states a budget or its memory.
         least.unwrap_or(&limits[0]).clone()
+    }
+
+    /// Built-in limits of its system that depend on its memory, which it does not state: nobody can check them.
+    pub fn unchecked_limits(&self) -> Vec<&'static str> {
+        if self.ram_mib.is_some() {
+            return Vec::new();
+        }
+        let (platform, version) = (self.platform, self.os_version);
+        let at = |ram_mib| Setting { platform, version, ram_mib, device: &self.name };
+        let depends = |entry: &&Entry| {
+            entry.holds(&at(None))
+                && entry.limit(&at(None)).is_none()
+                && entry.limit(&at(Some(8192))).is_some()
+        };
+        let known = |name: &str| self.system_limits.iter().any(|limit| limit.id == name);
+        registry::entries().filter(depends).map(|entry| &*entry.name).filter(|name| !known(name)).collect()
     }
 
     fn source(&self, field: &str) -> Source {

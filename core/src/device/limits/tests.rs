@@ -321,3 +321,27 @@ fn mistakes_in_a_devices_limits_are_named() {
         version("platform: ipados\n").contains("expected a system of the family that `os` states, android")
     );
 }
+
+/// Shares of iPads by their memory (limits.md), whatever the device is called; more memory allows no less.
+#[test]
+fn ipads_by_the_systems_name_have_their_own_shares() {
+    let at = |version: &str, gib: u64| bytes("jetsam", version, gib, "").unwrap()[0].unwrap();
+    assert!(at("ipados-26.4", 6).abs_diff(6 * GIB * 81 / 100) <= 1);
+    assert!(at("ipados-26.4", 4).abs_diff(4 * GIB * 77 / 100) <= 1);
+    for version in ["ipados-26.3", "ipados-26.4"] {
+        assert!(at(version, 8) <= at(version, 12) && at(version, 12) <= at(version, 16), "{version}");
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_without_the_memory_is_named() {
+    let text = "name: mine\nos: android\nversion: 17\nram_budget_mb: 3000\nstorage: {class: ufs-4.0}\n";
+    let device = Device::from_yaml("d.yaml", text).unwrap();
+    let unchecked = device.unchecked_limits();
+    assert!(
+        unchecked.contains(&"google-play") && unchecked.contains(&"memory-limiter-kill"),
+        "{unchecked:?}"
+    );
+    let known = Device::from_yaml("d.yaml", &text.replace("ram_budget_mb: 3000", "ram_mib: 8192")).unwrap();
+    assert!(known.unchecked_limits().is_empty());
+}

@@ -1,7 +1,7 @@
 //! Graphics cards that options give a device, and tensors that they place by hand.
 
 use crate::bad_input;
-use dhurandhar_core::device::{Device, Gpu, GpuKind, MAX_CARDS, Os};
+use dhurandhar_core::device::{Device, Gpu, GpuKind, MAX_CARDS, Maker, Os};
 use dhurandhar_core::memory::{Runtime, Scenario, TensorOverride};
 use dhurandhar_core::model::Model;
 use regex_lite::Regex;
@@ -29,8 +29,14 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
             );
             return Err(bad_input(text));
         }
-        for device in devices.iter_mut().filter(|device| !(card && has_no_slot(device))) {
+        // A GPU that is there already and shares the memory is the one that is meant.
+        let has_own =
+            |device: &Device| !card && device.gpu.as_ref().is_some_and(|gpu| gpu.kind != GpuKind::Discrete);
+        for device in devices.iter_mut().filter(|device| !(card && has_no_slot(device) || has_own(device))) {
             (device.gpu, device.more_gpus) = (Some(first.clone()), others.clone());
+            if let Some(gpu) = &mut device.gpu {
+                gpu.maker = gpu.maker.or_else(|| maker_by_name(&device.title));
+            }
         }
     }
     if let Some(name) = rpc.iter().find(|name| matches!(name.as_str(), "none" | "integrated")) {
@@ -56,6 +62,19 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
         }
     }
     Ok(())
+}
+
+/// Who makes the GPU of a machine's processor, where its name says so.
+fn maker_by_name(title: &str) -> Option<Maker> {
+    let title = title.to_ascii_lowercase();
+    let names = [
+        ("intel", Maker::Intel),
+        ("ryzen", Maker::Amd),
+        ("amd", Maker::Amd),
+        ("steam deck", Maker::Amd),
+        ("snapdragon", Maker::Qualcomm),
+    ];
+    names.into_iter().find(|(name, _)| title.contains(name)).map(|(_, maker)| maker)
 }
 
 fn has_no_slot(device: &Device) -> bool {

@@ -153,6 +153,9 @@ pub(crate) struct AnalyzeArgs {
     /// Compute attention with the full score matrix
     #[arg(long)]
     no_flash_attention: bool,
+    /// Compute attention without it, under a program that does not by itself
+    #[arg(long, conflicts_with = "no_flash_attention")]
+    flash_attention: bool,
     /// Keep weights as they are in the file instead of making a copy for the processor
     #[arg(long)]
     no_repack: bool,
@@ -264,13 +267,9 @@ impl Said {
     fn apply(&self, scenario: &mut Scenario) {
         self.choices.apply(scenario, u64::MAX);
         scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
-        if scenario.runtime.is_llama_cpp() && matches!(scenario.weights, WeightFormat::Uniform(_)) {
+        if let Some(text) = scenario.not_offered() {
             // One sentence for all devices.
             static SAID: std::sync::Once = std::sync::Once::new();
-            let text = format!(
-                "{} is no format that llama.cpp loads: its bytes are counted all the same; --runtime names a program that reads it",
-                scenario.weights
-            );
             SAID.call_once(|| output::note(&text));
         }
         scenario.audio = self.audio;
@@ -390,7 +389,8 @@ impl AnalyzeArgs {
             k: side(&self.k_format)?,
             v: side(&self.v_format)?,
             ubatch: self.ubatch,
-            flash_attention: self.no_flash_attention.then_some(false),
+            flash_attention: (self.flash_attention || self.no_flash_attention)
+                .then_some(self.flash_attention),
             repack: self.no_repack.then_some(false),
             load,
             lazy,
@@ -468,6 +468,19 @@ impl AnalyzeArgs {
                 format!("layers on the GPU of {}, which has none; expected --gpu with a card", device.name);
             return Err(bad_input(text));
         }
+        let of_cards = [
+            (!self.tensor_split.is_empty(), "--tensor-split"),
+            (self.split_mode == SplitMode::Row, "--split-mode row"),
+            (self.no_kv_offload, "--no-kv-offload"),
+            (!self.override_tensor.is_empty(), "--override-tensor"),
+        ];
+        let option = of_cards.into_iter().find_map(|(given, option)| given.then_some(option));
+        if let Some((option, device)) = option.zip(devices.iter().filter(|_| named).find(has_none)) {
+            let name = &device.name;
+            return Err(bad_input(format!(
+                "`{option}` on {name}, which has no GPU; expected --gpu with a card"
+            )));
+        }
         if let Some(state) = self.state.filter(|_| !self.all_devices) {
             for device in &devices {
                 let known = device.platform.check_state(state);
@@ -514,6 +527,7 @@ impl AnalyzeArgs {
             (self.runtime.is_some(), "--runtime"),
             (self.program.is_some(), "--program"),
             (self.no_flash_attention, "--no-flash-attention"),
+            (self.flash_attention, "--flash-attention"),
             (self.no_repack, "--no-repack"),
             (self.state.is_some(), "--state"),
             (self.json_version == 1, "--json-version"),

@@ -3,7 +3,7 @@
 use super::speed;
 use crate::cli::output::{columns, count, mib, signed_mib, wrapped};
 use dhurandhar_core::device::{Device, State};
-use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard};
+use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard, nothing_helps};
 use dhurandhar_core::memory::{Draft, Scenario};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
@@ -291,7 +291,7 @@ fn assessment(report: &Report, device: &Assessment, measured: usize, remarks: &[
         line(
             "Would fit if:",
             match steps.as_slice() {
-                [] => "nothing short of another model or device".into(),
+                [] => nothing_helps(report.scenario.runtime).into(),
                 steps => format!("no single change is enough; together: {}", steps.join(" and ")),
             },
         );
@@ -355,9 +355,14 @@ fn flips(device: &Assessment, scenario: &Scenario) -> Vec<(&'static str, String)
             let layers = if split { "as many layers there" } else { "all layers there" };
             format!("{layers} from {} MiB of {counts}, of which llama.cpp leaves some free", mib(bytes))
         }
+        None if check.limit.card.is_some() => {
+            format!(
+                "shares of the layers that all cards hold (--tensor-split), or more of {counts}: the shares change with it"
+            )
+        }
         None => format!("{what} from {} MiB of {counts}", mib(check.runs_from_bytes)),
     };
-    if check.resident_from_bytes > check.runs_from_bytes {
+    if check.limit.card.is_none() && check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
     }
     let thresholds = &device.thresholds;
@@ -365,7 +370,10 @@ fn flips(device: &Assessment, scenario: &Scenario) -> Vec<(&'static str, String)
         text += &format!("; the target needs at least {bandwidth:.1} GB/s of memory bandwidth");
     }
     if let Some(storage) = thresholds.storage_mb_per_s_for_target {
-        text += &format!("; as it is, {storage:.0} MB/s of storage");
+        text += &format!("; as it is, {storage:.0} MB/s of storage for the target");
+    }
+    if let Some(storage) = thresholds.storage_mb_per_s_to_run {
+        text += &format!("; no longer too slow to run from {storage:.0} MB/s of storage");
     }
     vec![("Flips:", text)]
 }
