@@ -6,6 +6,8 @@ use super::{Source, Sources, whole};
 use crate::format::built_in::nearest_note;
 use crate::format::document;
 use crate::format::document::{DocumentError, Fields, Node, nearest_names};
+use crate::format::quantity::mebibytes;
+use crate::leaf::cast::to_u64;
 use crate::leaf::named;
 use crate::leaf::units::MIB;
 use crate::leaf::wire::{wire_enum, wire_struct};
@@ -83,7 +85,7 @@ pub struct Gpu {
 /// A name of no built-in card.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no built-in GPU `{name}`{}; expected a name such as rtx-4060, MiB of its memory, or integrated",
+    "no built-in GPU `{name}`{}; expected a name such as rtx-4060, 256 to 1048576 MiB of its memory or a size such as 8GB, or integrated",
     nearest_note(.nearest.as_deref())
 )]
 pub struct UnknownGpu {
@@ -151,14 +153,24 @@ impl Gpu {
         if !called.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(UnknownGpu { name: name.to_owned(), nearest: Some(called.join(", ")) });
         }
-        if let Some(gpu) = name.parse().ok().and_then(Self::of_memory) {
+        // With a unit as it stands on the box, or a plain number of MiB.
+        let mib = if name.ends_with(|last: char| last.is_ascii_digit()) {
+            name.parse().ok()
+        } else {
+            mebibytes(name).map(|mib| to_u64(mib.round()))
+        };
+        if let Some(gpu) = mib.and_then(Self::of_memory) {
             return Ok(gpu);
         }
-        let asked = name.to_ascii_lowercase();
+        // As people write it: RTX4060, "rtx 4060".
+        let bare = |name: &str| -> String {
+            name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+        };
+        let asked = bare(name);
         if asked == "integrated" {
             return Ok(Self::integrated());
         }
-        let found = GPUS.iter().find(|(known, _)| *known == asked);
+        let found = GPUS.iter().find(|(known, _)| bare(known) == asked);
         let read =
             found.and_then(|(name, text)| Self::from_yaml(&format!("profiles/gpus/{name}.yaml"), text).ok());
         read.ok_or_else(|| UnknownGpu {
@@ -259,7 +271,13 @@ mod tests {
         assert_eq!(Gpu::named("8192").unwrap().memory_bytes(), Some(8 << 30));
         let error = Gpu::named("rtx-4091").unwrap_err().to_string();
         assert!(error.starts_with("no built-in GPU `rtx-4091`; nearest: rtx-4090"), "{error}");
-        assert!(Gpu::named("0").is_err());
+        for (written, mib) in [("8 GB", 8192), ("8GB", 8192), ("12288MiB", 12_288)] {
+            assert_eq!(Gpu::named(written).unwrap().memory_mib, Some(mib), "{written}");
+        }
+        for written in ["RTX4060", "rtx 4060", "RTX-4060"] {
+            assert_eq!(Gpu::named(written).unwrap().name, "rtx-4060");
+        }
+        assert!(Gpu::named("0").is_err() && Gpu::named("64").is_err());
         let error = Gpu::named("4060").unwrap_err().to_string();
         assert!(error.contains("nearest: rtx-4060, rtx-4060-ti-16gb, rtx-4060-ti-8gb;"), "{error}");
     }

@@ -8,3 +8,4 @@ pub(crate) mod interrupt;
 pub(crate) mod output;
 pub(crate) mod paths;
 pub(crate) mod progress;
+pub(crate) mod words;

@@ -32,6 +32,7 @@ mod validate_speed;
 mod validate_verdict;
 mod worker;
 
+use crate::cli::words;
 use crate::hub;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -119,6 +120,11 @@ enum Command {
 }
 
 impl Cli {
+    /// What the command line asks for; ends the program where it cannot be read.
+    pub fn read() -> Self {
+        words::read()
+    }
+
     /// Run the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         if self.offline {

@@ -111,6 +111,13 @@ pub(super) fn check(runtime: Runtime, devices: &[Device], scenario: &Scenario) -
                 "`--split-mode row` with `--rpc`; expected whole layers, since rows are divided within one machine",
             ));
         }
+        let shares = scenario.cards.shares.len();
+        if shares > cards.len().max(1) {
+            return Err(bad_input(format!(
+                "`--tensor-split`: {shares} shares on {name}, which has {}; expected one for each card",
+                cards.len()
+            )));
+        }
         let there = cards.len().max(usize::from(device.gpu.is_some())) as u64;
         let wanted = scenario.tensor_overrides.iter().filter_map(|placed| placed.card).max();
         if let Some(card) = wanted.filter(|card| *card >= there && devices.len() == 1) {

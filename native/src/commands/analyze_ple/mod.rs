@@ -17,7 +17,7 @@ use dhurandhar_core::memory::{
     CardShares, Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, TensorOverride,
     Turn,
 };
-use dhurandhar_core::model::Model;
+use dhurandhar_core::model::{Model, Role};
 use dhurandhar_core::program::{Choices, Program, registry as programs};
 use dhurandhar_core::report::Report;
 use dhurandhar_core::seed::{self, SeedOptions};
@@ -293,6 +293,20 @@ impl AnalyzeArgs {
         let devices = self.devices()?;
         // Where a name leaves a choice, the message says what of it runs on the devices that are asked for.
         let model = inputs::model::load_for(&self.model, if self.all_devices { &[] } else { &devices })?;
+        let of = &model.architecture;
+        let towers = [
+            (self.keep_vision, "vision", Role::Vision, of.vision.is_some()),
+            (self.keep_audio, "audio", Role::Audio, of.audio.is_some()),
+        ];
+        for (asked, name, role, described) in towers {
+            let there = described || model.tensors.iter().any(|tensor| tensor.role == role);
+            if asked && !there && of.uncounted.is_empty() {
+                output::note(&format!(
+                    "{} has no {name} tower that is known here; nothing is added for it",
+                    of.name
+                ));
+            }
+        }
         let (devices, remarks) = self.speed.calibrated(devices)?;
         let program = self.program.as_deref().map(programs::program).transpose().map_err(bad_input)?;
         let devices = match program {

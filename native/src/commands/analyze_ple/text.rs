@@ -187,14 +187,16 @@ fn overview(report: &Report) -> String {
         text += &format!("State: {}; the foreground on systems that know no other.\n", state.name());
     }
     text + "Spare: MiB under the limit that decides. ?: within the prediction's interval.\n\
-            slow: below the target. Reasons and remedies: --device NAME.\n"
+            *: beyond a limit that does not stop it, such as Google Play's. slow: below the target.\n\
+            Reasons and remedies: --device NAME.\n"
 }
 
 fn verdict(device: &Assessment) -> String {
     let doubt = if device.certainty == Certainty::Borderline { "?" } else { "" };
     let slow =
         if device.mode != Mode::Infeasible && device.meets_target == Some(false) { ", slow" } else { "" };
-    format!("{}{doubt}{slow}", device.mode.name())
+    let flagged = if device.flagged.is_empty() { "" } else { "*" };
+    format!("{}{doubt}{flagged}{slow}", device.mode.name())
 }
 
 /// What a GPU holds whole.
