@@ -16,7 +16,7 @@ const MAX_SECTIONS: usize = 1 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     /// Version of the format: major, minor, patch.
-    pub version: [u32; 3],
+    pub version: [u64; 3],
     /// Its sections, in the file's order.
     pub sections: Vec<Section>,
 }
@@ -63,7 +63,7 @@ pub fn read(bytes: &[u8], file_len: Option<u64>) -> Result<Bundle, BundleError> 
         return Err(bad("the header's end lies outside of what a header takes"));
     }
     let header = upto(end)?;
-    let version = [8, 12, 16].map(|at| number(header, at, 4).unwrap_or_default() as u32);
+    let version = [8, 12, 16].map(|at| number(header, at, 4).unwrap_or_default());
     if version[0] != 1 {
         return Err(bad("a version of the format that is not known; expected 1"));
     }
@@ -138,8 +138,9 @@ impl<'a> Table<'a> {
     /// Where field `field` lies; none where the writer left it out.
     fn field(self, field: usize) -> Option<usize> {
         // A signed offset back to the table of offsets.
-        let back = number(self.bytes, self.at, 4)? as u32;
-        let offsets = self.at.checked_add_signed(-(back.cast_signed() as isize))?;
+        let back = u32::try_from(number(self.bytes, self.at, 4)?).ok()?;
+        let back = isize::try_from(back.cast_signed()).ok()?.checked_neg()?;
+        let offsets = self.at.checked_add_signed(back)?;
         let entry = 4 + 2 * field;
         if entry + 2 > usize::try_from(number(self.bytes, offsets, 2)?).ok()? {
             return None;

@@ -435,8 +435,8 @@ impl Scenario {
     #[must_use]
     pub fn at_context(&self, tokens: u64) -> Self {
         let chosen = |context: u64| {
-            let reached = self.ubatch_steps.iter().filter(|step| step.from_tokens <= context);
-            reached.last().map(|step| step.ubatch)
+            let reached = self.ubatch_steps.iter().rev().find(|step| step.from_tokens <= context);
+            reached.map(|step| step.ubatch)
         };
         let mut after = self.clone();
         if chosen(self.context_tokens) == Some(self.ubatch) {
