@@ -4,6 +4,7 @@
 //! as large as the widest moment of the graph: the feed-forward block, or the scores of a layer without flash attention, or
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
+use super::card_graph::card_graph;
 use super::case::Case;
 use super::constants;
 pub use super::moment::Moment;
@@ -31,10 +32,9 @@ pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> Compu
     ComputeBuffer { reserved, touched: touched.min(reserved), provenance: Provenance::Fitted }
 }
 
-/// The buffer on a graphics card, bytes: the feed-forward block beside two tensors of the stream, what attention left, and the
-/// masks. With every layer on the card it is read off graphs and exact for most models without recurrence; otherwise copies of
-/// the host's weights and caches come and go, by a rule fitted to 28 models (four of five settings within 20 %); that of long
-/// caches to eight more.
+/// The buffer on a graphics card, bytes: laid out where the graph is known (`card_graph`). Elsewhere the feed-forward block
+/// beside two tensors of the stream, what attention left, and the masks: with every layer on the card read off graphs,
+/// otherwise by a rule fitted to 28 models (four of five settings within 20 %), that of long caches to eight more.
 ///
 /// Of several cards each has a graph of its own layers; what the host keeps is brought to the first (`ggml-backend.cpp`).
 /// Where all layers are on cards that work by turns, CUDA keeps four copies of what goes into each graph.
@@ -44,6 +44,9 @@ pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache], car
     let several = split.is_over_cards();
     if several && split.cards[card] == 0 {
         return Interval::exact(0);
+    }
+    if let Some(size) = card_graph(case, split, kv) {
+        return size;
     }
     if demand.scores > 0 {
         return Interval::percent(reserved(architecture, scenario), 80, 130);

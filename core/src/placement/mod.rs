@@ -4,6 +4,7 @@
 //! wired) and a touch (at load, each prompt, each token, some experts, one row). One file a runtime holds that runtime's
 //! rules. Limits are compared with [`Needs`], the sums of parts; [`held`] says what a run does when memory is short.
 
+mod card_graph;
 mod case;
 mod common;
 pub mod compute;

@@ -1,0 +1,156 @@
+//! The order in which the Vulkan back end runs operations: what is independent of each other comes together
+//! (`ggml_vk_graph_optimize`).
+
+use super::tensors::{Graph, Op};
+
+/// How far it looks ahead.
+const AHEAD: usize = 20;
+
+/// How far it looks for what goes with an operation.
+const NEAR: usize = 15;
+
+/// A router's operations, which stay as they are.
+const ROUTERS: [&[Op]; 2] = [
+    &[
+        Op::Softmax,
+        Op::Reshape,
+        Op::Sort,
+        Op::View,
+        Op::GetRows,
+        Op::Reshape,
+        Op::Sum,
+        Op::Clamp,
+        Op::Divide,
+        Op::Reshape,
+    ],
+    &[Op::Softmax, Op::Reshape, Op::Sort, Op::View, Op::GetRows],
+];
+
+/// Operations of a run, reordered.
+pub(super) fn reorder(graph: &Graph, given: &[usize]) -> Vec<usize> {
+    let mut run = Reordered { graph, given, used: vec![false; given.len()], order: Vec::new() };
+    let mut first = 0;
+    while first < given.len() {
+        if run.used[first] {
+            first += 1;
+            continue;
+        }
+        match ROUTERS.iter().find(|router| run.is_router(router, first)) {
+            Some(router) => run.take(&(first..first + router.len()).collect::<Vec<_>>()),
+            None => run.take_together(first),
+        }
+    }
+    run.order
+}
+
+struct Reordered<'a> {
+    graph: &'a Graph,
+    given: &'a [usize],
+    used: Vec<bool>,
+    order: Vec<usize>,
+}
+
+impl Reordered<'_> {
+    fn op(&self, at: usize) -> Op {
+        self.graph.tensors[self.given[at]].op
+    }
+
+    fn is_router(&self, router: &[Op], at: usize) -> bool {
+        at + router.len() <= self.given.len()
+            && router
+                .iter()
+                .enumerate()
+                .all(|(offset, op)| self.op(at + offset) == *op && !self.used[at + offset])
+    }
+
+    fn take(&mut self, set: &[usize]) {
+        for &at in set {
+            self.used[at] = true;
+            self.order.push(self.given[at]);
+        }
+    }
+
+    /// Whether `at` needs `before`, or shows the same bytes.
+    fn needs(&self, at: usize, before: usize) -> bool {
+        let [at, before] = [at, before].map(|index| self.given[index]);
+        self.graph.tensors[at].sources.contains(&before) || self.graph.base(at) == self.graph.base(before)
+    }
+
+    fn reads(&self, at: usize, source: usize) -> bool {
+        self.graph.tensors[self.given[at]].sources.first() == Some(&self.given[source])
+    }
+
+    /// Two operations that run as one.
+    fn is_pair(&self, at: usize) -> bool {
+        matches!(
+            (self.op(at), self.op(at + 1)),
+            (Op::Norm | Op::ExpertProduct, Op::Multiply) | (Op::Product | Op::Add, Op::Add)
+        )
+    }
+
+    /// The first operation with all that do not depend on what has not run; then their views.
+    fn take_together(&mut self, first: usize) {
+        let end = (first + AHEAD).min(self.given.len());
+        let mut set = vec![first];
+        for at in first + 1..end {
+            if self.used[at]
+                || self.op(at).is_view()
+                || ROUTERS.iter().any(|router| self.is_router(router, at))
+            {
+                continue;
+            }
+            let last = set.last().copied();
+            let waits = |before: usize| {
+                let is_pair = before + 1 == at && last == Some(before) && self.is_pair(before);
+                !self.used[before] && self.needs(at, before) && !is_pair
+            };
+            if (first..at).any(waits) {
+                continue;
+            }
+            set.push(at);
+            self.take_along(at, &mut set);
+        }
+        if set.last().is_some_and(|last| self.op(*last) != Op::Add) {
+            for at in first + 1..end {
+                let waits =
+                    |before: usize| !self.used[before] && !set.contains(&before) && self.needs(at, before);
+                if !self.used[at] && self.op(at).is_view() && !(first..at).any(waits) {
+                    set.push(at);
+                }
+            }
+        }
+        self.take(&set);
+    }
+
+    /// What runs as one with an operation: a norm's rotation, a rotation's way into the cache, a second sum.
+    fn take_along(&mut self, at: usize, set: &mut Vec<usize>) {
+        let follows = |op: Op| self.op(at - 1) == op;
+        let near = |from: usize| from + 1..(from + NEAR).min(self.given.len());
+        let mut along = Vec::new();
+        let mut rotation = at;
+        if self.op(at) == Op::Multiply && follows(Op::Norm) {
+            let found = near(at).find(|next| self.op(*next) == Op::Rope && self.reads(*next, at));
+            rotation = found.unwrap_or(at);
+            along.extend(found);
+        }
+        if self.op(rotation) == Op::Rope {
+            let mut close = rotation + 1..(rotation + 10).min(self.given.len());
+            let view = close.find(|next| self.op(*next) == Op::View && self.reads(*next, rotation));
+            let write = view
+                .and_then(|view| close.find(|next| self.op(*next) == Op::SetRows && self.reads(*next, view)));
+            along.extend(view.filter(|_| write.is_some()).into_iter().chain(write));
+        }
+        if self.op(at) == Op::Add && follows(Op::Product) {
+            along.extend(near(at).find(|next| {
+                let other = self.graph.tensors[self.given[*next]].sources.get(1);
+                let is_ready =
+                    |other: &usize| self.graph.tensors[*other].op == Op::Leaf || self.order.contains(other);
+                self.op(*next) == Op::Add && self.reads(*next, at) && other.is_some_and(is_ready)
+            }));
+        }
+        for next in along {
+            self.used[next] = true;
+            set.push(next);
+        }
+    }
+}
