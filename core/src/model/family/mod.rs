@@ -35,7 +35,7 @@ pub(super) use foreign::{
     DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY,
     OF_OTHER_THINGS, PARTS, SCORING_HEADS, TERNARY, UNDESCRIBED,
 };
-pub(super) use marks::by_parts;
+pub(super) use marks::{beyond_shapes, by_parts, no_decoder};
 pub use names::Renames;
 pub(crate) use names::rename;
 pub(super) use older::ffn_biases;

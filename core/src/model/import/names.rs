@@ -1,5 +1,6 @@
 //! What a tensor is for, by its Hugging Face name.
 
+use super::towers;
 use crate::model::tensor::Role;
 
 /// Where a name points: a layer and the rest, or the rest alone.
@@ -39,16 +40,17 @@ const STACKS: &[&str] = &["layers.", "h.", "blocks."];
 /// Read a name.
 pub(super) fn place(name: &str) -> Place<'_> {
     let holds = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let beside = towers::of(name);
     let tower = if holds(VISION) {
         Some(Role::Vision)
     } else if holds(AUDIO) {
         Some(Role::Audio)
     } else {
-        None
+        beside.filter(|role| role.is_tower())
     };
     let (layer, rest) = layer(name);
     let expert = rest.split_once("experts.").and_then(|(_, after)| after.split('.').next()?.parse().ok());
-    let drafts = name.starts_with("mtp.") || name.contains(".mtp.");
+    let drafts = beside == Some(Role::Unused) || name.contains(".mtp.");
     Place { tower, drafts, layer: layer.filter(|_| tower.is_none() && !drafts), expert, rest }
 }
 
@@ -176,6 +178,14 @@ mod tests {
             ("model.vision_tower.encoder.layers.3.self_attn.q_proj.linear.weight", None, Role::Vision),
             ("model.embed_audio.embedding_projection.weight", None, Role::Audio),
             ("mtp.layers.0.self_attn.q_proj.weight", None, Role::Unused),
+            ("vpm.encoder.layers.0.self_attn.q_proj.weight", None, Role::Vision),
+            ("resampler.kv_proj.weight", None, Role::Vision),
+            ("model.sam_model.blocks.0.attn.qkv.weight", None, Role::Vision),
+            ("model.projector.layers.weight", None, Role::Vision),
+            ("qformer.encoder.layer.0.x.weight", None, Role::Vision),
+            ("talker.model.layers.0.self_attn.q_proj.weight", None, Role::Audio),
+            ("token2wav.dit.layers.0.x.weight", None, Role::Audio),
+            ("llm.model.layers.1.self_attn.q_proj.weight", Some(1), Role::AttentionQ),
         ] {
             let place = place(name);
             assert_eq!((place.layer, role(&place, 2)), (layer, expected), "{name}");

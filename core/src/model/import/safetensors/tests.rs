@@ -255,6 +255,43 @@ fn shards_and_strangers_are_refused() {
     assert!(vit.model().unwrap_err().to_string().contains("no decoder layers found"));
 }
 
+/// Names tell what is no decoder, and whose memory follows from a config only.
+#[test]
+fn other_kinds_and_hybrids_are_refused_by_name() {
+    for (names, words) in [
+        (&["model.layers.0.mamba.A_log", "model.layers.0.self_attn.k_proj.weight"][..], "Mamba-2 blocks"),
+        (&["model.layers.1.self_attn.forget_gate.dt_bias"], "linear attention"),
+        (&["model.layers.1.self_attn.output_gate.weight"], "lightning attention"),
+        (&["model.layers.0.shared_transformer.self_attn.q_proj.weight"], "blocks that layers share"),
+        (&["model.encoder.layers.0.fc1.weight", "model.decoder.layers.0.fc1.weight"], "an encoder-decoder"),
+        (&["decoder.layers.0.encoder_attn.k_proj.weight"], "an encoder-decoder"),
+        (&["text_model.encoder.layers.0.self_attn.k_proj.weight"], "an encoder without"),
+        (&["fc.weight", "layers.0.self_attn.k_proj.weight"], "a draft head"),
+        (&["midlayer.self_attn.k_proj.weight", "d2t"], "a draft head"),
+        (&["model.layers.0.self_attn.q_proj.ia3_l"], "an adapter of another form"),
+        (&["double_blocks.0.img_attn.qkv.weight"], "a diffusion model"),
+    ] {
+        let mut sample = llama(2, 64, 64, 32, 128, 100);
+        for name in names.iter() {
+            sample = sample
+                .bf16(&name.replace("layers.0.self_attn.k_proj", "layers.0.self_attn.k_proj2"), &[64, 64]);
+        }
+        let error = sample.header().model().unwrap_err().to_string();
+        assert!(error.contains(words), "{names:?}: {error}");
+    }
+    // Towers have encoders, too.
+    let sample = llama(2, 64, 64, 32, 128, 100).bf16("vision_tower.encoder.layers.0.fc1.weight", &[8, 8]);
+    assert_eq!(sample.header().model().unwrap().parameters().vision, 64);
+    // Mamba's scalars have its state's width.
+    let sample = Sample::default()
+        .bf16("model.embed_tokens.weight", &[100, 64])
+        .bf16("model.layers.0.mamba.A_log", &[128, 16])
+        .bf16("model.layers.0.mamba.conv1d.weight", &[128, 1, 4])
+        .bf16("model.layers.0.mamba.x_proj.weight", &[36, 128])
+        .bf16("model.layers.0.mamba.dt_proj.weight", &[128, 4]);
+    assert_eq!(sample.header().model().unwrap().architecture.state_bytes(), 128 * (16 + 3) * 4);
+}
+
 #[test]
 fn indices_need_a_config_and_keep_their_bytes() {
     let names = (0..35).map(|l| {
