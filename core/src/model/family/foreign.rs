@@ -165,6 +165,7 @@ pub(in crate::model) const OF_OTHER_THINGS: &[(&str, &str)] = &[
     ("colqwen2", "a retrieval model, which gives vectors in place of tokens"),
     ("decision_transformer", "a model of actions"),
     ("imagegpt", "a model of pixels"),
+    ("kimi_audio", "a speech model of several transformers"),
     ("pi0", "a model of actions"),
     ("vits", "a speech model"),
 ];
@@ -174,11 +175,29 @@ pub(in crate::model) const ENCODER_HEADS: &[&str] =
     &["ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForImageClassification"];
 
 /// Endings of class names of decoders that score or judge, with heads of a few rows in place of the vocabulary's.
-pub(in crate::model) const SCORING_HEADS: &[&str] =
-    &["ForRewardModel", "ForProcessRewardModel", "ForGuardModel", "ForSequenceRegression"];
+pub(in crate::model) const SCORING_HEADS: &[&str] = &[
+    "ForRewardModel",
+    "ForProcessRewardModel",
+    "ForRewardModelWithGating",
+    "ForGuardModel",
+    "ForSequenceRegression",
+    "ForQuestionAnswering",
+    "NVEmbedModel",
+];
 
 /// Endings of class names of draft heads.
-pub(in crate::model) const DRAFT_HEADS: &[&str] = &["Eagle", "Eagle3", "EagleModel", "MedusaModel"];
+pub(in crate::model) const DRAFT_HEADS: &[&str] = &[
+    "Eagle",
+    "Eagle3",
+    "EagleModel",
+    "MedusaModel",
+    "DFlashDraftModel",
+    "Speculator",
+    "SpeculatorPreTrainedModel",
+];
+
+/// Fields that only configs of draft heads have.
+pub(in crate::model) const DRAFT_FIELDS: &[&str] = &["dflash_config", "eagle_config", "speculators_config"];
 
 /// Architectures that encode only, or decode something else than text.
 pub(in crate::model) const GGUF_OTHERS: &[(&str, &str)] = &[

@@ -3,7 +3,7 @@
 use super::ConfigError;
 use crate::format::document::{DocumentError, Fields, Value};
 use crate::model::family::{
-    DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, OF_OTHER_THINGS, PARTS, UNDESCRIBED,
+    DRAFT_FIELDS, DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, OF_OTHER_THINGS, PARTS, UNDESCRIBED,
 };
 
 /// Fields that only other kinds of JSON have, and what those are.
@@ -69,7 +69,7 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
         return refuse("an encoder without a decoder, by its fields");
     }
     let drafts = |class: &String| DRAFT_HEADS.iter().any(|end| class.ends_with(end));
-    if classes.iter().any(drafts) {
+    if classes.iter().any(drafts) || DRAFT_FIELDS.iter().any(|name| outer.has(name)) {
         return refuse("a draft head, which runs beside its model");
     }
     let undescribed = |wanted: &str| UNDESCRIBED.iter().find(|(name, _)| *name == wanted);
@@ -134,6 +134,10 @@ mod tests {
                 "a dense FFN beside its experts",
             ),
             (r#""model_type": "git""#, "a BERT decoder"),
+            (r#""model_type": "kimi_audio""#, "a speech model"),
+            (r#""model_type": "qwen3", "architectures": ["DFlashDraftModel"]"#, "a draft head"),
+            (r#""model_type": "qwen3", "dflash_config": {"block_size": 16}"#, "a draft head"),
+            (r#""model_type": "llama", "audio_dual_ffn_layers": [0, 1]"#, "`audio_dual_ffn_layers`"),
             (r#""model_type": "phi4flash""#, "a cache that half of its layers share"),
         ] {
             let error = parse("config.json", format!("{{{fields}, {SIZES}}}").as_bytes()).unwrap_err();
