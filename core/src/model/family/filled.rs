@@ -108,7 +108,6 @@ const UNTYING: &[&str] = &[
     "molmo2",
     "muse_glimmer",
     "qianfan_ocr",
-    "qwen2_5_omni_thinker",
     "qwen3_5",
     "qwen3_5_moe",
     "qwen3_vl",
