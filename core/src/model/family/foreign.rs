@@ -164,6 +164,7 @@ pub(in crate::model) const OF_OTHER_THINGS: &[(&str, &str)] = &[
     ("colpali", "a retrieval model, which gives vectors in place of tokens"),
     ("colqwen2", "a retrieval model, which gives vectors in place of tokens"),
     ("decision_transformer", "a model of actions"),
+    ("gemma4_assistant", "a draft head, which runs beside its model"),
     ("imagegpt", "a model of pixels"),
     ("kimi_audio", "a speech model of several transformers"),
     ("pi0", "a model of actions"),
@@ -194,10 +195,17 @@ pub(in crate::model) const DRAFT_HEADS: &[&str] = &[
     "DFlashDraftModel",
     "Speculator",
     "SpeculatorPreTrainedModel",
+    "EagleLlamaForCausalLM",
+    "Eagle3LlamaForCausalLM",
+    "EagleMistralForCausalLM",
+    "EagleQwen2ForCausalLM",
+    "Eagle3Qwen2ForCausalLM",
+    "Eagle3Qwen3ForCausalLM",
 ];
 
 /// Fields that only configs of draft heads have.
-pub(in crate::model) const DRAFT_FIELDS: &[&str] = &["dflash_config", "eagle_config", "speculators_config"];
+pub(in crate::model) const DRAFT_FIELDS: &[&str] =
+    &["dflash_config", "draft_vocab_size", "eagle_config", "speculators_config"];
 
 /// Architectures that encode only, or decode something else than text.
 pub(in crate::model) const GGUF_OTHERS: &[(&str, &str)] = &[
@@ -293,6 +301,7 @@ pub(in crate::model) const UNDESCRIBED: &[(&str, &str)] = &[
     ("inkling2_loop_text", "convolutions beside its attention"),
     ("inkling2_text", "convolutions beside its attention"),
     ("inkling_text", "convolutions beside its attention"),
+    ("internlmxcomposer2", "low-rank matrices for pictures in every layer"),
     ("jetmoe", "experts in its attention"),
     ("kosmos-2", "blocks with norms of their own, and sinusoidal positions"),
     ("kosmos-2.5", "blocks with norms of their own, and sinusoidal positions"),

@@ -107,7 +107,13 @@ fn outside(stem: &str, dimensions: usize) -> Role {
 }
 
 fn inside(stem: &str, dimensions: usize) -> Role {
-    if stem == "layer_scalar" || stem.ends_with("e_score_correction_bias") || stem.ends_with("expert_bias") {
+    // Scales of keys and values in the cache belong to no matrix.
+    let scales = ["k_scale", "v_scale"].iter().any(|end| stem.ends_with(end));
+    if scales
+        || stem == "layer_scalar"
+        || stem.ends_with("e_score_correction_bias")
+        || stem.ends_with("expert_bias")
+    {
         return Role::Buffer;
     }
     // MLX stacks a layer's experts under a name of its own.
@@ -180,6 +186,8 @@ mod tests {
             ("mtp.layers.0.self_attn.q_proj.weight", None, Role::Unused),
             ("vpm.encoder.layers.0.self_attn.q_proj.weight", None, Role::Vision),
             ("resampler.kv_proj.weight", None, Role::Vision),
+            ("vte.weight", None, Role::Vision),
+            ("model.layers.0.self_attn.k_scale", Some(0), Role::Buffer),
             ("model.sam_model.blocks.0.attn.qkv.weight", None, Role::Vision),
             ("model.projector.layers.weight", None, Role::Vision),
             ("qformer.encoder.layer.0.x.weight", None, Role::Vision),

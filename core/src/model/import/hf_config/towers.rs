@@ -79,6 +79,12 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
             .assume("the config names a vision tower whose size is not worked out here: not counted".into());
         reader.uncounted.push("vision tower".into());
     }
+    if reader.outer.text("speech_encoder").ok().flatten().is_some() {
+        reader.assume(
+            "the config names a speech encoder whose size is not worked out here: not counted".into(),
+        );
+        reader.uncounted.push("speech encoder".into());
+    }
     if reader.outer.has("mm_vision_tower") && architecture.vision.is_none() {
         reader
             .assume("the config names a vision tower that stands in another checkpoint: not counted".into());

@@ -177,6 +177,11 @@ fn unpack(model: &mut Model, counted: u64) {
             (tensor.rows, tensor.row_length) = (1, u64::try_from(share).unwrap_or(u64::MAX));
         }
     }
+    // What rounding has left over.
+    let left = counted.saturating_sub(model.parameters().text);
+    if let Some(last) = model.tensors.iter_mut().rfind(|tensor| packed > 0 && is_packed(tensor)) {
+        last.row_length = last.row_length.saturating_add(left);
+    }
     model.architecture.assumptions.push(format!(
         "parameters are those of the config: the file packs weights in a form that is not read here, and would give {found}"
     ));
@@ -186,7 +191,8 @@ fn role(matrix: &Matrix<'_>) -> Role {
     // Packed words may be stored flat; what they hold is a matrix all the same.
     let dimensions = if matrix.packed { 2 } else { matrix.info.shape.len() };
     let name = &matrix.info.name;
-    let stem = packed::WORDS.iter().find_map(|ending| name.strip_suffix(ending));
+    let mut words = packed::WORDS.iter().filter(|ending| **ending != ".weight");
+    let stem = words.find_map(|ending| name.strip_suffix(ending));
     names::role(&names::place(stem.unwrap_or(name)), dimensions)
 }
 
