@@ -341,7 +341,7 @@ fn other_kinds_and_hybrids_are_refused_by_name() {
         (&["double_blocks.0.img_attn.qkv.weight"], "a diffusion model"),
     ] {
         let mut sample = llama(2, 64, 64, 32, 128, 100);
-        for name in names.iter() {
+        for name in names {
             sample = sample
                 .bf16(&name.replace("layers.0.self_attn.k_proj", "layers.0.self_attn.k_proj2"), &[64, 64]);
         }
