@@ -61,3 +61,59 @@ fn parts_of_unknown_size_are_named() {
     let model = import::import("config.json", config.as_bytes(), None).unwrap();
     assert_eq!(model.architecture.uncounted, ["speech encoder", "projector"]);
 }
+
+/// Towers and parts by their less usual fields.
+#[test]
+fn towers_without_a_description_are_named() {
+    const TEXT: &str = r#"{"model_type": "llama", "hidden_size": 320, "intermediate_size": 704, "num_hidden_layers": 6,
+        "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 1152}"#;
+    let bare = TEXT.replace('}', "").replace('{', "");
+    for (config, expected) in [
+        (
+            format!(r#"{{"model_type": "openvla", "timm_model_ids": ["vit"], "text_config": {TEXT}}}"#),
+            "vision tower",
+        ),
+        (
+            format!(
+                r#"{{"model_type": "ovis", "visual_tokenizer_config": {{"a": 1}}, "llm_config": {TEXT}}}"#
+            ),
+            "vision tower",
+        ),
+        (format!(r#"{{{bare}, "audio": {{"n_layer": 32}}}}"#), "audio tower"),
+        (format!(r#"{{{bare}, "vision_encoder": "vit_so400m"}}"#), "vision tower"),
+        (format!(r#"{{{bare}, "tts_config": {{"a": 1}}}}"#), "speech generator"),
+        (
+            format!(r#"{{"model_type": "x", "diffusion_head_config": {{"a": 1}}, "text_config": {TEXT}}}"#),
+            "diffusion head",
+        ),
+    ] {
+        let model = import::import("config.json", config.as_bytes(), None).unwrap();
+        assert_eq!(model.architecture.uncounted, [expected], "{config}");
+        assert!(model.architecture.assumptions.iter().any(|said| said.contains(expected)), "{config}");
+    }
+}
+
+/// Projections of several layers' features, of patches alone, and pictures of one channel (transformers 5.24).
+#[test]
+fn projections_are_as_wide_as_what_they_join() {
+    let vision = |rest: &str| {
+        let text = r#"{"model_type": "llama", "hidden_size": 4096, "intermediate_size": 704, "num_hidden_layers": 2,
+            "num_attention_heads": 32, "vocab_size": 1152}"#;
+        let config = format!(r#"{{{rest}, "text_config": {text}}}"#);
+        import::import("config.json", config.as_bytes(), None).unwrap().parameters().vision
+    };
+    let clip = r#""vision_config": {"model_type": "clip_vision_model", "hidden_size": 1024, "intermediate_size": 4096,
+        "num_hidden_layers": 24, "image_size": 336, "patch_size": 14"#;
+    let llava = vision(&format!(r#""model_type": "llava", {clip}}}"#));
+    let joined = vision(&format!(r#""model_type": "llava", "vision_feature_layer": [-2, -5], {clip}}}"#));
+    assert_eq!(joined - llava, 4_194_304);
+    assert_eq!(vision(&format!(r#""model_type": "vipllava", {clip}}}"#)) - llava, 16_787_456);
+    let gray = vision(&format!(r#""model_type": "llava", {clip}, "num_channels": 1}}"#));
+    assert_eq!(llava - gray, 2 * 14 * 14 * 1024);
+    let merged = |side: u64| {
+        let pixtral = r#""vision_config": {"model_type": "pixtral", "hidden_size": 1024}"#;
+        vision(&format!(r#""model_type": "mistral3", "spatial_merge_size": {side}, {pixtral}"#))
+    };
+    assert_eq!(merged(4) - merged(2), 12_582_912);
+    assert_eq!(vision(r#""model_type": "fuyu""#), 11_063_296);
+}

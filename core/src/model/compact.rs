@@ -78,6 +78,7 @@ fn read(fields: &Fields<'_>) -> Result<Profile, DocumentError> {
         laurel_rank: fields.integer("laurel_rank", 0..=65_536)?.unwrap_or(0),
         vision: tower(fields, "vision_encoder_parameters", encoder_mb.0)?,
         audio: tower(fields, "audio_encoder_parameters", encoder_mb.1)?,
+        uncounted: fields.texts("uncounted")?,
         published_parameters: fields.integer("published_parameters", 1..=1 << 50)?,
         published_parameters_note: fields.text("published_parameters_note")?.unwrap_or_default().to_owned(),
         published_decoder_gb: fields.number("published_decoder_gb", 0.0..=1e6)?.unwrap_or(0.0),

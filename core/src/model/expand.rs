@@ -67,7 +67,7 @@ impl Profile {
             stated_overhead_bytes: whole(self.runtime_overhead_mb * MIB as f64),
             sources: self.sources.clone(),
             assumptions: self.assumptions.clone(),
-            uncounted: Vec::new(),
+            uncounted: self.uncounted.clone(),
         };
         if let Some(own) = family.own {
             own(&mut architecture);

@@ -100,6 +100,8 @@ pub struct Profile {
     pub vision: Option<(u64, u64)>,
     /// Audio tower: parameters and shipped bytes.
     pub audio: Option<(u64, u64)>,
+    /// Parts that are not described.
+    pub uncounted: Vec<String>,
     /// Exact published count.
     pub published_parameters: Option<u64>,
     /// What that count includes.

@@ -77,6 +77,10 @@ mod tests {
             // What a config leaves open is said with the model.
             let whole = model.profile.is_none() || model.architecture.assumptions.is_empty();
             assert!(whole, "{slug}: {:?}", model.architecture.assumptions);
+            // A part that a note leaves out is named where the answer is, too.
+            let note = &model.architecture.published.parameters_note;
+            let named = !model.architecture.uncounted.is_empty();
+            assert!(named || !note.contains("described here"), "{slug}: {note}");
         }
     }
 

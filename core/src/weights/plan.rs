@@ -64,7 +64,8 @@ impl WeightPlan {
             WeightFormat::Stock(stock) => (stock_plan(model, stock), Provenance::Exact),
             WeightFormat::Uniform(uniform) => {
                 let own = own_bits(model, uniform);
-                (model.tensors.iter().map(|t| uniform_size(uniform, t, own)).collect(), Provenance::Exact)
+                let planned = model.tensors.iter().map(|t| uniform_size(uniform, t, own)).collect();
+                (planned, if guesses(model, uniform) { Provenance::Estimated } else { Provenance::Exact })
             }
             WeightFormat::Bits(bits) => {
                 let planned = |t: &Tensor| PlannedTensor {
@@ -186,6 +187,13 @@ fn own_bits(model: &Model, format: UniformFormat) -> &[OwnBits] {
     let published = &model.architecture.published;
     let own = published.checkpoint_own.as_slice();
     if own.is_empty() || published.checkpoint.as_deref() != Some(&format.to_string()) { &[] } else { own }
+}
+
+/// Whether the format stands for a quantised checkpoint's own form, whose scales and exceptions only its header says; MLX's
+/// config lists them.
+fn guesses(model: &Model, format: UniformFormat) -> bool {
+    let listed = matches!(format, UniformFormat::Mlx { .. } | UniformFormat::MlxFloat(_));
+    !listed && model.architecture.published.checkpoint.as_deref() == Some(&format.to_string())
 }
 
 fn uniform_size(format: UniformFormat, tensor: &Tensor, own: &[OwnBits]) -> PlannedTensor {

@@ -64,3 +64,62 @@ pub(in crate::model) fn filled(
 ) -> Option<(&'static str, &'static [(&'static str, u64)])> {
     FILLED.iter().find(|(name, _)| *name == whole || *name == part).copied()
 }
+
+/// Wrappers whose class ties the table to the head (transformers 5.24), and those whose class does not, whatever their text part says.
+const TYING: &[&str] = &[
+    "cohere2_vision",
+    "deepseek_vl",
+    "deepseek_vl_hybrid",
+    "ernie4_5_vl_moe",
+    "gemma3",
+    "gemma4",
+    "gemma4_unified",
+    "got_ocr2",
+    "granite_docling",
+    "hyperclovax_vision_v2",
+    "internvl",
+    "janus",
+    "kimi_k25",
+    "lfm2_vl",
+    "lfm3_vl",
+    "lighton_ocr",
+    "minicpm_ocr",
+    "mistral3",
+    "ovis2",
+    "paddleocr_vl",
+    "paligemma",
+    "pp_chart2table",
+];
+const UNTYING: &[&str] = &[
+    "apertus1p5",
+    "aria",
+    "cosmos3_edge",
+    "cosmos3_omni",
+    "exaone4_5",
+    "fuyu",
+    "glm46v",
+    "glmga",
+    "idefics2",
+    "idefics3",
+    "llava_next",
+    "minicpmv4_6",
+    "minicpmv4_7",
+    "mllama",
+    "molmo2",
+    "muse_glimmer",
+    "qianfan_ocr",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "qwen3_vl",
+    "qwen3_vl_moe",
+    "smolvlm",
+    "step3p7",
+    "video_llava",
+    "vipllava",
+];
+
+/// Whether a wrapper's class ties the output head where the wrapper itself says nothing; none for one that is not listed.
+pub(in crate::model) fn wrapper_ties(whole: &str) -> Option<bool> {
+    let ties = TYING.contains(&whole);
+    (ties || UNTYING.contains(&whole)).then_some(ties)
+}

@@ -164,7 +164,9 @@ pub(in crate::model) const OF_OTHER_THINGS: &[(&str, &str)] = &[
     ("colpali", "a retrieval model, which gives vectors in place of tokens"),
     ("colqwen2", "a retrieval model, which gives vectors in place of tokens"),
     ("decision_transformer", "a model of actions"),
+    ("gemma4_assistant", "a draft head, which runs beside its model"),
     ("imagegpt", "a model of pixels"),
+    ("kimi_audio", "a speech model of several transformers"),
     ("pi0", "a model of actions"),
     ("vits", "a speech model"),
 ];
@@ -174,11 +176,36 @@ pub(in crate::model) const ENCODER_HEADS: &[&str] =
     &["ForMaskedLM", "ForPreTraining", "ForTokenClassification", "ForImageClassification"];
 
 /// Endings of class names of decoders that score or judge, with heads of a few rows in place of the vocabulary's.
-pub(in crate::model) const SCORING_HEADS: &[&str] =
-    &["ForRewardModel", "ForProcessRewardModel", "ForGuardModel", "ForSequenceRegression"];
+pub(in crate::model) const SCORING_HEADS: &[&str] = &[
+    "ForRewardModel",
+    "ForProcessRewardModel",
+    "ForRewardModelWithGating",
+    "ForGuardModel",
+    "ForSequenceRegression",
+    "ForQuestionAnswering",
+    "NVEmbedModel",
+];
 
 /// Endings of class names of draft heads.
-pub(in crate::model) const DRAFT_HEADS: &[&str] = &["Eagle", "Eagle3", "EagleModel", "MedusaModel"];
+pub(in crate::model) const DRAFT_HEADS: &[&str] = &[
+    "Eagle",
+    "Eagle3",
+    "EagleModel",
+    "MedusaModel",
+    "DFlashDraftModel",
+    "Speculator",
+    "SpeculatorPreTrainedModel",
+    "EagleLlamaForCausalLM",
+    "Eagle3LlamaForCausalLM",
+    "EagleMistralForCausalLM",
+    "EagleQwen2ForCausalLM",
+    "Eagle3Qwen2ForCausalLM",
+    "Eagle3Qwen3ForCausalLM",
+];
+
+/// Fields that only configs of draft heads have.
+pub(in crate::model) const DRAFT_FIELDS: &[&str] =
+    &["dflash_config", "draft_vocab_size", "eagle_config", "speculators_config"];
 
 /// Architectures that encode only, or decode something else than text.
 pub(in crate::model) const GGUF_OTHERS: &[(&str, &str)] = &[
@@ -274,6 +301,7 @@ pub(in crate::model) const UNDESCRIBED: &[(&str, &str)] = &[
     ("inkling2_loop_text", "convolutions beside its attention"),
     ("inkling2_text", "convolutions beside its attention"),
     ("inkling_text", "convolutions beside its attention"),
+    ("internlmxcomposer2", "low-rank matrices for pictures in every layer"),
     ("jetmoe", "experts in its attention"),
     ("kosmos-2", "blocks with norms of their own, and sinusoidal positions"),
     ("kosmos-2.5", "blocks with norms of their own, and sinusoidal positions"),

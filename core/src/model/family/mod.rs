@@ -30,16 +30,16 @@ mod small;
 mod step;
 mod towers;
 
-pub(in crate::model) use filled::filled;
+pub(in crate::model) use filled::{filled, wrapper_ties};
 pub(super) use foreign::{
-    DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, GGUF_UNDESCRIBED, MAY_BE_EMPTY,
-    OF_OTHER_THINGS, PARTS, SCORING_HEADS, TERNARY, UNDESCRIBED,
+    DRAFT_FIELDS, DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, GGUF_OTHERS, GGUF_UNDESCRIBED,
+    MAY_BE_EMPTY, OF_OTHER_THINGS, PARTS, SCORING_HEADS, TERNARY, UNDESCRIBED,
 };
-pub(super) use marks::by_parts;
+pub(super) use marks::{beyond_shapes, by_parts, no_decoder};
 pub use names::Renames;
 pub(crate) use names::rename;
 pub(super) use older::ffn_biases;
-pub(super) use towers::{audio, vision};
+pub(super) use towers::{audio, patches, vision};
 
 use super::architecture::{Architecture, Conduct, ExtraTensor, Order, Tokenizer};
 use super::import::hf_config::{Facts, Reader};

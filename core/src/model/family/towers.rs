@@ -2,7 +2,7 @@
 //!
 //! Each is counted as transformers builds it; one that is not known here gives nothing, and the reader says so.
 
-use crate::format::document::{DocumentError, Fields};
+use crate::format::document::{DocumentError, Fields, Value};
 
 /// Largest width that is believed of a tower; with the next, no product below leaves 64 bits.
 const MAX: u64 = 1 << 16;
@@ -74,6 +74,16 @@ pub(in crate::model) fn vision(
     Ok(counted.ok().flatten().filter(|count| *count <= 1 << 50))
 }
 
+/// Parameters of what takes pictures without a tower, and has no part of its own in the config: one projection of patches.
+pub(in crate::model) fn patches(outer: &Fields<'_>, hidden: u64) -> Result<Option<u64>, DocumentError> {
+    if outer.text("model_type")? != Some("fuyu") {
+        return Ok(None);
+    }
+    let patch = outer.integer("patch_size", 1..=SMALL)?.unwrap_or(30);
+    let channels = outer.integer("num_channels", 1..=SMALL)?.unwrap_or(3);
+    Ok(Some(linear(channels * patch * patch, hidden)))
+}
+
 /// Parameters of an audio tower with its projection.
 pub(in crate::model) fn audio(
     outer: &Fields<'_>,
@@ -109,6 +119,22 @@ const fn linear(from: u64, to: u64) -> u64 {
 }
 
 impl Tower<'_> {
+    /// Channels of a picture.
+    fn channels(&self) -> u64 {
+        let stated =
+            ["num_channels", "in_channels", "in_chans"].iter().find_map(|name| self.size(name).ok()?);
+        stated.unwrap_or(3).min(SMALL)
+    }
+
+    /// Layers whose features go side by side into the projection.
+    fn feature_layers(&self) -> u64 {
+        match self.outer.node("vision_feature_layer").map(|node| &node.value) {
+            Some(Value::List(layers)) => (layers.len() as u64).clamp(1, SMALL),
+            None if self.whole == "vipllava" => 5,
+            _ => 1,
+        }
+    }
+
     fn size(&self, name: &'static str) -> Result<Option<u64>, DocumentError> {
         self.fields.integer(name, 1..=MAX)
     }
@@ -142,7 +168,7 @@ impl Tower<'_> {
             None => pooled,
         };
         let mut count = layers * Self::plain_layer(width, inner)
-            + linear(3 * patch * patch, width)
+            + linear(self.channels() * patch * patch, width)
             + grid * grid * width
             + 2 * width;
         if head {
@@ -161,7 +187,7 @@ impl Tower<'_> {
             return Ok(None);
         }
         let count = layers * Self::plain_layer(width, inner)
-            + linear(3 * patch * patch, width)
+            + linear(self.channels() * patch * patch, width)
             + self.or("num_patches", 256)? * width
             + 2 * width;
         Ok(self.projection(width, 0)?.map(|projection| count + projection))
@@ -174,7 +200,7 @@ impl Tower<'_> {
         let (image, patch) = (self.or("image_size", 448)?, self.small("patch_size", 14)?);
         let grid = image / patch;
         let count = layers * Self::plain_layer(width, inner)
-            + 3 * patch * patch * width
+            + self.channels() * patch * patch * width
             + (grid * grid + 2) * width
             + 4 * width;
         let (middle, out) = (self.or("projector_input_dim", 4_096)?, self.or("projector_output_dim", 4_096)?);
@@ -193,7 +219,7 @@ impl Tower<'_> {
         let (image, patch) = (self.or("image_size", 224)?, self.small("patch_size", 32)?);
         let grid = image / patch;
         let count = layers * Self::plain_layer(width, inner)
-            + 3 * patch * patch * width
+            + self.channels() * patch * patch * width
             + (grid * grid + 1) * width
             + width
             + 4 * width;
@@ -206,7 +232,7 @@ impl Tower<'_> {
         let inner = self.or("intermediate_size", 4_096)?;
         let patch = self.small("patch_size", 16)?;
         let layer = 4 * width * width + 3 * width * inner + 2 * width;
-        let count = layers * layer + 3 * patch * patch * width + width;
+        let count = layers * layer + self.channels() * patch * patch * width + width;
         Ok(self.projection(width, 2)?.map(|projection| count + projection))
     }
 
@@ -227,7 +253,10 @@ impl Tower<'_> {
         let normed = self.fields.flag("use_qk_norm")?.or(self.fields.flag("qk_normalization")?) == Some(true);
         let norms = if normed { 2 * width } else { 0 };
         let layer = attention + norms + linear(width, inner) + linear(inner, width) + 6 * width;
-        let count = layers * layer + width + linear(3 * patch * patch, width) + (grid * grid + 1) * width;
+        let count = layers * layer
+            + width
+            + linear(self.channels() * patch * patch, width)
+            + (grid * grid + 1) * width;
         let merged = 4 * width;
         let projection = 2 * merged + linear(merged, self.hidden) + linear(self.hidden, self.hidden);
         Ok(Some(count + projection))
@@ -244,7 +273,7 @@ impl Tower<'_> {
         let inner = width * self.small("mlp_ratio", 4)?;
         let patch = self.small("patch_size", 14)?;
         let layer = Self::plain_layer(width, inner);
-        let patches = 3 * self.small("temporal_patch_size", 2)? * patch * patch * width;
+        let patches = self.channels() * self.small("temporal_patch_size", 2)? * patch * patch * width;
         let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let merger =
             2 * width + linear(merged, merged) + linear(merged, self.or("hidden_size", self.hidden)?);
@@ -257,7 +286,7 @@ impl Tower<'_> {
         let inner = self.or("intermediate_size", 3_420)?;
         let patch = self.small("patch_size", 14)?;
         let layer = 4 * linear(width, width) + 2 * linear(width, inner) + linear(inner, width) + 2 * width;
-        let patches = 3 * self.small("temporal_patch_size", 2)? * patch * patch * width;
+        let patches = self.channels() * self.small("temporal_patch_size", 2)? * patch * patch * width;
         let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let out = self.or("out_hidden_size", self.hidden)?;
         Ok(Some(layers * layer + patches + width + linear(merged, merged) + linear(merged, out)))
@@ -269,7 +298,7 @@ impl Tower<'_> {
         let (layers, width) = (self.or("depth", 27)?, self.or("hidden_size", 1_152)?);
         let inner = self.or("intermediate_size", 4_304)?;
         let patch = self.small("patch_size", 16)?;
-        let patches = linear(3 * self.small("temporal_patch_size", 2)? * patch * patch, width);
+        let patches = linear(self.channels() * self.small("temporal_patch_size", 2)? * patch * patch, width);
         let positions = self.or("num_position_embeddings", 2_304)? * width;
         let merged = width * self.small("spatial_merge_size", 2)?.pow(2);
         let out = self.or("out_hidden_size", self.hidden)?;
@@ -298,13 +327,17 @@ impl Tower<'_> {
             }
             "llava" | "vipllava" | "llava_onevision" | "llava_next" => {
                 let newline = if self.whole.starts_with("llava_") { hidden } else { 0 };
-                Some(pair(width) + newline)
+                let joined = width * self.feature_layers();
+                let norm = if self.whole == "vipllava" { 2 * joined } else { 0 };
+                Some(norm + pair(joined) + newline)
             }
             "mistral3" => {
                 let bias = self.outer.flag("multimodal_projector_bias")?.unwrap_or(false);
                 let bias = if bias { 2 * hidden } else { 0 };
-                let merged = width * merge.max(1).pow(2);
-                Some(width + merged * width + width * hidden + hidden * hidden + bias)
+                let merge = self.outer.integer("spatial_merge_size", 1..=SMALL)?.unwrap_or(merge.max(1));
+                let merged = width * merge.pow(2);
+                let joined = width * self.feature_layers();
+                Some(width + merged * width + joined * hidden + hidden * hidden + bias)
             }
             "lfm2_vl" => {
                 let merged = width * self.outer.integer("downsample_factor", 1..=SMALL)?.unwrap_or(2).pow(2);

@@ -10,6 +10,7 @@ pub mod hf_config;
 mod kind;
 mod names;
 pub mod safetensors;
+mod towers;
 
 pub(in crate::model) use draft::slug;
 

@@ -1,5 +1,6 @@
 //! What a tensor is for, by its Hugging Face name.
 
+use super::towers;
 use crate::model::tensor::Role;
 
 /// Where a name points: a layer and the rest, or the rest alone.
@@ -39,16 +40,17 @@ const STACKS: &[&str] = &["layers.", "h.", "blocks."];
 /// Read a name.
 pub(super) fn place(name: &str) -> Place<'_> {
     let holds = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let beside = towers::of(name);
     let tower = if holds(VISION) {
         Some(Role::Vision)
     } else if holds(AUDIO) {
         Some(Role::Audio)
     } else {
-        None
+        beside.filter(|role| role.is_tower())
     };
     let (layer, rest) = layer(name);
     let expert = rest.split_once("experts.").and_then(|(_, after)| after.split('.').next()?.parse().ok());
-    let drafts = name.starts_with("mtp.") || name.contains(".mtp.");
+    let drafts = beside == Some(Role::Unused) || name.contains(".mtp.");
     Place { tower, drafts, layer: layer.filter(|_| tower.is_none() && !drafts), expert, rest }
 }
 
@@ -105,7 +107,13 @@ fn outside(stem: &str, dimensions: usize) -> Role {
 }
 
 fn inside(stem: &str, dimensions: usize) -> Role {
-    if stem == "layer_scalar" || stem.ends_with("e_score_correction_bias") || stem.ends_with("expert_bias") {
+    // Scales of keys and values in the cache belong to no matrix.
+    let scales = ["k_scale", "v_scale"].iter().any(|end| stem.ends_with(end));
+    if scales
+        || stem == "layer_scalar"
+        || stem.ends_with("e_score_correction_bias")
+        || stem.ends_with("expert_bias")
+    {
         return Role::Buffer;
     }
     // MLX stacks a layer's experts under a name of its own.
@@ -176,6 +184,16 @@ mod tests {
             ("model.vision_tower.encoder.layers.3.self_attn.q_proj.linear.weight", None, Role::Vision),
             ("model.embed_audio.embedding_projection.weight", None, Role::Audio),
             ("mtp.layers.0.self_attn.q_proj.weight", None, Role::Unused),
+            ("vpm.encoder.layers.0.self_attn.q_proj.weight", None, Role::Vision),
+            ("resampler.kv_proj.weight", None, Role::Vision),
+            ("vte.weight", None, Role::Vision),
+            ("model.layers.0.self_attn.k_scale", Some(0), Role::Buffer),
+            ("model.sam_model.blocks.0.attn.qkv.weight", None, Role::Vision),
+            ("model.projector.layers.weight", None, Role::Vision),
+            ("qformer.encoder.layer.0.x.weight", None, Role::Vision),
+            ("talker.model.layers.0.self_attn.q_proj.weight", None, Role::Audio),
+            ("token2wav.dit.layers.0.x.weight", None, Role::Audio),
+            ("llm.model.layers.1.self_attn.q_proj.weight", Some(1), Role::AttentionQ),
         ] {
             let place = place(name);
             assert_eq!((place.layer, role(&place, 2)), (layer, expected), "{name}");

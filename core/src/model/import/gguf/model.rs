@@ -101,7 +101,8 @@ impl Gguf {
             return refuse("an encoder under a decoder's name (`attention.causal` is false)".to_owned());
         }
         if let Some(kind) = keys.integer("pooling_type", 0..=MAX_HEADS)?.filter(|kind| *kind > 0) {
-            return refuse(format!("an embedding model under a decoder's name (`pooling_type` is {kind})"));
+            let what = if kind == 4 { "a reranker" } else { "an embedding model" };
+            return refuse(format!("{what} under a decoder's name (`pooling_type` is {kind})"));
         }
         Ok((architecture, keys))
     }

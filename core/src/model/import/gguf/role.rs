@@ -1,5 +1,6 @@
 //! What a GGUF tensor is for, by its name (llama.cpp's tensor names).
 
+use super::super::towers;
 use crate::format::gguf::TensorInfo;
 use crate::model::tensor::{Active, Role};
 
@@ -42,34 +43,15 @@ pub(super) fn of(tensor: &TensorInfo, around: Around) -> (Role, Active) {
     }
 }
 
-/// Beginnings of names of towers' tensors in one file with the decoder: llama.cpp's, Ollama's and Hugging Face's.
-const VISION: [&str; 12] = [
-    "v.",
-    "s.",
-    "mm.",
-    "resampler.",
-    "visual.",
-    "vision.",
-    "vision_model.",
-    "vision_tower.",
-    "multi_modal_projector.",
-    "mm_projector.",
-    "vpm.",
-    "sam_model.",
-];
-const AUDIO: [&str; 5] = ["a.", "audio.", "audio_tower.", "apm.", "audio_projector."];
-/// Beginnings of names of drafting layers.
-const DRAFTS: [&str; 2] = ["mtp.", "nextn."];
-
-/// What a tensor outside the decoder belongs to: a tower, or layers that only draft.
+/// What a tensor outside the decoder belongs to: a tower, by llama.cpp's short names or those of other files, or layers that
+/// only draft.
 fn tower(stem: &str) -> Option<Role> {
-    let stem = stem.strip_prefix("model.").unwrap_or(stem);
-    let begins = |names: &[&str]| names.iter().any(|name| stem.starts_with(name));
+    let inner = stem.strip_prefix("model.").unwrap_or(stem);
+    let begins = |names: &[&str]| names.iter().any(|name| inner.starts_with(name));
     match () {
-        () if begins(&VISION) => Some(Role::Vision),
-        () if begins(&AUDIO) => Some(Role::Audio),
-        () if begins(&DRAFTS) => Some(Role::Unused),
-        () => None,
+        () if begins(&["v.", "s.", "mm."]) => Some(Role::Vision),
+        () if begins(&["a."]) => Some(Role::Audio),
+        () => towers::of(stem),
     }
 }
 

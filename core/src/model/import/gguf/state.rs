@@ -14,6 +14,8 @@ pub(super) fn of(keys: &Keys<'_>, block: &Block, hidden: u64) -> Result<Option<R
     let bounded = |key: &str| keys.require(key, 1..=MAX_HEADS);
     let kernel = || bounded("ssm.conv_kernel");
     let inner = || keys.require("ssm.inner_size", 1..=MAX_WIDTH);
+    // Columns that RWKV looks back at; two where nothing is said.
+    let mut shifts = 2;
     let shape = match recurs {
         Recurs::ShortConv => RecurrentShape::ShortConv { kernel: bounded("shortconv.l_cache")? },
         Recurs::Delta => {
@@ -55,7 +57,7 @@ pub(super) fn of(keys: &Keys<'_>, block: &Block, hidden: u64) -> Result<Option<R
             RecurrentShape::KimiDelta { heads, head_dim, kernel: kernel()?, wide: false }
         }
         Recurs::Rwkv => {
-            keys.integer("token_shift_count", 0..=MAX_HEADS)?;
+            shifts = keys.integer("token_shift_count", 0..=MAX_HEADS)?.unwrap_or(2).min(2);
             RecurrentShape::Rwkv7 {
                 head_dim: bounded("wkv.head_size")?,
                 decay_rank: 1,
@@ -65,5 +67,7 @@ pub(super) fn of(keys: &Keys<'_>, block: &Block, hidden: u64) -> Result<Option<R
             }
         }
     };
-    Ok(Some(recurrent::block(shape, hidden)))
+    let mut block = recurrent::block(shape, hidden);
+    block.state_bytes = block.state_bytes.saturating_sub((2 - shifts) * hidden.saturating_mul(4));
+    Ok(Some(block))
 }

@@ -239,6 +239,7 @@ fn parts_of_models_and_other_files_are_refused() {
         failure(small().raw("llama.attention.causal", 7, &[0])).contains("an encoder under a decoder's name")
     );
     assert!(failure(small().count("llama.pooling_type", 1)).contains("an embedding model"));
+    assert!(failure(small().count("llama.pooling_type", 4)).contains("a reranker"));
     assert!(
         failure(small().tensor("blk.0.ffn_gate.3.weight", &[64, 64], BlockType::F16))
             .contains("one tensor an expert")

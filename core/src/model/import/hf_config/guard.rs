@@ -96,6 +96,9 @@ const UNEXPLAINED: [&str; 13] = [
     "routed_expert_hidden",
 ];
 
+/// Fields of the whole that bring tensors into the text part's layers.
+const BESIDE_TEXT: [&str; 1] = ["audio_dual_ffn_layers"];
+
 /// Fields that say again, or say of parts that a model turns out not to have, what others have said already.
 const SAID: [&str; 12] = [
     "max_window_layers",
@@ -118,11 +121,12 @@ pub(super) fn check(source: &str, reader: &mut Reader<'_>) -> Result<(), ConfigE
     let listed = LISTS.iter().any(|name| reader.has(name));
     reader.touch(&SAID);
     let mut unread = Vec::new();
-    for (name, node) in reader.text.unread() {
+    let whole = reader.outer.unread().filter(|(name, _)| BESIDE_TEXT.contains(name));
+    for (name, node) in reader.text.unread().chain(whole) {
         let lower = name.to_ascii_lowercase();
         let speaks = WORDS.iter().any(|word| lower.contains(word));
         let noise = NOISE.iter().any(|word| lower.contains(word));
-        let unexplained = UNEXPLAINED.iter().any(|word| lower.starts_with(word));
+        let unexplained = UNEXPLAINED.iter().chain(&BESIDE_TEXT).any(|word| lower.starts_with(word));
         if !unexplained && (!speaks || noise) || says_nothing(node) {
             continue;
         }

@@ -282,8 +282,21 @@ fn tied(reader: &mut Reader<'_>) -> Result<bool, DocumentError> {
         ));
     }
     if let Some(class) = headless(reader)? {
-        reader.assume(format!("no output head is counted: {class} is the class without one"));
+        let scores = family::SCORING_HEADS.iter().any(|end| class.ends_with(end));
+        let own = if scores { ", and what it has instead is not counted" } else { "" };
+        reader.assume(format!("no output head is counted: {class} is the class without one{own}"));
         return Ok(true);
+    }
+    let whole = reader.outer.text("model_type")?.unwrap_or_default();
+    let default = family::wrapper_ties(whole).filter(|_| reader.nested && outer.is_none());
+    if let (Some(stated), Some(default)) = (inner, default)
+        && stated != default
+    {
+        reader.assume(format!(
+            "`tie_word_embeddings` is {stated} for the text part and not given for the whole: took {default}, the class default of `{whole}` \
+             (transformers 5 does, 4 takes the text part's)"
+        ));
+        return Ok(default);
     }
     if let Some(stated) = inner.or(outer) {
         return Ok(stated);

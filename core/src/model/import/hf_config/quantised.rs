@@ -16,6 +16,8 @@ pub struct StoredBits {
     pub usual: Option<u64>,
     /// Of single matrices, by their name without an ending (mixed-bit MLX).
     pub single: Vec<(String, u64)>,
+    /// Where a checkpoint has several: bits, and how many weights share a scale.
+    pub several: Vec<(u64, Option<u64>)>,
     /// Of a weight that is not packed, by the config's `dtype`.
     pub plain: u64,
     /// The config names a form of packing that is not among those read here.
@@ -23,10 +25,19 @@ pub struct StoredBits {
 }
 
 impl StoredBits {
-    /// Bits of a weight in the matrix called `base`.
-    pub fn of(&self, base: &str) -> Option<u64> {
+    /// Bits of a weight in the matrix called `base`; of several that the checkpoint has, those that its shapes fit.
+    pub fn of(&self, base: &str, fits: impl Fn(u64, Option<u64>) -> bool) -> Option<u64> {
         let single = self.single.iter().find(|(name, _)| name == base || base.ends_with(&format!(".{name}")));
-        single.map(|(_, bits)| *bits).or(self.usual)
+        if let Some((_, bits)) = single {
+            return Some(*bits);
+        }
+        if self.several.is_empty() {
+            return self.usual;
+        }
+        let mut fitting =
+            self.several.iter().filter(|(bits, group)| fits(*bits, *group)).map(|(bits, _)| *bits);
+        let first = fitting.next()?;
+        fitting.all(|bits| bits == first).then_some(first)
     }
 }
 
@@ -59,7 +70,8 @@ pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError
         }
     }
     if let Some(usual) = quantisation.integer("bits", 1..=16)? {
-        bits.usual = Some(usual);
+        // Which matrices have other bits than these is said in patterns.
+        bits.usual = Some(usual).filter(|_| !mixed(&quantisation));
         return Ok(bits);
     }
     let method = quantisation.text("quant_method")?;
@@ -74,8 +86,35 @@ pub fn stored_bits(source: &str, bytes: &[u8]) -> Result<StoredBits, ConfigError
         bits.usual = known;
         return Ok(bits);
     }
-    bits.usual = group_weights(&quantisation)?.and_then(|map| map.integer("num_bits", 1..=16).ok().flatten());
+    bits.several = widths(&quantisation);
+    if let [(only, _)] = bits.several.as_slice() {
+        bits.usual = Some(*only);
+        bits.several.clear();
+    }
     Ok(bits)
+}
+
+/// Bits and group sizes of compressed-tensors' groups of layers.
+fn widths(quantisation: &Fields<'_>) -> Vec<(u64, Option<u64>)> {
+    let Ok(Some(groups)) = quantisation.map("config_groups") else { return Vec::new() };
+    let weights = groups.entries().iter().filter_map(|(_, entry)| {
+        let group = Fields::of("", entry).ok()?;
+        let weights = group.map("weights").ok()??;
+        Some((weights.integer("num_bits", 1..=16).ok()??, group_size(&weights)))
+    });
+    weights.collect()
+}
+
+/// Whether some matrices have other bits than most, by patterns of their names.
+fn mixed(quantisation: &Fields<'_>) -> bool {
+    const OWN: [&str; 4] = ["dynamic", "extra_config", "layer_quant_config", "quantized_layers"];
+    let listed = |name: &'static str| {
+        quantisation.node(name).is_some_and(|node| matches!(&node.value, Value::Map(map) if !map.is_empty()))
+    };
+    let widths = widths(quantisation);
+    let differ = widths.iter().any(|(bits, _)| widths.first().is_some_and(|(first, _)| first != bits));
+    let algorithm = quantisation.text("quant_algo").ok().flatten();
+    differ || algorithm == Some("MIXED_PRECISION") || OWN.iter().any(|name| listed(name))
 }
 
 /// Bits of a weight that is not packed.
@@ -205,10 +244,11 @@ pub(super) fn single(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Vec<OwnBit
 
 /// What to say of a quantised checkpoint; nothing of a plain one.
 pub(super) fn told(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option<String>, DocumentError> {
-    if quantisation(outer, Some(text))?.is_none() {
-        return Ok(None);
-    }
+    let Some(map) = quantisation(outer, Some(text))? else { return Ok(None) };
     Ok(Some(match checkpoint(outer, text)? {
+        Some(name) if mixed(&map) => format!(
+            "the checkpoint is quantised with several widths, taken as {name} throughout where the runtime reads it, which is an estimate, and as the format that is shown elsewhere; {OWN_BYTES}"
+        ),
         Some(name) => format!(
             "the checkpoint is quantised, taken as {name} where the runtime reads it and as the format that is shown elsewhere; {OWN_BYTES}"
         ),
@@ -220,6 +260,7 @@ pub(super) fn told(outer: &Fields<'_>, text: &Fields<'_>) -> Result<Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use crate::leaf::Provenance;
     use crate::model::import::hf_config;
     use crate::weights::{WeightFormat, WeightPlan};
 
@@ -269,6 +310,28 @@ mod tests {
         let (matrix, table) = (8192 * 2048, 128_256 * 2048);
         let eighths = matrix * (7 * 2 - 9) / 2 + table * (16 * 2 - 9) / 2;
         assert_eq!(bytes(&mixed) - bytes(&plain), eighths / 8);
+    }
+
+    /// What one width for all matrices comes to is an estimate, and said.
+    #[test]
+    fn several_widths_are_said() {
+        let group =
+            |bits: u64| format!(r#"{{"weights": {{"num_bits": {bits}, "type": "int", "group_size": 128}}}}"#);
+        let groups = format!(r#"{{"group_0": {}, "group_1": {}}}"#, group(8), group(4));
+        for said in [
+            format!(r#""quant_method": "compressed-tensors", "config_groups": {groups}"#),
+            r#""quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"+:.*down.*": {"bits": 8}}"#.to_owned(),
+            r#""quant_method": "auto-round", "bits": 4, "group_size": 128, "extra_config": {"a": {"bits": 8}}"#.to_owned(),
+        ] {
+            let said = config(&format!(r#""quantization_config": {{{said}}}"#));
+            let model = hf_config::parse("config.json", said.as_bytes()).unwrap();
+            let sentences = model.architecture.assumptions.join("\n");
+            assert!(sentences.contains("with several widths"), "{sentences}");
+            let format = WeightFormat::parse(model.architecture.published.checkpoint.as_deref().unwrap()).unwrap();
+            assert_eq!(WeightPlan::new(&model, format).unwrap().provenance, Provenance::Estimated);
+            let bits = hf_config::stored_bits("config.json", said.as_bytes()).unwrap();
+            assert_eq!(bits.of("a", |_, _| true), None);
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::ConfigError;
 use crate::format::document::{DocumentError, Fields, Value};
+use crate::model::family;
 use crate::model::family::{
-    DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, OF_OTHER_THINGS, PARTS, UNDESCRIBED,
+    DRAFT_FIELDS, DRAFT_HEADS, ENCODER_DECODERS, ENCODER_HEADS, ENCODERS, OF_OTHER_THINGS, PARTS, UNDESCRIBED,
 };
 
 /// Fields that only other kinds of JSON have, and what those are.
@@ -25,18 +26,43 @@ const OTHERS: &[(&[&str], &str)] = &[
     (&["transformers_version", "eos_token_id"], "a generation config"),
     (&["transformers_version", "bos_token_id"], "a generation config"),
     (&["architectures_list"], "a list of models"),
+    (&["bos_token", "eos_token"], "a list of special tokens"),
+    (&["eos_token", "pad_token"], "a list of special tokens"),
+    (&["bits", "group_size", "desc_act"], "the settings of a quantiser"),
+    (&["producer", "quantization"], "an account of a quantisation"),
+    (&["__version__"], "the settings of sentence-transformers"),
+    (&["model", "search"], "the settings of ONNX Runtime GenAI"),
+    (&["schemaVersion", "layers"], "a registry's manifest"),
+    (&["video_processor_type"], "a video processor's config"),
+    (&["zero_optimization"], "the settings of DeepSpeed"),
+];
+/// The same beside fields that models have, too.
+const LIKE_MODELS: &[(&[&str], &str)] = &[
+    (&["_diffusers_version"], "a diffusion model's config"),
+    (&["lora_parameters"], "a LoRA adapter's config, not a model's"),
+    (&["model_config", "quantization"], "the settings of a model compiled by MLC"),
 ];
 
 /// Refuse JSON that is another kind of file, which has neither a type nor layers.
 pub(super) fn other_kinds(source: &str, outer: &Fields<'_>) -> Result<(), ConfigError> {
+    let named = |list: &[(&'static [&'static str], &'static str)]| {
+        list.iter().find(|(names, _)| names.iter().all(|name| outer.has(name))).map(|(_, what)| *what)
+    };
+    let other = |what: &str| {
+        let (source_name, what) = (source.to_owned(), what.to_owned());
+        Err(ConfigError::OtherKind { source_name, what })
+    };
+    if let Some(what) = named(LIKE_MODELS) {
+        return other(what);
+    }
     let layered = ["num_hidden_layers", "n_layer", "num_layers", "text_config", "model_type", "hidden_size"];
     if layered.iter().any(|name| outer.has(name)) {
         return Ok(());
     }
-    match OTHERS.iter().find(|(names, _)| names.iter().all(|name| outer.has(name))) {
-        Some((_, what)) => {
-            Err(ConfigError::OtherKind { source_name: source.to_owned(), what: (*what).to_owned() })
-        }
+    let numbers = outer.entries().iter().all(|(_, node)| matches!(node.value, Value::Integer(_)));
+    match named(OTHERS) {
+        Some(what) => other(what),
+        None if numbers && !outer.entries().is_empty() => other("a vocabulary, or numbers by name"),
         None => Ok(()),
     }
 }
@@ -65,11 +91,14 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
     let classes = outer.texts("architectures")?;
     let headed = classes.iter().any(|class| ENCODER_HEADS.iter().any(|end| class.ends_with(end)));
     let is_decoder = outer.flag("is_decoder")? == Some(true);
+    if headed && family::family(model_type).is_some() {
+        return refuse("a decoder that labels tokens or pictures in place of predicting tokens");
+    }
     if !is_decoder && (headed || outer.has("type_vocab_size")) {
         return refuse("an encoder without a decoder, by its fields");
     }
     let drafts = |class: &String| DRAFT_HEADS.iter().any(|end| class.ends_with(end));
-    if classes.iter().any(drafts) {
+    if classes.iter().any(drafts) || DRAFT_FIELDS.iter().any(|name| outer.has(name)) {
         return refuse("a draft head, which runs beside its model");
     }
     let undescribed = |wanted: &str| UNDESCRIBED.iter().find(|(name, _)| *name == wanted);
@@ -134,6 +163,12 @@ mod tests {
                 "a dense FFN beside its experts",
             ),
             (r#""model_type": "git""#, "a BERT decoder"),
+            (r#""model_type": "qwen3", "architectures": ["Qwen3ForTokenClassification"]"#, "labels tokens"),
+            (r#""model_type": "llama", "architectures": ["Eagle3LlamaForCausalLM"]"#, "a draft head"),
+            (r#""model_type": "kimi_audio""#, "a speech model"),
+            (r#""model_type": "qwen3", "architectures": ["DFlashDraftModel"]"#, "a draft head"),
+            (r#""model_type": "qwen3", "dflash_config": {"block_size": 16}"#, "a draft head"),
+            (r#""model_type": "llama", "audio_dual_ffn_layers": [0, 1]"#, "`audio_dual_ffn_layers`"),
             (r#""model_type": "phi4flash""#, "a cache that half of its layers share"),
         ] {
             let error = parse("config.json", format!("{{{fields}, {SIZES}}}").as_bytes()).unwrap_err();
@@ -143,6 +178,11 @@ mod tests {
             (r#"{"model_type": "bit", "embedding_size": 64}"#, "`bit` is not listed, and has no `"),
             (r#"{"medusa_num_heads": 5, "medusa_num_layers": 1}"#, "draft heads"),
             (r#"{"hidden_size": 64}"#, "is missing"),
+            (r#"{"bos_token": "<s>", "eos_token": "</s>"}"#, "a list of special tokens"),
+            (r#"{"<|extra|>": 32000, "<|end|>": 32001}"#, "a vocabulary"),
+            (r#"{"bits": 4, "group_size": 128, "desc_act": false}"#, "the settings of a quantiser"),
+            (r#"{"_class_name": "T", "_diffusers_version": "0.3", "num_layers": 4}"#, "a diffusion model"),
+            (r#"{"num_layers": 16, "lora_parameters": {"rank": 8}}"#, "a LoRA adapter"),
         ] {
             let error = parse("config.json", bytes.as_bytes()).unwrap_err();
             assert!(error.to_string().contains(words), "{bytes}: {error}");

@@ -355,6 +355,10 @@ fn tying_follows_the_text_part_then_the_whole_then_the_class() {
         .replace(r#""model_type": "mistral""#, r#""tie_word_embeddings": false, "model_type": "mistral""#);
     let model = parse("config.json", at_odds.as_bytes()).unwrap();
     assert!(!model.architecture.embeddings.tied);
+    let alone = at_odds.replace(r#""tie_word_embeddings": true, "#, "");
+    let alone = parse("config.json", alone.as_bytes()).unwrap().architecture;
+    let of_class = |said: &String| said.contains("the class default of `mistral3`");
+    assert!(alone.embeddings.tied && alone.assumptions.iter().any(of_class), "{:?}", alone.assumptions);
     let said = |a: &String| a.contains("true for the whole and false for the text part");
     assert!(model.architecture.assumptions.iter().any(said), "{:?}", model.architecture.assumptions);
     assert!(

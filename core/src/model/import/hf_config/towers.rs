@@ -5,12 +5,30 @@ use crate::format::document::{DocumentError, Fields, Value};
 use crate::model::architecture::{Architecture, Encoder};
 use crate::model::family;
 
-const VISION: [&str; 6] =
-    ["vision_config", "vision_tower_config", "visual", "vision_model", "vit_config", "vision_encoder_config"];
-const AUDIO: [&str; 4] = ["audio_config", "speech_config", "audio_encoder_config", "sound_config"];
+const VISION: [&str; 10] = [
+    "vision_config",
+    "vision_tower_config",
+    "visual",
+    "vision_model",
+    "vit_config",
+    "vision_encoder_config",
+    "visual_tokenizer_config",
+    "visual_tokenizer",
+    "image_encoder_config",
+    "vision_encoder",
+];
+const AUDIO: [&str; 6] =
+    ["audio_config", "speech_config", "audio_encoder_config", "sound_config", "audio", "audio_encoder"];
+
+/// Fields that name a vision tower without describing it.
+const NAMED: [&str; 4] = ["timm_model_ids", "vision_backbone_id", "vision_encoder", "image_encoder"];
 
 /// Other parts of a checkpoint with pictures or sound, by the field that describes them.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 18] = [
+    ("tts_config", "speech generator"),
+    ("diffusion_head_config", "diffusion head"),
+    ("latent_attention_config", "latent attention block"),
+    ("vocoder_config", "vocoder"),
     ("talker_config", "talker"),
     ("code2wav_config", "decoder of sounds"),
     ("token2wav_config", "decoder of sounds"),
@@ -28,7 +46,8 @@ const PARTS: [(&str, &str); 14] = [
 ];
 
 /// The same beside a text model's own fields.
-const BESIDE: [(&str, &str); 4] = [
+const BESIDE: [(&str, &str); 5] = [
+    ("tts_config", "speech generator"),
     ("img_processor", "vision tower"),
     ("audio_processor", "audio tower"),
     ("vision_lora", "LoRA for pictures"),
@@ -50,6 +69,21 @@ pub(super) fn read(reader: &mut Reader<'_>, architecture: &mut Architecture) -> 
             );
             reader.uncounted.push("vision tower".into());
         }
+    }
+    if architecture.vision.is_none() {
+        architecture.vision = family::patches(&reader.outer, hidden)?.map(shipped);
+    }
+    let named = NAMED.iter().any(|name| reader.outer.has(name));
+    if named && architecture.vision.is_none() && reader.uncounted.is_empty() {
+        reader
+            .assume("the config names a vision tower whose size is not worked out here: not counted".into());
+        reader.uncounted.push("vision tower".into());
+    }
+    if reader.outer.text("speech_encoder").ok().flatten().is_some() {
+        reader.assume(
+            "the config names a speech encoder whose size is not worked out here: not counted".into(),
+        );
+        reader.uncounted.push("speech encoder".into());
     }
     if reader.outer.has("mm_vision_tower") && architecture.vision.is_none() {
         reader

@@ -25,6 +25,8 @@ impl Header {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
         let counted = config.parameters().text;
+        let more_layers = self.layers().saturating_sub(config.architecture.layers.len() as u64);
+        let more_layers = more_layers.saturating_sub(config.architecture.published.mtp_layers);
         let mut model = self.assemble(config.architecture, bits)?;
         let holds = |sentence: &String| {
             !sentence.contains("size is not worked out here") && !sentence.contains(OWN_BYTES)
@@ -33,8 +35,15 @@ impl Header {
         if bits.other_form {
             unpack(&mut model, counted);
         }
+        disagree(&mut model, counted, more_layers);
         model.architecture.uncounted.clear();
         Ok(model)
+    }
+
+    /// Layers, by the last one's number.
+    fn layers(&self) -> u64 {
+        let layers = self.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer);
+        layers.max().map_or(0, |last| last as u64 + 1)
     }
 
     fn check_against(&self, architecture: &Architecture) -> Result<(), SafetensorsModelError> {
@@ -45,12 +54,22 @@ impl Header {
                 Err(SafetensorsModelError::Mismatch { what, found, expected })
             }
         };
-        let layers = self.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer).max();
         // DeepSeek stores its drafting layer after the last; it is not counted.
-        let found = layers.map_or(0, |last| last as u64 + 1);
+        let found = self.layers();
         let expected = architecture.layers.len() as u64;
         if found < expected {
             compare("layers", found, expected)?;
+        }
+        for tensor in &self.tensors {
+            let place = names::place(&tensor.name);
+            let layer = place.layer.and_then(|layer| architecture.layers.get(layer));
+            let attention = layer.and_then(|layer| layer.attention());
+            let attention = attention.filter(|attention| attention.owns_cache() && !attention.listed);
+            let plain = !matches!(tensor.block, BlockType::I32 | BlockType::U8 | BlockType::I64);
+            if let (Some(attention), "self_attn.k_proj.weight", true) = (attention, place.rest, plain) {
+                let expected = attention.cached_channels().0;
+                compare("channels of keys in a layer", tensor.rows(), expected)?;
+            }
         }
         let norm = self.tensors.iter().find(|tensor| {
             let place = names::place(&tensor.name);
@@ -90,14 +109,10 @@ impl Header {
     ) -> Result<Tensor, SafetensorsModelError> {
         let info = matrix.info;
         let place = names::place(&info.name);
-        let elements =
-            matrix.elements(bits.of(matrix.base())).ok_or_else(|| SafetensorsModelError::NeedsConfig {
-                source_name: self.source.clone(),
-                reason: format!(
-                    "`{}` packs several weights into a word, and nothing says how many",
-                    info.name
-                ),
-            })?;
+        let elements = matrix.elements(bits).ok_or_else(|| SafetensorsModelError::NeedsConfig {
+            source_name: self.source.clone(),
+            reason: format!("`{}` packs several weights into a word, and nothing says how many", info.name),
+        })?;
         let layer = place.layer.filter(|layer| *layer < architecture.layers.len());
         let mut role = role(matrix);
         let mut active = active(role, &place, layer, info.shape.first().copied().unwrap_or(1), architecture);
@@ -124,6 +139,24 @@ impl Header {
     }
 }
 
+/// Say by both figures where the file holds more or less than the config describes.
+fn disagree(model: &mut Model, counted: u64, more_layers: u64) {
+    let found = model.parameters().text;
+    let layers = model.architecture.layers.len() as u64;
+    if more_layers > 0 {
+        model.architecture.assumptions.push(format!(
+            "the file has {} layers, the config {layers}: those beyond the config's are counted as unused, and without a cache",
+            layers.saturating_add(more_layers)
+        ));
+    }
+    // Norms and biases of a family that is not listed are assumed, and matrices may be filled up.
+    if found.abs_diff(counted) > counted / 1000 {
+        model.architecture.assumptions.push(format!(
+            "the file has {found} parameters of the text part, the config describes {counted}: bytes are the file's, and what one of them lacks is not known here"
+        ));
+    }
+}
+
 /// Where the form in which matrices are packed is not read here, their parameters are those of the config, shared out by
 /// bytes; their bytes are the file's.
 fn unpack(model: &mut Model, counted: u64) {
@@ -144,6 +177,11 @@ fn unpack(model: &mut Model, counted: u64) {
             (tensor.rows, tensor.row_length) = (1, u64::try_from(share).unwrap_or(u64::MAX));
         }
     }
+    // What rounding has left over.
+    let left = counted.saturating_sub(model.parameters().text);
+    if let Some(last) = model.tensors.iter_mut().rfind(|tensor| packed > 0 && is_packed(tensor)) {
+        last.row_length = last.row_length.saturating_add(left);
+    }
     model.architecture.assumptions.push(format!(
         "parameters are those of the config: the file packs weights in a form that is not read here, and would give {found}"
     ));
@@ -153,7 +191,8 @@ fn role(matrix: &Matrix<'_>) -> Role {
     // Packed words may be stored flat; what they hold is a matrix all the same.
     let dimensions = if matrix.packed { 2 } else { matrix.info.shape.len() };
     let name = &matrix.info.name;
-    let stem = [".qweight", ".weight_packed", "_blocks"].iter().find_map(|ending| name.strip_suffix(ending));
+    let mut words = packed::WORDS.iter().filter(|ending| **ending != ".weight");
+    let stem = words.find_map(|ending| name.strip_suffix(ending));
     names::role(&names::place(stem.unwrap_or(name)), dimensions)
 }
 

@@ -51,8 +51,39 @@ pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsModelError> 
     }
 }
 
+/// Refuse what is no decoder by the names of its tensors, and decoders whose memory no shape tells.
+fn check_kind(header: &Header) -> Result<(), SafetensorsModelError> {
+    let mut names = Vec::new();
+    let mut outside = Vec::new();
+    for tensor in &header.tensors {
+        let place = names::place(&tensor.name);
+        if place.tower.is_some() || place.drafts {
+            continue;
+        }
+        names.push(tensor.name.as_str());
+        if place.layer.is_none() {
+            outside.push(tensor.name.as_str());
+        }
+    }
+    let has = |part: &str| names.iter().any(|name| name.contains(part));
+    let source_name = header.source.clone();
+    if let Some(what) = family::no_decoder(&has, &|name| outside.contains(&name)) {
+        return Err(SafetensorsModelError::OtherKind { source_name, what });
+    }
+    match family::beyond_shapes(&has) {
+        Some(what) => Err(SafetensorsModelError::NeedsConfig {
+            source_name,
+            reason: format!(
+                "it has {what}: the size of its caches and states does not follow from its shapes"
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// The architecture that names and shapes show.
 pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsModelError> {
+    check_kind(header)?;
     check_whole(header)?;
     let needs_config =
         |reason: String| SafetensorsModelError::NeedsConfig { source_name: header.source.clone(), reason };
@@ -78,7 +109,7 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     let Some(embedding) = embedding else {
         return Err(SafetensorsModelError::Shard {
             source_name: header.source.clone(),
-            what: "no token embedding in it".into(),
+            what: "no token embedding in it under a name that is known here".into(),
         });
     };
     if embedding.row_length() > MAX_WIDTH || embedding.rows() > MAX_VOCAB {
@@ -113,7 +144,14 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     let mut guessed_heads = false;
     for parts in &layers {
         let mixer = match recurrence(parts) {
-            Some(shape) => Mixer::Recurrent(recurrent::block(shape, model.hidden_size)),
+            Some(_) if part(parts, &["k_proj.weight", "qkv_proj.weight"]).is_some() => {
+                let reason = "a layer has both attention and a recurrence, whose states no shape tells";
+                return Err(needs_config(reason.to_owned()));
+            }
+            Some(shape) => {
+                assume_shape(&mut model.assumptions, shape);
+                Mixer::Recurrent(recurrent::block(shape, model.hidden_size))
+            }
             None => Mixer::Attention(attention(parts, conventions, &mut guessed_heads).ok_or_else(|| {
                 needs_config("a layer has no projections that this reader knows".to_owned())
             })?),
@@ -214,13 +252,37 @@ fn attention(parts: &Parts<'_>, conventions: &Conventions, guessed: &mut bool) -
     Some(attention)
 }
 
-/// A recurrence by its tensors: short convolution, Gated DeltaNet or Mamba-2.
+/// What a recurrence's shapes leave open, said once.
+fn assume_shape(assumptions: &mut Vec<String>, shape: RecurrentShape) {
+    let sentence = match shape {
+        RecurrentShape::GatedDeltaNet { .. } => {
+            "linear attention: heads of keys not in the shapes, assumed as wide as those of values"
+        }
+        RecurrentShape::Mamba2 { .. } => "Mamba-2: groups of states not in the shapes, assumed one",
+        _ => return,
+    };
+    if !assumptions.iter().any(|said| said == sentence) {
+        assumptions.push(sentence.to_owned());
+    }
+}
+
+/// A recurrence by its tensors: short convolution, Gated DeltaNet, Mamba or Mamba-2.
 fn recurrence(parts: &Parts<'_>) -> Option<RecurrentShape> {
     const MOST: u64 = 65_536;
     if let Some(conv) = part(parts, &["conv.conv.weight"]) {
         return Some(RecurrentShape::ShortConv { kernel: conv.row_length().min(MOST) });
     }
     let conv = part(parts, &["linear_attn.conv1d.weight", "mamba.conv1d.weight"])?;
+    if let Some(step) = part(parts, &["mamba.dt_proj.weight"]) {
+        let scalars = part(parts, &["mamba.A_log"]).filter(|scalars| scalars.shape.len() == 2)?;
+        return Some(RecurrentShape::Mamba {
+            inner: scalars.rows().clamp(1, MOST),
+            state_size: scalars.row_length().clamp(1, MOST),
+            rank: step.row_length().clamp(1, MOST),
+            kernel: conv.row_length().min(MOST),
+            normed: part(parts, &["mamba.dt_layernorm.weight"]).is_some(),
+        });
+    }
     let heads = part(parts, &["linear_attn.A_log", "mamba.A_log"])?.elements().clamp(1, MOST);
     let inner = part(parts, &["linear_attn.out_proj.weight", "mamba.out_proj.weight"])?.row_length();
     let head_dim = (inner / heads).clamp(1, MOST);

@@ -4,7 +4,6 @@ use super::super::names;
 use super::SafetensorsModelError;
 use crate::format::document::{Fields, Value, parse_json};
 use crate::leaf::BlockType;
-use crate::model::architecture::Encoder;
 use crate::model::tensor::{Role, Stored};
 use crate::model::{Model, Origin};
 
@@ -64,7 +63,7 @@ impl Index {
 
     /// The model of a config with this checkpoint's bytes.
     ///
-    /// `bits` is what a weight of the config's `dtype` takes. Where the config's tensors in that type, and a tower that takes up the rest, come to exactly the
+    /// `bits` is what a weight of the config's `dtype` takes. Where the config's tensors in that type, towers included, come to exactly the
     /// indexed bytes, they count as stored; otherwise weights stay predicted and `assumptions` says so.
     pub fn with_config(&self, mut config: Model, bits: u64) -> Result<Model, SafetensorsModelError> {
         let layers = self
@@ -100,7 +99,17 @@ impl Index {
             return Ok(config);
         };
         let rest = total_bytes.saturating_sub(decoder);
-        let exact = decoder <= total_bytes && (rest == towers || towers == 0 && has_towers && rest > 0);
+        // A tower of unknown size could hide any other type of the rest.
+        let exact = decoder <= total_bytes && rest == towers && (towers > 0 || !has_towers);
+        if !exact && has_towers && towers == 0 {
+            config.architecture.assumptions.push(format!(
+                "the index has {total_bytes} bytes, of which the config's text part in its type comes to {decoder}; the rest could be a tower, which is not worked out here, or a larger type: weights are predicted"
+            ));
+            if config.architecture.uncounted.is_empty() {
+                config.architecture.uncounted.push("tower beside the text part".into());
+            }
+            return Ok(config);
+        }
         if !exact {
             config.architecture.assumptions.push(format!(
                 "the index has {} bytes, the config's tensors come to {}: stored types unknown, weights are predicted",
@@ -111,9 +120,6 @@ impl Index {
         }
         for tensor in &mut config.tensors {
             tensor.stored = Some(Stored { block, bytes: block.size(tensor.rows, tensor.row_length) });
-        }
-        if towers == 0 && rest > 0 {
-            config.architecture.vision = Some(Encoder { parameters: rest / block.bytes(), bytes: rest });
         }
         config.architecture.uncounted.clear();
         config.origin = Origin::Safetensors { file_bytes: total_bytes };

@@ -47,6 +47,14 @@ pub enum SafetensorsModelError {
         /// File name.
         source_name: String,
     },
+    /// Another kind of model, or no model.
+    #[error("{source_name}: {what}, by the names of its tensors; expected a decoder-only language model")]
+    OtherKind {
+        /// File name.
+        source_name: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// No language model in it.
     #[error(
         "{source_name}: no decoder layers found; expected names such as `model.layers.0.self_attn.q_proj.weight`"

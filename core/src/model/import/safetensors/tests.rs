@@ -117,6 +117,23 @@ fn a_config_supplies_what_shapes_do_not_say() {
     );
 }
 
+/// A config of another model than the file's is refused, or both figures are said.
+#[test]
+fn a_file_and_a_config_that_disagree_are_told() {
+    let heads = llama(16, 2_048, 2_048, 1_024, 8_192, 128_256).header();
+    let error = heads.with_config(config("llama-3.2-1b"), &StoredBits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "the header has 1024 channels of keys in a layer, the config 512");
+    let said = |sample: Sample| {
+        let model = sample.header().with_config(config("llama-3.2-1b"), &StoredBits::default()).unwrap();
+        model.architecture.assumptions.join("\n")
+    };
+    let more = said(llama(17, 2_048, 2_048, 512, 8_192, 128_256));
+    assert!(more.contains("the file has 17 layers, the config 16"), "{more}");
+    let short = said(llama(16, 2_048, 2_048, 512, 4_096, 128_256));
+    assert!(short.contains("the config describes 1235814400"), "{short}");
+    assert!(!said(llama_1b()).contains("the config describes"));
+}
+
 #[test]
 fn heads_norms_towers_and_drafts_by_name() {
     let sample = llama(2, 64, 128, 32, 128, 100)
@@ -255,6 +272,95 @@ fn shards_and_strangers_are_refused() {
     assert!(vit.model().unwrap_err().to_string().contains("no decoder layers found"));
 }
 
+/// Shapes of scales and zero points say how wide each matrix's weights are, where a checkpoint has several widths.
+#[test]
+fn packed_widths_follow_from_shapes() {
+    const SIZES: &str = r#"{"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 256, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "intermediate_size": 512, "vocab_size": 100, "quantization_config": "#;
+    let (query, down) = ("model.layers.0.self_attn.q_proj", "model.layers.0.mlp.down_proj");
+    let gptq = |sample: Sample, base: &str, rows: u64, bits: u64| {
+        sample
+            .tensor(&format!("{base}.qweight"), "I32", &[rows * bits / 32, 256])
+            .tensor(&format!("{base}.scales"), "F16", &[rows / 128, 256])
+            .tensor(&format!("{base}.qzeros"), "I32", &[rows / 128, 256 * bits / 32])
+    };
+    let packed = |sample: Sample, base: &str, width: u64, bits: u64| {
+        sample.tensor(&format!("{base}.weight_packed"), "I32", &[256, width * bits / 32]).tensor(
+            &format!("{base}.weight_scale"),
+            "BF16",
+            &[256, width / 128],
+        )
+    };
+    let float = |sample: Sample, base: &str, width: u64, scale: &str, group: u64| {
+        sample.tensor(&format!("{base}.weight"), "U8", &[256, width / 2]).tensor(
+            &format!("{base}.weight_scale"),
+            scale,
+            &[256, width / group],
+        )
+    };
+    let table = || Sample::default().bf16("model.embed_tokens.weight", &[100, 256]);
+    let groups = r#"{"group_0": {"weights": {"num_bits": 8, "group_size": 128}},
+        "group_1": {"weights": {"num_bits": 4, "group_size": 128}}}"#;
+    for (sample, said) in [
+        (
+            gptq(gptq(table(), query, 256, 4), down, 512, 8),
+            r#"{"quant_method": "gptq", "bits": 4, "dynamic": {"+:.*down.*": {"bits": 8}}}"#.to_owned(),
+        ),
+        (
+            packed(packed(table(), query, 256, 4), down, 512, 8),
+            format!(r#"{{"quant_method": "compressed-tensors", "config_groups": {groups}}}"#),
+        ),
+        (
+            float(float(table(), query, 256, "F8_E4M3", 16), down, 512, "U8", 32),
+            r#"{"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}"#.to_owned(),
+        ),
+    ] {
+        let config = format!("{SIZES}{said}}}");
+        let bits = hf_config::stored_bits("config.json", config.as_bytes()).unwrap();
+        let model = hf_config::parse("config.json", config.as_bytes()).unwrap();
+        let model = sample.header().with_config(model, &bits).unwrap();
+        let of = |role| model.tensors.iter().find(|tensor| tensor.role == role).unwrap().elements();
+        assert_eq!((of(Role::AttentionQ), of(Role::FfnDown)), (256 * 256, 256 * 512), "{said}");
+    }
+}
+
+/// Names tell what is no decoder, and whose memory follows from a config only.
+#[test]
+fn other_kinds_and_hybrids_are_refused_by_name() {
+    for (names, words) in [
+        (&["model.layers.0.mamba.A_log", "model.layers.0.self_attn.k_proj.weight"][..], "Mamba-2 blocks"),
+        (&["model.layers.1.self_attn.forget_gate.dt_bias"], "linear attention"),
+        (&["model.layers.1.self_attn.output_gate.weight"], "lightning attention"),
+        (&["model.layers.0.shared_transformer.self_attn.q_proj.weight"], "blocks that layers share"),
+        (&["model.encoder.layers.0.fc1.weight", "model.decoder.layers.0.fc1.weight"], "an encoder-decoder"),
+        (&["decoder.layers.0.encoder_attn.k_proj.weight"], "an encoder-decoder"),
+        (&["text_model.encoder.layers.0.self_attn.k_proj.weight"], "an encoder without"),
+        (&["fc.weight", "layers.0.self_attn.k_proj.weight"], "a draft head"),
+        (&["midlayer.self_attn.k_proj.weight", "d2t"], "a draft head"),
+        (&["model.layers.0.self_attn.q_proj.ia3_l"], "an adapter of another form"),
+        (&["double_blocks.0.img_attn.qkv.weight"], "a diffusion model"),
+    ] {
+        let mut sample = llama(2, 64, 64, 32, 128, 100);
+        for name in names {
+            sample = sample
+                .bf16(&name.replace("layers.0.self_attn.k_proj", "layers.0.self_attn.k_proj2"), &[64, 64]);
+        }
+        let error = sample.header().model().unwrap_err().to_string();
+        assert!(error.contains(words), "{names:?}: {error}");
+    }
+    // Towers have encoders, too.
+    let sample = llama(2, 64, 64, 32, 128, 100).bf16("vision_tower.encoder.layers.0.fc1.weight", &[8, 8]);
+    assert_eq!(sample.header().model().unwrap().parameters().vision, 64);
+    // Mamba's scalars have its state's width.
+    let sample = Sample::default()
+        .bf16("model.embed_tokens.weight", &[100, 64])
+        .bf16("model.layers.0.mamba.A_log", &[128, 16])
+        .bf16("model.layers.0.mamba.conv1d.weight", &[128, 1, 4])
+        .bf16("model.layers.0.mamba.x_proj.weight", &[36, 128])
+        .bf16("model.layers.0.mamba.dt_proj.weight", &[128, 4]);
+    assert_eq!(sample.header().model().unwrap().architecture.state_bytes(), 128 * (16 + 3) * 4);
+}
+
 #[test]
 fn indices_need_a_config_and_keep_their_bytes() {
     let names = (0..35).map(|l| {
@@ -276,6 +382,13 @@ fn indices_need_a_config_and_keep_their_bytes() {
         model.tensors.iter().filter_map(|t| t.stored).map(|s| s.bytes).sum::<u64>(),
         2 * 5_123_178_979
     );
+    // A tower whose size is not known may be any part of the rest.
+    let mut bare = config("llama-3.2-1b");
+    bare.architecture.layers.truncate(1);
+    let names = r#"{"metadata": {"total_size": 5000000000}, "weight_map": {"model.layers.0.x": "a", "vision_tower.x": "a"}}"#;
+    let bare = parse_index("i.json", names.as_bytes()).unwrap().with_config(bare, 16).unwrap();
+    assert!(!bare.is_stored() && bare.architecture.vision.is_none());
+    assert_eq!(bare.architecture.uncounted, ["tower beside the text part"]);
     let other = index(4_000_000_000).with_config(config("gemma4-e2b"), 16).unwrap();
     assert!(!other.is_stored());
     assert!(other.architecture.assumptions.iter().any(|a| a.contains("weights are predicted")));
