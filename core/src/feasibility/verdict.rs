@@ -9,7 +9,7 @@ use crate::device::{Beyond, Counts, Device, Limit, State};
 use crate::leaf::first_up;
 use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
-use crate::model::Model;
+use crate::model::{Model, Origin};
 use crate::placement::{DRIVER, FIT_MARGIN, Machine, Needs, ReRead, Split};
 use crate::speed::{self, Bound, Ceilings, Reads, Speed};
 use crate::weights::{PlanError, WeightPlan};
@@ -173,7 +173,10 @@ impl Prospects<'_> {
             Mode::Infeasible => Some(false),
             _ => ceilings.expected_tokens_per_s.map(|(_, high)| high >= target),
         };
-        let uncounted = &self.model.architecture.uncounted;
+        // A profile's towers are files of their own, which a run without pictures does not load.
+        let is_profile = matches!(self.model.origin, Origin::BuiltIn | Origin::Profile);
+        let apart = is_profile && !scenario.vision && !scenario.audio;
+        let uncounted: &[String] = if apart { &[] } else { &self.model.architecture.uncounted };
         // What is only slowed by one limit may be too slow by another.
         let stops = |check: &Check| match check.outcome {
             Outcome::Slows { reread } if fit.mode == Mode::Infeasible => {
