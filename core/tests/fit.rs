@@ -8,7 +8,7 @@ use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use serde_json::Value;
 
 /// Answers that are met to the layer and to its part.
-const ALIKE: u64 = 42;
+const ALIKE: u64 = 48;
 
 /// What `--fit` chose: layers, those of the last whose experts stay with the processor, and what of the first of those does not.
 fn chosen(answer: &Value, of: u64) -> (u64, u64, Option<Fraction>) {

@@ -13,7 +13,7 @@ const EXPECTED: [(&str, &str); 5] = [
 ];
 
 /// The program's own words, or an end with an error that says what was expected.
-pub fn read<T: CommandFactory + FromArgMatches>() -> T {
+pub(crate) fn read<T: CommandFactory + FromArgMatches>() -> T {
     let read = signed(T::command()).try_get_matches().and_then(|matches| T::from_arg_matches(&matches));
     read.unwrap_or_else(|error| {
         let text = error.to_string();
