@@ -202,7 +202,7 @@ impl Check {
                     }
                     Beyond::LessVisible => "the store shows the app less, and may refuse updates",
                     Beyond::Spills => {
-                        "NVIDIA's driver moves what is too much to the host's memory unless that is switched off, and allocations fail where it is"
+                        "the driver moves the rest to the host's memory, or allocations fail where that is off"
                     }
                     Beyond::Swaps | Beyond::Stutters => "slower",
                 };

@@ -199,11 +199,14 @@ impl Prospects<'_> {
                 flagged.push(limit.id.clone());
             }
         }
-        let unchecked = device.unchecked_limits();
-        if !unchecked.is_empty() {
-            certainty = certainty.max(if mode == Mode::Infeasible { certainty } else { Certainty::Likely });
-            let names = unchecked.join(", ");
-            reason += &format!(" Not checked, since the device states no memory (`ram_mib`): {names}.");
+        // None in the page.
+        if !cfg!(target_arch = "wasm32") && mode != Mode::Infeasible {
+            let unchecked = device.unchecked_limits();
+            if !unchecked.is_empty() {
+                certainty = certainty.max(Certainty::Likely);
+                let names = unchecked.join(", ");
+                reason += &format!(" Not checked, since the device states no memory (`ram_mib`): {names}.");
+            }
         }
         if !uncounted.is_empty() {
             reason += &format!(" At least: the {} is not counted.", uncounted.join(" and the "));
@@ -333,10 +336,7 @@ fn reason(
         Mode::Mmap => format!("Fits with tables left on storage. {limit}: {}.", check.text),
         Mode::Infeasible => match check.outcome {
             Outcome::Fails if check.limit.beyond == Beyond::Spills => {
-                format!(
-                    "Does not fit the card, and beyond it runs at a speed that is not known. {limit}: {}.",
-                    check.text
-                )
+                format!("Beyond the card, at a speed that is not known. {limit}: {}.", check.text)
             }
             Outcome::Fails if check.limit.beyond == Beyond::Throttles => {
                 format!("Held back, at a speed that is not known. {limit}: {}.", check.text)

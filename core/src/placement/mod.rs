@@ -31,6 +31,7 @@ mod transformers;
 mod vllm;
 mod weights;
 
+pub use card_graph::load_card_graphs;
 pub(crate) use case::Case;
 pub(crate) use fitting::FIT_MARGIN;
 pub(crate) use llama_cpp::DRIVER;

@@ -66,8 +66,10 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let (more, advanced) = (use_state_eq(|| false), use_state_eq(|| false));
     let (below, foot) = (use_state_eq(|| false), use_state_eq(|| false));
     let own_device = !state.custom.is_empty() || !state.changes.is_empty();
-    let late =
-        use_part(state.tab != Tab::Memory || own_device || *advanced || *foot, state.tab, late::load, &on);
+    // Buffers on a GPU are laid out by a rule that comes with that part.
+    let has_gpu = catalogue().device(&state.device).is_some_and(|device| device.gpu.is_some());
+    let wants_late = state.tab != Tab::Memory || own_device || has_gpu || *advanced || *foot;
+    let late = use_part(wants_late, state.tab, late::load, &on);
     let with_controls = matches!(state.tab, Tab::Memory | Tab::Devices);
     let wants_below = state.tab == Tab::Memory && *below || with_controls && (*wide || *more);
     let early = use_part(wants_below, state.tab, late::load_below, &on);
@@ -89,7 +91,8 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let inputs =
         (stage > Stage::Frame && is_known).then(|| Inputs::of(&state, custom.as_ref(), changed.as_ref()));
     ahead::about(inputs.as_ref());
-    let answered = use_memo(inputs.clone(), |inputs| inputs.as_ref().map(Inputs::answer));
+    let asked = (inputs.clone(), has_gpu && late.is_some());
+    let answered = use_memo(asked, |(inputs, _)| inputs.as_ref().map(Inputs::answer));
     let every = late.zip(inputs.clone()).filter(|_| state.tab == Tab::Devices);
     let every = use_memo(every.map(|(_, inputs)| inputs), |every| {
         late.zip(every.as_ref()).map(|(late, inputs)| (late.whole)(inputs))

@@ -5,6 +5,7 @@
 //! worker's jobs) is cut out of the module when the site is built (`sitegen/src/bundle/split.rs`).
 
 use dhurandhar_core::device::Device;
+use dhurandhar_core::placement::load_card_graphs;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 use yew::Html;
 
@@ -43,6 +44,7 @@ pub(crate) struct Late {
 #[wasm_split(late, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn load() -> Result<Late, SplitLoaderError> {
+    load_card_graphs();
     Ok(Late {
         codecs: codec_panel,
         compare: compare_panel,

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 
 use dhurandhar_core::leaf::wire;
+use dhurandhar_core::placement::load_card_graphs;
 use dhurandhar_core::work::{Answer, Job, run};
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -44,6 +45,7 @@ pub fn work(job: &[u8], file: &[u8], tell: &Function) -> Result<(), JsValue> {
 #[wasm_split(compute, fallible)]
 #[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 fn load() -> Result<Work, SplitLoaderError> {
+    load_card_graphs();
     Ok(|job, file, tell| {
         let mut told = Ok(JsValue::UNDEFINED);
         let mut answer = |answer: Answer| {
