@@ -1,7 +1,7 @@
 //! Predictions as drawings, with the code that draws them in the calculator.
 
 use dhurandhar_chart::{Bar, Budget, Drawing, MemoryBars, Segment, svg};
-use dhurandhar_core::device::{Counts, Device};
+use dhurandhar_core::device::Device;
 use dhurandhar_core::feasibility::Assessment;
 use dhurandhar_core::report::Report;
 use maud::{Markup, PreEscaped, html};
