@@ -67,7 +67,7 @@ fn parts_of_unknown_size_are_named() {
 fn towers_without_a_description_are_named() {
     const TEXT: &str = r#"{"model_type": "llama", "hidden_size": 320, "intermediate_size": 704, "num_hidden_layers": 6,
         "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 1152}"#;
-    let bare = TEXT.replace('}', "").replace('{', "");
+    let bare = TEXT.replace(['}', '{'], "");
     for (config, expected) in [
         (
             format!(r#"{{"model_type": "openvla", "timm_model_ids": ["vit"], "text_config": {TEXT}}}"#),
