@@ -130,9 +130,15 @@ impl<'a> Loads<'a> {
 
     /// Bytes on one of several cards.
     fn bytes_on(&self, split: Split, card: usize) -> u64 {
+        let graph = gpu_compute(self.case, &split, self.kv, card).bytes;
+        self.own_bytes(split, card).saturating_add(graph)
+    }
+
+    /// The same without the graph, which takes longest to lay out.
+    fn own_bytes(&self, split: Split, card: usize) -> u64 {
         let here = |layer: &usize| split.has_layer(*layer) && split.card_of(*layer as u64) == card;
         let layers = (0..self.weights.len()).filter(here);
-        let own: u64 = layers
+        layers
             .map(|layer| {
                 let kept = match split.fraction {
                     Some(fraction) if layer as u64 == split.first_of_last() => self.kept(layer, fraction),
@@ -142,8 +148,7 @@ impl<'a> Loads<'a> {
                 let cache = if split.kv_offload { self.caches[layer] } else { 0 };
                 (self.weights[layer] + self.experts[layer]).saturating_sub(kept) + cache
             })
-            .sum();
-        own.saturating_add(gpu_compute(self.case, &split, self.kv, card).bytes)
+            .sum()
     }
 
     /// Bytes of a layer that stay with the processor where the GPU takes a fraction of it.
@@ -155,7 +160,7 @@ impl<'a> Loads<'a> {
 
     /// What `--fit` chooses.
     fn fitting(&self, whole: Split, room: u64) -> Split {
-        let fits = |split: &Split| self.bytes(*split) <= room;
+        let fits = |split: &Split| self.own_bytes(*split, 0) <= room && self.bytes(*split) <= room;
         if fits(&whole) {
             return whole;
         }

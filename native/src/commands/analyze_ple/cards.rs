@@ -112,7 +112,7 @@ pub(super) fn check(runtime: Runtime, devices: &[Device], scenario: &Scenario) -
             ));
         }
         let shares = scenario.cards.shares.len();
-        if shares > cards.len().max(1) {
+        if shares > cards.len().max(1) && scenario.cards.shares.iter().any(|share| *share > 0) {
             return Err(bad_input(format!(
                 "`--tensor-split`: {shares} shares on {name}, which has {}; expected one for each card",
                 cards.len()

@@ -187,8 +187,8 @@ fn overview(report: &Report) -> String {
         text += &format!("State: {}; the foreground on systems that know no other.\n", state.name());
     }
     text + "Spare: MiB under the limit that decides. ?: within the prediction's interval.\n\
-            *: beyond a limit that does not stop it, such as Google Play's. slow: below the target.\n\
-            Reasons and remedies: --device NAME.\n"
+            *: beyond a limit that does not stop it, such as Google Play's.\n\
+            slow: below the target. Reasons and remedies: --device NAME.\n"
 }
 
 fn verdict(device: &Assessment) -> String {
