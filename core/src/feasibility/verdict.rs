@@ -199,7 +199,7 @@ impl Prospects<'_> {
                 flagged.push(limit.id.clone());
             }
         }
-        // None in the page.
+        // Not in the page.
         if !cfg!(target_arch = "wasm32") && mode != Mode::Infeasible {
             let unchecked = device.unchecked_limits();
             if !unchecked.is_empty() {

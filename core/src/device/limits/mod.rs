@@ -153,7 +153,7 @@ impl Device {
 
     /// Built-in limits of its system that depend on its memory, which it does not state: nobody can check them.
     pub fn unchecked_limits(&self) -> Vec<&'static str> {
-        // The page's devices are built in or have their memory filled in; the limits' texts would be a third of its first visit.
+        // Not in the page, of whose first visit the limits' texts would be a third.
         if self.ram_mib.is_some() || cfg!(target_arch = "wasm32") {
             return Vec::new();
         }
