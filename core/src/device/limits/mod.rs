@@ -164,7 +164,9 @@ impl Device {
                 && entry.limit(&at(None)).is_none()
                 && entry.limit(&at(Some(8192))).is_some()
         };
-        let known = |name: &str| self.system_limits.iter().any(|limit| limit.id == name);
+        // A stated budget, without which a device states its memory, stands for what the system leaves.
+        let known =
+            |name: &str| name == "left-by-system" || self.system_limits.iter().any(|limit| limit.id == name);
         registry::entries().filter(depends).map(|entry| &*entry.name).filter(|name| !known(name)).collect()
     }
 
