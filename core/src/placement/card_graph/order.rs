@@ -28,7 +28,14 @@ const ROUTERS: [&[Op]; 2] = [
 
 /// Operations of a run, reordered.
 pub(super) fn reorder(graph: &Graph, given: &[usize]) -> Vec<usize> {
-    let mut run = Reordered { graph, given, used: vec![false; given.len()], order: Vec::new() };
+    let mut run = Reordered {
+        graph,
+        given,
+        needs: needs(graph, given),
+        used: vec![false; given.len()],
+        ran: vec![false; graph.tensors.len()],
+        order: Vec::with_capacity(given.len()),
+    };
     let mut first = 0;
     while first < given.len() {
         if run.used[first] {
@@ -43,10 +50,25 @@ pub(super) fn reorder(graph: &Graph, given: &[usize]) -> Vec<usize> {
     run.order
 }
 
+/// Which of the `AHEAD` operations before it each one needs, or shows the same bytes as: bit `n` for the one `n + 1` before it.
+fn needs(graph: &Graph, given: &[usize]) -> Vec<u32> {
+    let needs_of = |(at, &index): (usize, &usize)| {
+        let needs = |before: usize| {
+            graph.tensors[index].sources.contains(&before) || graph.base(index) == graph.base(before)
+        };
+        let window = given[..at].iter().rev().take(AHEAD);
+        window.enumerate().fold(0, |bits, (back, &before)| bits | u32::from(needs(before)) << back)
+    };
+    given.iter().enumerate().map(needs_of).collect()
+}
+
 struct Reordered<'a> {
     graph: &'a Graph,
     given: &'a [usize],
+    needs: Vec<u32>,
     used: Vec<bool>,
+    /// Of each tensor, whether it is in `order`.
+    ran: Vec<bool>,
     order: Vec<usize>,
 }
 
@@ -66,14 +88,16 @@ impl Reordered<'_> {
     fn take(&mut self, set: &[usize]) {
         for &at in set {
             self.used[at] = true;
+            self.ran[self.given[at]] = true;
             self.order.push(self.given[at]);
         }
     }
 
-    /// Whether `at` needs `before`, or shows the same bytes.
-    fn needs(&self, at: usize, before: usize) -> bool {
-        let [at, before] = [at, before].map(|index| self.given[index]);
-        self.graph.tensors[at].sources.contains(&before) || self.graph.base(at) == self.graph.base(before)
+    /// What `at` needs from `first` on and has not been taken.
+    fn missing(&self, at: usize, first: usize) -> impl Iterator<Item = usize> {
+        let needed =
+            move |before: &usize| (self.needs[at] >> (at - 1 - before)) & 1 == 1 && !self.used[*before];
+        (first..at).filter(needed)
     }
 
     fn reads(&self, at: usize, source: usize) -> bool {
@@ -100,11 +124,8 @@ impl Reordered<'_> {
                 continue;
             }
             let last = set.last().copied();
-            let waits = |before: usize| {
-                let is_pair = before + 1 == at && last == Some(before) && self.is_pair(before);
-                !self.used[before] && self.needs(at, before) && !is_pair
-            };
-            if (first..at).any(waits) {
+            let is_pair = |before: usize| before + 1 == at && last == Some(before) && self.is_pair(before);
+            if self.missing(at, first).any(|before| !is_pair(before)) {
                 continue;
             }
             set.push(at);
@@ -112,9 +133,10 @@ impl Reordered<'_> {
         }
         if set.last().is_some_and(|last| self.op(*last) != Op::Add) {
             for at in first + 1..end {
-                let waits =
-                    |before: usize| !self.used[before] && !set.contains(&before) && self.needs(at, before);
-                if !self.used[at] && self.op(at).is_view() && !(first..at).any(waits) {
+                if !self.used[at]
+                    && self.op(at).is_view()
+                    && self.missing(at, first).all(|before| set.contains(&before))
+                {
                     set.push(at);
                 }
             }
@@ -143,8 +165,7 @@ impl Reordered<'_> {
         if self.op(at) == Op::Add && follows(Op::Product) {
             along.extend(near(at).find(|next| {
                 let other = self.graph.tensors[self.given[*next]].sources.get(1);
-                let is_ready =
-                    |other: &usize| self.graph.tensors[*other].op == Op::Leaf || self.order.contains(other);
+                let is_ready = |other: &usize| self.graph.tensors[*other].op == Op::Leaf || self.ran[*other];
                 self.op(*next) == Op::Add && self.reads(*next, at) && other.is_some_and(is_ready)
             }));
         }
