@@ -50,6 +50,21 @@ pub enum Maker {
 
 named!(Maker { Nvidia "nvidia", Amd "amd", Intel "intel", Apple "apple", Qualcomm "qualcomm", Arm "arm" });
 
+impl Maker {
+    /// Who makes the GPU of a machine's processor, where the machine's title says so.
+    pub fn of_machine(title: &str) -> Option<Self> {
+        let title = title.to_ascii_lowercase();
+        let names = [
+            ("intel", Self::Intel),
+            ("ryzen", Self::Amd),
+            ("amd", Self::Amd),
+            ("steam deck", Self::Amd),
+            ("snapdragon", Self::Qualcomm),
+        ];
+        names.into_iter().find(|(name, _)| title.contains(name)).map(|(_, maker)| maker)
+    }
+}
+
 /// Peaks of arithmetic that a file may state, TFLOP/s.
 pub(super) const TFLOPS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
 

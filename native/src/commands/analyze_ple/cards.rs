@@ -35,7 +35,7 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
         for device in devices.iter_mut().filter(|device| !(card && has_no_slot(device) || has_own(device))) {
             (device.gpu, device.more_gpus) = (Some(first.clone()), others.clone());
             if let Some(gpu) = &mut device.gpu {
-                gpu.maker = gpu.maker.or_else(|| maker_by_name(&device.title));
+                gpu.maker = gpu.maker.or_else(|| Maker::of_machine(&device.title));
             }
         }
     }
@@ -62,19 +62,6 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
         }
     }
     Ok(())
-}
-
-/// Who makes the GPU of a machine's processor, where its name says so.
-fn maker_by_name(title: &str) -> Option<Maker> {
-    let title = title.to_ascii_lowercase();
-    let names = [
-        ("intel", Maker::Intel),
-        ("ryzen", Maker::Amd),
-        ("amd", Maker::Amd),
-        ("steam deck", Maker::Amd),
-        ("snapdragon", Maker::Qualcomm),
-    ];
-    names.into_iter().find(|(name, _)| title.contains(name)).map(|(_, maker)| maker)
 }
 
 fn has_no_slot(device: &Device) -> bool {

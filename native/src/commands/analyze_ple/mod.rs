@@ -2,26 +2,21 @@
 
 mod cards;
 mod first_release;
+mod said;
 mod speed;
 mod text;
 
 use crate::cli::{args, files, output};
 use crate::inputs::this_machine;
 use crate::{bad_input, inputs};
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use dhurandhar_core::device::{Device, Source, State, registry};
 use dhurandhar_core::feasibility::Mode;
 use dhurandhar_core::leaf::cast::to_u64;
-use dhurandhar_core::memory::{
-    CardShares, Draft, KvFormat, LazyMode, LoadMode, Offload, Runtime, Scenario, Speculation, TensorOverride,
-    Turn,
-};
+use dhurandhar_core::memory::{Offload, Runtime, Scenario};
 use dhurandhar_core::model::{Model, Role};
-use dhurandhar_core::program::{Choices, Program, registry as programs};
+use dhurandhar_core::program::{Program, registry as programs};
 use dhurandhar_core::report::Report;
-use dhurandhar_core::seed::{self, SeedOptions};
-use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -248,40 +243,6 @@ enum SplitMode {
     Row,
 }
 
-/// What the options ask for.
-#[derive(Debug)]
-struct Said {
-    choices: Choices,
-    draft: Option<Draft>,
-    audio: bool,
-    cpu_moe_layers: u64,
-    kv_offload: bool,
-    tensor_overrides: Vec<TensorOverride>,
-    cards: CardShares,
-    state: State,
-    target_tokens_per_s: f64,
-    turn: Turn,
-}
-
-impl Said {
-    fn apply(&self, scenario: &mut Scenario) {
-        self.choices.apply(scenario, u64::MAX);
-        scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
-        if let Some(text) = scenario.not_offered() {
-            // One sentence for all devices.
-            static SAID: std::sync::Once = std::sync::Once::new();
-            SAID.call_once(|| output::note(&text));
-        }
-        scenario.audio = self.audio;
-        scenario.draft.clone_from(&self.draft);
-        (scenario.cpu_moe_layers, scenario.kv_offload) = (self.cpu_moe_layers, self.kv_offload);
-        scenario.tensor_overrides.clone_from(&self.tensor_overrides);
-        scenario.cards.clone_from(&self.cards);
-        (scenario.state, scenario.target_tokens_per_s) = (self.state, self.target_tokens_per_s);
-        scenario.turn = self.turn;
-    }
-}
-
 impl AnalyzeArgs {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         if self.method == Method::FirstRelease {
@@ -372,92 +333,6 @@ impl AnalyzeArgs {
             .map_err(bad_input)
     }
 
-    /// What the options ask for; nothing where they are not given.
-    fn said(&self, model: &Model) -> anyhow::Result<Said> {
-        let weights = match (&self.weights, self.weight_bits) {
-            (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
-            (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
-            (None, None) => None,
-        };
-        let side = |name: &Option<String>| match (name, self.kv_bits) {
-            (Some(name), _) => KvFormat::parse(name).map(Some).map_err(bad_input),
-            (None, bits) => Ok(bits.map(KvFormat::Bits)),
-        };
-        let load = match self.load {
-            None if self.no_mmap => Some(LoadMode::Copy),
-            None => None,
-            Some(Load::Mmap) => Some(LoadMode::Mmap),
-            Some(Load::Copy) => Some(LoadMode::Copy),
-            Some(Load::Mlock) => Some(LoadMode::Mlock),
-        };
-        let lazy = self.lazy.map(|lazy| match lazy {
-            Lazy::Auto => LazyMode::Auto,
-            Lazy::On => LazyMode::On,
-            Lazy::Off => LazyMode::Off,
-        });
-        let choices = Choices {
-            context_tokens: self.context_tokens,
-            weights,
-            slots: self.slots,
-            unified_kv: self.unified_kv,
-            k: side(&self.k_format)?,
-            v: side(&self.v_format)?,
-            ubatch: self.ubatch,
-            flash_attention: (self.flash_attention || self.no_flash_attention)
-                .then_some(self.flash_attention),
-            repack: self.no_repack.then_some(false),
-            load,
-            lazy,
-            offload: if self.cpu_only { Some(Offload::Off) } else { self.gpu_layers },
-            vision: (self.keep_vision || self.strip_vision).then_some(self.keep_vision && !self.strip_vision),
-            prompt_cache_mib: self.prompt_cache_mib,
-            checkpoints: self.context_checkpoints,
-        };
-        let draft = self.draft_model.as_ref().map(|name| -> anyhow::Result<Draft> {
-            let weights =
-                self.draft_weights.as_ref().map(|name| WeightFormat::parse(name).map_err(bad_input));
-            let draft = Draft::new(inputs::model::load(name)?, weights.transpose()?).map_err(bad_input)?;
-            self.speculating(draft)
-        });
-        if self.draft_acceptance.is_some() && draft.is_none() && !self.mtp {
-            return Err(bad_input(
-                "`--draft-acceptance` without a draft; expected --draft-model or --mtp, too",
-            ));
-        }
-        Ok(Said {
-            draft: if self.mtp { Some(self.own_draft(model, &choices)?) } else { draft.transpose()? },
-            choices,
-            audio: self.keep_audio && !self.strip_audio,
-            cpu_moe_layers: self.cpu_moe_layers,
-            kv_offload: !self.no_kv_offload,
-            tensor_overrides: cards::overrides(&self.override_tensor, model)?,
-            cards: CardShares {
-                shares: self.tensor_split.clone(),
-                by_rows: self.split_mode == SplitMode::Row,
-            },
-            state: self.state.unwrap_or_default(),
-            target_tokens_per_s: self.target_tps,
-            turn: self.speed.turn(self.context_tokens),
-        })
-    }
-
-    /// With what is known of its proposals.
-    fn speculating(&self, draft: Draft) -> anyhow::Result<Draft> {
-        let Some(acceptance) = self.draft_acceptance else { return Ok(draft) };
-        let tokens = self.draft_tokens.unwrap_or(Speculation::USUAL_TOKENS);
-        Ok(draft.with(Speculation::new(tokens, acceptance).map_err(bad_input)?))
-    }
-
-    /// The model's own layers that predict further tokens.
-    fn own_draft(&self, model: &Model, choices: &Choices) -> anyhow::Result<Draft> {
-        let weights = choices.weights.unwrap_or_else(|| WeightPlan::default_format(model));
-        let own = Draft::own_layers(model, weights).map_err(bad_input)?;
-        self.speculating(own.ok_or_else(|| {
-            let name = &model.architecture.name;
-            bad_input(format!("`--mtp`: {name} states no layers for further tokens; expected --draft-model"))
-        })?)
-    }
-
     fn devices(&self) -> anyhow::Result<Vec<Device>> {
         let mut devices: Vec<Device> = if self.all_devices
             || self.method == Method::FirstRelease && self.device.is_empty()
@@ -510,74 +385,5 @@ impl AnalyzeArgs {
             }
         }
         Ok(devices)
-    }
-
-    /// Options that the first release's formulas know nothing of.
-    fn beyond_first_release(&self) -> Option<&'static str> {
-        let given = [
-            (self.slots.is_some(), "--slots"),
-            (self.unified_kv.is_some(), "--unified-kv"),
-            (self.load.is_some(), "--load"),
-            (self.no_mmap, "--no-mmap"),
-            (self.lazy.is_some(), "--lazy"),
-            (self.all_devices, "--all-devices"),
-            (self.cpu_only, "--cpu-only"),
-            (!self.gpu.is_empty(), "--gpu"),
-            (!self.rpc.is_empty(), "--rpc"),
-            (!self.tensor_split.is_empty(), "--tensor-split"),
-            (self.split_mode == SplitMode::Row, "--split-mode"),
-            (!self.override_tensor.is_empty(), "--override-tensor"),
-            (self.gpu_layers.is_some(), "--gpu-layers"),
-            (self.cpu_moe_layers > 0, "--cpu-moe-layers"),
-            (self.no_kv_offload, "--no-kv-offload"),
-            (self.prompt_cache_mib.is_some(), "--prompt-cache-mib"),
-            (self.context_checkpoints.is_some(), "--context-checkpoints"),
-            (self.draft_model.is_some(), "--draft-model"),
-            (self.mtp, "--mtp"),
-            (self.memory_limit_mib.is_some(), "--memory-limit-mib"),
-            (self.weights.is_some(), "--weights"),
-            (self.k_format.is_some(), "--k-format"),
-            (self.v_format.is_some(), "--v-format"),
-            (self.runtime.is_some(), "--runtime"),
-            (self.program.is_some(), "--program"),
-            (self.no_flash_attention, "--no-flash-attention"),
-            (self.flash_attention, "--flash-attention"),
-            (self.no_repack, "--no-repack"),
-            (self.state.is_some(), "--state"),
-            (self.json_version == 1, "--json-version"),
-            (self.output.is_some(), "--output"),
-            (self.markdown, "--markdown"),
-            (self.csv, "--csv"),
-            (self.fail_if_infeasible, "--fail-if-infeasible"),
-        ];
-        given.into_iter().find_map(|(given, option)| given.then_some(option)).or_else(|| self.speed.used())
-    }
-
-    fn run_first_release(&self, model: &Model) -> anyhow::Result<ExitCode> {
-        if let Some(option) = self.beyond_first_release() {
-            let known =
-                "--context-tokens, --weight-bits, --kv-bits, --keep-audio, --device, --target-tps, --json";
-            return Err(bad_input(format!("`{option}` with `--method v0.1`, which knows only {known}")));
-        }
-        let profile = model.profile.as_ref();
-        let profile = profile.context("--method v0.1 needs a YAML profile or a built-in model")?;
-        let options = SeedOptions {
-            context_tokens: self.context_tokens.unwrap_or(32_768),
-            quant_bits: u64::from(self.weight_bits.unwrap_or(4)),
-            kv_bits: u64::from(self.kv_bits.unwrap_or(4)),
-            strip_audio: !self.keep_audio,
-        };
-        let breakdown = seed::breakdown(profile, options);
-        let devices = self.devices()?;
-        let assess =
-            |device: &Device| (device.name.clone(), seed::assess(profile, options, device, self.target_tps));
-        let verdicts: Vec<_> = devices.iter().map(assess).collect();
-        if self.json {
-            let report = serde_json::json!({ "method": "seed-0.1.2", "model": profile.name, "breakdown": breakdown, "device_assessments": verdicts });
-            output::print(&format!("{report:#}\n"))?;
-        } else {
-            output::print(&first_release::report(profile, &breakdown, &verdicts))?;
-        }
-        Ok(ExitCode::SUCCESS)
     }
 }
