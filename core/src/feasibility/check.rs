@@ -64,7 +64,7 @@ impl Outcome {
 pub enum Certainty {
     /// Both ends of the need agree, and the limit is a stated or published number.
     Certain,
-    /// Both ends agree, but the limit is an estimate.
+    /// Both ends agree, but the limit is an estimate, or what a program chooses is.
     Likely,
     /// The limit lies within the need's interval: measure before deciding.
     Borderline,

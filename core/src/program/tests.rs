@@ -2,8 +2,8 @@
 
 use super::registry::{self, files};
 use super::{Gpus, Program};
-use crate::device::{Gpu, registry as devices};
-use crate::feasibility::{Change, Mode};
+use crate::device::{Confidence, Gpu, registry as devices};
+use crate::feasibility::{Certainty, Change, Mode};
 use crate::leaf::units::MIB;
 use crate::memory::{KvFormat, LoadMode, Offload, Runtime, Scenario};
 use crate::model::registry as models;
@@ -33,8 +33,12 @@ fn every_program_can_be_asked_on_every_device_it_runs_on() {
     for program in registry::programs() {
         let there: Vec<_> = devices::devices().filter(|device| program.runs_on(device)).collect();
         assert!(!there.is_empty(), "{}", program.name);
-        Report::by_program(&model, program, &there, 0.0, None, |_| {})
+        let report = Report::by_program(&model, program, &there, 0.0, None, |_| {})
             .unwrap_or_else(|error| panic!("{}: {error}", program.name));
+        // Choices that are a guess leave nothing certain that works.
+        let mut works = report.devices.iter().filter(|device| device.mode != Mode::Infeasible);
+        let is_guess = program.confidence == Confidence::Estimate;
+        assert!(!is_guess || works.all(|device| device.certainty != Certainty::Certain), "{}", program.name);
     }
 }
 

@@ -1,7 +1,8 @@
 //! A report by a program's own choices, which differ from one device to the next.
 
 use super::{Report, ReportError};
-use crate::device::Device;
+use crate::device::{Confidence, Device};
+use crate::feasibility::{Certainty, Mode};
 use crate::memory::Scenario;
 use crate::model::Model;
 use crate::program::Program;
@@ -54,7 +55,12 @@ impl Report {
         for device in devices {
             let device = &program.permitted(device);
             let chosen = scenario(device);
-            let report = Self::new(model, &chosen, std::slice::from_ref(device), ple_cache_hit_share)?;
+            let mut report = Self::new(model, &chosen, std::slice::from_ref(device), ple_cache_hit_share)?;
+            // What the program chooses is a guess: so is that it works.
+            let runs = report.devices.iter_mut().filter(|verdict| verdict.mode != Mode::Infeasible);
+            for verdict in runs.filter(|_| program.confidence == Confidence::Estimate) {
+                verdict.certainty = verdict.certainty.max(Certainty::Likely);
+            }
             on.insert(device.name.clone(), chosen);
             match &mut whole {
                 None => whole = Some(report),
