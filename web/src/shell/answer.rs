@@ -24,12 +24,13 @@ pub(crate) fn Answer(props: &AnswerProps) -> Html {
         return html! { <p class="calc-answer">{ "Choose a device for a verdict." }</p> };
     };
     let fits = assessment.mode != Mode::Infeasible;
+    let headroom = assessment.decisive().headroom_bytes;
     let condition = if fits { " expected" } else { " if it fitted" };
     html! {
         <p class="calc-answer">
             { verdict(assessment) }
             <strong>{ &assessment.device_title }</strong>
-            <span>{ format::signed_mib(assessment.decisive().headroom_bytes) }{ " MiB headroom" }</span>
+            <span>{ format::whole_mib(headroom.unsigned_abs()) }{ if headroom < 0 { " MiB short" } else { " MiB to spare" } }</span>
             <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }{ target(assessment, report) }</span>
         </p>
     }
