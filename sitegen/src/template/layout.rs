@@ -86,7 +86,7 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         link rel="stylesheet" href=(to(&chrome.assets.style));
         @if page.shape != Shape::Calculator { link rel="stylesheet" href=(to(&chrome.assets.pages_style)); }
         @if let Some(calculator) = calculator {
-            // The application enables it with the first part that draws more than the answer.
+            // Enabled with the first part of the application that draws more than the answer: see `bundle::split`.
             link #below-style rel="stylesheet" href=(to(&chrome.assets.below_style)) disabled;
             link rel="modulepreload" href=(to(&calculator.glue));
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));

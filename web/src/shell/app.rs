@@ -220,7 +220,6 @@ where
     let missing = wanted && part.is_none();
     use_effect_with((missing, tab), move |(missing, _)| {
         if *missing {
-            enable_style();
             spawn_local(async move {
                 match load().await {
                     Ok(part) => setter.set(Some(part)),
@@ -230,15 +229,6 @@ where
         }
     });
     *part
-}
-
-/// Asks for the style of all that is fetched late, with the first part of it.
-fn enable_style() {
-    let document = web_sys::window().and_then(|window| window.document());
-    if let Some(style) = document.and_then(|document| document.get_element_by_id("below-style")) {
-        // Without it the part is plain, and whole.
-        let _ = style.remove_attribute("disabled");
-    }
 }
 
 /// Any tab but the first.
