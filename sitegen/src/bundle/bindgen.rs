@@ -15,7 +15,8 @@ use crate::bundle::split::{Split, split};
 use crate::disk;
 
 /// Change this when the options below change, so that kept results are made anew.
-const OPTIONS: &str = "web, no names, no producers, arranged, in parts, short names, tidy, 5";
+const OPTIONS: &str =
+    "web, no names, no producers, arranged, in parts, short names, tidy, own loader, styled, 7";
 
 /// A module that a browser can load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +46,29 @@ pub fn glue(input: &Path, kept: &Path, in_parts: bool) -> Result<Glued> {
     // The key comes last: an interrupted run leaves no key for half a result.
     disk::write_if_different(&key_file, key.as_bytes())?;
     Ok(glued)
+}
+
+/// The generated loader serves pages and hosts of every kind, and says at length what is wrong with one: 600 bytes of a first
+/// visit. Here a module has an address, and a host that calls it something else than WebAssembly is asked twice.
+const LOADER: &str = "\
+export default async ({ module_or_path }) => {
+  const imports = __wbg_get_imports();
+  const ask = () => fetch(module_or_path);
+  const whole = async () => WebAssembly.instantiate(await (await ask()).arrayBuffer(), imports);
+  const { instance, module } = await WebAssembly.instantiateStreaming(ask(), imports).catch(whole);
+  return __wbg_finalize_init(instance, module);
+};
+";
+
+/// The glue with that loader, which is the last thing in it.
+fn loaded(js: &str) -> Result<String> {
+    let (before, generated) = js
+        .split_once("async function __wbg_load(")
+        .context("the glue has no loader where one is expected")?;
+    if !generated.trim_end().ends_with("export { initSync, __wbg_init as default };") {
+        bail!("the glue's loader is not the last thing in it");
+    }
+    Ok([before, LOADER].concat())
 }
 
 fn take(kept: &Path) -> Result<Glued> {
@@ -94,9 +118,25 @@ fn run(module: Vec<u8>, in_parts: bool) -> Result<Glued> {
         bail!("the module needs JavaScript files of its dependencies; only the generated glue is served");
     }
     let names = Names::in_script(output.js());
-    let js = tidied(&names.applied(output.js()));
+    let js = tidied(&loaded(&names.applied(output.js()))?);
     let wasm = arranged(&output.wasm_mut().emit_wasm(), &names)?;
     // What parts and the main module share has names of its own.
     let parts = parts.into_iter().map(|(name, part)| Ok((name, arranged(&part, &Names::default())?)));
     Ok(Glued { js, wasm, parts_js: tidied(&script), parts: parts.collect::<Result<_>>()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::loaded;
+
+    #[test]
+    fn only_the_generated_loader_is_replaced() {
+        let glue = "let wasm;\nasync function __wbg_load(module, imports) {}\nexport { initSync, __wbg_init as default };\n";
+        let short = loaded(glue).unwrap();
+        assert!(
+            short.starts_with("let wasm;\nexport default async (") && !short.contains("initSync"),
+            "{short}"
+        );
+        assert!(loaded("let wasm;").is_err() && loaded(&glue.replace("initSync, ", "")).is_err());
+    }
 }

@@ -13,6 +13,19 @@ pub const LINKER_FLAG: &str = "-Clink-arg=--emit-relocs";
 /// Script that loads the parts; the module imports it by this name.
 pub const SCRIPT: &str = "./app-parts.js";
 
+/// Parts that draw: none of them is there before its style, or all of it would move when that comes.
+const DRAWING: [&str; 2] = ["late", "below"];
+/// Waits for the style that such parts share; without it they are plain, and whole.
+const STYLE: &str = "\
+let styled;
+const __style = () => styled ??= new Promise(done => {
+  const style = document.getElementById('below-style');
+  if (!style) return done();
+  style.onload = style.onerror = done;
+  style.removeAttribute('disabled');
+});
+";
+
 /// A module in parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
@@ -39,7 +52,7 @@ pub fn split(module: &[u8]) -> Result<Split> {
         parts.push((name, fs::read(&path)?));
     }
     let script = fs::read_to_string(folder.path().join(SCRIPT))?;
-    Ok(Split { main: fs::read(&main)?, script: independent(&script)?, parts })
+    Ok(Split { main: fs::read(&main)?, script: styled(&independent(&script)?)?, parts })
 }
 
 /// The script without its import of the main module's script, which imports this one: two files cannot each carry
@@ -58,4 +71,34 @@ fn independent(script: &str) -> Result<String> {
         }
         Ok(script.replace(from, to))
     })
+}
+
+/// The script with the style among what parts that draw wait for.
+fn styled(script: &str) -> Result<String> {
+    let styled = DRAWING.iter().try_fold(script.to_owned(), |script, part| {
+        let loader = format!("__wasm_split_load_{part} ");
+        let after = script.find(&loader).and_then(|at| Some(at + script[at..].find(", [")? + ", [".len()));
+        let after = after
+            .with_context(|| format!("the script that loads parts has no list of what `{part}` needs"))?;
+        let (before, list) = script.split_at(after);
+        Ok::<_, anyhow::Error>([before, "__style, ", list].concat())
+    })?;
+    // The lists are read as the script starts.
+    Ok([STYLE, &styled].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::styled;
+
+    #[test]
+    fn what_draws_waits_for_its_style_and_the_worker_does_not() {
+        let script = "export const __wasm_split_load_late = wrap(makeLoad(() => {}\n, [__chunk_3]));\n\
+                      export const __wasm_split_load_compute = wrap(makeLoad(() => {}\n, [__chunk_3]));\n\
+                      export const __wasm_split_load_below = wrap(makeLoad(() => {}\n, []));\n";
+        let styled = styled(script).unwrap();
+        assert_eq!(styled.matches("[__style, ").count(), 2, "{styled}");
+        assert!(styled.contains("load_compute = wrap(makeLoad(() => {}\n, [__chunk_3]"), "{styled}");
+        assert!(super::styled("").is_err());
+    }
 }

@@ -1,4 +1,5 @@
-//! The stylesheets of the site: one of all pages, and one of all but the calculator's, which has to be there soon.
+//! The stylesheets of the site: one of all pages, and two of which the calculator, which has to be there soon, waits for
+//! neither: what the other pages need, and what stands below its answer.
 
 use std::fs;
 use std::path::Path;
@@ -10,17 +11,27 @@ use crate::path::extension;
 
 /// Folder of what the calculator's page does without.
 const PAGES: &str = "pages/";
+/// Folder of what comes with the calculator's later parts.
+const BELOW: &str = "below/";
 
-/// What drawings need, then all `*.css` files of the folder in the order of their names, which may overrule it; without
-/// comments and needless space.
+/// All `*.css` files of the folder in the order of their names; without comments and needless space.
 pub fn of(folder: &Path) -> Result<String> {
-    let drawings = format!("{}\n", dhurandhar_chart::theme::stylesheet());
-    Ok(squeezed(&tidied(&(drawings + &joined(folder, |name| !name.contains('/'))?))))
+    Ok(small(&joined(folder, |name| !name.contains('/'))?))
 }
 
-/// All `*.css` files of its folder `pages`, in the same way.
+/// What drawings need, then all `*.css` files of its folder `pages`, which may overrule it, in the same way.
 pub fn of_pages(folder: &Path) -> Result<String> {
-    Ok(squeezed(&tidied(&joined(folder, |name| name.starts_with(PAGES))?)))
+    let drawings = format!("{}\n", dhurandhar_chart::theme::stylesheet());
+    Ok(small(&(drawings + &joined(folder, |name| name.starts_with(PAGES))?)))
+}
+
+/// All `*.css` files of its folder `below`, in the same way.
+pub fn of_below(folder: &Path) -> Result<String> {
+    Ok(small(&joined(folder, |name| name.starts_with(BELOW))?))
+}
+
+fn small(css: &str) -> String {
+    squeezed(&tidied(css))
 }
 
 fn joined(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<String> {

@@ -28,6 +28,8 @@ pub struct Assets {
     pub style: SitePath,
     /// What the calculator's page does without.
     pub pages_style: SitePath,
+    /// What stands below the calculator's answer, and in its other tabs.
+    pub below_style: SitePath,
     /// The icon.
     pub icon: SitePath,
     /// Search, sorting and filters of all pages but the calculator's.
@@ -39,7 +41,7 @@ pub struct Assets {
 /// How the names of the compute worker's files start.
 const WORKER: [&str; 3] = ["worker", "part-split_compute", "part-worker_chunk"];
 /// How the names of files start that stand below the calculator's answer.
-const BELOW: [&str; 2] = ["part-split_below", "part-below_chunk"];
+const BELOW: [&str; 3] = ["part-split_below", "part-below_chunk", "below"];
 
 /// The calculator's files that its page names.
 #[derive(Debug, Clone)]
@@ -62,6 +64,7 @@ impl Assets {
         Ok(Self {
             style: hashed(site, "site.css", stylesheet::of(style)?.into_bytes()),
             pages_style: hashed(site, "pages.css", stylesheet::of_pages(style)?.into_bytes()),
+            below_style: hashed(site, "below.css", stylesheet::of_below(style)?.into_bytes()),
             icon: hashed(site, "icon.svg", icon),
             script: {
                 let index = find::index(pages, Catalogue::built_in()?);
@@ -164,7 +167,7 @@ fn renamed(script: &str, names: &[(&str, &SitePath)]) -> Result<String> {
 /// Is it something that most visits to the calculator never ask for?
 pub fn is_on_demand(place: &str) -> bool {
     let on_demand = |name: &str| {
-        ["reader", "part-", "catalogue", "find", "pages"].iter().any(|start| name.starts_with(start))
+        ["reader", "part-", "catalogue", "find", "pages", "below"].iter().any(|start| name.starts_with(start))
     };
     is_hashed(place) && place.strip_prefix(FOLDER).is_some_and(on_demand)
 }

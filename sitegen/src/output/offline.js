@@ -9,11 +9,19 @@ self.addEventListener('install', (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
 });
 
+// The pages that were read before this worker was there.
+const keepOpen = async () => {
+  const [cache, open] = await Promise.all([caches.open(CACHE), self.clients.matchAll({ type: 'window' })]);
+  const keep = async ({ url }) => await cache.match(url, { ignoreSearch: true }) || cache.add(url);
+  // One that cannot be had again is kept when it is next read.
+  await Promise.allSettled(open.map(keep));
+};
+
 self.addEventListener('activate', (event) => {
   const drop = (names) => Promise.all(
     names.filter((name) => name.startsWith('dhurandhar-') && name !== CACHE).map((name) => caches.delete(name)),
   );
-  event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()));
+  event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()).then(keepOpen));
 });
 
 // Sent by the calculator after its first answer.

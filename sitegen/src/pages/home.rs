@@ -165,7 +165,7 @@ fn finder(from: &SitePath) -> Markup {
         form.finder #find role="search" aria-label="Models and devices" action=(from.to(page::SEARCH)) {
             label for="find-field" { "Which device, which model, or both?" }
             div.field {
-                div.typed { input #find-field name="q" type="search" placeholder="Pixel 9a, 6 GB phone, Llama 3.2 3B…" autocomplete="off" spellcheck="false" enterkeyhint="search"; }
+                div.typed { input #find-field name="q" type="search" placeholder="6 GB phone, Llama 3.2 3B…" autocomplete="off" spellcheck="false" enterkeyhint="search"; }
                 button.button.quiet.here type="button" hidden { "This device" }
             }
             p.small.muted role="status" {}

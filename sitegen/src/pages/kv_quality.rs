@@ -31,7 +31,7 @@ fn page(filed: &Filed<KvQuality>) -> Page {
         p {
             "Every key and value of " (report.checkpoint) " went through a codec on its way into the cache, the newest token \
              included, and the predictions were compared with those of the exact cache: "
-            (count(scored(report) as u64)) " tokens in " (report.windows) " windows of " (count(report.window as u64))
+            (count(scored(report) as u64)) " tokens in " (report.windows) @if report.windows == 1 { " window of " } @else { " windows of " } (count(report.window as u64))
             ", the first " (report.unscored) " of each not scored; text " (report.text) ", run on " (report.backend)
             ", rotations of seed " (report.seed) ". Centres were taken from "
             @if report.calibrated_on_other_text { "text that was not scored." } @else { "the first window itself." }

@@ -71,7 +71,10 @@ fn page(analysed: &Analysed, catalogue: &Catalogue, measured: &[Measured], guide
     let path = SitePath::new(model_path(analysed.slug()));
     let report = &analysed.report;
     let body = html! {
-        p.actions { a.button href=(calculator(&path, analysed.slug(), None)) { "Open in the calculator" } }
+        p.actions {
+            a.button href=(calculator(&path, analysed.slug(), None)) { "Open in the calculator" }
+            a.button.quiet href="#devices" { "Which devices run it" }
+        }
         h2 #memory { "Memory" }
         (charts::figure(&charts::memory(report), "memory-chart"))
         (parts::memory_table(report))

@@ -86,6 +86,8 @@ fn head(page: &Page, chrome: &Chrome) -> Markup {
         link rel="stylesheet" href=(to(&chrome.assets.style));
         @if page.shape != Shape::Calculator { link rel="stylesheet" href=(to(&chrome.assets.pages_style)); }
         @if let Some(calculator) = calculator {
+            // Enabled with the first part of the application that draws more than the answer: see `bundle::split`.
+            link #below-style rel="stylesheet" href=(to(&chrome.assets.below_style)) disabled;
             link rel="modulepreload" href=(to(&calculator.glue));
             link rel="preload" as="fetch" type="application/wasm" crossorigin href=(to(&calculator.module));
             link rel="preload" as="fetch" crossorigin href=(to(&calculator.first));

@@ -177,7 +177,7 @@ fn CodecPanel(props: &CodecPanelProps) -> Html {
     let (aside, ..) = use_compute(&props.worker_url, Some(props.aside(geometry, dim)), None);
     let names: Vec<&str> = match &title {
         Some(title) => vec![title],
-        None => Source::ALL.map(Source::name).into(),
+        None => Source::ALL.map(tables::source).into(),
     };
     let is_sweep = props.tab == Tab::TurboQuant;
     let chart = if is_sweep {
@@ -284,12 +284,15 @@ fn controls(props: &CodecPanelProps, dim: usize, is_own: bool) -> Html {
     let choice = props.choice;
     let title = |codec: CodecKind| match codec {
         CodecKind::CentredKeys => "centred-keys (recommended)",
+        CodecKind::SeedTurbo => "seed-turbo (of version 0.1)",
+        CodecKind::SeedRotor => "seed-rotor (of version 0.1)",
         other => other.name(),
     };
     let codecs = CodecKind::ALL.map(|codec| (AttrValue::from(codec.name()), AttrValue::from(title(codec))));
     let codecs = vec![Group { title: "", options: codecs.into() }];
     let plain = |names: Vec<String>| vec![Group::plain("", names)];
-    let sources = plain(Source::ALL.map(|source| source.name().to_owned()).into());
+    let source = |source: Source| (AttrValue::from(source.name()), AttrValue::from(tables::source(source)));
+    let sources = vec![Group { title: "", options: Source::ALL.map(source).into() }];
     let vectors = plain(VECTORS.map(|count| count.to_string()).into());
     let bits = plain((1..=8).map(|bits: u32| bits.to_string()).collect());
     let widths = vec![Group {
@@ -316,7 +319,7 @@ fn controls(props: &CodecPanelProps, dim: usize, is_own: bool) -> Html {
                 { ContextField { tokens: props.context_tokens, longest: props.model.architecture.max_context_tokens, on: props.on_drag.clone() }.view() }
                 { Choice { id: "codec", label: "Codec", value: choice.codec.name().to_owned(), groups: codecs, hint: hint.to_owned(), on_value: pick(props, |choice, value| choice.set("codec", value)) }.view() }
                 if !is_own {
-                { Choice { id: "source", label: "Source", value: choice.source.name().to_owned(), groups: sources, hint: String::new(), on_value: pick(props, |choice, value| choice.set("source", value)) }.view() }
+                { Choice { id: "source", label: "Synthetic vectors", value: choice.source.name().to_owned(), groups: sources, hint: String::new(), on_value: pick(props, |choice, value| choice.set("source", value)) }.view() }
                 }
                 { Choice { id: "widths", label: "Bits", value: width.to_owned(), groups: widths, hint: String::new(), on_value: pick(props, |choice, value| choice.set("widths", value)) }.view() }
             } else {
@@ -324,7 +327,7 @@ fn controls(props: &CodecPanelProps, dim: usize, is_own: bool) -> Html {
             }
             { Choice { id: "vectors", label: "Vectors", value: choice.vectors.to_string(), groups: vectors, hint: String::new(), on_value: pick(props, |choice, value| choice.set("vectors", value)) }.view() }
             if !is_own {
-            { NumberField { id: "dim", label: "Head dim", hidden_label: false, unit: "channels", value: dim as f64, min: 1.0, max: MAX_DIM as f64, step: "1", on_value: on_dim, on: props.on.clone() }.view() }
+            { NumberField { id: "dim", label: "Width of a head", hidden_label: false, unit: "channels", value: dim as f64, min: 1.0, max: MAX_DIM as f64, step: "1", on_value: on_dim, on: props.on.clone() }.view() }
             }
         </section>
     }
@@ -376,7 +379,7 @@ fn own_tensors(
     html! {
         <div class="calc-own-tensors">
             if let Some(name) = file.as_ref().map(File::name) {
-                { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its last axis is the head dim, and a head has a centre of its own"), on_value }.view() }
+                { Choice { id: "tensor", label: "Tensor", value: tensor.to_string(), groups, hint: format!("of {name}; its last axis is the width of a head, and a head has a centre of its own"), on_value }.view() }
                 <button type="button" class="calc-small" onclick={back}>{ "Back to synthetic vectors" }</button>
             }
             { DataDrop {

@@ -1,9 +1,9 @@
 //! The figures behind the codec tabs' charts.
 
-use dhurandhar_core::codec::CodecKind;
 use dhurandhar_core::codec::kv_cache::{Coding, KvCacheConfig, KvMemory};
 use dhurandhar_core::codec::report::AttentionRow;
 use dhurandhar_core::codec::sweep::SweepRow;
+use dhurandhar_core::codec::{CodecKind, Source};
 use dhurandhar_core::work::{Costs, Input, Job};
 use yew::{Html, html};
 
@@ -20,6 +20,19 @@ pub(crate) const ATTENTION_ID: &str = "codec-attention";
 /// Id of the table of caches.
 pub(crate) const MEMORY_ID: &str = "codec-memory";
 
+/// Synthetic vectors in words.
+pub(crate) const fn source(source: Source) -> &'static str {
+    match source {
+        Source::SeedHeavyTail => "heavy tails (of version 0.1)",
+        Source::SeedGaussian => "normal (of version 0.1)",
+        Source::Gaussian => "normal",
+        Source::OutlierChannels => "a few channels far larger",
+        Source::ChannelBias => "channels with a mean of their own",
+        Source::Sparse => "mostly zeros",
+        Source::LowRank => "low rank",
+    }
+}
+
 /// What the results are of, in a sentence.
 pub(crate) fn of(asked: &Asked, rows: &[(usize, SweepRow)]) -> String {
     let Job::Sweep { parts, .. } = &asked.job else { return String::new() };
@@ -32,7 +45,7 @@ pub(crate) fn of(asked: &Asked, rows: &[(usize, SweepRow)]) -> String {
     let mut inputs: Vec<String> = parts
         .iter()
         .map(|part| match part.input {
-            Input::Source(source, seed) => format!("{} (seed {seed})", source.name()),
+            Input::Source(drawn, seed) => format!("{} (seed {seed})", source(drawn)),
             Input::Tensor(at) => {
                 format!("tensor {} of {}", at + 1, asked.file.as_deref().unwrap_or("the file"))
             }

@@ -16,7 +16,7 @@ use crate::parts::choice::Group;
 use crate::parts::copy_link::CopyLink;
 use crate::parts::format;
 use crate::parts::options::{kv_groups, runtime_groups, weight_groups};
-use crate::parts::verdict::verdict;
+use crate::parts::verdict::{met, verdict};
 use crate::state::catalogue::{Loaded, catalogue};
 use crate::state::computed::Computed;
 use crate::state::inputs::Inputs;
@@ -151,12 +151,13 @@ const ANSWERS: [Line; 8] = [
     }),
     ("Expected", |column| of(column, |answer| format::speeds(answer.ceilings.expected_tokens_per_s))),
     ("Target speed", |column| {
-        of(column, |answer| match answer.meets_target {
-            _ if answer.mode == Mode::Infeasible => "not reached".to_owned(),
-            Some(true) => "reached".to_owned(),
-            Some(false) => "missed".to_owned(),
-            None => "unknown".to_owned(),
-        })
+        let answer = column.report.as_ref().ok().and_then(|report| report.devices.first());
+        answer
+            .map_or("\u{2013}", |answer| match answer.mode {
+                Mode::Infeasible => "not reached",
+                _ => met(answer, column.state.scenario.target_tokens_per_s),
+            })
+            .to_owned()
     }),
     ("First token", |column| {
         of(column, |answer| {

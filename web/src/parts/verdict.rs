@@ -19,3 +19,14 @@ pub(crate) fn verdict(assessment: &Assessment) -> Html {
     let (class, shape) = look(assessment.answer());
     html! { <span class={classes!("verdict", class)}>{ icon(shape) }{ assessment.answer_in_words() }</span> }
 }
+
+/// What becomes of a target speed: met for sure only where even the least that is expected meets it.
+pub(crate) fn met(assessment: &Assessment, target: f64) -> &'static str {
+    let sure = assessment.ceilings.expected_tokens_per_s.is_some_and(|(low, _)| low >= target);
+    match assessment.meets_target {
+        Some(true) if sure => "met",
+        Some(true) => "within reach",
+        Some(false) => "missed",
+        None => "unknown",
+    }
+}

@@ -8,7 +8,7 @@ use crate::state::ahead::use_ahead;
 use crate::state::computed::Computed;
 
 use crate::parts::format;
-use crate::parts::verdict::verdict;
+use crate::parts::verdict::{met, verdict};
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct AnswerProps {
@@ -24,12 +24,13 @@ pub(crate) fn Answer(props: &AnswerProps) -> Html {
         return html! { <p class="calc-answer">{ "Choose a device for a verdict." }</p> };
     };
     let fits = assessment.mode != Mode::Infeasible;
+    let headroom = assessment.decisive().headroom_bytes;
     let condition = if fits { " expected" } else { " if it fitted" };
     html! {
         <p class="calc-answer">
             { verdict(assessment) }
             <strong>{ &assessment.device_title }</strong>
-            <span>{ format::signed_mib(assessment.decisive().headroom_bytes) }{ " MiB headroom" }</span>
+            <span>{ format::whole_mib(headroom.unsigned_abs()) }{ if headroom < 0 { " MiB short" } else { " MiB to spare" } }</span>
             <span>{ format::speeds(assessment.ceilings.expected_tokens_per_s) }{ condition }{ target(assessment, report) }</span>
         </p>
     }
@@ -37,18 +38,11 @@ pub(crate) fn Answer(props: &AnswerProps) -> Html {
 
 /// Whether the target is met, where it is asked.
 fn target(assessment: &Assessment, report: &Report) -> String {
-    let target = format::plain(report.scenario.target_tokens_per_s);
-    let sure = assessment
-        .ceilings
-        .expected_tokens_per_s
-        .is_some_and(|(low, _)| low >= report.scenario.target_tokens_per_s);
-    match (assessment.mode, assessment.meets_target) {
-        (Mode::Infeasible, _) => String::new(),
-        (_, Some(true)) if sure => format!(", target {target} met"),
-        (_, Some(true)) => format!(", target {target} within reach"),
-        (_, Some(false)) => format!(", target {target} missed"),
-        (_, None) => format!(", target {target} unknown"),
+    if assessment.mode == Mode::Infeasible {
+        return String::new();
     }
+    let target = report.scenario.target_tokens_per_s;
+    [", target ", &format::plain(target), " ", met(assessment, target)].concat()
 }
 
 /// What a window or a bookmark is called.

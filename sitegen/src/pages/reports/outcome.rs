@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dhurandhar_core::measurement::{FlagCode, MEMORY_CRITERION, MmapProfile, Verdict, VerdictResult};
 use maud::{Markup, html};
 
-use crate::pages::figures::{plain, significant};
+use crate::pages::figures::{mib, plain, significant};
 
 pub(super) fn sign(result: VerdictResult) -> &'static str {
     match result {
@@ -64,7 +64,7 @@ pub(super) fn verdict(profile: &MmapProfile) -> Markup {
                             td.num { (plain(criterion.pass_limit)) }
                             td.num { (plain(criterion.warn_limit)) }
                             td { (criterion.unit) }
-                            td.how { (criterion.source) }
+                            td.how { (source(profile, &criterion.source)) }
                         }
                     }
                 }
@@ -75,6 +75,16 @@ pub(super) fn verdict(profile: &MmapProfile) -> Markup {
             @if profile.run.interrupted { " The run was stopped before its plan was done." }
         }
     }
+}
+
+/// Where a criterion's value is from: a configuration's name, or a budget with its size.
+fn source(profile: &MmapProfile, name: &str) -> String {
+    let mut checks = profile.memory.iter().flat_map(|memory| &memory.checks);
+    let budget = checks.find(|check| check.budget == name);
+    budget.map_or_else(
+        || name.to_owned(),
+        |check| format!("a budget of {} MiB ({name})", mib(check.budget_bytes)),
+    )
 }
 
 /// The same reads by other engines: what a change of advice would do to the verdict.
