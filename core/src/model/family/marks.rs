@@ -11,7 +11,8 @@ const MARKS: [(&str, &str); 6] = [
 ];
 
 /// Parts of names of layers whose caches or states no shape tells, and what those are.
-const BEYOND_SHAPES: [(&str, &str); 20] = [
+const BEYOND_SHAPES: [(&str, &str); 21] = [
+    ("cross_attn", "layers that attend to pictures or sounds"),
     ("shared_transformer.", "attention blocks that layers share"),
     ("mamba_decoder.", "attention blocks that layers share"),
     ("slope_rate", "lightning attention"),
@@ -35,7 +36,8 @@ const BEYOND_SHAPES: [(&str, &str); 20] = [
 ];
 
 /// Parts of names that no decoder has, and what has them.
-const OTHERS: [(&str, &str); 26] = [
+const OTHERS: [(&str, &str); 27] = [
+    ("action_in_proj.", "a model of sounds or actions"),
     ("encoder_attn.", "an encoder-decoder model"),
     ("encoder_decoder_attention.", "an encoder-decoder model"),
     ("EncDecAttention.", "an encoder-decoder model"),

@@ -42,9 +42,12 @@ const KNOWN: [&str; 14] = [
     "lfm2_vl",
 ];
 
-fn whole<'a>(outer: &Fields<'a>, family: &'a str) -> Result<&'a str, DocumentError> {
+/// The type that says which tower this is: the whole model's, the tower's own, or, where neither tells of another, the text part's.
+fn whole<'a>(outer: &Fields<'a>, kind: &'a str, family: &'a str) -> Result<&'a str, DocumentError> {
     let stated = outer.text("model_type")?.unwrap_or_default();
-    Ok(if KNOWN.iter().any(|known| stated.starts_with(known)) { stated } else { family })
+    let known = |kind: &&str| KNOWN.iter().any(|known| kind.starts_with(known));
+    let own = stated.is_empty() || super::family(stated).is_some_and(|found| found.name == family);
+    Ok([stated, kind].into_iter().find(known).unwrap_or(if own { family } else { "" }))
 }
 
 /// Parameters of a vision tower with its projection into a stream of `hidden` channels.
@@ -54,8 +57,8 @@ pub(in crate::model) fn vision(
     family: &str,
     hidden: u64,
 ) -> Result<Option<u64>, DocumentError> {
-    let whole = whole(outer, family)?;
     let kind = fields.text("model_type").ok().flatten().unwrap_or_default();
+    let whole = whole(outer, kind, family)?;
     let tower = Tower { fields, whole, outer, hidden };
     // A field in another form belongs to a tower that is not known here.
     let counted = match kind {
@@ -91,7 +94,8 @@ pub(in crate::model) fn audio(
     family: &str,
     hidden: u64,
 ) -> Result<Option<u64>, DocumentError> {
-    let whole = whole(outer, family)?;
+    let kind = fields.text("model_type").ok().flatten().unwrap_or_default();
+    let whole = whole(outer, kind, family)?;
     let size = |name| fields.integer(name, 1..=MAX).ok().flatten();
     if whole.starts_with("gemma4")
         && (size("num_hidden_layers"), size("hidden_size")) == (Some(12), Some(1024))

@@ -96,6 +96,9 @@ fn foreign(name: &str, first_bytes: &[u8]) -> Option<&'static str> {
     // In lower case already.
     let ending = name.rsplit('.').next().unwrap_or_default();
     let tagged = |at: usize, tag: &[u8]| first_bytes.get(at..at + tag.len()) == Some(tag);
+    let protobuf = tagged(0, b"\x08") && tagged(2, b"\x12");
+    // The field's length goes on while its bytes have the highest bit.
+    let described = first_bytes.iter().skip(3).skip_while(|byte| **byte >= 0x80).nth(1);
     let page = first_bytes.trim_ascii_start().get(..14).unwrap_or_default().to_ascii_lowercase();
     match () {
         () if page.starts_with(b"<!doctype html") || page.starts_with(b"<html") => {
@@ -105,9 +108,9 @@ fn foreign(name: &str, first_bytes: &[u8]) -> Option<&'static str> {
         () if tagged(4, b"TFL3") => Some("a TFLite model"),
         () if tagged(257, b"ustar") => Some("a tar archive"),
         () if tagged(0, b"PK\x03\x04") && ending == "task" => Some("a MediaPipe task bundle"),
-        () if ending == "onnx" || tagged(0, b"\x08") && first_bytes.get(2) == Some(&0x12) => {
-            Some("an ONNX model")
-        }
+        // Both begin with a version and a field 2: the name of a program in one, a message that begins with inputs in the other.
+        () if ending == "mlmodel" || protobuf && described == Some(&b'\n') => Some("a Core ML model"),
+        () if ending == "onnx" || protobuf => Some("an ONNX model"),
         () => FOREIGN.iter().find(|(start, _)| first_bytes.starts_with(start)).map(|(_, what)| *what),
     }
 }
@@ -124,6 +127,8 @@ mod tests {
             ("pytorch_model.bin", b"\x80\x04\x95", "a Python pickle"),
             ("m.onnx", b"\x08\x07\x12\x07pytorch", "an ONNX model"),
             ("m.bin", b"\x08\x07\x12\x07pytorch", "an ONNX model"),
+            ("m.bin", b"\x08\x05\x12\xb4\x03\n\x08input_ids", "a Core ML model"),
+            ("m.mlmodel", b"\x08\x07", "a Core ML model"),
             ("m.tflite", b"\x1c\0\0\0TFL3", "a TFLite model"),
             ("m.task", b"PK\x03\x04", "a MediaPipe task bundle"),
             ("m.gz", b"\x1f\x8b\x08", "a gzip archive"),

@@ -18,55 +18,93 @@ pub(super) struct Place<'a> {
     pub(super) rest: &'a str,
 }
 
-const VISION: &[&str] = &[
-    "vision",
-    "visual",
-    "multi_modal_projector",
-    "mm_projector",
-    "image_newline",
-    "patch_merger",
-    "image_encoder",
-    "image_embed.",
-    "modality_projection",
-    "mlp_AR.",
-    "aligner.",
-    "model.connector.",
-    "vit.",
-];
-const AUDIO: &[&str] = &["audio", "speech"];
 /// Words before a layer's number.
 const STACKS: &[&str] = &["layers.", "h.", "blocks."];
+/// Parts of names under which wrappers keep their language model.
+const ROOTS: &[&str] = &["language_model.", "text_model.", "llm."];
 
-/// Read a name.
+/// Read a name on its own.
 pub(super) fn place(name: &str) -> Place<'_> {
-    let holds = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let beside = towers::of(name);
-    let tower = if holds(VISION) {
-        Some(Role::Vision)
-    } else if holds(AUDIO) {
-        Some(Role::Audio)
-    } else {
-        beside.filter(|role| role.is_tower())
-    };
-    let (layer, rest) = layer(name);
+    let found = layer(name);
+    let rest = found.map_or(name, |(.., rest)| rest);
+    let layer = found.map(|(_, layer, _)| layer).filter(|_| beside.is_none());
     let expert = rest.split_once("experts.").and_then(|(_, after)| after.split('.').next()?.parse().ok());
-    let drafts = beside == Some(Role::Unused) || name.contains(".mtp.");
-    Place { tower, drafts, layer: layer.filter(|_| tower.is_none() && !drafts), expert, rest }
+    let drafts = beside == Some(Role::Unused);
+    Place { tower: beside.filter(|role| role.is_tower()), drafts, layer, expert, rest }
 }
 
-fn layer(name: &str) -> (Option<usize>, &str) {
+/// The stack that a name's layer stands in, its number, and the rest.
+fn layer(name: &str) -> Option<(&str, usize, &str)> {
     for stack in STACKS {
         for (at, _) in name.match_indices(stack) {
             // `layers.` must begin a part of the name.
             let begins = at == 0 || name.as_bytes().get(at.wrapping_sub(1)) == Some(&b'.');
-            let after = name.get(at + stack.len()..).unwrap_or_default();
+            let (before, after) = name.split_at(at + stack.len());
             let number = after.split_once('.').and_then(|(number, rest)| Some((number.parse().ok()?, rest)));
             if let (true, Some((number, rest))) = (begins, number) {
-                return (Some(number), rest);
+                return Some((before, number, rest));
             }
         }
     }
-    (None, name)
+    None
+}
+
+/// What only all names of a file together tell: where its language model stands, and which of its layers draft.
+pub(super) struct Names<'a> {
+    /// What the language model's names begin with, within a wrapper.
+    root: Option<&'a str>,
+    /// What the names of its layers begin with.
+    stack: Option<&'a str>,
+    /// Another stack of layers, about which names say nothing.
+    pub(super) other: Option<&'a str>,
+    /// Layers that join two streams, as drafting ones do.
+    drafting: Vec<usize>,
+}
+
+impl<'a> Names<'a> {
+    /// Read all names of a file.
+    pub(super) fn of(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let own = names.filter(|name| towers::of(name).is_none());
+        let root = own.clone().find_map(|name| {
+            ROOTS.iter().find_map(|root| {
+                let at =
+                    name.find(root).filter(|at| *at == 0 || name.as_bytes().get(at - 1) == Some(&b'.'))?;
+                name.get(..at + root.len())
+            })
+        });
+        let layers = own.filter(|name| root.is_none_or(|root| name.starts_with(root))).filter_map(layer);
+        let mut stacks: Vec<&str> = layers.clone().map(|(stack, ..)| stack).collect();
+        let rank = |stack: &str| STACKS.iter().position(|word| stack.ends_with(word));
+        stacks.sort_by_key(|stack| (rank(stack), *stack));
+        stacks.dedup();
+        let (stack, other) = (stacks.first().copied(), stacks.get(1).copied());
+        let joins = |(of, _, rest): &(&str, usize, &str)| Some(*of) == stack && rest.contains("eh_proj");
+        let drafting = layers.filter(joins).map(|(_, layer, _)| layer).collect();
+        Self { root, stack, other, drafting }
+    }
+
+    /// A tower or drafting layers by its own words, or outside the wrapper's language model.
+    pub(super) fn is_beside(&self, name: &str) -> bool {
+        let place = place(name);
+        // Tables and heads stand where they like.
+        let vocabulary = matches!(role(&place, 2), Role::TokenEmbedding | Role::OutputHead | Role::PleTable);
+        let outside = !vocabulary && self.root.is_some_and(|root| !name.starts_with(root));
+        outside || place.tower.is_some() || place.drafts
+    }
+
+    /// Read one of them.
+    pub(super) fn place<'n>(&self, name: &'n str) -> Place<'n> {
+        let mut place = place(name);
+        let elsewhere = layer(name).is_some_and(|(stack, ..)| Some(stack) != self.stack);
+        if (elsewhere || self.is_beside(name)) && place.tower.is_none() && !place.drafts {
+            (place.tower, place.layer) = (Some(Role::Vision), None);
+        }
+        if place.layer.is_some_and(|layer| self.drafting.contains(&layer)) {
+            (place.drafts, place.layer) = (true, None);
+        }
+        place
+    }
 }
 
 /// Role of a tensor with `dimensions` dimensions.
@@ -99,7 +137,9 @@ fn outside(stem: &str, dimensions: usize) -> Role {
     let last = stem.rsplit('.').next().unwrap_or(stem);
     match last {
         "embed_tokens_per_layer" => Role::PleTable,
-        "embed_tokens" | "wte" | "embed_in" | "word_embeddings" | "tok_embeddings" => Role::TokenEmbedding,
+        "embed_tokens" | "wte" | "embed_in" | "embeddings" | "word_embeddings" | "tok_embeddings" => {
+            Role::TokenEmbedding
+        }
         "lm_head" | "embed_out" => Role::OutputHead,
         _ if dimensions < 2 => Role::Vector,
         _ => Role::Unquantised,
@@ -194,6 +234,9 @@ mod tests {
             ("talker.model.layers.0.self_attn.q_proj.weight", None, Role::Audio),
             ("token2wav.dit.layers.0.x.weight", None, Role::Audio),
             ("llm.model.layers.1.self_attn.q_proj.weight", Some(1), Role::AttentionQ),
+            ("model.resampler_model.mlp.weight", None, Role::Vision),
+            ("vit_large_projector.weight", None, Role::Vision),
+            ("audio_projector.linear.weight", None, Role::Audio),
         ] {
             let place = place(name);
             assert_eq!((place.layer, role(&place, 2)), (layer, expected), "{name}");

@@ -33,6 +33,8 @@ pub(super) struct Block {
     pub(super) indexer: bool,
     /// One tensor an expert, as files had before April 2024.
     pub(super) apart_experts: bool,
+    /// A convolution that belongs to no recurrence that is known here.
+    pub(super) convolves: bool,
     gate: Option<u64>,
     up: Option<u64>,
     down: Option<u64>,
@@ -105,6 +107,7 @@ impl Block {
             _ if stem.starts_with("time_mix") => self.recurs = Some(Recurs::Rwkv),
             _ if stem.starts_with("indexer.") => self.indexer = true,
             _ if is_one_expert(stem) => self.apart_experts = true,
+            _ if stem.contains("conv") => self.convolves = true,
             _ => {}
         }
     }
@@ -118,6 +121,11 @@ impl Block {
     pub(super) fn has_keys(&self) -> bool {
         let own = self.k_rows > 0 || self.latent || (self.qkv_rows > 0 && self.recurs.is_none());
         own && self.recurs != Some(Recurs::KimiDelta)
+    }
+
+    /// It asks, and nothing in it answers under a name that is known here.
+    pub(super) fn lacks_keys(&self) -> bool {
+        self.attends && self.recurs.is_none() && self.k_rows == 0 && self.qkv_rows == 0 && !self.latent
     }
 
     /// The layer chooses among experts.

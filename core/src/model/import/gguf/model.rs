@@ -33,6 +33,10 @@ impl Gguf {
                     .into(),
             });
         }
+        if blocks.iter().any(|block| block.convolves && block.recurs.is_none()) {
+            let what = "convolutions of a kind that is not known here in its layers".into();
+            return Err(GgufModelError::Undescribed { architecture: architecture.to_owned(), what });
+        }
         let empty = blocks.iter().position(|block| !block.stands);
         if let Some(layer) = empty.filter(|_| !MAY_BE_EMPTY.contains(&architecture)) {
             let problem = format!("is missing: no tensor of layer {layer} of {layers} is in the file");
@@ -96,6 +100,9 @@ impl Gguf {
             let (architecture, what) = (architecture.to_owned(), (*what).to_owned());
             return Err(GgufModelError::Undescribed { architecture, what });
         }
+        if self.tensors.is_empty() {
+            return refuse("a vocabulary without weights: it has no tensor".to_owned());
+        }
         let keys = Keys::new(&self.metadata, architecture);
         if keys.is("attention.causal", false) {
             return refuse("an encoder under a decoder's name (`attention.causal` is false)".to_owned());
@@ -155,6 +162,14 @@ impl Gguf {
         let found = windows::read(keys, family, blocks.len(), model.max_context_tokens)?;
         model.assumptions.extend(found.assumption.clone());
         model.layers = layers(keys, family, blocks, &heads, &found, &mut model.assumptions)?;
+        // A listed family says itself which layers share others' caches.
+        let silent = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
+        if let Some((index, _)) = silent.into_iter().find(|(index, _)| blocks[*index].lacks_keys())
+            && known.is_none()
+        {
+            let problem = "is missing, and so is attn_qkv: nothing says what its layer caches".to_owned();
+            return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_k.weight"), problem });
+        }
         model.extras = Extras {
             altup_streams: self.find("altup_proj.weight").map_or(0, |tensor| tensor.last.saturating_add(1)),
             laurel_rank: self.find("blk.0.laurel_l.weight").map_or(0, |tensor| tensor.rows),
@@ -309,7 +324,7 @@ fn experts_used(keys: &Keys<'_>, blocks: &[Block]) -> Result<Vec<u64>, GgufError
     }
 }
 
-/// Correct a layer by the table: biases, KV heads, values taken from keys.
+/// Correct a layer by the table: biases, KV heads, widths of values, values taken from keys.
 fn reconcile(
     block: &Block,
     index: usize,
@@ -319,19 +334,37 @@ fn reconcile(
     (attention.output_bias, attention.qkv_bias) = (block.output_bias, block.qkv_bias);
     attention.qk_norm = block.qk_norm;
     attention.values_from_keys = block.k_rows > 0 && block.v_rows == 0;
-    let expected = attention.kv_heads.saturating_mul(attention.k_head_dim);
-    if block.k_rows > 0 && !block.latent && block.k_rows != expected {
-        if !block.k_rows.is_multiple_of(attention.k_head_dim) {
-            let problem = format!(
-                "has {} rows; expected {} KV heads of {}",
-                block.k_rows, attention.kv_heads, attention.k_head_dim
-            );
-            return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_k.weight"), problem });
+    let (k_dim, v_dim) = (attention.k_head_dim, attention.v_head_dim);
+    // In a fused projection keys and values follow the queries.
+    let queries = attention.query_heads.saturating_mul(k_dim);
+    let (name, rows, width) = match (block.k_rows, block.qkv_rows) {
+        _ if block.latent => return Ok(()),
+        (0, 0) => return Ok(()),
+        (0, fused) => ("attn_qkv", fused.saturating_sub(queries), k_dim.saturating_add(v_dim)),
+        (rows, _) => ("attn_k", rows, k_dim),
+    };
+    let tensor = format!("blk.{index}.{name}.weight");
+    if rows != attention.kv_heads.saturating_mul(width) {
+        if rows == 0 || !rows.is_multiple_of(width) {
+            let problem = format!("has {rows} rows; expected {} KV heads of {width}", attention.kv_heads);
+            return Err(GgufError::Tensor { tensor, problem });
         }
-        attention.kv_heads = block.k_rows / attention.k_head_dim;
+        attention.kv_heads = rows / width;
         assumptions.push(format!(
-            "layer {index}: {} KV heads by the rows of attn_k, against the metadata",
+            "layer {index}: {} KV heads by the rows of {name}, against the metadata",
             attention.kv_heads
+        ));
+    }
+    let v_rows = block.v_rows;
+    if block.k_rows > 0 && v_rows > 0 && v_rows != attention.kv_heads.saturating_mul(v_dim) {
+        if !v_rows.is_multiple_of(attention.kv_heads) {
+            let problem = format!("has {v_rows} rows; expected {} KV heads of {v_dim}", attention.kv_heads);
+            return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_v.weight"), problem });
+        }
+        attention.v_head_dim = v_rows / attention.kv_heads;
+        assumptions.push(format!(
+            "layer {index}: values of {} channels a head by the rows of attn_v, against the metadata",
+            attention.v_head_dim
         ));
     }
     Ok(())

@@ -200,7 +200,9 @@ fn windows_by_number_by_list_and_by_habit() {
             .count(&key("attention.head_count"), 4)
             .tensor("token_embd.weight", &[64, 3], BlockType::F16);
         for layer in 0..4 {
-            sample = sample.tensor(&format!("blk.{layer}.attn_q.weight"), &[64, 64], BlockType::F16);
+            for part in ["attn_q", "attn_k"] {
+                sample = sample.tensor(&format!("blk.{layer}.{part}.weight"), &[64, 64], BlockType::F16);
+            }
         }
         model(sample).unwrap().architecture.attention_layers().map(|(_, a)| a.window.is_some()).collect()
     };
@@ -249,6 +251,39 @@ fn parts_of_models_and_other_files_are_refused() {
             .contains("metadata `llama.block_count` is missing; expected a whole number")
     );
     assert!(failure(Sample::default()).contains("metadata `general.architecture` is missing"));
+    assert!(failure(Sample::new("llama")).contains("`llama` is a vocabulary without weights"));
+}
+
+/// What a layer caches follows from its tensors where keys are missing or say otherwise, or the file is refused.
+#[test]
+fn a_table_says_what_metadata_leaves_out() {
+    let layer = |tensors: &[(&str, u64)]| {
+        let mut sample = Sample::new("zebra")
+            .count("zebra.block_count", 1)
+            .count("zebra.embedding_length", 64)
+            .count("zebra.context_length", 512)
+            .count("zebra.attention.head_count", 4)
+            .tensor("token_embd.weight", &[64, 10], BlockType::F16);
+        for (name, rows) in tensors {
+            sample = sample.tensor(&format!("blk.0.{name}.weight"), &[64, *rows], BlockType::F16);
+        }
+        sample
+    };
+    let cached = |tensors: &[(&str, u64)]| {
+        let model = model(layer(tensors)).unwrap();
+        model.architecture.attention_layers().next().unwrap().1.cached_channels()
+    };
+    assert_eq!(cached(&[("attn_qkv", 64 + 2 * 16)]), (16, 16));
+    assert_eq!(cached(&[("attn_q", 64), ("attn_k", 32), ("attn_v", 16)]), (32, 16));
+    for (tensors, words) in [
+        (&[("attn_qkv", 64 + 30)][..], "`blk.0.attn_qkv.weight` has 30 rows; expected 4 KV heads of 32"),
+        (&[("attn_q", 64), ("attn_k", 32), ("attn_v", 17)], "`blk.0.attn_v.weight` has 17 rows"),
+        (&[("attn_q", 64), ("attn_kv", 32)], "`blk.0.attn_k.weight` is missing"),
+        (&[("attn_q", 64), ("attn_k", 16), ("attn_v", 16), ("attn_conv", 4)], "convolutions of a kind"),
+    ] {
+        let said = failure(layer(tensors));
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

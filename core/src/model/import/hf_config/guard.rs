@@ -60,7 +60,8 @@ const NOISE: [&str; 47] = [
     "scale_attn",
 ];
 /// Parts of names that only models have whose layers are not what is assumed for a family that is not listed.
-const CONTRADICTIONS: [&str; 16] = [
+const CONTRADICTIONS: [&str; 17] = [
+    "add_cross_attention",
     "mamba",
     "ssm",
     "linear_",

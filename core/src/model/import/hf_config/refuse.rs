@@ -77,7 +77,9 @@ pub(super) fn check(source: &str, model_type: &str, outer: &Fields<'_>) -> Resul
     if encoder_decoder || ENCODER_DECODERS.contains(&model_type) {
         return refuse("an encoder-decoder model");
     }
-    if ENCODERS.contains(&model_type) {
+    // What is called so, and is no decoder that is listed, stands beside a tower of pictures and encodes.
+    let encodes = model_type.ends_with("_text_model") && family::family(model_type).is_none();
+    if ENCODERS.contains(&model_type) || encodes && !UNDESCRIBED.iter().any(|(name, _)| *name == model_type) {
         return refuse("an encoder without a decoder");
     }
     if let Some((_, what)) = OF_OTHER_THINGS.iter().find(|(name, _)| *name == model_type) {
@@ -156,6 +158,11 @@ mod tests {
             (r#""model_type": "voxtral_encoder""#, "a part of a model"),
             (r#""model_type": "tapas""#, "an encoder without a decoder"),
             (r#""model_type": "siglip_text_model""#, "an encoder without a decoder"),
+            (r#""model_type": "owlv2_text_model""#, "an encoder without a decoder"),
+            (
+                r#""model_type": "gpt2", "add_cross_attention": true, "n_positions": 64"#,
+                "`add_cross_attention`",
+            ),
             (r#""model_type": "t5gemma2_decoder""#, "an encoder-decoder"),
             (r#""model_type": "colpali""#, "a retrieval model"),
             (

@@ -2,7 +2,7 @@
 
 use super::super::draft;
 use super::super::hf_config::{OWN_BYTES, StoredBits};
-use super::super::names::{self, Place};
+use super::super::names::{self, Names, Place};
 use super::packed::{self, Matrix};
 use super::{SafetensorsModelError, deduce};
 use crate::format::safetensors::Header;
@@ -25,7 +25,7 @@ impl Header {
         deduce::check_whole(self)?;
         self.check_against(&config.architecture)?;
         let counted = config.parameters().text;
-        let more_layers = self.layers().saturating_sub(config.architecture.layers.len() as u64);
+        let more_layers = self.layers(&self.names()).saturating_sub(config.architecture.layers.len() as u64);
         let more_layers = more_layers.saturating_sub(config.architecture.published.mtp_layers);
         let mut model = self.assemble(config.architecture, bits)?;
         let holds = |sentence: &String| {
@@ -40,9 +40,14 @@ impl Header {
         Ok(model)
     }
 
+    /// What its names tell together.
+    pub(super) fn names(&self) -> Names<'_> {
+        Names::of(self.tensors.iter().map(|tensor| tensor.name.as_str()))
+    }
+
     /// Layers, by the last one's number.
-    fn layers(&self) -> u64 {
-        let layers = self.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer);
+    fn layers(&self, names: &Names<'_>) -> u64 {
+        let layers = self.tensors.iter().filter_map(|tensor| names.place(&tensor.name).layer);
         layers.max().map_or(0, |last| last as u64 + 1)
     }
 
@@ -55,13 +60,14 @@ impl Header {
             }
         };
         // DeepSeek stores its drafting layer after the last; it is not counted.
-        let found = self.layers();
+        let names = self.names();
+        let found = self.layers(&names);
         let expected = architecture.layers.len() as u64;
         if found < expected {
             compare("layers", found, expected)?;
         }
         for tensor in &self.tensors {
-            let place = names::place(&tensor.name);
+            let place = names.place(&tensor.name);
             let layer = place.layer.and_then(|layer| architecture.layers.get(layer));
             let attention = layer.and_then(|layer| layer.attention());
             let attention = attention.filter(|attention| attention.owns_cache() && !attention.listed);
@@ -72,7 +78,7 @@ impl Header {
             }
         }
         let norm = self.tensors.iter().find(|tensor| {
-            let place = names::place(&tensor.name);
+            let place = names.place(&tensor.name);
             place.layer.is_some()
                 && tensor.name.ends_with("norm.weight")
                 && place.rest.matches('.').count() == 1
@@ -87,12 +93,12 @@ impl Header {
         mut architecture: Architecture,
         bits: &StoredBits,
     ) -> Result<Model, SafetensorsModelError> {
-        let matrices = packed::fold(self);
-        let head = matrices.iter().any(|matrix| role(matrix) == Role::OutputHead);
+        let (matrices, names) = (packed::fold(self), self.names());
+        let head = matrices.iter().any(|matrix| role(matrix, &names) == Role::OutputHead);
         architecture.embeddings.tied &= !head;
         let mut tensors = Vec::new();
         for matrix in &matrices {
-            tensors.push(self.tensor(matrix, &architecture, bits)?);
+            tensors.push(self.tensor(matrix, &names, &architecture, bits)?);
         }
         architecture.vision = tower(&tensors, Role::Vision);
         architecture.audio = tower(&tensors, Role::Audio);
@@ -104,17 +110,18 @@ impl Header {
     fn tensor(
         &self,
         matrix: &Matrix<'_>,
+        names: &Names<'_>,
         architecture: &Architecture,
         bits: &StoredBits,
     ) -> Result<Tensor, SafetensorsModelError> {
         let info = matrix.info;
-        let place = names::place(&info.name);
+        let place = names.place(&info.name);
         let elements = matrix.elements(bits).ok_or_else(|| SafetensorsModelError::NeedsConfig {
             source_name: self.source.clone(),
             reason: format!("`{}` packs several weights into a word, and nothing says how many", info.name),
         })?;
         let layer = place.layer.filter(|layer| *layer < architecture.layers.len());
-        let mut role = role(matrix);
+        let mut role = role(matrix, names);
         let mut active = active(role, &place, layer, info.shape.first().copied().unwrap_or(1), architecture);
         let unread = place.layer.is_some() && layer.is_none() || is_unread(role, &place, layer, architecture);
         if role == Role::Unused || unread {
@@ -187,13 +194,13 @@ fn unpack(model: &mut Model, counted: u64) {
     ));
 }
 
-fn role(matrix: &Matrix<'_>) -> Role {
+fn role(matrix: &Matrix<'_>, names: &Names<'_>) -> Role {
     // Packed words may be stored flat; what they hold is a matrix all the same.
     let dimensions = if matrix.packed { 2 } else { matrix.info.shape.len() };
     let name = &matrix.info.name;
     let mut words = packed::WORDS.iter().filter(|ending| **ending != ".weight");
     let stem = words.find_map(|ending| name.strip_suffix(ending));
-    names::role(&names::place(stem.unwrap_or(name)), dimensions)
+    names::role(&names.place(stem.unwrap_or(name)), dimensions)
 }
 
 /// Keys and values of a layer that reads another's.

@@ -4,7 +4,7 @@
 //! the longest context; those are taken at their most expensive, and `assumptions` says so.
 
 use super::super::draft::{self, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, UNSTATED_CONTEXT};
-use super::super::names::{self, Place};
+use super::super::names::{self, Names, Place};
 use super::SafetensorsModelError;
 use super::packed;
 use crate::format::safetensors::{Header, TensorInfo};
@@ -38,8 +38,9 @@ pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsModelError> 
     if file.rsplit_once("-of-").is_some_and(|(_, parts)| parts.parse::<u32>().is_ok_and(|parts| parts > 1)) {
         return shard("one shard of several by its name");
     }
+    let names = header.names();
     let mut layers: Vec<usize> =
-        header.tensors.iter().filter_map(|tensor| names::place(&tensor.name).layer).collect();
+        header.tensors.iter().filter_map(|tensor| names.place(&tensor.name).layer).collect();
     layers.sort_unstable();
     layers.dedup();
     match layers.iter().enumerate().find(|(index, layer)| index != *layer) {
@@ -53,11 +54,12 @@ pub(super) fn check_whole(header: &Header) -> Result<(), SafetensorsModelError> 
 
 /// Refuse what is no decoder by the names of its tensors, and decoders whose memory no shape tells.
 fn check_kind(header: &Header) -> Result<(), SafetensorsModelError> {
+    let together = header.names();
     let mut names = Vec::new();
     let mut outside = Vec::new();
     for tensor in &header.tensors {
-        let place = names::place(&tensor.name);
-        if place.tower.is_some() || place.drafts {
+        let place = together.place(&tensor.name);
+        if together.is_beside(&tensor.name) {
             continue;
         }
         names.push(tensor.name.as_str());
@@ -70,13 +72,13 @@ fn check_kind(header: &Header) -> Result<(), SafetensorsModelError> {
     if let Some(what) = family::no_decoder(&has, &|name| outside.contains(&name)) {
         return Err(SafetensorsModelError::OtherKind { source_name, what });
     }
-    match family::beyond_shapes(&has) {
-        Some(what) => Err(SafetensorsModelError::NeedsConfig {
-            source_name,
-            reason: format!(
-                "it has {what}: the size of its caches and states does not follow from its shapes"
-            ),
-        }),
+    let beyond = family::beyond_shapes(&has).map(|what| {
+        format!("it has {what}: the size of its caches and states does not follow from its shapes")
+    });
+    let second =
+        || together.other.map(|other| format!("names do not tell what its layers under `{other}` are for"));
+    match beyond.or_else(second) {
+        Some(reason) => Err(SafetensorsModelError::NeedsConfig { source_name, reason }),
         None => Ok(()),
     }
 }
@@ -93,7 +95,8 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
             matrix.info.name
         )));
     }
-    let (layers, outside) = sort(header);
+    let together = header.names();
+    let (layers, outside) = sort(header, &together);
     if layers.len() as u64 > MAX_LAYERS {
         return Err(needs_config(format!("{} layers are more than any model has", layers.len())));
     }
@@ -121,7 +124,7 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     let title = draft::stem(&header.source, &[".safetensors"]);
     let mut model = draft::architecture(title, title, family_name);
     let has_head =
-        outside.iter().any(|tensor| names::role(&names::place(&tensor.name), 2) == Role::OutputHead);
+        outside.iter().any(|tensor| names::role(&together.place(&tensor.name), 2) == Role::OutputHead);
     model.hidden_size = embedding.row_length();
     model.float_bits = if embedding.block == BlockType::F32 { 32 } else { 16 };
     let width = embedding.row_length();
@@ -136,7 +139,9 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
             (width > 0).then(|| PerLayerEmbedding { rows: table.rows(), width, gated: known.gated_table() });
     }
     model.assumptions = vec![
-        format!("read from names and shapes alone: family taken for {family_name}"),
+        format!(
+            "read from names and shapes alone: taken for a decoder of the family {family_name} (an encoder may have the same tensors, and would cache nothing)"
+        ),
         format!(
             "longest context assumed {UNSTATED_CONTEXT} tokens; every layer assumed to attend to all of it and to keep its own cache"
         ),
@@ -151,6 +156,10 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
             Some(shape) => {
                 assume_shape(&mut model.assumptions, shape);
                 Mixer::Recurrent(recurrent::block(shape, model.hidden_size))
+            }
+            None if parts.keys().any(|name| name.contains("conv")) => {
+                let reason = "a layer has a convolution, and no shape tells what is kept for it";
+                return Err(needs_config(reason.to_owned()));
             }
             None => Mixer::Attention(attention(parts, conventions, &mut guessed_heads).ok_or_else(|| {
                 needs_config("a layer has no projections that this reader knows".to_owned())
@@ -169,11 +178,11 @@ pub(super) fn architecture(header: &Header) -> Result<Architecture, SafetensorsM
     Ok(model)
 }
 
-fn sort(header: &Header) -> (Vec<Parts<'_>>, Vec<&TensorInfo>) {
-    let mut layers: BTreeMap<usize, Parts<'_>> = BTreeMap::new();
+fn sort<'a>(header: &'a Header, names: &Names<'_>) -> (Vec<Parts<'a>>, Vec<&'a TensorInfo>) {
+    let mut layers: BTreeMap<usize, Parts<'a>> = BTreeMap::new();
     let mut outside = Vec::new();
     for tensor in &header.tensors {
-        match names::place(&tensor.name) {
+        match names.place(&tensor.name) {
             Place { layer: Some(layer), rest, .. } => {
                 layers.entry(layer).or_default().insert(rest, tensor);
             }
@@ -230,6 +239,8 @@ fn attention(parts: &Parts<'_>, conventions: &Conventions, guessed: &mut bool) -
     if let Some(latent) = part(parts, &["kv_a_proj_with_mqa.weight"]) {
         (attention.query_heads, attention.kv_heads) = ((inner / 128).max(1), 1);
         (attention.k_head_dim, attention.v_head_dim) = (latent.rows(), 0);
+        // An indexer keeps a key of its own for every token.
+        attention.indexer_channels = part(parts, &["indexer.wk.weight"]).map_or(0, TensorInfo::rows);
         return Some(attention);
     }
     let fused = part(parts, &["qkv_proj.weight", "query_key_value.weight", "Wqkv.weight"]);
@@ -244,8 +255,20 @@ fn attention(parts: &Parts<'_>, conventions: &Conventions, guessed: &mut bool) -
     let width = stated.filter(fits).or([128, 64].into_iter().find(fits)).unwrap_or(k_rows.max(1));
     (attention.query_heads, attention.kv_heads) = ((inner / width).max(1), k_rows / width);
     (attention.k_head_dim, attention.v_head_dim) = (width, width);
-    attention.values_from_keys =
-        fused.is_none() && part(parts, &["v_proj.weight", "attention.wv.weight"]).is_none();
+    let value = part(parts, &["v_proj.weight", "attention.wv.weight"]);
+    attention.values_from_keys = fused.is_none() && value.is_none();
+    if let Some(v_rows) = value.map(TensorInfo::rows).filter(|rows| *rows > 0 && *rows != k_rows) {
+        // Values of a width of their own, which is that of the output's input, too.
+        let fits = |width: &u64| {
+            let heads = v_rows / width;
+            inner.is_multiple_of(*width)
+                && v_rows.is_multiple_of(*width)
+                && k_rows.is_multiple_of(heads.max(1))
+        };
+        let width = [128, 64].into_iter().find(fits).unwrap_or(v_rows);
+        (attention.query_heads, attention.kv_heads) = ((inner / width).max(1), v_rows / width);
+        (attention.k_head_dim, attention.v_head_dim) = (k_rows / attention.kv_heads, width);
+    }
     // A query projection twice as wide as the output's input carries a gate.
     attention.output_gate =
         part(parts, &["q_proj.weight"]).is_some_and(|query| query.rows() == inner.saturating_mul(2));
@@ -299,6 +322,10 @@ fn recurrence(parts: &Parts<'_>) -> Option<RecurrentShape> {
         });
     }
     let key_heads = (beside / head_dim).clamp(1, MOST);
+    // Keys of another width than values, of which no shape tells.
+    if key_heads.saturating_mul(head_dim) != beside || !heads.is_multiple_of(key_heads) {
+        return None;
+    }
     Some(RecurrentShape::GatedDeltaNet {
         key_heads,
         value_heads: heads,

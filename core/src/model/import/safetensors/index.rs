@@ -1,11 +1,12 @@
 //! `model.safetensors.index.json`: which shard holds which tensor, and the bytes of all.
 
-use super::super::names;
+use super::super::names::Names;
 use super::SafetensorsModelError;
 use crate::format::document::{Fields, Value, parse_json};
 use crate::leaf::BlockType;
 use crate::model::tensor::{Role, Stored};
 use crate::model::{Model, Origin};
+use std::collections::BTreeSet;
 
 /// The index of a sharded checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +67,17 @@ impl Index {
     /// `bits` is what a weight of the config's `dtype` takes. Where the config's tensors in that type, towers included, come to exactly the
     /// indexed bytes, they count as stored; otherwise weights stay predicted and `assumptions` says so.
     pub fn with_config(&self, mut config: Model, bits: u64) -> Result<Model, SafetensorsModelError> {
-        let layers = self
-            .names
-            .iter()
-            .filter_map(|name| names::place(name).layer)
-            .max()
-            .map_or(0, |last| last as u64 + 1);
-        let expected = config.architecture.layers.len() as u64;
-        if layers < expected {
+        let names = Names::of(self.names.iter().map(String::as_str));
+        let listed: BTreeSet<usize> = self.names.iter().filter_map(|name| names.place(name).layer).collect();
+        let layers = listed.last().map_or(0, |last| *last as u64 + 1);
+        let expected = config.architecture.layers.len();
+        if layers < expected as u64 {
+            let expected = expected as u64;
             return Err(SafetensorsModelError::Mismatch { what: "layers", found: layers, expected });
+        }
+        let described = |layer: &usize| config.tensors.iter().any(|tensor| tensor.layer == Some(*layer));
+        if let Some(missing) = (0..expected).find(|layer| !listed.contains(layer) && described(layer)) {
+            return Err(SafetensorsModelError::Incomplete { source_name: self.source.clone(), missing });
         }
         let block = match bits {
             32 => BlockType::F32,
@@ -90,7 +93,7 @@ impl Index {
                 .fold(0, u64::saturating_add)
         };
         let (decoder, towers) = (size(&|role| !role.is_tower()), size(&Role::is_tower));
-        let has_towers = self.names.iter().any(|name| names::place(name).tower.is_some());
+        let has_towers = self.names.iter().any(|name| names.place(name).tower.is_some());
         let Some(total_bytes) = self.total_bytes else {
             config.architecture.assumptions.push(
                 "the index does not state how many bytes its tensors have: stored types unknown, weights are predicted"

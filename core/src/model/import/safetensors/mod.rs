@@ -39,6 +39,16 @@ pub enum SafetensorsModelError {
         /// What shows it.
         what: String,
     },
+    /// An index that does not list all layers.
+    #[error(
+        "{source_name}: it lists no tensor of layer {missing}, which the config has; expected the whole index"
+    )]
+    Incomplete {
+        /// File name.
+        source_name: String,
+        /// The first such layer.
+        missing: usize,
+    },
     /// Additions to a model's matrices.
     #[error(
         "{source_name}: a LoRA adapter, whose additions are no model; expected the model that it was trained on"

@@ -153,6 +153,53 @@ fn heads_norms_towers_and_drafts_by_name() {
     assert_eq!(model.architecture.family, "qwen3");
 }
 
+/// Within a wrapper what stands elsewhere is no part of the decoder; layers that join two streams draft.
+#[test]
+fn names_together_tell_towers_and_drafts() {
+    let mut sample = Sample::default().bf16("merger.mlp.0.linear_1.weight", &[9, 9]);
+    for layer in 0..3 {
+        let name = |part: &str| format!("model.language_model.layers.{layer}.{part}.weight");
+        sample = sample
+            .bf16(&name("self_attn.q_proj"), &[64, 64])
+            .bf16(&name("self_attn.k_proj"), &[64, 64])
+            .bf16(&name("self_attn.v_proj"), &[64, 64])
+            .bf16(&name("self_attn.o_proj"), &[64, 64]);
+    }
+    let sample = sample
+        .bf16("model.language_model.layers.2.eh_proj.weight", &[64, 128])
+        .bf16("model.language_model.embed_tokens.weight", &[100, 64])
+        .bf16("lm_head.weight", &[100, 64]);
+    let model = sample.header().model().unwrap();
+    let counts = model.parameters();
+    assert_eq!((counts.vision, counts.unused), (81, 4 * 64 * 64 + 64 * 128));
+    assert_eq!((model.architecture.layers.len(), counts.text), (2, 8 * 64 * 64 + 2 * 6_400));
+    // Without a wrapper nothing says whose a second stack is.
+    let two = llama(1, 64, 64, 32, 128, 100).bf16("blocks.0.attn.qkv.weight", &[192, 64]).header();
+    assert!(two.model().unwrap_err().to_string().contains("what its layers under `blocks.` are for"));
+}
+
+/// What a layer caches beside keys and values of one width.
+#[test]
+fn caches_by_shape() {
+    let sample = |more: &[(&str, &[u64])]| {
+        let mut sample = Sample::default()
+            .bf16("model.embed_tokens.weight", &[100, 64])
+            .bf16("model.layers.0.self_attn.o_proj.weight", &[64, 1_024]);
+        for (name, shape) in more {
+            sample = sample.bf16(&format!("model.layers.0.self_attn.{name}.weight"), shape);
+        }
+        sample.header().model()
+    };
+    let wide: &[(&str, &[u64])] = &[("q_proj", &[1_536, 64]), ("k_proj", &[768, 64]), ("v_proj", &[512, 64])];
+    let attention = |more| sample(more).unwrap().architecture.layers[0].attention().unwrap().clone();
+    let found = attention(wide);
+    assert_eq!((found.query_heads, found.kv_heads, found.cached_channels()), (8, 4, (768, 512)));
+    let indexed = attention(&[("kv_a_proj_with_mqa", &[576, 64]), ("indexer.wk", &[128, 64])]);
+    assert_eq!((indexed.cached_channels(), indexed.indexer_channels), ((576, 0), 128));
+    let convolved = [wide, &[("k_sconv.conv1d", &[768, 1, 4])]].concat();
+    assert!(sample(&convolved).unwrap_err().to_string().contains("a layer has a convolution"));
+}
+
 #[test]
 fn experts_and_recurrences_by_shape() {
     let mut sample = Sample::default().bf16("model.embed_tokens.weight", &[100, 64]);
@@ -396,6 +443,11 @@ fn indices_need_a_config_and_keep_their_bytes() {
         exact.with_config(config("gemma4-31b"), 16),
         Err(SafetensorsModelError::Mismatch { what: "layers", .. })
     ));
+    let gap = r#"{"weight_map": {"model.layers.0.x": "a", "model.layers.2.x": "a"}}"#;
+    let mut three = config("llama-3.2-1b");
+    three.architecture.layers.truncate(3);
+    let gap = parse_index("i.json", gap.as_bytes()).unwrap().with_config(three, 16).unwrap_err();
+    assert!(gap.to_string().contains("i.json: it lists no tensor of layer 1"), "{gap}");
     assert!(parse_index("i.json", b"{}").unwrap_err().to_string().contains("`weight_map` is missing"));
 }
 
