@@ -74,7 +74,8 @@ pub(crate) fn HubField(props: &HubFieldProps) -> Html {
                 <button type="submit" id="hub-read" disabled={asking}>{ "Read" }</button>
             </div>
             <p class="calc-hint" id="hub-hint">
-                { format!("Nothing is sent until you press the button. Then this browser asks {host} for the headers of that model's files; nothing else leaves it. `owner/name@revision` and `owner/name:Q4_K_M` or `:file` are understood.") }
+                { format!("Nothing is sent until you press the button. Then this browser asks {host} for the headers of that model's files; nothing else leaves it. ") }
+                <code>{ "owner/name@revision" }</code>{ ", " }<code>{ "owner/name:Q4_K_M" }</code>{ " and " }<code>{ "owner/name:file" }</code>{ " are understood." }
             </p>
             <output for="hub-name" class="calc-hint" id="hub-said">{ said }</output>
             if let Some(Some(Named::Refused(problem))) = &*told {
