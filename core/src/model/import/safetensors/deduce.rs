@@ -255,7 +255,8 @@ fn attention(parts: &Parts<'_>, conventions: &Conventions, guessed: &mut bool) -
     let width = stated.filter(fits).or([128, 64].into_iter().find(fits)).unwrap_or(k_rows.max(1));
     (attention.query_heads, attention.kv_heads) = ((inner / width).max(1), k_rows / width);
     (attention.k_head_dim, attention.v_head_dim) = (width, width);
-    let value = part(parts, &["v_proj.weight", "attention.wv.weight"]);
+    // The fused projection's name ends like that of values.
+    let value = part(parts, &["v_proj.weight", "attention.wv.weight"]).filter(|_| fused.is_none());
     attention.values_from_keys = fused.is_none() && value.is_none();
     if let Some(v_rows) = value.map(TensorInfo::rows).filter(|rows| *rows > 0 && *rows != k_rows) {
         // Values of a width of their own, which is that of the output's input, too.

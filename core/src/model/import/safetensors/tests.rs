@@ -194,6 +194,8 @@ fn caches_by_shape() {
     let attention = |more| sample(more).unwrap().architecture.layers[0].attention().unwrap().clone();
     let found = attention(wide);
     assert_eq!((found.query_heads, found.kv_heads, found.cached_channels()), (8, 4, (768, 512)));
+    let fused = attention(&[("qkv_proj", &[1_024 + 2 * 256, 64])]);
+    assert_eq!((fused.query_heads, fused.cached_channels()), (8, (256, 256)));
     let indexed = attention(&[("kv_a_proj_with_mqa", &[576, 64]), ("indexer.wk", &[128, 64])]);
     assert_eq!((indexed.cached_channels(), indexed.indexer_channels), ((576, 0), 128));
     let convolved = [wide, &[("k_sconv.conv1d", &[768, 1, 4])]].concat();
