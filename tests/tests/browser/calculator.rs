@@ -297,8 +297,8 @@ async fn an_index_and_its_config_come_one_after_the_other() -> Result<()> {
             let folder = tempfile::tempdir()?;
             let (index, config) =
                 (folder.path().join("model.safetensors.index.json"), folder.path().join("config.json"));
-            let text = r#"{"metadata": {"total_size": 1503300328}, "weight_map": {"model.layers.27.mlp.up_proj.weight": "model-00001-of-00002.safetensors"}}"#;
-            std::fs::write(&index, text)?;
+            let text = workspace::index();
+            std::fs::write(&index, &text)?;
             std::fs::copy(workspace::fixture("configs/qwen3-0.6b.json"), &config)?;
             let file = driver.find(By::Id("model-file")).await?;
             file.send_keys(index.to_str().context("path")?).await?;

@@ -83,9 +83,7 @@ async fn read(driver: &WebDriver, name: &str) -> Result<()> {
 #[tokio::test]
 async fn a_name_on_the_hub_becomes_the_model_once_the_button_is_pressed() -> Result<()> {
     let config = File::new(std::fs::read(workspace::fixture("configs/qwen3-0.6b.json"))?);
-    let index = File::new(
-        r#"{"metadata": {"total_size": 1503300328}, "weight_map": {"model.layers.27.mlp.up_proj.weight": "model-00001-of-00002.safetensors"}}"#,
-    );
+    let index = File::new(workspace::index());
     let quants = [("q2_k", "Q2_K"), ("f16", "F16")]
         .map(|(format, label)| Ok((format!("Llama-{label}.gguf"), gguf("llama-3.1-8b", format)?)));
     let quants: Vec<(String, File)> = quants.into_iter().collect::<Result<_>>()?;
