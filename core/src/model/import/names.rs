@@ -156,10 +156,7 @@ fn inside(stem: &str, dimensions: usize) -> Role {
     {
         return Role::Buffer;
     }
-    // MLX stacks a layer's experts under a name of its own.
-    let experts =
-        stem.contains("experts.") && !stem.contains("shared_experts.") || stem.contains("switch_mlp.");
-    if experts && dimensions >= 2 {
+    if routed(stem) && dimensions >= 2 {
         return expert(stem);
     }
     if dimensions < 2 || stem.ends_with("bias") || stem.ends_with("norm") {

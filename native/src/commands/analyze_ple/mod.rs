@@ -2,7 +2,7 @@
 
 mod cards;
 mod first_release;
-mod said;
+mod options;
 mod speed;
 mod text;
 
@@ -302,7 +302,7 @@ impl AnalyzeArgs {
     fn report(&self, model: &Model, devices: &[Device]) -> anyhow::Result<Report> {
         let runtime = self.runtime.unwrap_or(Runtime::LlamaCpp);
         let mut scenario = Scenario::for_runtime(model, runtime);
-        self.said(model)?.apply(&mut scenario);
+        self.options(model)?.apply(&mut scenario);
         cards::check_system(runtime, devices)?;
         cards::check(runtime, devices, &scenario)?;
         if self.context_tokens.is_some() {
@@ -315,7 +315,7 @@ impl AnalyzeArgs {
         Report::at_usual_contexts(model, &scenario, devices, self.ple_cache_hit).map_err(bad_input)
     }
 
-    /// As a program runs it by itself, but for what was said.
+    /// As a program runs it by itself, but for what the options ask for.
     fn by_program(&self, model: &Model, program: &Program, devices: &[Device]) -> anyhow::Result<Report> {
         let there: Vec<Device>;
         let devices = if self.all_devices {
@@ -324,11 +324,11 @@ impl AnalyzeArgs {
         } else {
             devices
         };
-        let said = self.said(model)?;
+        let options = self.options(model)?;
         let mut scenario = Scenario::for_runtime(model, program.runtime);
-        said.apply(&mut scenario);
+        options.apply(&mut scenario);
         cards::check(program.runtime, devices, &scenario)?;
-        let change = |scenario: &mut Scenario| said.apply(scenario);
+        let change = |scenario: &mut Scenario| options.apply(scenario);
         Report::by_program(model, program, devices, self.ple_cache_hit, self.context_tokens, change)
             .map_err(bad_input)
     }

@@ -163,9 +163,10 @@ impl Gguf {
         model.assumptions.extend(found.assumption.clone());
         model.layers = layers(keys, family, blocks, &heads, &found, &mut model.assumptions)?;
         // A listed family says itself which layers share others' caches.
-        let silent = model.attention_layers().filter(|(_, attention)| attention.owns_cache());
-        if let Some((index, _)) = silent.into_iter().find(|(index, _)| blocks[*index].lacks_keys())
-            && known.is_none()
+        let lacks =
+            |(index, attention): &(usize, &Attention)| attention.owns_cache() && blocks[*index].lacks_keys();
+        if known.is_none()
+            && let Some((index, _)) = model.attention_layers().find(lacks)
         {
             let problem = "is missing, and so is attn_qkv: nothing says what its layer caches".to_owned();
             return Err(GgufError::Tensor { tensor: format!("blk.{index}.attn_k.weight"), problem });

@@ -13,7 +13,7 @@ use dhurandhar_core::weights::{WeightFormat, WeightPlan};
 
 /// What the options ask for.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Options {
     choices: Choices,
     draft: Option<Draft>,
     audio: bool,
@@ -26,7 +26,7 @@ pub(super) struct Said {
     turn: Turn,
 }
 
-impl Said {
+impl Options {
     pub(super) fn apply(&self, scenario: &mut Scenario) {
         self.choices.apply(scenario, u64::MAX);
         scenario.weights = self.choices.weights.unwrap_or(scenario.weights);
@@ -47,7 +47,7 @@ impl Said {
 
 impl AnalyzeArgs {
     /// What the options ask for; nothing where they are not given.
-    pub(super) fn said(&self, model: &Model) -> anyhow::Result<Said> {
+    pub(super) fn options(&self, model: &Model) -> anyhow::Result<Options> {
         let weights = match (&self.weights, self.weight_bits) {
             (Some(name), _) => Some(WeightFormat::parse(name).map_err(bad_input)?),
             (None, Some(bits)) => Some(WeightFormat::Bits(bits)),
@@ -98,7 +98,7 @@ impl AnalyzeArgs {
                 "`--draft-acceptance` without a draft; expected --draft-model or --mtp, too",
             ));
         }
-        Ok(Said {
+        Ok(Options {
             draft: if self.mtp { Some(self.own_draft(model, &choices)?) } else { draft.transpose()? },
             choices,
             audio: self.keep_audio && !self.strip_audio,
