@@ -103,6 +103,20 @@ fn read(fields: &Fields<'_>) -> Result<Device, DocumentError> {
     };
     if let Some(gpu) = &mut gpu {
         own_gpu(fields, gpu)?;
+        if gpu.memory_mib.is_some() && matches!(os, Os::Android | Os::Ios) {
+            let expected =
+                format!("a GPU in the device's own memory, as {} has (none, integrated)", os.name());
+            return Err(fields.wrong_value("gpu", &gpu.name, &expected));
+        }
+    }
+    if let Some(processor) = processor
+        .filter(|processor| os == Os::Ios && matches!(processor, Processor::Avx2 | Processor::Avx512))
+    {
+        return Err(fields.wrong_value(
+            "processor",
+            processor.name(),
+            "one of Arm's, as every iOS device has",
+        ));
     }
     for (field, stated) in [
         ("budget_metric", metric.is_some()),

@@ -182,7 +182,7 @@ fn details(case: &AnsweredCase) -> Vec<Block> {
     }
     blocks.extend([Block::Heading(3, "What would flip the answer".into()), Block::List(case.flips.clone())]);
     if !verdict.inverse.fixes.is_empty() {
-        blocks.push(Block::Heading(3, "What would make it fit".into()));
+        blocks.push(Block::Heading(3, "What would make it run".into()));
         blocks.push(Block::List(
             verdict
                 .inverse
@@ -192,7 +192,7 @@ fn details(case: &AnsweredCase) -> Vec<Block> {
                     let speed = fix
                         .expected_tokens_per_s
                         .map_or_else(String::new, |(low, high)| format!(", {low:.1} to {high:.1} tok/s"));
-                    format!("{} ({}{speed})", fix.description, fix.mode.name())
+                    format!("{} ({}{speed})", fix.description, fix.leads_to())
                 })
                 .collect(),
         ));

@@ -17,7 +17,7 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
             size(from),
             check.limit.counts.title()
         ),
-        None => memory(check, deciding.len() == 1),
+        None => memory(verdict, check, deciding.len() == 1),
     };
     let mut flips: Vec<String> = deciding.iter().map(of_memory).collect();
     let longest = report.model.max_context_tokens;
@@ -70,7 +70,7 @@ pub(super) fn of(verdict: &Assessment, report: &Report) -> Vec<String> {
 }
 
 /// From how many bytes on a limit lets the run go; the only one that decides is the answer.
-fn memory(check: &Check, is_only: bool) -> String {
+fn memory(verdict: &Assessment, check: &Check, is_only: bool) -> String {
     let limit = &check.limit;
     let (from, allowed) = (size(check.runs_from_bytes), size(limit.bytes));
     let what = limit.counts.title();
@@ -86,6 +86,10 @@ fn memory(check: &Check, is_only: bool) -> String {
         let then = if is_only { "the answer is yes" } else { "it passes" };
         format!("{}: it allows {allowed}; from {from} of {what} on {then}.", limit.title)
     };
+    let held = verdict.held_from_bytes(check).filter(|held| *held < check.runs_from_bytes);
+    if let Some(held) = held {
+        text += &format!(" Between {} and that, weights are read again for every token.", size(held));
+    }
     if check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(" With {} no table is left on storage.", size(check.resident_from_bytes));
     }

@@ -130,6 +130,19 @@ pub(super) fn outcome(limit: &Limit, needs: &Needs, end: fn(&Interval) -> u64) -
     }
 }
 
+/// The least and the most bytes that are read again for a token, over both intervals: that of the need and its own; none
+/// where nothing is expected to be read again.
+pub(super) fn reread_at_ends(limit: &Limit, needs: &Needs) -> Option<(u64, u64)> {
+    let of = |end| match outcome(limit, needs, end) {
+        Outcome::Slows { reread } => Some(reread),
+        _ => None,
+    };
+    let now = of(expected)?;
+    let (low, high) =
+        (of(|interval| interval.low).unwrap_or(now), of(|interval| interval.high).unwrap_or(now));
+    Some((low.low, high.high))
+}
+
 /// The expected end of an interval.
 pub(super) fn expected(interval: &Interval) -> u64 {
     interval.bytes
@@ -176,13 +189,19 @@ impl Check {
     fn sentence(&self, state: State, needs: &Needs) -> String {
         let buffers = self.limit.counts == Counts::Anonymous && needs.anonymous != needs.host_anonymous;
         let counts = if buffers { "anonymous memory and GPU buffers" } else { self.limit.counts.title() };
-        let (low, high) = (mib(self.needed.low), mib(self.needed.high));
-        let needed = if low == high { low } else { format!("{low} to {high}") };
+        let needed = range(&self.needed);
         let allowed = grouped(self.limit.bytes >> 20);
-        let spare = mib(self.headroom_bytes.unsigned_abs());
+        let mut spare = mib(self.headroom_bytes.unsigned_abs());
         let whereabouts =
             if self.limit.states.differs() { format!(" in {}", state.title()) } else { String::new() };
-        let start = format!("needs {needed} MiB of {counts}; {allowed} allowed{whereabouts}");
+        let mut of_it = String::new();
+        if self.outcome == Outcome::Fails && self.limit.beyond.drops_file_pages() {
+            // File pages would leave first: what is left of the need alone is too much.
+            let held = needs.anonymous_in(self.limit.counts) + needs.wired;
+            spare = mib(held.bytes.saturating_sub(self.limit.bytes));
+            of_it = format!(", {} of it cannot be dropped", range(&held));
+        }
+        let start = format!("needs {needed} MiB of {counts}{of_it}; {allowed} allowed{whereabouts}");
         let near = if self.certainty == Certainty::Borderline { ", borderline" } else { "" };
         match self.outcome {
             Outcome::Passes => format!("{start}: passes, {spare} MiB to spare{near}"),
@@ -190,15 +209,16 @@ impl Check {
                 format!("{start}: passes with tables on storage, {spare} MiB to spare{near}")
             }
             Outcome::Slows { reread } => format!(
-                "{start}: {spare} MiB short, so about {} MiB of weights are read again for every token",
-                mib(reread.expected)
+                "{start}: {spare} MiB short{near}, so about {} MiB of {} are read again for every token",
+                mib(reread.expected),
+                if needs.maps_weights() { "weights" } else { "the runtime's code" }
             ),
             Outcome::Fails => {
                 let what = match self.limit.beyond {
                     Beyond::Fails => "allocations fail",
                     Beyond::Evicts | Beyond::Ends | Beyond::EndsLater => "the process is ended",
                     Beyond::Throttles => {
-                        "the process is held back, and its own pages go to compressed memory"
+                        "the process is held back, and its own pages are compressed or swapped out"
                     }
                     Beyond::LessVisible => "the store shows the app less, and may refuse updates",
                     Beyond::Spills => {
@@ -241,6 +261,12 @@ fn elsewhere(limit: &Limit, needs: &Needs, state: State) -> Vec<Elsewhere> {
         (there.bytes != limit.bytes).then_some(Elsewhere { state: *state, bytes: there.bytes, outcome })
     };
     State::RUNNING.iter().filter(|(_, known)| *known != state).filter_map(other).collect()
+}
+
+/// From low to high, MiB.
+fn range(interval: &Interval) -> String {
+    let (low, high) = (mib(interval.low), mib(interval.high));
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// To the nearest, as tables of the same numbers are written.

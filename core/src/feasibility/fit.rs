@@ -42,8 +42,10 @@ impl Fit {
         let mode = match outcome {
             Outcome::Passes => Mode::Resident,
             Outcome::PassesWithTablesOnStorage => Mode::Mmap,
+            // Code is read in single pages, at a rate that nobody has measured.
+            Outcome::Slows { .. } if !needs.maps_weights() => Mode::Infeasible,
             Outcome::Slows { reread } => {
-                let reached = Self::rereads_per_s(&reread, device);
+                let reached = rereads_per_s(reread.expected, device);
                 if reached >= scenario.target_tokens_per_s { Mode::Mmap } else { Mode::Infeasible }
             }
             Outcome::Fails => Mode::Infeasible,
@@ -59,9 +61,31 @@ impl Fit {
         let headroom = counted().map(|limit| limit.bytes.saturating_sub(need(limit))).min().unwrap_or(0);
         Self { mode, outcome, reread, headroom }
     }
+}
 
-    /// How often a second storage gives what is read again.
-    pub(super) fn rereads_per_s(reread: &ReRead, device: &Device) -> f64 {
-        speed::storage_bytes_per_s(device) / reread.expected.max(1) as f64
-    }
+/// The fewest and the most tokens a second that storage allows where weights are read again under `limit`, if the target
+/// lies between them: how much is read again is an interval as well.
+pub(super) fn target_within(
+    limit: &Limit,
+    needs: &Needs,
+    scenario: &Scenario,
+    device: &Device,
+) -> Option<(f64, f64)> {
+    let (least, most) = check::reread_at_ends(limit, needs).filter(|_| needs.maps_weights())?;
+    let (low, high) = (rereads_per_s(most, device), rereads_per_s(least, device));
+    let target = scenario.target_tokens_per_s;
+    (low < target && target <= high).then_some((low, high))
+}
+
+/// Whether a limit that decides lies within the need's interval, or the target within what storage allows.
+pub(super) fn is_in_doubt(limits: &[Limit], needs: &Needs, scenario: &Scenario, device: &Device) -> bool {
+    let doubtful = |limit: &Limit| {
+        check::is_borderline(limit, needs) || target_within(limit, needs, scenario, device).is_some()
+    };
+    limits.iter().any(|limit| limit.decides() && doubtful(limit))
+}
+
+/// How often a second storage gives `bytes` that are read again.
+pub(super) fn rereads_per_s(bytes: u64, device: &Device) -> f64 {
+    speed::storage_bytes_per_s(device) / bytes.max(1) as f64
 }

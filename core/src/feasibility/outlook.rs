@@ -1,7 +1,8 @@
 //! How a model would run in a format on a device, without the inverse questions: for choices among many.
 
-use super::check::{Outcome, is_borderline};
+use super::check::Outcome;
 use super::fit::Mode;
+use super::fit::is_in_doubt;
 use super::prospects::Prospects;
 use crate::device::{Beyond, Device, Limit};
 use crate::memory::Scenario;
@@ -49,7 +50,7 @@ pub fn outlook(
     let of_store = |limit: &&Limit| limit.beyond == Beyond::LessVisible;
     Ok(Outlook {
         less_visible: limits.iter().filter(of_store).any(|limit| !Outcome::of(limit, &core.needs).passes()),
-        borderline: limits.iter().any(|limit| limit.decides() && is_borderline(limit, &core.needs)),
+        borderline: is_in_doubt(&limits, &core.needs, &scenario, device),
         mode: core.mode,
         rereads: matches!(core.fit.outcome, Outcome::Slows { .. }),
         headroom_bytes: core.fit.headroom,

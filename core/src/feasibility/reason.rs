@@ -8,15 +8,18 @@ use crate::leaf::number::{padded, plain};
 use crate::memory::Scenario;
 use crate::speed::Ceilings;
 
-/// Why the scenario runs as `mode` says, by the first of the checks, which decides.
+/// Why the scenario runs as `mode` says, by the first of the checks, which decides; `storage` has the fewest and the most
+/// tokens a second that what is read again allows, where the target lies between them.
 pub(super) fn reason(
     checks: &[Check],
     mode: Mode,
     certainty: Certainty,
+    storage: Option<(f64, f64)>,
     speed: &Ceilings,
     scenario: &Scenario,
 ) -> String {
     let Some(check) = checks.first() else { return String::new() };
+    let target = plain(scenario.target_tokens_per_s);
     let limit = format!("{} ({})", first_up(&check.limit.title), known(check));
     let mut text = match mode {
         Mode::Resident => format!("Fits in memory. {limit}: {}.", check.text),
@@ -40,19 +43,21 @@ pub(super) fn reason(
             }
             Outcome::Fails => format!("Does not run. {limit}: {}.", check.text),
             Outcome::Slows { .. } => format!(
-                "Too slow. {limit}: {}: about {} tok/s from storage.",
+                "Too slow for the target of {target} tok/s. {limit}: {}: about {} tok/s from storage.",
                 check.text,
                 padded(speed.reread_tokens_per_s.unwrap_or(0.0), 2)
             ),
             _ => format!(
-                "Too slow. {limit}: {}, but rows from storage allow {} tok/s, below the target of {}.",
+                "Too slow for the target of {target} tok/s. {limit}: {}, but rows from storage allow {}.",
                 check.text,
-                padded(speed.flash_tokens_per_s.unwrap_or(0.0), 1),
-                plain(scenario.target_tokens_per_s)
+                padded(speed.flash_tokens_per_s.unwrap_or(0.0), 1)
             ),
         },
     };
-    if certainty == Certainty::Borderline {
+    if let Some((low, high)) = storage {
+        let (low, high) = (padded(low, 1), padded(high, 1));
+        text += &format!(" It may be {low} to {high}, on either side of {target}: measure before deciding.");
+    } else if certainty == Certainty::Borderline {
         text += " The limit lies within the prediction's interval: measure before deciding.";
     }
     text

@@ -2,7 +2,7 @@
 
 use super::change::{Change, after};
 use super::check::{self, Outcome};
-use super::fit::{Fit, Mode};
+use super::fit::{Fit, Mode, is_in_doubt};
 use super::inverse::Fix;
 use super::prospects::Prospects;
 use crate::device::{Device, GpuKind, Limit};
@@ -83,16 +83,31 @@ impl Seeker<'_> {
         let mut fixes = Vec::new();
         for change in self.simple_changes(longest) {
             if let Some(fit) = self.fit(&change.applied(self.now))? {
-                fixes.push(into_fix(change, &fit));
+                fixes.push(self.fix(change, &fit)?);
             }
         }
         if let Some((change, fit)) = self.halved_cache(longest, &fixes)? {
-            fixes.push(into_fix(change, &fit));
+            fixes.push(self.fix(change, &fit)?);
         }
         if let Some((format, fit)) = self.largest_format(self.text_bytes())? {
-            fixes.push(into_fix(Change::SmallerWeights { format }, &fit));
+            fixes.push(self.fix(Change::SmallerWeights { format }, &fit)?);
         }
         Ok(fixes)
+    }
+
+    fn fix(&self, change: Change, fit: &Fit) -> Result<Fix, PlanError> {
+        let scenario = change.applied(self.now);
+        let needs = self.prospects.needs(&scenario, self.machine)?;
+        Ok(Fix {
+            description: change.describe(),
+            change,
+            mode: fit.mode,
+            headroom_bytes: fit.headroom,
+            reread_bytes: fit.reread.map(|reread| reread.expected),
+            borderline: is_in_doubt(self.limits, &needs, &scenario, self.device),
+            expected_tokens_per_s: None,
+            meets_target: None,
+        })
     }
 
     /// A cache of half the bytes at a shorter context, where the context alone would lose most of itself.
@@ -281,15 +296,4 @@ fn pruned(
         }
     }
     Ok(chosen)
-}
-
-fn into_fix(change: Change, fit: &Fit) -> Fix {
-    Fix {
-        description: change.describe(),
-        change,
-        mode: fit.mode,
-        headroom_bytes: fit.headroom,
-        expected_tokens_per_s: None,
-        meets_target: None,
-    }
 }

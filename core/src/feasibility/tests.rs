@@ -219,7 +219,7 @@ fn anonymous_memory_cannot_be_dropped() {
 fn weights_that_do_not_fit_are_read_whole_for_every_token() {
     let answer = verdict("llama-3.2-3b", "raspberry-pi-4-2gb", |s| s.context_tokens = 512);
     let reread = answer.reread.unwrap();
-    assert_eq!((answer.mode, reread.expected), (Mode::Infeasible, answer.needs.hot_file_bytes));
+    assert_eq!((answer.mode, reread.expected), (Mode::Infeasible, answer.needs.dense_file_bytes()));
     assert!(reread.low < reread.expected);
     assert!(answer.ceilings.reread_tokens_per_s.unwrap() < 0.1);
 }

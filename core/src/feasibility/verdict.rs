@@ -1,12 +1,12 @@
 //! The verdict for one model, scenario and device.
 
-use super::check::{Certainty, Check, Outcome};
-use super::fit::{Fit, Mode};
+use super::check::{Certainty, Check, Elsewhere, Outcome};
+use super::fit::{Fit, Mode, rereads_per_s, target_within};
 use super::inverse::{self, Inverse};
 use super::prospects::Prospects;
 use super::reason::reason;
 use super::thresholds::Thresholds;
-use crate::device::{Counts, Device, Limit, State};
+use crate::device::{Beyond, Counts, Device, Limit, State};
 use crate::memory::Scenario;
 use crate::model::{Model, Origin};
 use crate::placement::{DRIVER, FIT_MARGIN, Machine, Needs, ReRead, Split};
@@ -80,6 +80,16 @@ impl Assessment {
         &self.checks[0]
     }
 
+    /// Bytes below which a limit that drops file pages leaves the run too little: what cannot be dropped, and where little
+    /// but code could be, that too. None for other limits.
+    pub fn held_from_bytes(&self, check: &Check) -> Option<u64> {
+        if !check.limit.beyond.drops_file_pages() || !check.limit.counts.has_files() {
+            return None;
+        }
+        let held = self.needs.anonymous_in(check.limit.counts) + self.needs.wired;
+        Some(held.bytes + if self.needs.maps_weights() { 0 } else { self.needs.dense_file_bytes() })
+    }
+
     /// Memory of the GPU from which as many layers go there as now, bytes, where llama.cpp chooses them: with less it takes
     /// fewer, with what it keeps free counted. None where the layers are asked for, or `check` is of other memory.
     pub fn card_holds_from(&self, check: &Check, scenario: &Scenario) -> Option<u64> {
@@ -110,6 +120,14 @@ impl Prospects<'_> {
     pub fn explain(&self, device: &Device, verdict: &mut Assessment) -> Result<(), PlanError> {
         for check in &mut verdict.checks {
             check.explain(&verdict.needs, verdict.state);
+            let fails = |other: &&Elsewhere| other.outcome == Outcome::Fails;
+            let store = check.limit.beyond == Beyond::LessVisible && check.outcome.passes();
+            let states =
+                check.elsewhere.iter().filter(fails).filter(|_| store).map(|other| other.state.title());
+            let states: Vec<&str> = states.collect();
+            if !states.is_empty() {
+                verdict.reason += &format!(" In {} beyond {}.", states.join(" or "), check.limit.title);
+            }
         }
         verdict.inverse.limits = inverse::remedies(self, device, &verdict.checks)?;
         let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
@@ -178,17 +196,23 @@ impl Prospects<'_> {
         let uncounted: &[String] = if apart { &[] } else { &self.model.architecture.uncounted };
         // What is only slowed by one limit may be too slow by another.
         let stops = |check: &Check| match check.outcome {
-            Outcome::Slows { reread } if fit.mode == Mode::Infeasible => {
-                Fit::rereads_per_s(&reread, device) < target
+            Outcome::Slows { reread } if fit.mode == Mode::Infeasible && needs.maps_weights() => {
+                rereads_per_s(reread.expected, device) < target
             }
             _ => true,
         };
-        let mut certainty = certainty(mode, fit.outcome, &checks, stops);
+        let within = |check: &Check| target_within(&check.limit, &needs, scenario, device);
+        let sure = |check: &Check| match within(check) {
+            Some(_) => Certainty::Borderline,
+            None => check.certainty,
+        };
+        let mut certainty = certainty(mode, fit.outcome, &checks, stops, sure);
         if mode != Mode::Infeasible && !uncounted.is_empty() {
             certainty = certainty.max(Certainty::Likely);
         }
         let thresholds = Thresholds::of(&reads, scenario, device);
-        let mut reason = reason(&checks, mode, certainty, &ceilings, scenario);
+        let storage = checks.first().and_then(within);
+        let mut reason = reason(&checks, mode, certainty, storage, &ceilings, scenario);
         let mut flagged = Vec::new();
         for check in &checks {
             let limit = &check.limit;
@@ -301,9 +325,14 @@ fn in_order(needs: &Needs, limits: &[Limit], state: State) -> Vec<Check> {
 }
 
 /// A run that is said to work is as sure as its least sure limit; one that is not, as the surest limit that says so.
-fn certainty(mode: Mode, worst: Outcome, checks: &[Check], stops: impl Fn(&Check) -> bool) -> Certainty {
+fn certainty(
+    mode: Mode,
+    worst: Outcome,
+    checks: &[Check],
+    stops: impl Fn(&Check) -> bool,
+    sure: impl Fn(&Check) -> Certainty,
+) -> Certainty {
     let counted = checks.iter().filter(|check| check.limit.decides());
-    let sure = |check: &Check| check.certainty;
     if mode == Mode::Infeasible {
         let failing = counted.filter(|check| check.outcome.rank().0 == worst.rank().0 && stops(check));
         return failing.map(sure).min().unwrap_or(Certainty::Likely);

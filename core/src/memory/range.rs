@@ -62,7 +62,7 @@ pub enum ScenarioError {
     #[error("{0}")]
     Contradiction(&'static str),
     /// More layers on the GPU than the model has.
-    #[error("{asked} layers on the GPU; expected at most {most}: the {} layers of `{model}` and its output", most - 1)]
+    #[error("{asked} layers on the GPU; expected at most {most}: the {} layers of `{model}` and its output (`all` asks for them)", most - 1)]
     GpuLayers {
         /// What was asked for.
         asked: u64,

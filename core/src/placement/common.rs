@@ -36,11 +36,20 @@ pub(super) fn on_gpu(case: &Case<'_>, mut parts: Vec<Part>) -> Vec<Part> {
 pub(super) fn kv(case: &Case<'_>, kv: &[LayerCache]) -> Part {
     let scenario = case.scenario;
     let bytes: u64 = kv.iter().map(|layer| layer.bytes).sum();
-    let (full, sliding) = case.model.architecture.cache_owners();
+    let (mut full, mut sliding) = case.model.architecture.cache_owners();
+    let ignored = sliding > 0
+        && scenario.runtime.is_llama_cpp()
+        && case.model.architecture.conduct.llama_cpp_ignores_windows;
+    if ignored {
+        (full, sliding) = (full + sliding, 0);
+    }
     let shared = case.model.architecture.attention_layers().filter(|(_, a)| !a.owns_cache()).count();
     let mut note = format!("{full} full");
     if sliding > 0 {
         note += &format!(" + {sliding} sliding");
+    }
+    if ignored {
+        note += ", since llama.cpp knows no windows of this architecture";
     }
     let passes = case.model.architecture.passes;
     if passes > 1 {

@@ -1,6 +1,6 @@
 //! Sums over parts that limits are compared with.
 
-use super::part::{Kind, Part, Pool, Touch};
+use super::part::{Component, Kind, Part, Pool, Touch};
 use super::weights::mean_matrix;
 use super::{EachCard, ONE_CARD};
 use crate::device::Counts;
@@ -17,8 +17,10 @@ pub struct Needs {
     pub host_anonymous: Interval,
     /// File pages that are locked or wired.
     pub wired: Interval,
-    /// File pages that every token reads, all of them: the hot set.
+    /// Weights in file pages that every token reads, all of them: the hot set.
     pub hot_file_bytes: u64,
+    /// File pages of the runtime's code that every token runs through.
+    pub code_bytes: u64,
     /// File pages of all experts.
     pub expert_file_bytes: u64,
     /// The part of those that one token reads.
@@ -66,6 +68,9 @@ impl Needs {
                 }
             }
             (Kind::Wired, _) => self.wired += part.size,
+            (Kind::File, Touch::Token) if part.component == Component::Libraries => {
+                self.code_bytes += part.size.bytes;
+            }
             (Kind::File, Touch::Token | Touch::Prompt) => self.hot_file_bytes += part.size.bytes,
             (Kind::File, Touch::Experts { active, of, matrix_bytes }) => {
                 let other = (part.size.bytes, matrix_bytes);
@@ -98,9 +103,19 @@ impl Needs {
         self.anonymous + self.wired
     }
 
+    /// File pages that every token touches, all of them: weights and the runtime's code.
+    pub const fn dense_file_bytes(&self) -> u64 {
+        self.hot_file_bytes + self.code_bytes
+    }
+
+    /// Whether most of the file pages that tokens touch are weights; elsewhere little but code can be dropped.
+    pub const fn maps_weights(&self) -> bool {
+        self.hot_file_bytes + self.expert_file_bytes > self.code_bytes
+    }
+
     /// What must stay in memory for full speed, experts included; tables are left on storage.
     pub fn hot(&self) -> Interval {
-        self.held() + self.hot_file_bytes + self.expert_file_bytes
+        self.held() + self.dense_file_bytes() + self.expert_file_bytes
     }
 
     /// The same with every table in memory.
@@ -123,7 +138,7 @@ impl Needs {
             return anonymous;
         }
         let tables = if resident { self.table_file_bytes } else { 0 };
-        anonymous + self.wired + self.hot_file_bytes + self.expert_file_bytes + tables
+        anonymous + self.wired + self.dense_file_bytes() + self.expert_file_bytes + tables
     }
 
     /// The sums worth showing, by name: what full speed needs, what of it cannot be dropped, and more where there is more.
@@ -157,6 +172,7 @@ impl std::ops::Add for Needs {
             host_anonymous: self.host_anonymous + other.host_anonymous,
             wired: self.wired + other.wired,
             hot_file_bytes: self.hot_file_bytes + other.hot_file_bytes,
+            code_bytes: self.code_bytes + other.code_bytes,
             expert_file_bytes: self.expert_file_bytes + other.expert_file_bytes,
             active_expert_bytes: self.active_expert_bytes + other.active_expert_bytes,
             expert_matrix_bytes: mean_matrix(

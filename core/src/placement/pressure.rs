@@ -56,7 +56,7 @@ pub enum Held {
 pub fn held(needs: &Needs, anonymous: u64, limit: u64, read_ahead: u64) -> Held {
     let fixed = anonymous.saturating_add(needs.wired.bytes);
     let Some(pages) = limit.checked_sub(fixed) else { return Held::Ended };
-    let (dense, experts) = (needs.hot_file_bytes, needs.expert_file_bytes);
+    let (dense, experts) = (needs.dense_file_bytes(), needs.expert_file_bytes);
     if pages >= dense + experts + needs.table_file_bytes {
         return Held::Everything;
     }
@@ -73,7 +73,7 @@ pub fn held(needs: &Needs, anonymous: u64, limit: u64, read_ahead: u64) -> Held 
 
 /// Reads of a token of a mixture whose file pages have `pages` bytes to stay in.
 fn of_experts(needs: &Needs, pages: u64, read_ahead: u64) -> ReRead {
-    let (dense, active) = (needs.hot_file_bytes, needs.active_expert_bytes);
+    let (dense, active) = (needs.dense_file_bytes(), needs.active_expert_bytes);
     let ahead = 1.0 + 2.0 * read_ahead as f64 / needs.expert_matrix_bytes.max(1) as f64;
     let all = dense + bytes(ahead * active as f64);
     let missing = |pages: u64, exponent: i32| {

@@ -177,7 +177,7 @@ impl Split {
     }
 
     /// Whether every layer is on a GPU with its experts, wherever its cache is.
-    pub(crate) const fn has_all_layers(&self) -> bool {
+    pub const fn has_all_layers(&self) -> bool {
         Self { kv_offload: true, ..*self }.has_everything()
     }
 

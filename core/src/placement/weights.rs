@@ -147,6 +147,8 @@ fn part(case: &Case<'_>, component: Component, place: Place, bytes: u64) -> Part
         (Component::TokenEmbedding, _) => {
             format!("{}, also the output head", table_type(case, Role::TokenEmbedding))
         }
+        // A tied one is the token embeddings' matrix once more.
+        (Component::OutputHead, _) if !has(case, Role::OutputHead) => table_type(case, Role::TokenEmbedding),
         (Component::OutputHead, _) => table_type(case, Role::OutputHead),
         (_, Touch::Load) => format!("{format}, originals of packed matrices"),
         _ => format!("{format}, per tensor"),
@@ -159,6 +161,10 @@ fn part(case: &Case<'_>, component: Component, place: Place, bytes: u64) -> Part
         part.reserved = 0;
     }
     part
+}
+
+fn has(case: &Case<'_>, role: Role) -> bool {
+    case.model.tensors.iter().any(|tensor| tensor.role == role)
 }
 
 fn table_type(case: &Case<'_>, role: Role) -> String {

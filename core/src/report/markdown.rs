@@ -97,13 +97,13 @@ fn what_fits(device: &Assessment, runtime: Runtime) -> Vec<String> {
         lines.push(format!("Largest format: {largest}"));
     }
     lines.extend(
-        inverse.fixes.iter().map(|fix| format!("Would fit if: {} ({})", fix.description, fix.mode.name())),
+        inverse.fixes.iter().map(|fix| format!("Would run if: {} ({})", fix.description, fix.leads_to())),
     );
     let together: Vec<String> = inverse.together.iter().map(Change::describe).collect();
     if !together.is_empty() {
-        lines.push(format!("Would fit if, together: {}", together.join(" and ")));
+        lines.push(format!("Would run if, together: {}", together.join(" and ")));
     } else if device.mode == Mode::Infeasible && inverse.fixes.is_empty() {
-        lines.push(format!("Would fit if: {}", nothing_helps(runtime)));
+        lines.push(format!("Would run if: {}", nothing_helps(runtime)));
     }
     for remedy in inverse.limits.iter().filter(|remedy| !remedy.changes.is_empty()) {
         let changes: Vec<String> = remedy.changes.iter().map(Change::describe).collect();

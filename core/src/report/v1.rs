@@ -139,7 +139,7 @@ fn footprint(report: &Report) -> Footprint<'_> {
         mmap: total(if table > 0 { left + cached } else { all }),
         reserved: placement.reserved_bytes,
         hot: needs.hot().bytes,
-        hot_mapped: needs.hot_file_bytes + needs.expert_file_bytes,
+        hot_mapped: needs.dense_file_bytes() + needs.expert_file_bytes,
         ple_to_decoder_ratio: placement.ple_to_decoder_ratio(),
         kv_layers: &placement.kv_layers,
     }

@@ -48,13 +48,12 @@ pub(crate) fn fixes(inverse: &Inverse, on: &Callback<Action>) -> Html {
         }
     };
     let fix = |fix: &Fix| {
-        let room = format::whole_mib(fix.headroom_bytes);
         html! {
             <li>
                 { apply(vec![fix.change], &fix.description) }
                 <span>
                     { first_up(&fix.description) }
-                    <small>{ format!(" {}, {room} MiB to spare", fix.mode.name()) }</small>
+                    <small>{ " " }{ fix.leads_to() }</small>
                 </span>
             </li>
         }
@@ -62,7 +61,7 @@ pub(crate) fn fixes(inverse: &Inverse, on: &Callback<Action>) -> Html {
     if !inverse.fixes.is_empty() {
         return html! {
             <div class="calc-fixes">
-                <p>{ "Any one of these makes it fit:" }</p>
+                <p>{ "Any one of these makes it run:" }</p>
                 <ul>{ for inverse.fixes.iter().map(fix) }</ul>
             </div>
         };

@@ -12,12 +12,17 @@ pub(crate) fn headline(report: &Report) -> Html {
     // A card's memory is none of the host's; one in the host's memory is part of it.
     let split = report.placement.has_card();
     let here = if split { "Needed of the host's memory" } else { "Needed for full speed" };
+    let pages = if needs.wired.bytes > 0 {
+        "locked or wired ones stay in memory"
+    } else {
+        "dropped when memory is short, then read again"
+    };
     html! {
         <dl class="calc-figures">
             if split { { figure("Needed on the card", needs.on_gpus(), range(needs.on_gpus())) } }
             { figure(here, needs.hot(), range(needs.hot())) }
             { figure("Anonymous memory", needs.anonymous, "cannot be dropped".to_owned()) }
-            { figure("File pages read each token", Interval::exact(needs.hot().bytes - needs.anonymous.bytes), "dropped when memory is short, then read again".to_owned()) }
+            { figure("File pages read each token", Interval::exact(needs.hot().bytes - needs.anonymous.bytes), pages.to_owned()) }
             if needs.table_file_bytes > 0 { { figure("With tables in memory", needs.resident(), range(needs.resident())) } }
         </dl>
     }

@@ -102,6 +102,8 @@ pub struct Class {
     pub source: Option<String>,
     /// How they are known, where that differs.
     pub confidence: Option<Confidence>,
+    /// What happens beyond it, where that differs.
+    pub beyond: Option<Beyond>,
     /// Remarks.
     pub note: String,
 }
@@ -196,7 +198,7 @@ impl Entry {
             card: None,
             bytes: states.get(State::Foreground)?,
             states,
-            beyond: self.beyond,
+            beyond: class.beyond.unwrap_or(self.beyond),
             source: Source { kind, text },
             on_request: self.on_request.is_some(),
         })

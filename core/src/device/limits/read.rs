@@ -72,6 +72,7 @@ fn class(fields: &Fields<'_>) -> Result<Class, DocumentError> {
         amounts: amounts(fields)?.ok_or_else(|| no_bytes(fields))?,
         source: fields.text("source")?.map(str::to_owned),
         confidence: fields.choice("confidence", &Confidence::NAMES)?,
+        beyond: beyond(fields)?,
         note: fields.text("note")?.unwrap_or_default().to_owned(),
     };
     fields.finish()?;
@@ -199,7 +200,7 @@ pub(in crate::device) fn of_device(
 fn unknown(own: &Fields<'_>, name: &str) -> DocumentError {
     let nearest = nearest_names(name, registry::names());
     let near = nearest.map_or_else(String::new, |names| format!("; nearest: {names}"));
-    own.wrong_value("name", &format!("{name:?}"), &format!("the name of a built-in limit{near}"))
+    own.wrong_value("name", &format!("{name:?}"), &format!("the name of a built-in limit{near}, or a limit of your own with bytes (all: 2 GiB), counts, beyond and source"))
 }
 
 /// A limit that a device's file adds, or whose bytes it replaces.
@@ -246,6 +247,7 @@ fn own_limit(
         amounts,
         source: None,
         confidence: None,
+        beyond: None,
         note: String::new(),
     };
     let states = class.bytes(setting.ram_mib);

@@ -158,6 +158,10 @@ fn windows_linux_and_boards() {
     assert_eq!(bytes("windows-shared-gpu", "windows-11", 16, ""), same(8 * GIB));
     // What was seen on single cards is shown, and holds on no other.
     assert_eq!(bytes("windows-gpu-budget", "windows-11", 16, ""), None);
+    // A device with a card has 95 % of it, as a warning.
+    let desktop = crate::device::registry::device("desktop-rtx-4060-8gb").unwrap();
+    let budget = desktop.limits().into_iter().find(|limit| limit.id == "windows-gpu-budget").unwrap();
+    assert_eq!((budget.bytes, budget.decides()), (8_160_437_862, false));
     assert_eq!(bytes("amdgpu-gtt", "linux", 27, ""), same(27 * GIB / 2));
     assert_eq!(bytes("amdgpu-gtt", "linux", 4, ""), same(3 * GIB));
     assert_eq!(bytes("earlyoom", "linux", 10, ""), same(9 * GIB));
@@ -276,7 +280,7 @@ fn mistakes_in_a_devices_limits_are_named() {
     let entry = |text: &str| device(&format!("limits:\n  - name: {text}\n")).unwrap_err();
     assert_eq!(
         entry("google-pley\n    none: true"),
-        "d.yaml:7: field `limits[0].name` is \"google-pley\"; expected the name of a built-in limit; nearest: google-play"
+        "d.yaml:7: field `limits[0].name` is \"google-pley\"; expected the name of a built-in limit; nearest: google-play, or a limit of your own with bytes (all: 2 GiB), counts, beyond and source"
     );
     assert!(
         entry("mine")

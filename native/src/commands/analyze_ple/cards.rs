@@ -124,14 +124,14 @@ pub(super) fn overrides(given: &[String], model: &Model) -> anyhow::Result<Vec<T
         let wrong = |why: &str| bad_input(format!("`--override-tensor {text}`: {why}"));
         let (pattern, place) =
             text.rsplit_once('=').ok_or_else(|| wrong("expected PATTERN=CPU or PATTERN=GPU0"))?;
-        let card = if place.eq_ignore_ascii_case("cpu") {
-            None
-        } else {
-            Some(
-                card(place)
-                    .ok_or_else(|| wrong(&format!("`{place}`; expected CPU, or GPU with a number")))?,
-            )
-        };
+        let card =
+            if place.eq_ignore_ascii_case("cpu") {
+                None
+            } else {
+                Some(card(place).ok_or_else(|| {
+                    wrong(&format!("`{place}`; expected CPU, or GPU0 to GPU{}", MAX_CARDS - 1))
+                })?)
+            };
         let regex = Regex::new(pattern).map_err(|error| wrong(&error.to_string()))?;
         patterns.push((regex, card, text, false));
     }

@@ -124,13 +124,13 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, alias = "v-bits", conflicts_with = "kv_bits")]
     v_format: Option<String>,
     /// Leave the audio tower out (the default)
-    #[arg(long, overrides_with = "keep_audio")]
+    #[arg(long, conflicts_with = "keep_audio")]
     strip_audio: bool,
     /// Load the audio tower
     #[arg(long)]
     keep_audio: bool,
     /// Leave the vision tower out (the default)
-    #[arg(long, overrides_with = "keep_vision")]
+    #[arg(long, conflicts_with = "keep_vision")]
     strip_vision: bool,
     /// Load the vision tower
     #[arg(long)]

@@ -2,8 +2,9 @@
 
 use super::speed;
 use crate::cli::output::{columns, count, mib, signed_mib, wrapped};
-use dhurandhar_core::device::{Device, State};
+use dhurandhar_core::device::{Beyond, Device, State};
 use dhurandhar_core::feasibility::{Assessment, Certainty, Change, Mode, Remedy, WholeOnCard, nothing_helps};
+use dhurandhar_core::leaf::first_up;
 use dhurandhar_core::memory::{Draft, Scenario};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
@@ -267,31 +268,35 @@ fn assessment(report: &Report, device: &Assessment, measured: usize, remarks: &[
         line("Whole there:", whole_on_card(whole));
     }
     let longest = device.inverse.longest_context_tokens;
+    // What is read again for every token counts as fitting only at the target speed.
+    let none = match device.reread {
+        Some(_) => format!("none at {} tok/s from storage", report.scenario.target_tokens_per_s),
+        None => "none fits".to_owned(),
+    };
     line(
         "Longest context:",
-        longest.map_or("none fits".into(), |tokens| format!("{} tokens", count(tokens))),
+        longest.map_or_else(|| none.clone(), |tokens| format!("{} tokens", count(tokens))),
     );
     let largest = &device.inverse.largest_weight_format;
     if report.scenario.runtime.takes_stock_formats() {
-        line("Largest format:", largest.clone().unwrap_or_else(|| "none of the stock formats fits".into()));
+        line("Largest format:", largest.clone().unwrap_or(none));
     }
     for (name, text) in flips(device, &report.scenario) {
         line(name, text);
     }
     for (index, fix) in device.inverse.fixes.iter().enumerate() {
-        let name = if index == 0 { "Would fit if:" } else { "or:" };
-        let spare = mib(fix.headroom_bytes);
+        let name = if index == 0 { "Would run if:" } else { "or:" };
         let slow = match (fix.expected_tokens_per_s, fix.meets_target) {
             (Some((low, high)), Some(false)) => format!("; but {low:.1}-{high:.1} tok/s, below the target"),
             _ => String::new(),
         };
-        line(name, format!("{} ({}, {spare} MiB to spare{slow})", fix.description, fix.mode.name()));
+        line(name, format!("{} ({}{slow})", fix.description, fix.leads_to()));
     }
     if device.mode == Mode::Infeasible && device.inverse.fixes.is_empty() {
         let together = &device.inverse.together;
         let steps: Vec<String> = together.iter().map(Change::describe).collect();
         line(
-            "Would fit if:",
+            "Would run if:",
             match steps.as_slice() {
                 [] => nothing_helps(report.scenario.runtime).into(),
                 steps => format!("no single change is enough; together: {}", steps.join(" and ")),
@@ -340,8 +345,8 @@ fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
         let steps: Vec<String> = remedy.changes.iter().map(Change::describe).collect();
         let steps =
             if steps.is_empty() { "nothing short of another model".to_owned() } else { steps.join(" and ") };
-        let name = if lines.is_empty() { "Passes a limit:" } else { "" };
-        lines.push((name, format!("{} in {} if: {steps}", remedy.limit, states.join(" or "))));
+        let name = if lines.is_empty() { "To pass:" } else { "" };
+        lines.push((name, format!("{} in {}: {steps}", first_up(&remedy.title), states.join(" or "))));
     }
     lines
 }
@@ -350,11 +355,16 @@ fn remedies(remedies: &[Remedy]) -> Vec<(&'static str, String)> {
 fn flips(device: &Assessment, scenario: &Scenario) -> Vec<(&'static str, String)> {
     let check = device.decisive();
     let split = device.split.as_ref().is_some_and(|split| !split.is_whole());
-    let what = if split { "with these layers on the GPU, yes" } else { "full speed" };
+    let what = if split { "full speed with these layers on the GPU" } else { "full speed" };
     let counts = check.limit.counts.title();
     let mut text = match device.card_holds_from(check, scenario) {
         Some(bytes) => {
-            let layers = if split { "as many layers there" } else { "all layers there" };
+            let experts = device.split.as_ref().is_some_and(|split| !split.has_all_layers());
+            let layers = match (split, experts) {
+                (true, _) => "as many layers there",
+                (false, true) => "all layers there with as many of their experts",
+                (false, false) => "all layers there",
+            };
             format!("{layers} from {} MiB of {counts}, of which llama.cpp leaves some free", mib(bytes))
         }
         None if check.limit.card.is_some() => {
@@ -366,6 +376,10 @@ fn flips(device: &Assessment, scenario: &Scenario) -> Vec<(&'static str, String)
     };
     if check.limit.card.is_none() && check.resident_from_bytes > check.runs_from_bytes {
         text += &format!(", tables in memory too from {}", mib(check.resident_from_bytes));
+    }
+    if let Some(held) = device.held_from_bytes(check).filter(|held| *held < check.runs_from_bytes) {
+        let beyond = if check.limit.beyond == Beyond::Throttles { "held back" } else { "ended" };
+        text += &format!("; slower below that, and {beyond} below {}", mib(held));
     }
     let thresholds = &device.thresholds;
     if let Some(bandwidth) = thresholds.dram_gb_per_s_for_target {
