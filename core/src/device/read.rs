@@ -172,7 +172,7 @@ fn more_gpus(fields: &Fields<'_>, first: Option<&Gpu>) -> Result<Vec<Gpu>, Docum
             let gpu = Gpu { remote, ..named_gpu(fields, field, &name, "")? };
             if gpu.memory_mib.is_none() || first.is_some_and(|first| first.memory_mib.is_none()) {
                 let expected =
-                    "cards with memory of their own, beside no GPU that shares the host's (gpu: none)";
+                    "cards with memory of their own, with no GPU that shares the host's (gpu: none)";
                 return Err(fields.wrong_value(field, &name, expected));
             }
             found.push(gpu);
@@ -180,7 +180,7 @@ fn more_gpus(fields: &Fields<'_>, first: Option<&Gpu>) -> Result<Vec<Gpu>, Docum
     }
     if found.len() >= MAX_CARDS {
         let count = found.len().to_string();
-        return Err(fields.wrong_value("more_gpus", &count, "at most 3 cards beside the first"));
+        return Err(fields.wrong_value("more_gpus", &count, "at most 3 cards after the first"));
     }
     Ok(found)
 }
@@ -228,7 +228,7 @@ fn storage_of(fields: &Fields<'_>, sources: &mut Sources) -> Result<Storage, Doc
         usual("storage.random_read_iops", iops_source);
     }
     if stated.queue_depth.is_none() {
-        usual("storage.queue_depth", estimate("outstanding reads that the class's figure needs".into()));
+        usual("storage.queue_depth", estimate("outstanding reads that the class's rate needs".into()));
     }
     Ok(Storage {
         class: stated.class.map(|class| class.name.to_owned()),

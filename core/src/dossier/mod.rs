@@ -214,7 +214,7 @@ fn predicted(case: &Case, model: &Model, device: Device) -> Result<(Report, Devi
     };
     if case.options.iter().any(|(option, _)| option == "runtime") {
         return Err(format!(
-            "`runtime` beside `program: {name}`; expected one of them, since a program has its runtime"
+            "`runtime` together with `program: {name}`; expected one of them, since a program has its runtime"
         ));
     }
     let program = programs::program(name).map_err(|error| error.to_string())?;

@@ -125,7 +125,7 @@ fn bad_cases_are_named() {
         (
             "program: pocketpal",
             "program: pocketpal\n    runtime: llama-cpp",
-            "`runtime` beside `program: pocketpal`",
+            "`runtime` together with `program: pocketpal`",
         ),
         ("program: pocketpal", "program: pocketpla", "pocketpal"),
     ] {

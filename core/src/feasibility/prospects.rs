@@ -41,6 +41,10 @@ pub struct Prospects<'a> {
     /// In the order of the keys.
     weights: RefCell<Vec<(WeightKey, Needs)>>,
     rest: RefCell<Vec<(RestKey, Needs)>>,
+    /// What lies on a GPU, which takes longest to lay out and is asked for by several questions.
+    on_gpu: RefCell<Vec<(Scenario, Machine, Needs)>>,
+    /// The layers on a card and the reads of the scenario itself, by machine.
+    reads_on: RefCell<Vec<(Machine, (Option<Split>, Reads))>>,
 }
 
 impl<'a> Prospects<'a> {
@@ -48,7 +52,8 @@ impl<'a> Prospects<'a> {
     pub fn new(model: &'a Model, plan: &'a WeightPlan, scenario: &'a Scenario) -> Self {
         let (stock, reads, asked) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let (weights, rest) = (RefCell::default(), RefCell::default());
-        Self { model, plan, scenario, stock, reads, asked, weights, rest }
+        let (on_gpu, reads_on) = (RefCell::default(), RefCell::default());
+        Self { model, plan, scenario, stock, reads, asked, weights, rest, on_gpu, reads_on }
     }
 
     /// Every stock format that suits any model, largest first.
@@ -81,9 +86,21 @@ impl<'a> Prospects<'a> {
                 }
             }
             // What lies on a GPU depends on everything at once.
-            return self.with_plan(scenario, |plan| Placement::of(self.model, plan, scenario, machine).needs);
+            return self.placed(scenario, machine);
         }
         Ok(self.weight_needs(scenario, machine)? + self.rest_needs(scenario, machine))
+    }
+
+    /// What a scenario needs whose layers a GPU has.
+    fn placed(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {
+        let known = |(asked, on, _): &&(Scenario, Machine, Needs)| *on == machine && asked == scenario;
+        if let Some((_, _, found)) = self.on_gpu.borrow().iter().find(known) {
+            return Ok(*found);
+        }
+        let found =
+            self.with_plan(scenario, |plan| Placement::of(self.model, plan, scenario, machine).needs)?;
+        self.on_gpu.borrow_mut().push((scenario.clone(), machine, found));
+        Ok(found)
     }
 
     /// Expected speed of a changed scenario that sits under the device's limits as `fit` says, tokens a second.
@@ -139,6 +156,15 @@ impl<'a> Prospects<'a> {
 
     /// The layers on a card, and the bytes read for a token with those that come from its memory.
     pub(super) fn reads_on(&self, machine: Machine) -> (Option<Split>, Reads) {
+        if let Some((_, found)) = self.reads_on.borrow().iter().find(|(known, _)| *known == machine) {
+            return *found;
+        }
+        let found = self.find_reads_on(machine);
+        self.reads_on.borrow_mut().push((machine, found));
+        found
+    }
+
+    fn find_reads_on(&self, machine: Machine) -> (Option<Split>, Reads) {
         let mut reads = self.reads();
         let kv = kv_cache::layers(&self.model.architecture, self.scenario);
         let case = Case::new(self.model, self.plan, self.scenario, machine, &kv);
@@ -151,10 +177,9 @@ impl<'a> Prospects<'a> {
         (case.split, reads)
     }
 
-    /// Where the layers of a scenario lie that differs from this one in anything but the model.
-    pub(super) fn split_of(&self, scenario: &Scenario, machine: Machine) -> Result<Option<Split>, PlanError> {
-        let kv = kv_cache::layers(&self.model.architecture, scenario);
-        self.with_plan(scenario, |plan| Case::new(self.model, plan, scenario, machine, &kv).split)
+    /// Whether every layer of a scenario goes to the GPUs, where it differs from this one in anything but the model.
+    pub(super) fn takes_all_layers(&self, scenario: &Scenario, machine: Machine) -> Result<bool, PlanError> {
+        self.with_plan(scenario, |plan| Case::takes_all_layers(self.model, plan, scenario, machine))
     }
 
     fn weight_needs(&self, scenario: &Scenario, machine: Machine) -> Result<Needs, PlanError> {

@@ -38,7 +38,7 @@ impl Seeker<'_> {
             return Ok(None);
         }
         if matches!(self.wanted, Wanted::Whole { by_itself: true })
-            && !self.prospects.split_of(scenario, self.machine)?.is_none_or(|split| split.has_all_layers())
+            && !self.prospects.takes_all_layers(scenario, self.machine)?
         {
             return Ok(None);
         }

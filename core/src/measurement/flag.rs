@@ -137,7 +137,7 @@ impl FlagCode {
             Self::FewSamples => "A quantile stands on fewer samples than it needs.",
             Self::ClockJump => "The clock went backwards; the block's times cannot be used.",
             Self::Thermal => {
-                "The processor slowed down or heated up, so later figures are worse than earlier ones."
+                "The processor slowed down or heated up, so later values are worse than earlier ones."
             }
             Self::ChildFailed => "A measuring process ended before its plan was done.",
             Self::MissingBlocks => "Fewer valid blocks than planned, so intervals are wider than they look.",

@@ -11,7 +11,7 @@ impl Scenario {
             return None;
         }
         let what = self.weights_not_offered().or_else(|| self.cache_not_offered())?;
-        Some([&what, "; the figures are those of a program that did."].concat())
+        Some([&what, "; the numbers are those of a program that did."].concat())
     }
 
     fn weights_not_offered(&self) -> Option<String> {

@@ -4,7 +4,7 @@
 //! as large as the widest moment of the graph: the feed-forward block, or the scores of a layer without flash attention, or
 //! the logits where every token has some. Masks and indices of the cache stand beside it all the time.
 
-use super::card_graph::card_graph;
+use super::card_graph::{Graphs, card_graph};
 use super::case::Case;
 use super::constants;
 pub use super::moment::Moment;
@@ -39,13 +39,24 @@ pub fn compute_buffer(architecture: &Architecture, scenario: &Scenario) -> Compu
 /// Of several cards each has a graph of its own layers; what the host keeps is brought to the first (`ggml-backend.cpp`).
 /// Where all layers are on cards that work by turns, CUDA keeps four copies of what goes into each graph.
 pub(super) fn gpu_compute(case: &Case<'_>, split: &Split, kv: &[LayerCache], card: usize) -> Interval {
+    gpu_compute_among(case, split, kv, card, &Graphs::default())
+}
+
+/// The same, with the graphs of this case that are known already.
+pub(super) fn gpu_compute_among<'a>(
+    case: &Case<'a>,
+    split: &Split,
+    kv: &[LayerCache],
+    card: usize,
+    graphs: &Graphs<'a>,
+) -> Interval {
     let (architecture, scenario) = (&case.model.architecture, case.scenario);
     let demand = Demand::new(architecture, scenario);
     let several = split.is_over_cards();
     if several && split.cards[card] == 0 {
         return Interval::exact(0);
     }
-    if let Some(size) = card_graph(case, split, kv) {
+    if let Some(size) = card_graph(case, split, kv, graphs) {
         return size;
     }
     if demand.scores > 0 {

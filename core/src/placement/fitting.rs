@@ -4,8 +4,9 @@
 //! without them; where that fits, the experts of as many layers as fit, from the first, and a part of one more layer.
 
 use super::EachCard;
+use super::card_graph::Graphs;
 use super::case::Case;
-use super::compute::gpu_compute;
+use super::compute::gpu_compute_among;
 use super::split::{Fraction, Split, goes_with_output, is_of_experts, is_table_only};
 use crate::device::{GpuKind, MAX_CARDS};
 use crate::leaf::units::MIB;
@@ -16,6 +17,25 @@ use crate::model::tensor::Role;
 pub(crate) const FIT_MARGIN: u64 = 1024 << 20;
 
 impl Split {
+    /// Whether every layer goes to the GPUs, or there is none: the split's own answer, without searching for how many do
+    /// where one card has no room for all.
+    pub(super) fn takes_all(case: &Case<'_>, kv: &[LayerCache]) -> bool {
+        let (scenario, machine) = (case.scenario, &case.machine);
+        let searches = scenario.offload == Offload::Auto
+            && scenario.cpu_moe_layers == 0
+            && scenario.tensor_overrides.is_empty()
+            && machine.uses_gpu(scenario)
+            && machine.card_count() <= 1;
+        match machine.gpu_memory_bytes.filter(|_| searches) {
+            Some(bytes) => {
+                let of = case.model.architecture.layers.len() as u64 + 1;
+                let whole = Self { kv_offload: scenario.kv_offload, ..Self::whole(of) };
+                Loads::of(case, kv).fits(whole, bytes.saturating_sub(FIT_MARGIN))
+            }
+            None => Self::of(case, kv).is_none_or(|split| split.has_all_layers()),
+        }
+    }
+
     /// The split of a case: as asked, or what fits beside the margin. `None` where no GPU is used, and where one in the
     /// host's memory has everything.
     pub(super) fn of(case: &Case<'_>, kv: &[LayerCache]) -> Option<Self> {
@@ -95,6 +115,7 @@ struct Loads<'a> {
     weights: Vec<u64>,
     experts: Vec<u64>,
     caches: Vec<u64>,
+    graphs: Graphs<'a>,
 }
 
 impl<'a> Loads<'a> {
@@ -120,7 +141,8 @@ impl<'a> Loads<'a> {
         for (cache, layer) in caches.iter_mut().zip(&case.model.architecture.layers) {
             *cache += layer.recurrent().map_or(0, |block| block.state_bytes) * case.scenario.slots.max(1);
         }
-        Self { case, kv, weights, experts, caches }
+        let graphs = Graphs::of_a_search();
+        Self { case, kv, weights, experts, caches, graphs }
     }
 
     /// Bytes on the GPU, the driver's own not counted.
@@ -130,7 +152,7 @@ impl<'a> Loads<'a> {
 
     /// Bytes on one of several cards.
     fn bytes_on(&self, split: Split, card: usize) -> u64 {
-        let graph = gpu_compute(self.case, &split, self.kv, card).bytes;
+        let graph = gpu_compute_among(self.case, &split, self.kv, card, &self.graphs).bytes;
         self.own_bytes(split, card).saturating_add(graph)
     }
 
@@ -158,9 +180,13 @@ impl<'a> Loads<'a> {
         kept.map(|(_, planned)| planned.bytes).sum()
     }
 
+    fn fits(&self, split: Split, room: u64) -> bool {
+        self.own_bytes(split, 0) <= room && self.bytes(split) <= room
+    }
+
     /// What `--fit` chooses.
     fn fitting(&self, whole: Split, room: u64) -> Split {
-        let fits = |split: &Split| self.own_bytes(*split, 0) <= room && self.bytes(*split) <= room;
+        let fits = |split: &Split| self.fits(*split, room);
         if fits(&whole) {
             return whole;
         }

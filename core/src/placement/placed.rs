@@ -19,10 +19,26 @@ impl<'a> Case<'a> {
         machine: Machine,
         kv: &[LayerCache],
     ) -> Self {
-        let mut case = Self { model, plan, scenario, machine, split: None };
-        case.machine = machine.less(draft::on_cards(&case));
+        let mut case = Self::unsplit(model, plan, scenario, machine);
         case.split = Split::of(&case, kv);
         case
+    }
+
+    fn unsplit(model: &'a Model, plan: &'a WeightPlan, scenario: &'a Scenario, machine: Machine) -> Self {
+        let mut case = Self { model, plan, scenario, machine, split: None };
+        case.machine = machine.less(draft::on_cards(&case));
+        case
+    }
+
+    /// Whether every layer goes to the GPUs, or there is none.
+    pub(crate) fn takes_all_layers(
+        model: &'a Model,
+        plan: &'a WeightPlan,
+        scenario: &'a Scenario,
+        machine: Machine,
+    ) -> bool {
+        let kv = kv_cache::layers(&model.architecture, scenario);
+        Split::takes_all(&Self::unsplit(model, plan, scenario, machine), &kv)
     }
 
     /// Parts of the weights: what depends on formats and on the machine.

@@ -163,14 +163,14 @@ impl Policy {
         let mut reasons: Vec<String> = inputs.hard_flags.clone();
         let mut result = criteria.iter().filter_map(|c| c.result).max().unwrap_or(VerdictResult::Invalid);
         if inputs.stall_mean_us.is_none() {
-            reasons.push("no valid cold decode figure".to_owned());
+            reasons.push("no valid speed of cold decoding".to_owned());
         }
         if !reasons.is_empty() {
             result = VerdictResult::Invalid;
         }
         reasons.extend(criteria.iter().filter_map(Criterion::reason));
         if reasons.is_empty() {
-            reasons.push(format!("every measured figure is within the limits of policy {}", self.version));
+            reasons.push(format!("everything measured is within the limits of policy {}", self.version));
         }
         Verdict { policy: self.clone(), target_tps: inputs.target_tps, result, criteria, reasons }
     }

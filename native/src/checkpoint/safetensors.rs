@@ -31,7 +31,7 @@ pub(super) fn open_folder(folder: &Path) -> Result<Checkpoint, CheckpointError> 
 pub(super) fn open_file(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     if !folder.join("config.json").exists() {
-        let found = "safetensors without config.json beside them".to_owned();
+        let found = "safetensors without config.json in their folder".to_owned();
         return Err(CheckpointError::Unknown { path: path.to_owned(), found });
     }
     open(path, folder, &[path.to_owned()])
@@ -111,7 +111,10 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, CheckpointError> 
         map.ok_or_else(|| header(index, "no `weight_map`; expected an object of tensor to file".into()))?;
     let names: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
     if let Some(stray) = names.iter().find(|name| name.contains(['/', '\\'])) {
-        return Err(header(index, format!("`{stray}` lies elsewhere; expected a file beside the index")));
+        return Err(header(
+            index,
+            format!("`{stray}` lies elsewhere; expected a file in the index's folder"),
+        ));
     }
     if let Some(lost) = names.iter().find(|name| !folder.join(name).is_file()) {
         return Err(header(index, format!("`{lost}` is not there; expected all files that the index names")));

@@ -125,7 +125,7 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
             add(class.title(), &|row| row.unit.class == class);
         }
         text += &format!("{name}, tokens a second\n\n");
-        let last = if unseen.is_some() { "apart" } else { "chips" };
+        let last = if unseen.is_some() { "left out" } else { "chips" };
         text += &output::table(
             &["", "rows", "chips", "error", "<30 %", "<2x", "inside", last],
             &[1, 2, 3, 4, 5, 6, 7],
@@ -136,7 +136,7 @@ fn tables(rows: &[PublishedRow], unseen: Option<&Unseen>) -> String {
     text += match unseen {
         Some(_) => {
             "Each row is predicted by a fit without its family of chips.\nerror: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\
-             inside: rows in the interval of their class, which is as wide as these errors\nask for; apart: rows in an interval that is made without their family, too.\n"
+             inside: rows in the interval of their class, which is as wide as these errors\nask for; left out: rows in an interval that is made without their family, too.\n"
         }
         None => {
             "error: median of |predicted / measured - 1|; <30 %, <2x: rows so near.\n\

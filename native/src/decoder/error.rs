@@ -64,7 +64,7 @@ pub enum DecoderError {
     Device(String),
     /// A tensor larger than the adapter's buffers.
     #[error(
-        "`{tensor}` takes {bytes} bytes, but adapter {adapter} binds at most {limit}; compute on the CPU"
+        "`{tensor}` takes {bytes} bytes, but adapter {adapter} takes buffers of at most {limit}; compute on the CPU"
     )]
     Buffer {
         /// Tensor.

@@ -151,7 +151,7 @@ fn scaling(fields: &Value, context: Option<&Value>) -> Result<Scaling, DecoderEr
     let number = |key: &str| finite(key, fields.get(key));
     let need = |key: &str| {
         number(key)?
-            .ok_or_else(|| DecoderError::setting(key, "missing".into(), "a number beside rope_type".into()))
+            .ok_or_else(|| DecoderError::setting(key, "missing".into(), "a number next to rope_type".into()))
     };
     let kind = fields.get("rope_type").or(fields.get("type")).and_then(Value::as_str).unwrap_or("default");
     let (scaling, read): (_, &[&str]) = match kind {
@@ -184,7 +184,7 @@ fn scaling(fields: &Value, context: Option<&Value>) -> Result<Scaling, DecoderEr
         let known =
             ["rope_type", "type", "rope_theta"].contains(&key.as_str()) || read.contains(&key.as_str());
         if !(known || whole || inert || value.is_null()) {
-            let expected = format!("no such key beside rope_type {kind}");
+            let expected = format!("no such key with rope_type {kind}");
             return Err(DecoderError::setting(key, value.to_string(), expected));
         }
     }

@@ -58,7 +58,7 @@ struct MemoryReply {
 pub(super) fn measure(spec: &MemorySpec, budget: Budget) -> Result<MemoryProbe> {
     let available = available_bytes();
     if let Some(available) = available.filter(|available| *available < spec.placeholder_bytes) {
-        bail!("{} bytes are needed beside the table, {available} are available", spec.placeholder_bytes);
+        bail!("{} bytes are needed besides the table, {available} are available", spec.placeholder_bytes);
     }
     match child::ask(child::worker(Job::Memory)?, spec, None)? {
         Ok(reply) => Ok(judge(spec, budget, reply)),

@@ -91,7 +91,7 @@ pub(crate) fn load(folder: &Path, model: &dhurandhar_core::Model) -> Result<Para
     }
     if !folder.join(TENSORS).is_file() && folder.join("adapter_model.bin").is_file() {
         return Err(wrong(
-            "beside pickled factors (adapter_model.bin); expected them saved as safetensors".into(),
+            "next to pickled factors (adapter_model.bin); expected them saved as safetensors".into(),
         ));
     }
     let text = std::fs::read(&path).map_err(TrainError::io(&path))?;

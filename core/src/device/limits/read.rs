@@ -43,7 +43,7 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, DocumentError> {
         beyond: beyond(fields)?.ok_or_else(|| fields.missing("beyond", "what happens beyond it"))?,
         since: fields.require_text("since")?.to_owned(),
         source: fields.require_text("source")?.to_owned(),
-        confidence: confidence.ok_or_else(|| fields.missing("confidence", "how the figures are known"))?,
+        confidence: confidence.ok_or_else(|| fields.missing("confidence", "how its bytes are known"))?,
         note: fields.text("note")?.unwrap_or_default().to_owned(),
         classes,
     })

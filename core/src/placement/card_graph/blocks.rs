@@ -81,6 +81,17 @@ impl Block<'_> {
     }
 }
 
+/// A tensor's name after `blk.` and its layer.
+fn name_in_layer(name: &str, layer: usize) -> Option<&str> {
+    let digits = layer.checked_ilog10().unwrap_or(0) as usize + 1;
+    name.strip_prefix("blk.")?.get(digits..)?.strip_prefix('.')
+}
+
+/// Whether a layer with this weight is laid out here; most lengths are those of one or two names.
+fn is_known_weight(name: &str) -> bool {
+    KNOWN.iter().any(|known| known.len() == name.len() && *known == name)
+}
+
 /// The layers of a model whose graph is laid out here: attention with norms before it (and after it, in Gemma), dense gated
 /// blocks or mixtures without a shared expert, a table for each layer as Gemma 4 has it, a cache in f16 and flash attention.
 pub(super) fn blocks<'a>(case: &Case<'a>, split: &Split, kv: &[LayerCache]) -> Option<Vec<Block<'a>>> {
@@ -100,8 +111,8 @@ pub(super) fn blocks<'a>(case: &Case<'a>, split: &Split, kv: &[LayerCache]) -> O
         else {
             continue;
         };
-        let (_, name) = tensor.name.strip_prefix("blk.")?.split_once('.')?;
-        if !KNOWN.contains(&name) {
+        let name = name_in_layer(&tensor.name, layer)?;
+        if !is_known_weight(name) {
             return None;
         }
         let (side, bytes) = match case.card_of(split, tensor) {

@@ -5,7 +5,7 @@ use super::tensors::{Graph, Op, Side};
 use crate::model::architecture::Ffn;
 
 /// What the graph of all layers depends on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) hidden: u64,
     pub(super) vocabulary: u64,
@@ -24,7 +24,7 @@ pub(super) struct Size {
 }
 
 /// The table that has a vector for each layer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ple {
     pub(super) width: u64,
     /// Of all layers together.

@@ -11,7 +11,7 @@ pub(super) fn give(devices: &mut [Device], gpus: &[String], rpc: &[String]) -> a
     let named = |name: &String| Gpu::named(name).map_err(bad_input);
     if gpus.iter().any(|name| name == "none") {
         if gpus.len() > 1 {
-            return Err(bad_input("`--gpu none` beside other cards; expected either"));
+            return Err(bad_input("`--gpu none` with other cards; expected either"));
         }
         for device in &mut *devices {
             (device.gpu, device.more_gpus) = (None, Vec::new());

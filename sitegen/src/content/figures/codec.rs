@@ -29,8 +29,8 @@ pub(super) fn quality() -> Result<Markup> {
     let shown = [
         (Turboquant, "TurboQuant"),
         (Rotorquant, "RotorQuant"),
-        (SeedTurbo, "seed's TurboQuant"),
-        (SeedRotor, "seed's RotorQuant"),
+        (SeedTurbo, "TurboQuant of version 0.1"),
+        (SeedRotor, "RotorQuant of version 0.1"),
     ];
     let rows = rows(Source::SeedHeavyTail, 256, &shown.map(|(kind, _)| kind), &[2, 3, 4, 5, 6])?;
     let points = |kind: CodecKind, y: fn(&SweepRow) -> Option<f64>| -> Vec<(f64, f64)> {
