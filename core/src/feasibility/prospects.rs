@@ -28,6 +28,8 @@ type WeightKey = (WeightFormat, Runtime, Machine, bool, LoadMode, LazyMode, Offl
 type RestKey = (u64, KvFormat, KvFormat, Runtime, u64, u64, [bool; 5], [u64; 2], Held);
 /// The GPU that is used, and with a draft model the machine and choices that its weights depend on.
 type Held = (Option<GpuKind>, Option<(Machine, bool, LazyMode, LoadMode)>);
+/// The layers that a card has, if any, and the bytes read for a token with them there.
+type ReadsOn = (Option<Split>, Reads);
 
 /// A model and a scenario, ready to be assessed on any number of devices.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub struct Prospects<'a> {
     /// What lies on a GPU, which takes longest to lay out and is asked for by several questions.
     on_gpu: RefCell<Vec<(Scenario, Machine, Needs)>>,
     /// The layers on a card and the reads of the scenario itself, by machine.
-    reads_on: RefCell<Vec<(Machine, (Option<Split>, Reads))>>,
+    reads_on: RefCell<Vec<(Machine, ReadsOn)>>,
 }
 
 impl<'a> Prospects<'a> {
@@ -155,7 +157,7 @@ impl<'a> Prospects<'a> {
     }
 
     /// The layers on a card, and the bytes read for a token with those that come from its memory.
-    pub(super) fn reads_on(&self, machine: Machine) -> (Option<Split>, Reads) {
+    pub(super) fn reads_on(&self, machine: Machine) -> ReadsOn {
         if let Some((_, found)) = self.reads_on.borrow().iter().find(|(known, _)| *known == machine) {
             return *found;
         }
@@ -164,7 +166,7 @@ impl<'a> Prospects<'a> {
         found
     }
 
-    fn find_reads_on(&self, machine: Machine) -> (Option<Split>, Reads) {
+    fn find_reads_on(&self, machine: Machine) -> ReadsOn {
         let mut reads = self.reads();
         let kv = kv_cache::layers(&self.model.architecture, self.scenario);
         let case = Case::new(self.model, self.plan, self.scenario, machine, &kv);
