@@ -7,10 +7,14 @@ use crate::feasibility::{Assessment, Change, Check, Outcome};
 use crate::leaf::number::grouped;
 use crate::speed::Estimate;
 
-/// Everything below the title.
+/// What is asked.
+pub(super) fn question(dossier: &Dossier) -> Block {
+    Block::Text(format!("Question: {}", dossier.question))
+}
+
+/// Everything below title and question.
 pub(super) fn blocks(dossier: &Dossier, site: Option<&str>) -> Vec<Block> {
     let mut blocks = vec![
-        Block::Text(format!("Question: {}", dossier.question)),
         Block::Heading(2, "Answer".into()),
         Block::List(dossier.cases.iter().map(|case| answer(case, dossier.cases.len() > 1)).collect()),
         Block::Heading(2, "Cases compared".into()),

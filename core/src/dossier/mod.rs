@@ -102,8 +102,12 @@ impl Dossier {
             let on = device(&case.device).map_err(|error| wrong(error.to_string()))?;
             answer(case, &of, on, measured).map_err(wrong)
         };
-        let cases: Vec<AnsweredCase> = request.cases.iter().map(answered).collect::<Result<_, _>>()?;
-        Ok(Self {
+        Ok(Self::with(request, request.cases.iter().map(answered).collect::<Result<_, _>>()?))
+    }
+
+    /// The document of cases that are answered.
+    fn with(request: &Request, cases: Vec<AnsweredCase>) -> Self {
+        Self {
             schema: SCHEMA,
             tool_version: env!("CARGO_PKG_VERSION"),
             title: request.title.clone(),
@@ -112,7 +116,7 @@ impl Dossier {
             valid_until: request.valid_until.clone(),
             risks: risks::of_all(&request.risks),
             cases,
-        })
+        }
     }
 
     /// Indented JSON.
@@ -125,11 +129,12 @@ impl Dossier {
     /// Markdown, with addresses of the calculator below `site`, where one is known.
     pub fn to_markdown(&self, site: Option<&str>) -> String {
         let title = blocks::Block::Heading(1, self.title.clone());
-        let all: Vec<_> = std::iter::once(title).chain(document::blocks(self, site)).collect();
+        let head = [title, document::question(self)];
+        let all: Vec<_> = head.into_iter().chain(document::blocks(self, site)).collect();
         blocks::markdown(&all)
     }
 
-    /// The body of a page, without its title, with addresses of the calculator below `site`.
+    /// The body of a page that states title and question itself, with addresses of the calculator below `site`.
     pub fn to_html_body(&self, site: Option<&str>) -> String {
         blocks::html(&document::blocks(self, site))
     }
@@ -141,7 +146,8 @@ impl Dossier {
 
     /// A page of its own that prints well on A4.
     pub fn to_html(&self, site: Option<&str>) -> String {
-        page::page(&self.title, &self.to_html_body(site))
+        let question = blocks::html(&[document::question(self)]);
+        page::page(&self.title, &(question + &self.to_html_body(site)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A dossier of cases that another part of the page has as they are, not by names.
 
-use super::{Case, CaseError, Dossier, Request, SCHEMA, answered, risks};
+use super::{Case, CaseError, Dossier, Request, answered};
 use crate::leaf::wire::wire_struct;
 use crate::report::{Order, Query, options, parameter};
 
@@ -57,16 +57,7 @@ impl Dossier {
         let named = |ordered: &Ordered| {
             answer(ordered).map_err(|problem| CaseError { case: ordered.title.clone(), problem })
         };
-        Ok(Self {
-            schema: SCHEMA,
-            tool_version: env!("CARGO_PKG_VERSION"),
-            title: request.title.clone(),
-            question: request.question.clone(),
-            date: request.date.clone().unwrap_or_default(),
-            valid_until: request.valid_until.clone(),
-            risks: risks::of_all(&request.risks),
-            cases: cases.iter().map(named).collect::<Result<_, _>>()?,
-        })
+        Ok(Self::with(request, cases.iter().map(named).collect::<Result<_, _>>()?))
     }
 }
 

@@ -116,7 +116,7 @@ fn a_store_that_shows_an_app_less_does_not_end_it_and_says_what_would_pass() {
         [&arguments[..], &["--device", "pixel-10-pro", "--state", "service", "--load", "copy"]].concat();
     let text = answer(&copied);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("google-play in a foreground service if: map the file"), "{flat}");
+    assert!(flat.contains("Google Play's memory threshold in a foreground service: map the file"), "{flat}");
 }
 
 #[test]

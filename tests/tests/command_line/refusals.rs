@@ -133,7 +133,7 @@ fn a_path_that_is_not_there_is_bad_input_and_is_named() {
 #[test]
 fn cards_and_tensors_that_cannot_be_are_named() {
     for (options, said) in [
-        (&["--gpu", "rtx-4090", "--gpu", "none"][..], "`--gpu none` beside other cards"),
+        (&["--gpu", "rtx-4090", "--gpu", "none"][..], "`--gpu none` with other cards"),
         (&["--gpu", "rtx-4090", "--gpu", "integrated"], "one of them in the host's memory"),
         (&["--gpu", "rtx-4090", "--gpu", "rtx-9000"], "no built-in GPU `rtx-9000`"),
         (&["--gpu", "rtx-4090", "--gpu", "rtx-3090", "--runtime", "vllm"], "2 cards on"),
