@@ -74,6 +74,14 @@ impl Assessment {
         self.mode != Mode::Infeasible && self.meets_target == Some(false)
     }
 
+    /// What more of would make it faster, or makes it run at all: where bandwidth sets the ceiling, what takes longest below it.
+    pub fn bottleneck(&self) -> &'static str {
+        let longest = self.speed.as_ref().and_then(|speed| speed.beyond_bandwidth);
+        longest
+            .filter(|_| matches!(self.bound, Bound::Dram | Bound::GpuBandwidth))
+            .unwrap_or(self.bound.title())
+    }
+
     /// The check that decides.
     pub fn decisive(&self) -> &Check {
         // A device always has a limit.

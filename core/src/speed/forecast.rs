@@ -2,7 +2,7 @@
 
 use super::calibration::{Kind, corrected};
 use super::ceilings::{Reads, pages_per_row, storage_bytes_per_s};
-use super::law::Unit;
+use super::law::{TokenTerms, Unit};
 use super::row::OFFLOADED_TOKENS;
 use super::sustained::Sustained;
 use super::told::{DepthSpeed, Narrowing, Speed, TokenTimes, TurnSpeed, UnitTimes};
@@ -164,19 +164,51 @@ impl Run<'_> {
         Estimate { low: low.max(least), expected: expected.max(least), high: high.max(least) }
     }
 
+    /// Every processor with its part of a token.
+    fn parts<'a>(&self, units: &'a Units) -> impl Iterator<Item = (Unit, TokenWork)> + use<'a> {
+        let token = self.asked.token;
+        let cards = units.cards.iter().map(|(card, share)| (*card, units.on_card.map(|part| part * share)));
+        let all = cards.chain(units.host.map(|host| (host, units.on_host())));
+        all.map(move |(unit, shares)| (unit, part(token, shares)))
+    }
+
+    /// The terms of a unit's part of a token, and the seconds that one of them stands for once measured speeds are known.
+    fn scaled(&self, unit: Unit, part: TokenWork) -> (TokenTerms, f64) {
+        let terms = unit.token_terms(&part);
+        let expected = self.of_unit(unit, part, self.asked.token).expected;
+        (terms, expected / terms.sum().max(f64::MIN_POSITIVE))
+    }
+
+    /// What takes longest of a token, where that is neither reading memory nor storage.
+    fn beyond_bandwidth(&self, units: &Units) -> Option<&'static str> {
+        let mut read = 0.0;
+        let mut others = [
+            ("starting layers", 0.0),
+            ("arithmetic", 0.0),
+            ("handing tokens over", 0.0),
+            ("the network", units.network().expected),
+        ];
+        for (unit, part) in self.parts(units) {
+            let (terms, scale) = self.scaled(unit, part);
+            read += (terms.weights + terms.cache + terms.fabric) * scale;
+            let own = [terms.layers, terms.products + terms.unpacking, terms.handing];
+            for ((_, sum), term) in others.iter_mut().zip(own) {
+                *sum += term * scale;
+            }
+        }
+        let longest = others.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        longest.filter(|(_, seconds)| *seconds > read.max(self.storage().expected)).map(|(name, _)| name)
+    }
+
     /// The expected time of a token by its terms.
     fn terms(&self, units: &Units) -> Option<TokenTimes> {
         // The page shows none of it.
         if cfg!(target_arch = "wasm32") {
             return None;
         }
-        let token = self.asked.token;
-        let cards = units.cards.iter().map(|(card, share)| (*card, units.on_card.map(|part| part * share)));
-        let all = cards.chain(units.host.map(|host| (host, units.on_host())));
-        let times = all.map(|(unit, shares)| {
-            let part = part(token, shares);
-            let terms = unit.token_terms(&part);
-            let scale = self.of_unit(unit, part, token).expected / terms.sum().max(f64::MIN_POSITIVE) * 1e3;
+        let times = self.parts(units).map(|(unit, part)| {
+            let (terms, scale) = self.scaled(unit, part);
+            let scale = scale * 1e3;
             UnitTimes {
                 processor: unit.class.title(),
                 bandwidth_gb_per_s: unit.bytes_per_s / 1e9,
@@ -335,6 +367,7 @@ impl Run<'_> {
             processors: named.iter().map(|unit| unit.class.title()).collect(),
             standings: named.iter().map(|unit| Standing::of(unit.class)).collect(),
             decode_tokens_per_s: self.token(&units, self.asked.token).inverse(),
+            beyond_bandwidth: self.beyond_bandwidth(&units),
             turn: TurnSpeed {
                 prompt_tokens: turn.prompt_tokens,
                 answer_tokens: turn.answer_tokens,

@@ -13,6 +13,9 @@ pub struct Speed {
     pub standings: Vec<Standing>,
     /// Tokens a second at the end of the context.
     pub decode_tokens_per_s: Estimate,
+    /// What takes longest of a token, where that is neither reading memory nor storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond_bandwidth: Option<&'static str>,
     /// The turn's times.
     pub turn: TurnSpeed,
     /// Speed by depth; filled for a device that is looked at.
@@ -127,20 +130,6 @@ impl TokenTimes {
     /// The whole token, milliseconds.
     pub fn sum_ms(&self) -> f64 {
         self.units.iter().map(UnitTimes::sum_ms).sum::<f64>() + self.storage_ms + self.network_ms
-    }
-
-    /// What takes longest where that is neither bandwidth nor storage.
-    pub fn beyond_bandwidth(&self) -> Option<&'static str> {
-        let sum = |of: fn(&UnitTimes) -> f64| self.units.iter().map(of).sum::<f64>();
-        let read = sum(|unit| unit.weights_ms + unit.cache_ms + unit.connection_ms).max(self.storage_ms);
-        let others = [
-            ("starting layers", sum(|unit| unit.layers_ms)),
-            ("arithmetic", sum(|unit| unit.products_ms + unit.unpacking_ms)),
-            ("handing tokens over", sum(|unit| unit.handing_ms)),
-            ("the network", self.network_ms),
-        ];
-        let longest = others.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        longest.filter(|(_, ms)| *ms > read).map(|(name, _)| name)
     }
 }
 

@@ -129,7 +129,9 @@ fn rows<'a>(catalogue: &'a Catalogue, devices: &[&Device], at: At) -> Result<Vec
         };
         Ok(Row { analysed, verdicts })
     };
-    let all: Vec<Row<'a>> = catalogue.models.par_iter().map(row).collect::<Result<_>>()?;
+    let mut all: Vec<Row<'a>> = catalogue.models.par_iter().map(row).collect::<Result<_>>()?;
+    // By size, so that in each column yes ends somewhere and no begins.
+    all.sort_by_key(|row| row.analysed.report.model.parameters.text);
     Ok(all.into_iter().filter(|row| row.verdicts.iter().any(runs)).collect())
 }
 

@@ -167,7 +167,7 @@ const ANSWERS: [Line; 8] = [
                 .map_or("unknown".to_owned(), |speed| format::seconds(speed.turn.first_token_s))
         })
     }),
-    ("Bottleneck", |column| of(column, |answer| answer.bound.title().to_owned())),
+    ("Bottleneck", |column| of(column, |answer| answer.bottleneck().to_owned())),
     ("Longest context", |column| {
         of(column, |answer| answer.inverse.longest_context_tokens.map_or("none".to_owned(), format::whole))
     }),

@@ -41,7 +41,7 @@ impl DeviceCard {
                     if let Some(speed) = &assessment.speed {
                         { pair("First token", format::seconds(speed.turn.first_token_s)) }
                     }
-                    { pair("Bottleneck", assessment.bound.title().to_owned()) }
+                    { pair("Bottleneck", assessment.bottleneck().to_owned()) }
                     { pair("Longest context", longest) }
                     { pair("Largest format", largest) }
                 </dl>

@@ -8,7 +8,7 @@ use dhurandhar_core::leaf::first_up;
 use dhurandhar_core::memory::{Draft, Scenario};
 use dhurandhar_core::placement::{Kind, Part, Pool};
 use dhurandhar_core::report::Report;
-use dhurandhar_core::speed::{Bound, Ceilings, TokenTimes};
+use dhurandhar_core::speed::Ceilings;
 
 /// Model, memory table, what decides, and verdicts: in full for named devices, a line each otherwise.
 /// `remarks` are on measured speeds.
@@ -311,13 +311,8 @@ fn assessment(report: &Report, device: &Assessment, measured: usize, remarks: &[
 
 /// The resource that decides the ceiling; where most of a token's time is none of theirs, that is named first.
 fn bottleneck(device: &Assessment) -> String {
-    let terms = device.speed.as_ref().and_then(|speed| speed.terms.as_ref());
-    let bandwidth = matches!(device.bound, Bound::Dram | Bound::GpuBandwidth);
-    let of_resources = device.bound.title();
-    match terms.and_then(TokenTimes::beyond_bandwidth).filter(|_| bandwidth) {
-        Some(longest) => format!("{longest}; for the ceiling, {of_resources}"),
-        None => of_resources.to_owned(),
-    }
+    let (longest, ceiling) = (device.bottleneck(), device.bound.title());
+    if longest == ceiling { longest.to_owned() } else { format!("{longest}; for the ceiling, {ceiling}") }
 }
 
 fn rows_on_storage(ceilings: &Ceilings) -> Option<String> {
