@@ -5,6 +5,7 @@
 #![expect(clippy::inline_always, reason = "intrinsics must be inlined into the function that enables them")]
 
 mod block;
+pub mod busy;
 mod capital;
 pub mod cast;
 pub mod dequantise;

@@ -23,6 +23,7 @@ mod publish;
 #[cfg(feature = "burn")]
 mod real_model;
 mod recommend;
+#[cfg(feature = "schema")]
 mod schema;
 #[cfg(feature = "burn")]
 mod train_lora;
@@ -108,6 +109,7 @@ enum Command {
     BenchmarkKv(Box<benchmark_kv::BenchmarkKvArgs>),
     /// Compare codecs of the KV cache: bits in all, error against theory, cost of arithmetic
     CompareCodecs(compare_codecs::CompareArgs),
+    #[cfg(feature = "schema")]
     /// Print the JSON Schema of a report
     Schema(schema::SchemaArgs),
     /// Print shell completions
@@ -156,6 +158,7 @@ impl Cli {
             Command::Publish(args) => args.run(),
             Command::BenchmarkKv(args) => args.run(),
             Command::CompareCodecs(args) => args.run(),
+            #[cfg(feature = "schema")]
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(Self::command()),
             Command::Man => man::run(Self::command()),

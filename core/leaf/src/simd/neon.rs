@@ -30,7 +30,8 @@ impl Simd for Neon {
     /// Byte k of sixteen floats, for k = 0 to 3.
     type Table = [uint8x16_t; 4];
 
-    #[inline(always)]
+    // Every function has NEON, so a call costs size once and next to no time.
+    #[inline(never)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }

@@ -22,7 +22,8 @@ impl Simd for Scalar {
     type Sum = [i32; 8];
     type Table = [f32; 16];
 
-    #[inline(always)]
+    // A call costs size once and next to no time; inlined, a kernel's parts stand in it as often as they are called.
+    #[inline(never)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
