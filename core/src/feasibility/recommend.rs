@@ -94,17 +94,17 @@ impl Recommendation {
     pub fn reason(&self, wish: &Wish) -> String {
         let speed = match self.outlook.decode_tokens_per_s {
             Some(_) if wish.tokens_per_s > 0.0 => {
-                format!(" and {} tok/s or more are expected", wish.tokens_per_s)
+                format!(" with {} tok/s or more expected", wish.tokens_per_s)
             }
             _ => String::new(),
         };
         let store = if self.outlook.less_visible {
-            "; an app takes more with it than Google Play allows, and is shown less"
+            "; but an app with it takes more memory than Google Play's threshold allows, so the store shows it less"
         } else {
             ""
         };
         format!(
-            "the most parameters of its family that stay in memory{speed}; {} is the largest format that does{store}",
+            "the largest of its family that stays in memory{speed}; {} is the largest format that does{store}",
             self.format
         )
     }
