@@ -77,9 +77,7 @@ impl Assessment {
     /// What more of would make it faster, or makes it run at all: where bandwidth sets the ceiling, what takes longest below it.
     pub fn bottleneck(&self) -> &'static str {
         let longest = self.speed.as_ref().and_then(|speed| speed.beyond_bandwidth);
-        longest
-            .filter(|_| matches!(self.bound, Bound::Dram | Bound::GpuBandwidth))
-            .unwrap_or(self.bound.title())
+        longest.filter(|_| self.bound.is_bandwidth()).unwrap_or(self.bound.title())
     }
 
     /// The check that decides.
@@ -162,6 +160,15 @@ impl Prospects<'_> {
         let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
         if verdict.speed.is_some() {
             verdict.speed = self.run_on(device, Machine::of(device), &fit, cache_hit_share).explained();
+        }
+    }
+
+    /// Adds what takes longest of a token to a verdict of these prospects.
+    pub fn find_longest(&self, device: &Device, cache_hit_share: f64, verdict: &mut Assessment) {
+        let fit = Fit::of(&verdict.needs, &device.limits_in(verdict.state), self.scenario, device);
+        if let Some(speed) = &mut verdict.speed {
+            speed.beyond_bandwidth =
+                self.run_on(device, Machine::of(device), &fit, cache_hit_share).beyond_bandwidth();
         }
     }
 

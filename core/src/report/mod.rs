@@ -302,6 +302,8 @@ fn completed(
         prospects.ask_back(device, verdict)?;
         if alone {
             prospects.follow(device, ple_cache_hit_share, verdict);
+        } else {
+            prospects.find_longest(device, ple_cache_hit_share, verdict);
         }
         Ok(())
     }

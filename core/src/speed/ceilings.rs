@@ -50,6 +50,11 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// Whether nothing but reading memory holds it back.
+    pub const fn is_bandwidth(self) -> bool {
+        matches!(self, Self::Dram | Self::GpuBandwidth)
+    }
+
     /// Its name for people.
     pub const fn title(self) -> &'static str {
         match self {

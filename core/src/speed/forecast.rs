@@ -180,7 +180,11 @@ impl Run<'_> {
     }
 
     /// What takes longest of a token, where that is neither reading memory nor storage.
-    fn beyond_bandwidth(&self, units: &Units) -> Option<&'static str> {
+    pub(crate) fn beyond_bandwidth(&self) -> Option<&'static str> {
+        self.longest(&self.units()?)
+    }
+
+    fn longest(&self, units: &Units) -> Option<&'static str> {
         let mut read = 0.0;
         let mut others = [
             ("starting layers", 0.0),
@@ -367,7 +371,7 @@ impl Run<'_> {
             processors: named.iter().map(|unit| unit.class.title()).collect(),
             standings: named.iter().map(|unit| Standing::of(unit.class)).collect(),
             decode_tokens_per_s: self.token(&units, self.asked.token).inverse(),
-            beyond_bandwidth: self.beyond_bandwidth(&units),
+            beyond_bandwidth: None,
             turn: TurnSpeed {
                 prompt_tokens: turn.prompt_tokens,
                 answer_tokens: turn.answer_tokens,
@@ -391,6 +395,7 @@ impl Run<'_> {
     pub(crate) fn explained(&self) -> Option<Speed> {
         let (units, mut speed) = (self.units()?, self.speed()?);
         speed.sustained = Sustained::of(self.device, self.scenario.runtime, speed.decode_tokens_per_s);
+        speed.beyond_bandwidth = self.longest(&units);
         speed.terms = self.terms(&units);
         speed.narrowed = self.narrowed(&units);
         let context = self.scenario.context_tokens;

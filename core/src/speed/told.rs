@@ -13,7 +13,7 @@ pub struct Speed {
     pub standings: Vec<Standing>,
     /// Tokens a second at the end of the context.
     pub decode_tokens_per_s: Estimate,
-    /// What takes longest of a token, where that is neither reading memory nor storage.
+    /// What takes longest of a token, where that is neither reading memory nor storage; not looked for while a slider moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beyond_bandwidth: Option<&'static str>,
     /// The turn's times.

@@ -26,6 +26,7 @@ pub(crate) fn speed(speed: Option<&Speed>) -> Html {
             <p>{ for speed.uses.iter().map(suitability) }</p>
             <p class="calc-hint">
                 { format!("{}; {}. {:.1} s more when the file is not in memory.", speed.processors.join(" and "), speed.standing(), turn.cold_start_s) }
+                { for speed.beyond_bandwidth.map(|longest| format!(" The largest part of a token's time: {longest}.")) }
                 { for speed.wide_because.iter().map(|reason| html! { { format!(" Wide: {reason}.") } }) }
             </p>
         </section>

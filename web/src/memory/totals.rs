@@ -24,7 +24,13 @@ pub(crate) fn decides(assessment: &Assessment) -> Html {
     html! {
         <section class="calc-decides" aria-labelledby="decides">
             <h2 id="decides">{ "What decides" }</h2>
-            <p><strong>{ first_up(assessment.bottleneck()) }</strong>{ ". " }{ &assessment.reason }</p>
+            <p>
+                // How fast it is where memory is enough stands under Speed.
+                if !assessment.bound.is_bandwidth() {
+                    <strong>{ first_up(assessment.bound.title()) }</strong>{ ". " }
+                }
+                { &assessment.reason }
+            </p>
             if let Some(split) = &assessment.split {
                 <p>{ "On the GPU: " }<b>{ split.describe() }</b>{ "." }</p>
             }
