@@ -4,6 +4,7 @@ use super::{Assessment, Certainty, Change, Check, Mode, Prospects, assess};
 use crate::device::{Counts, Device, State, registry as devices};
 use crate::memory::{KvFormat, LoadMode, Runtime, Scenario};
 use crate::model::registry;
+use crate::report::Report;
 use crate::speed::Bound;
 use crate::weights::{StockType, WeightFormat, WeightPlan};
 
@@ -54,7 +55,6 @@ fn too_many_layers_on_a_card_are_no_end() {
 /// "Whole there" is where llama.cpp, left to itself, leaves no layer out.
 #[test]
 fn the_longest_context_whole_on_a_card_is_where_the_split_ends() {
-    use crate::report::Report;
     let model = registry::model("llama-3.1-8b").unwrap();
     let at = |tokens: u64| {
         let scenario = Scenario { context_tokens: tokens, ..Scenario::for_model(&model) };
@@ -272,4 +272,23 @@ fn remedies_cover_the_new_choices_and_lead_where_they_say() {
 fn a_prompt_cache_that_fills_leaves_doubt() {
     let now = verdict("llama-3.2-1b", "raspberry-pi-5-8gb", |s| *s = s.clone().run_by(Runtime::LlamaServer));
     assert_eq!((now.mode, now.certainty), (Mode::Resident, Certainty::Borderline), "{}", now.reason);
+}
+
+/// A report of one device and a table name the same bottleneck: the largest part of a token's time.
+#[test]
+fn a_bottleneck_is_the_same_alone_and_in_a_table() {
+    let model = registry::model("llama-3.2-1b").unwrap();
+    let scenario = Scenario::for_model(&model);
+    let on = ["pixel-9a", "iphone-16-pro", "raspberry-pi-5-8gb"].map(|name| devices::device(name).unwrap());
+    let table = Report::new(&model, &scenario, &on, 0.0).unwrap();
+    let named: Vec<_> = table.devices.iter().map(Assessment::bottleneck).collect();
+    assert_eq!(named, ["arithmetic", "DRAM bandwidth", "DRAM bandwidth"]);
+    for (device, named) in on.iter().zip(named) {
+        let alone = Report::new(&model, &scenario, std::slice::from_ref(device), 0.0).unwrap();
+        let verdict = &alone.devices[0];
+        assert_eq!(verdict.bottleneck(), named, "{}", device.name);
+        let terms = &verdict.speed.as_ref().unwrap().terms.as_ref().unwrap().units[0];
+        let read = terms.weights_ms + terms.cache_ms + terms.connection_ms;
+        assert_eq!(terms.products_ms + terms.unpacking_ms > read, named == "arithmetic", "{}", device.name);
+    }
 }
