@@ -3,6 +3,11 @@
 //! All figures come from `dhurandhar-core`, all drawings from `dhurandhar-chart`; what is here is state, controls and
 //! words. The state is one struct (`state`), changed by one reducer and mirrored in the address bar (`link`).
 
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "functions of parts that are loaded later: that one was not loaded is the other result"
+)]
+
 mod browser;
 mod codecs;
 mod compare;

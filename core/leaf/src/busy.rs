@@ -7,13 +7,22 @@
 
 /// Independent sums: enough to fill the pipelines, few enough for the registers.
 const CHAINS: usize = 12;
-/// Sums in a register of AVX2.
-const LANES: usize = 8;
 const FACTOR: f32 = 0.999;
 const ADDEND: f32 = 0.001;
 
+/// Sums in a register of the widest instructions that are known here.
+fn lanes() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        return 16;
+    }
+    8
+}
+
 /// Multiplications and additions of a round of [`multiply`].
-pub const OPERATIONS: u64 = (CHAINS * LANES * 2) as u64;
+pub fn operations() -> u64 {
+    (CHAINS * lanes() * 2) as u64
+}
 
 /// The sum of all words, in as many strands as keep loads in flight.
 #[inline(never)]
@@ -28,14 +37,14 @@ pub fn sum(memory: &[u8]) -> u64 {
 }
 
 /// What each sum begins with.
-fn starts(start: f32) -> [[f32; LANES]; CHAINS] {
+fn starts<const LANES: usize>(start: f32) -> [[f32; LANES]; CHAINS] {
     std::array::from_fn(|chain| std::array::from_fn(|lane| start + (chain * LANES + lane) as f32))
 }
 
 /// Chains of multiplications with additions in plain Rust, the twin of the others; the sum of what comes out.
 #[cfg(any(test, not(target_arch = "aarch64")))]
-fn plain(start: f32, rounds: u64) -> f32 {
-    let mut sums = starts(start);
+fn plain<const LANES: usize>(start: f32, rounds: u64) -> f32 {
+    let mut sums = starts::<LANES>(start);
     for _ in 0..rounds {
         for lane in sums.iter_mut().flatten() {
             *lane = lane.mul_add(FACTOR, ADDEND);
@@ -50,7 +59,7 @@ fn plain(start: f32, rounds: u64) -> f32 {
 fn wide(start: f32, rounds: u64) -> f32 {
     use core::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_set1_ps};
     // SAFETY: a register is eight floats, whatever they are.
-    let mut sums = starts(start).map(|lanes| unsafe { std::mem::transmute::<[f32; LANES], __m256>(lanes) });
+    let mut sums = starts(start).map(|lanes| unsafe { std::mem::transmute::<[f32; 8], __m256>(lanes) });
     let (factor, addend) = (_mm256_set1_ps(FACTOR), _mm256_set1_ps(ADDEND));
     for _ in 0..rounds {
         for sum in &mut sums {
@@ -58,7 +67,25 @@ fn wide(start: f32, rounds: u64) -> f32 {
         }
     }
     // SAFETY: likewise.
-    let lanes = sums.map(|sum| unsafe { std::mem::transmute::<__m256, [f32; LANES]>(sum) });
+    let lanes = sums.map(|sum| unsafe { std::mem::transmute::<__m256, [f32; 8]>(sum) });
+    lanes.iter().flatten().sum()
+}
+
+/// The same with registers of twice the width: data sheets count them, and products of a model's weights use them.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn wider(start: f32, rounds: u64) -> f32 {
+    use core::arch::x86_64::{__m512, _mm512_fmadd_ps, _mm512_set1_ps};
+    // SAFETY: a register is sixteen floats, whatever they are.
+    let mut sums = starts(start).map(|lanes| unsafe { std::mem::transmute::<[f32; 16], __m512>(lanes) });
+    let (factor, addend) = (_mm512_set1_ps(FACTOR), _mm512_set1_ps(ADDEND));
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, factor, addend);
+        }
+    }
+    // SAFETY: likewise.
+    let lanes = sums.map(|sum| unsafe { std::mem::transmute::<__m512, [f32; 16]>(sum) });
     lanes.iter().flatten().sum()
 }
 
@@ -69,7 +96,7 @@ fn wide(start: f32, rounds: u64) -> f32 {
     use core::arch::aarch64::{float32x4_t, vdupq_n_f32, vfmaq_f32};
     type Pair = [float32x4_t; 2];
     // SAFETY: two registers are eight floats, whatever they are.
-    let mut sums = starts(start).map(|lanes| unsafe { std::mem::transmute::<[f32; LANES], Pair>(lanes) });
+    let mut sums = starts(start).map(|lanes| unsafe { std::mem::transmute::<[f32; 8], Pair>(lanes) });
     let (factor, addend) = (vdupq_n_f32(FACTOR), vdupq_n_f32(ADDEND));
     for _ in 0..rounds {
         for half in sums.iter_mut().flatten() {
@@ -77,7 +104,7 @@ fn wide(start: f32, rounds: u64) -> f32 {
         }
     }
     // SAFETY: likewise.
-    let lanes = sums.map(|sum| unsafe { std::mem::transmute::<Pair, [f32; LANES]>(sum) });
+    let lanes = sums.map(|sum| unsafe { std::mem::transmute::<Pair, [f32; 8]>(sum) });
     lanes.iter().flatten().sum()
 }
 
@@ -94,11 +121,14 @@ pub fn multiply(start: f32, rounds: u64) -> f32 {
 #[inline(never)]
 pub fn multiply(start: f32, rounds: u64) -> f32 {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+    if lanes() == 16 {
+        // SAFETY: the processor has AVX-512.
+        return unsafe { wider(start, rounds) };
+    } else if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has both.
         return unsafe { wide(start, rounds) };
     }
-    plain(start, rounds)
+    plain::<8>(start, rounds)
 }
 
 #[cfg(test)]
@@ -108,8 +138,15 @@ mod tests {
     #[test]
     fn wide_chains_give_the_bits_of_plain_ones() {
         for rounds in [0, 1, 7, 100] {
-            assert_eq!(multiply(0.5, rounds).to_bits(), plain(0.5, rounds).to_bits());
+            let twin = if lanes() == 16 { plain::<16>(0.5, rounds) } else { plain::<8>(0.5, rounds) };
+            assert_eq!(multiply(0.5, rounds).to_bits(), twin.to_bits());
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                // SAFETY: the processor has both.
+                assert_eq!(unsafe { wide(0.5, rounds) }.to_bits(), plain::<8>(0.5, rounds).to_bits());
+            }
         }
+        assert_eq!(operations() % 192, 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::change::{Change, after};
 use super::check::{self, Outcome};
 use super::fit::{Fit, Mode, is_in_doubt};
-use super::inverse::Fix;
+use super::fix::Fix;
 use super::prospects::Prospects;
 use crate::device::{Device, GpuKind, Limit};
 use crate::memory::{KvFormat, LoadMode, Runtime, Scenario, refused};

@@ -97,7 +97,6 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only read")]
     struct Outer {
         name: String,
         runs: Vec<Inner>,
@@ -105,10 +104,16 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only read")]
     struct Inner {
         speed: f64,
         tags: Vec<String>,
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        let text = r#"{"name": "a", "runs": [], "last": {"speed": 2, "tags": ["x"]}}"#;
+        let Outer { name, runs, last: Inner { speed, tags } } = from_str(text).unwrap();
+        assert_eq!((name.as_str(), runs.len(), speed, tags), ("a", 0, 2.0, vec!["x".to_owned()]));
     }
 
     #[test]

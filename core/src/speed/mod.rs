@@ -1,6 +1,7 @@
 //! How fast a model reads prompts and decodes on a device, how sure that is, and which resource decides.
 
 pub mod calibration;
+mod calibration_error;
 mod ceilings;
 pub mod class;
 mod estimate;

@@ -1,7 +1,7 @@
 //! A row of `llama-bench` held to a device: which model and format it is of, whether the whole model lay where it says, and
 //! whether this device can have measured it.
 
-use super::calibration::CalibrationError;
+use super::calibration_error::CalibrationError;
 use super::law::Unit;
 use crate::device::{Device, Form, Gpu, GpuKind, Maker, Os};
 use crate::format::llama_bench::{BenchRow, Timed};

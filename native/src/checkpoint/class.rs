@@ -3,6 +3,7 @@
 //!
 //! A test of the decoder's key lists holds these values to what the classes declare.
 
+use dhurandhar_core::leaf::number::whole;
 use serde_json::{Map, Value, json};
 
 /// A class's value.
@@ -92,8 +93,7 @@ pub(crate) fn default(family: &str, key: &str) -> Option<Value> {
     let (_, keys) = DEFAULTS.iter().find(|(name, _)| *name == family)?;
     let (_, value) = keys.iter().find(|(name, _)| *name == key)?;
     Some(match value {
-        #[expect(clippy::cast_possible_truncation, reason = "whole numbers stay whole")]
-        Number(number) if number.fract() == 0.0 => json!(*number as i64),
+        Number(number) if number.fract() == 0.0 => json!(whole(*number)),
         Number(number) => json!(number),
         Text(text) => json!(text),
     })

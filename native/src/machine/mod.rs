@@ -38,6 +38,11 @@ impl Rates {
         dhurandhar_core::leaf::median(&self.each).unwrap_or(0.0)
     }
 
+    /// The most: what else runs only takes away, and data sheets state peaks.
+    pub(crate) fn best(&self) -> f64 {
+        self.each.iter().copied().fold(0.0, f64::max)
+    }
+
     /// From the least to the most, as a share of the middle.
     pub(crate) fn spread(&self) -> f64 {
         let (least, most) = self

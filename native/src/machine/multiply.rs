@@ -26,7 +26,7 @@ fn together(threads: usize, time: Duration) -> f64 {
             rounds += ROUNDS;
             let seconds = start.elapsed();
             if seconds >= time {
-                return (rounds * busy::OPERATIONS) as f64 / seconds.as_secs_f64() / 1e9;
+                return (rounds * busy::operations()) as f64 / seconds.as_secs_f64() / 1e9;
             }
         }
     };

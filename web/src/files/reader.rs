@@ -49,7 +49,6 @@ async fn read(files: Vec<File>) -> Result<Model, String> {
 
 /// Takes the model in the files of one drop into use, and keeps it in this browser.
 #[wasm_split(late, fallible)]
-#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn import(files: Vec<File>, on: Callback<Action>) -> Result<(), SplitLoaderError> {
     spawn_local(async move {
         match read(files).await {
@@ -92,7 +91,6 @@ pub(crate) struct Offered {
 
 /// Looks up a name on the hub; what it leads to goes to `told`.
 #[wasm_split(late, fallible)]
-#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn look_up(
     endpoint: String,
     name: String,

@@ -42,7 +42,6 @@ pub(crate) struct Late {
 
 /// Loads it the first time.
 #[wasm_split(late, fallible)]
-#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn load() -> Result<Late, SplitLoaderError> {
     load_card_graphs();
     Ok(Late {
@@ -67,7 +66,6 @@ pub(crate) struct Early {
 
 /// Loads it the first time.
 #[wasm_split(below, fallible)]
-#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 pub(crate) fn load_below() -> Result<Early, SplitLoaderError> {
     Ok(Early { below, more })
 }

@@ -43,7 +43,6 @@ pub fn work(job: &[u8], file: &[u8], tell: &Function) -> Result<(), JsValue> {
 }
 
 #[wasm_split(compute, fallible)]
-#[allow(clippy::unnecessary_wraps, reason = "that it was not loaded is the other result")]
 fn load() -> Result<Work, SplitLoaderError> {
     load_card_graphs();
     Ok(|job, file, tell| {

@@ -117,15 +117,15 @@ fn keep(path: &std::path::Path, yaml: &str) {
 impl Measured {
     /// The bandwidth of the number of threads that read fastest.
     fn best_bandwidth(&self) -> Option<&Rates> {
-        self.bandwidth.iter().max_by(|a, b| a.median().total_cmp(&b.median()))
+        self.bandwidth.iter().max_by(|a, b| a.best().total_cmp(&b.best()))
     }
 
     /// Why the speeds are not this machine's own, where something else ran beside.
     fn disturbed(&self) -> Option<String> {
         let best = self.best_bandwidth()?;
         let spread = best.spread();
-        if best.median() < bandwidth::LEAST {
-            return Some(format!("memory read at {:.1} GB/s, which is nobody's memory", best.median()));
+        if best.best() < bandwidth::LEAST {
+            return Some(format!("memory read at {:.1} GB/s, which is nobody's memory", best.best()));
         }
         let text = format!("seven readings of memory's speed differ by {:.0} %", spread * 100.0);
         (spread > MOST_SPREAD).then_some(text)
@@ -137,19 +137,19 @@ impl Measured {
         };
         if let Some(best) = self.best_bandwidth() {
             let text = format!(
-                "measured: reads by {} threads, {}; a data sheet states the peak, which is more",
+                "measured: best of reads by {} threads, {}; a data sheet states the peak, which is more",
                 best.threads,
                 percent(best)
             );
-            file.set("dram_bandwidth_gb_per_s", rounded(best.median()), &text);
+            file.set("dram_bandwidth_gb_per_s", rounded(best.best()), &text);
         }
         if let Some(all) = self.multiply.last() {
             let text = format!(
-                "measured: single-precision multiply-adds of {} threads, {}",
+                "measured: best of single-precision multiply-adds of {} threads, {}",
                 all.threads,
                 percent(all)
             );
-            file.set("cpu_gflops", rounded(all.median()), &text);
+            file.set("cpu_gflops", rounded(all.best()), &text);
         }
         let Ok(reads) = &self.reads else { return };
         let find = |depth: u64, sequential: bool| {
