@@ -22,6 +22,8 @@ pub struct Unit {
     pub class: Class,
     /// Peak bandwidth of the memory it reads, bytes a second.
     pub bytes_per_s: f64,
+    /// That bandwidth is no peak of a data sheet but what reads were measured to reach.
+    pub reached: bool,
     /// That memory is HBM.
     pub hbm: bool,
     /// Peak of its vector units, FLOP/s: single precision on processors, half on GPUs; where known.
@@ -148,14 +150,16 @@ impl Unit {
     /// The share of the peak bandwidth at which it reads weights.
     pub fn bandwidth_share(&self) -> f64 {
         let slower = if self.hbm { shared().hbm_time_factor } else { 1.0 };
-        self.class.decode().bandwidth_share / slower
+        let share = self.class.decode().bandwidth_share;
+        // A class's share is of a peak: what reads lose of it is not lost twice.
+        let share = if self.reached { share.max(1.0) } else { share };
+        share / slower
     }
 
     /// The terms of one decoded token.
     pub fn token_terms(&self, token: &TokenWork) -> TokenTerms {
         let (class, shared) = (self.class.decode(), shared());
-        let slower = if self.hbm { shared.hbm_time_factor } else { 1.0 };
-        let reading = class.bandwidth_share * self.bytes_per_s / slower;
+        let reading = self.bandwidth_share() * self.bytes_per_s;
         let processor = self.class.is_processor();
         let (program, _) = if processor { program(self.program) } else { (1.0, 1.0) };
         let total: f64 = token.multiplied.iter().sum();

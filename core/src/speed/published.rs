@@ -156,6 +156,7 @@ fn published(row: &Row<'_>) -> Result<PublishedRow, PublishedError> {
     let unit = Unit {
         class,
         bytes_per_s: row.needed_positive("bw_gbs")? * GIGA,
+        reached: false,
         hbm: row.text("mem")?.contains("HBM"),
         vector_flops: vector.map(|tera| tera * TERA),
         matrix_flops: matrix.map(|tera| tera * TERA),

@@ -2,8 +2,14 @@
 
 use super::class::Class;
 use super::law::Unit;
-use crate::device::{Device, Form, Gpu, GpuKind};
+use crate::device::{Device, Form, Gpu, GpuKind, SourceKind};
 use crate::memory::Runtime;
+
+/// Whether reads were timed to tell the bandwidth.
+fn bandwidth_is_measured(device: &Device) -> bool {
+    let source = device.sources.get("dram_bandwidth_gb_per_s");
+    source.is_some_and(|source| source.kind == SourceKind::Measured)
+}
 
 impl Unit {
     /// The processor of a device as the law sees it; none without a bandwidth.
@@ -11,6 +17,7 @@ impl Unit {
         Some(Self {
             class: Class::of_processor(device),
             bytes_per_s: device.dram_bytes_per_s()?,
+            reached: bandwidth_is_measured(device),
             hbm: false,
             vector_flops: device.cpu_gflops.map(|giga| giga * 1e9),
             matrix_flops: None,
@@ -37,6 +44,7 @@ impl Unit {
                 None => Class::of_phone_gpu(),
             },
             bytes_per_s: own.or_else(|| device.dram_bytes_per_s().filter(|_| shared))?,
+            reached: false,
             hbm: gpu.is_some_and(|gpu| gpu.hbm),
             vector_flops: gpu.and_then(|gpu| gpu.vector_tflops).map(|tera| tera * 1e12),
             matrix_flops: gpu.and_then(|gpu| gpu.matrix_tflops).map(|tera| tera * 1e12),
@@ -44,5 +52,26 @@ impl Unit {
             phone: device.form == Form::Phone,
             program: "llama.cpp",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_reached_is_what_weights_are_read_at() {
+        let share = |processor: &str, source: &str| {
+            let text = format!(
+                "name: m\nos: linux\nform: computer\nprocessor: {processor}\nram_mib: 16384\ndram_bandwidth_gb_per_s: 40\nstorage: {{class: nvme-pcie-4}}\nsources: {{dram_bandwidth_gb_per_s: \"{source}\"}}\n"
+            );
+            let device = Device::from_yaml("m.yaml", &text).unwrap();
+            Unit::of_processor(&device, Runtime::LlamaCpp).unwrap().bandwidth_share()
+        };
+        assert!(share("avx2", "spec-sheet: two channels") < 0.9);
+        assert!((share("avx2", "measured: reads") - 1.0).abs() < 1e-12);
+        // Where reading overlaps with arithmetic a share is more than a whole, as before.
+        let arm = share("arm-dotprod", "spec-sheet: four channels");
+        assert!(arm > 1.0 && (share("arm-dotprod", "measured: reads") - arm).abs() < 1e-12);
     }
 }
