@@ -16,12 +16,12 @@ use crate::path::extension;
 
 /// The most that a first visit fetches, gzip. Above the goal since formats of quantised checkpoints and a card's memory are told
 /// there.
-pub const MOST_GZIP: usize = 230_000;
+pub const MOST_GZIP: usize = 230_500;
 /// The goal for both sums. Paths and tool versions move a build by some hundred bytes, which the limits leave room for.
 pub const GOAL_GZIP: usize = 220_000;
 /// The most that it and the worker may be together, gzip. Above the goal: a guard against growth. The worker's part copies memory for
 /// whoever measures, reads f64 and Fortran order, and lays graphs out on a GPU (13 KB), to the byte as the command line does.
-pub const MOST_WITH_WORKER: usize = 363_500;
+pub const MOST_WITH_WORKER: usize = 364_000;
 /// What search, sorting and words of the other pages may take, gzip.
 pub const MOST_SEARCH: usize = 25_000;
 /// HTML with its drawings, and the style, Brotli.
